@@ -1,0 +1,169 @@
+//! Image references: registry, repository path, tag and digest.
+//!
+//! The grammar is the OCI crate's; what is added is a bound on the input, our digest type, and a
+//! repository as a value of its own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci_distribution::Reference;
+
+use super::digest::Digest;
+
+/// A repository in a registry, such as `mcr.microsoft.com/windows/nanoserver`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository {
+    registry: String,
+    path: String,
+}
+
+impl Repository {
+    /// Reads a repository name, with or without the registry host; without one it is on Docker Hub
+    /// (`docker.io`), as every client takes it.
+    ///
+    /// # Errors
+    /// When the text is too long, is not a reference, or carries a tag or digest.
+    pub fn parse(text: &str) -> Result<Self, ParseReferenceError> {
+        let reference: ImageReference = text.parse()?;
+        match reference.selector {
+            Selector::Default => Ok(reference.repository),
+            Selector::Tag(_) | Selector::Digest { .. } => Err(ParseReferenceError::NotARepository),
+        }
+    }
+
+    /// The registry host as the reference names it, with its port if it has one: `mcr.microsoft.com`.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The path inside the registry: `windows/nanoserver`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+/// What a reference selects in its repository.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// Neither tag nor digest was written; clients read that as the tag `latest`.
+    Default,
+    /// A tag.
+    Tag(String),
+    /// A digest. A tag written beside it is kept for people; the digest decides.
+    Digest {
+        /// The tag that stood before the digest.
+        tag: Option<String>,
+        /// What is selected.
+        digest: Digest,
+    },
+}
+
+/// A whole image reference: a repository and what it selects there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImageReference {
+    /// The repository.
+    pub repository: Repository,
+    /// The tag or digest.
+    pub selector: Selector,
+}
+
+impl ImageReference {
+    /// The longest reference that is read, in bytes. A repository name has at most 255 characters, a
+    /// tag 128, a digest 71 (OCI distribution specification).
+    pub const MAX_TEXT_BYTES: usize = 512;
+}
+
+/// Why a text is not an image reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseReferenceError {
+    /// Longer than [`ImageReference::MAX_TEXT_BYTES`].
+    #[error("an image reference has at most {} bytes", ImageReference::MAX_TEXT_BYTES)]
+    TooLong,
+    /// Not in the grammar of references.
+    #[error("not an image reference; write it like mcr.microsoft.com/windows/nanoserver:ltsc2022")]
+    Grammar,
+    /// The digest is not a sha256 digest.
+    #[error("the digest of an image reference is written @sha256: and 64 lower-case hexadecimal digits")]
+    Digest,
+    /// A repository was asked for, and a tag or digest was given with it.
+    #[error("a repository is wanted here, without a tag or digest")]
+    NotARepository,
+}
+
+impl FromStr for ImageReference {
+    type Err = ParseReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > Self::MAX_TEXT_BYTES {
+            return Err(ParseReferenceError::TooLong);
+        }
+        let reference: Reference = text.parse().map_err(|_| ParseReferenceError::Grammar)?;
+        let repository =
+            Repository { registry: reference.registry().to_owned(), path: reference.repository().to_owned() };
+        // The crate fills in the tag `latest` where none is written; whether one was written shows in the text.
+        let tag = reference.tag().filter(|tag| text.contains(&format!(":{tag}"))).map(str::to_owned);
+        let digest =
+            reference.digest().map(|digest| digest.parse().map_err(|_| ParseReferenceError::Digest)).transpose()?;
+        let selector = match (tag, digest) {
+            (tag, Some(digest)) => Selector::Digest { tag, digest },
+            (Some(tag), None) => Selector::Tag(tag),
+            (None, None) => Selector::Default,
+        };
+        Ok(Self { repository, selector })
+    }
+}
+
+impl fmt::Display for ImageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.repository.fmt(f)?;
+        match &self.selector {
+            Selector::Default => Ok(()),
+            Selector::Tag(tag) => write!(f, ":{tag}"),
+            Selector::Digest { tag: Some(tag), digest } => write!(f, ":{tag}@{digest}"),
+            Selector::Digest { tag: None, digest } => write!(f, "@{digest}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
+
+    fn check(text: &str, printed: &str) {
+        assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), printed);
+    }
+
+    #[test]
+    fn references_read_and_print() {
+        check("mcr.microsoft.com/windows/nanoserver:1709", "mcr.microsoft.com/windows/nanoserver:1709");
+        check("mcr.microsoft.com/windows", "mcr.microsoft.com/windows");
+        check("microsoft/nanoserver", "docker.io/microsoft/nanoserver");
+        check("golang:1.25-nanoserver", "docker.io/library/golang:1.25-nanoserver");
+        check("localhost:5000/x:latest", "localhost:5000/x:latest");
+        check("localhost:5000/x", "localhost:5000/x");
+        check(&format!("a.example/x:y@{DIGEST}"), &format!("a.example/x:y@{DIGEST}"));
+        check(&format!("a.example/x@{DIGEST}"), &format!("a.example/x@{DIGEST}"));
+    }
+
+    #[test]
+    fn what_is_not_a_reference_is_refused() {
+        for text in ["", " ", "A/B:c", "a b", "x@sha256:12", "http://x/y", "user:pw@host/x", "a/../b", &"a".repeat(600)]
+        {
+            assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_has_no_tag() {
+        assert_eq!(Repository::parse("a.example/x:y"), Err(ParseReferenceError::NotARepository));
+        assert_eq!(Repository::parse("a.example/x").unwrap().path(), "x");
+    }
+}

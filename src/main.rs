@@ -1,0 +1,3 @@
+//! The wintag command.
+
+fn main() {}
