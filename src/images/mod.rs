@@ -3,7 +3,11 @@
 //! Pure, like [`crate::windows`]: no I/O, no clock, no framework.
 
 mod digest;
+mod family;
 mod reference;
+mod tag;
 
 pub use digest::{Digest, ParseDigestError};
+pub use family::{Base, Families, Family, FamilyError, NamedImage};
 pub use reference::{ImageReference, ParseReferenceError, Repository, Selector};
+pub use tag::{Core, Flavour, MAX_TAG_BYTES, Separator, Tag, TagArchitecture, TagKind};

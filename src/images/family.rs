@@ -1,0 +1,223 @@
+//! Families of base images: what people call them, and the repository that each one is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::reference::{ImageReference, ParseReferenceError, Repository, Selector};
+
+/// The families that come with the program; `data/families.csv`.
+const EMBEDDED: &str = include_str!("data/families.csv");
+
+/// Docker Hub as references name it. A name without a registry host is taken to be there.
+const DOCKER_HUB: &str = "docker.io";
+/// The namespace of Docker Hub's official images, which references leave out.
+const DOCKER_HUB_OFFICIAL: &str = "library/";
+
+/// On which of the two bases a family stands, which decides until when its images are supported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base {
+    /// Nano Server.
+    Nanoserver,
+    /// Server Core, and what has the same lifetime: server, windows, IIS.
+    Servercore,
+}
+
+/// A family of base images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The short name, such as `nanoserver`.
+    pub name: String,
+    /// What its lifetime follows.
+    pub base: Base,
+    /// The repository that has its images today.
+    pub repository: Repository,
+    /// Everything it may be called, without the registry host.
+    pub names: Vec<String>,
+    /// The Docker Hub names that it replaced.
+    pub legacy_names: Vec<String>,
+}
+
+/// All families, by every name.
+#[derive(Clone, Debug)]
+pub struct Families {
+    families: Vec<Arc<Family>>,
+    by_name: HashMap<String, (Arc<Family>, bool)>,
+}
+
+/// An image as it was asked for, and the repository that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedImage {
+    /// What was asked for.
+    pub requested: String,
+    /// The family, when it is one.
+    pub family: Option<Arc<Family>>,
+    /// The repository.
+    pub repository: Repository,
+    /// Whether the name is a Docker Hub name that the repository replaced.
+    pub is_legacy: bool,
+}
+
+/// Why a name is not a family or repository, or a table of families cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FamilyError {
+    /// One word that is no family.
+    #[error("no family of base images is called that; families: {}", known.join(", "))]
+    Unknown {
+        /// The families there are.
+        known: Vec<String>,
+    },
+    /// Not a reference at all.
+    #[error(transparent)]
+    Reference(#[from] ParseReferenceError),
+    /// A table row that cannot be read.
+    #[error("families, row {row}: {detail}")]
+    Table {
+        /// Counted from 1, the heading not counted.
+        row: usize,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+#[derive(serde::Deserialize)]
+struct Row {
+    family: String,
+    base: Base,
+    repository: String,
+    names: String,
+    legacy_names: String,
+    source: String,
+}
+
+impl Families {
+    /// The families of the embedded table.
+    ///
+    /// # Panics
+    /// Never: a test reads the table.
+    pub fn embedded() -> Self {
+        Self::from_csv(EMBEDDED).expect("the embedded families are read by a test")
+    }
+
+    /// Reads a table with the columns of `data/families.csv`.
+    ///
+    /// # Errors
+    /// [`FamilyError::Table`] names the row.
+    pub fn from_csv(text: &str) -> Result<Self, FamilyError> {
+        let mut families = Self { families: Vec::new(), by_name: HashMap::new() };
+        for (at, row) in csv::Reader::from_reader(text.as_bytes()).deserialize::<Row>().enumerate() {
+            let bad = |detail: String| FamilyError::Table { row: at + 1, detail };
+            let row = row.map_err(|error| bad(error.to_string()))?;
+            if row.source.is_empty() {
+                return Err(bad("a row needs its source".to_owned()));
+            }
+            let repository = Repository::parse(&row.repository).map_err(|error| bad(error.to_string()))?;
+            let words = |text: &str| text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            families.add(Family {
+                name: row.family,
+                base: row.base,
+                repository,
+                names: words(&row.names),
+                legacy_names: words(&row.legacy_names),
+            });
+        }
+        Ok(families)
+    }
+
+    /// Adds a family; its names win over those that are there.
+    pub fn add(&mut self, family: Family) {
+        let family = Arc::new(family);
+        self.by_name.insert(family.name.clone(), (family.clone(), false));
+        self.by_name.insert(family.repository.to_string(), (family.clone(), false));
+        for name in &family.names {
+            self.by_name.insert(name.clone(), (family.clone(), false));
+        }
+        for name in &family.legacy_names {
+            self.by_name.insert(name.clone(), (family.clone(), true));
+        }
+        self.families.retain(|other| other.name != family.name);
+        self.families.push(family);
+    }
+
+    /// The families, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Family>> {
+        self.families.iter()
+    }
+
+    /// Reads the name of a family or of a repository, without tag or digest.
+    ///
+    /// # Errors
+    /// A single word that is no family is refused with the list of families, so that a typing error
+    /// is not taken for an image on Docker Hub.
+    pub fn read(&self, text: &str) -> Result<NamedImage, FamilyError> {
+        let (image, selector) = self.read_reference(text)?;
+        if selector != Selector::Default {
+            return Err(ParseReferenceError::NotARepository.into());
+        }
+        if image.family.is_none() && !text.contains('/') {
+            return Err(FamilyError::Unknown {
+                known: self.families.iter().map(|family| family.name.clone()).collect(),
+            });
+        }
+        Ok(image)
+    }
+
+    /// Reads any image reference; a family's name may stand for its repository.
+    ///
+    /// # Errors
+    /// When the text is no reference.
+    pub fn read_reference(&self, text: &str) -> Result<(NamedImage, Selector), FamilyError> {
+        let reference: ImageReference = text.parse()?;
+        let written = &reference.repository;
+        let key = if written.registry() == DOCKER_HUB {
+            written.path().strip_prefix(DOCKER_HUB_OFFICIAL).unwrap_or(written.path()).to_owned()
+        } else {
+            written.to_string()
+        };
+        let (family, is_legacy) = match self.by_name.get(&key) {
+            Some((family, is_legacy)) => (Some(family.clone()), *is_legacy),
+            None => (None, false),
+        };
+        let repository = family.as_ref().map_or(reference.repository, |family| family.repository.clone());
+        Ok((NamedImage { requested: text.to_owned(), family, repository, is_legacy }, reference.selector))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, family: &str, is_legacy: bool) {
+        let image = Families::embedded().read(text).unwrap();
+        assert_eq!(image.family.unwrap().name, family, "{text}");
+        assert_eq!(image.is_legacy, is_legacy, "{text}");
+    }
+
+    #[test]
+    fn every_name_of_a_family_is_read() {
+        for text in ["nanoserver", "windows/nanoserver", "mcr.microsoft.com/windows/nanoserver"] {
+            check(text, "nanoserver", false);
+        }
+        check("microsoft/nanoserver", "nanoserver", true);
+        check("docker.io/microsoft/nanoserver", "nanoserver", true);
+        check("microsoft/windowsservercore", "servercore", true);
+        check("windowsservercore", "servercore", false);
+        check("mcr.microsoft.com/windows", "windows", false);
+        check("windows", "windows", false);
+        check("server", "server", false);
+        check("microsoft/iis", "iis", true);
+        check("mcr.microsoft.com/windows/servercore/iis", "iis", false);
+    }
+
+    #[test]
+    fn other_repositories_are_taken_as_they_are() {
+        let image = Families::embedded().read("mcr.microsoft.com/dotnet/framework/aspnet").unwrap();
+        assert_eq!((image.family, image.repository.path()), (None, "dotnet/framework/aspnet"));
+    }
+
+    #[test]
+    fn a_typing_error_is_not_an_image_on_docker_hub() {
+        assert!(matches!(Families::embedded().read("nanosever"), Err(FamilyError::Unknown { .. })));
+        assert!(Families::embedded().read("nanoserver:1709").is_err());
+    }
+}
