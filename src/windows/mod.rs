@@ -6,4 +6,15 @@
 
 mod version;
 
+mod release;
+
+mod kb;
+
+mod tables;
+
+mod tables_csv;
+
+pub use kb::KbEntry;
+pub use release::{Channel, HostKind, ParseChannelError, ParseHostKindError, Release, Support};
+pub use tables::{TableError, Tables};
 pub use version::{Kb, ParseKbError, ParseVersionError, WindowsVersion};
