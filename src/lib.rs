@@ -1,4 +1,10 @@
 //! wintag: which tag of a Windows base image runs on a Windows host, and in which isolation mode.
 
+pub mod answers;
+pub mod api;
+pub mod catalogue;
+pub mod clock;
+pub mod config;
 pub mod images;
+pub mod registry;
 pub mod windows;

@@ -19,8 +19,9 @@
 //! | R11 | Hyper-V isolation needs the Hyper-V role, and nested virtualization in a virtual machine |
 //! | R12 | containerd applies the process rule when it pulls |
 
-use super::host::{Edition, HostKind};
+use super::host::Edition;
 use super::reason::Reason;
+use super::release::HostKind;
 use super::version::WindowsVersion;
 
 /// Windows Server 2016, the first build with containers.

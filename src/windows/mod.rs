@@ -4,12 +4,29 @@
 //! Everything here is pure: values in, values out. No I/O, no clock (dates are arguments), no
 //! framework. The tables are data files under `data/`, each row with its source.
 
-mod compat;
-mod host;
-mod reason;
 mod version;
 
-pub use compat::*;
-pub use host::{Edition, HostKind};
+mod release;
+
+mod kb;
+
+mod tables;
+
+mod tables_csv;
+
+mod host;
+
+mod compat;
+
+mod reason;
+
+pub use compat::{
+    BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2, Compatibility, HostFacts, Isolation,
+    ModeVerdict, Platform, Verdict, default_isolation, verdict,
+};
+pub use host::{Edition, Host, HostCandidate, HostError, HostReading, read_host};
+pub use kb::KbEntry;
 pub use reason::{Reason, SOURCE_COMPATIBILITY};
+pub use release::{Channel, HostKind, ParseChannelError, ParseHostKindError, Release, Support};
+pub use tables::{TableError, Tables};
 pub use version::{Kb, ParseKbError, ParseVersionError, WindowsVersion};

@@ -1,0 +1,178 @@
+//! The use case behind `/check`: does this very image run on this host?
+
+use crate::catalogue::{Catalogue, Found, FoundImage, Freshness, Miss};
+use crate::clock::Now;
+use crate::images::{Digest, NamedImage, Selector};
+use crate::registry::{Entry, EntryRole, Manifest, Wanted};
+use crate::windows::{Compatibility, Isolation, Platform, Tables, Verdict, WindowsVersion, verdict};
+
+use super::host::HostDescription;
+use super::question::{Architecture, AskedHost};
+use super::remark::Remark;
+
+/// The tag that a reference without tag or digest selects, as every client takes it.
+const DEFAULT_TAG: &str = "latest";
+
+/// The question of `/check`.
+#[derive(Clone, Debug)]
+pub struct CheckQuestion {
+    /// The image.
+    pub image: NamedImage,
+    /// Its tag or digest.
+    pub selector: Selector,
+    /// The host.
+    pub host: AskedHost,
+    /// The host's architecture.
+    pub architecture: Architecture,
+    /// Where the container runs.
+    pub platform: Platform,
+}
+
+/// The answer of `/check`.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The image.
+    pub image: NamedImage,
+    /// What the reference points to, when it is known.
+    pub digest: Option<Digest>,
+    /// The host.
+    pub host: HostDescription,
+    /// The mode to use; `None` when the image does not run.
+    pub isolation: Option<Isolation>,
+    /// All modes that work.
+    pub supported: Vec<Isolation>,
+    /// Every entry of the index, or the one image.
+    pub entries: Vec<CheckedEntry>,
+    /// What to look out for.
+    pub warnings: Vec<Remark>,
+    /// Where the answer comes from.
+    pub freshness: Freshness,
+}
+
+/// One entry of an index, and whether it runs.
+#[derive(Clone, Debug)]
+pub struct CheckedEntry {
+    /// Its digest, when it is known.
+    pub digest: Option<Digest>,
+    /// Its architecture.
+    pub architecture: Option<String>,
+    /// Its os.version, as it is written.
+    pub os_version: Option<String>,
+    /// In process isolation.
+    pub process: Verdict,
+    /// In Hyper-V isolation.
+    pub hyperv: Verdict,
+    /// Why, as codes.
+    pub reasons: Vec<&'static str>,
+    compatibility: Option<(WindowsVersion, Compatibility)>,
+}
+
+/// Answers the question.
+///
+/// # Errors
+/// When neither the registry nor the embedded catalogue knows the image.
+pub async fn check(
+    catalogue: &Catalogue,
+    tables: &Tables,
+    now: Now,
+    question: &CheckQuestion,
+) -> Result<Checked, Miss> {
+    let (digest, entries, freshness) = match catalogue.image(&question.image.repository, wanted(question)).await? {
+        FoundImage::Manifest(Found { value, freshness }) => {
+            (Some(value.digest.clone()), from_manifest(question, &value), freshness)
+        }
+        FoundImage::Observation(Found { value, freshness }) => {
+            let (digest, os_version) = match &value.observation {
+                Some(observation) => (observation.digest.clone(), observation.os_version.or(value.version)),
+                None => (None, value.version),
+            };
+            let architecture = question.architecture.as_str().to_owned();
+            let text = os_version.map(|version| version.to_string());
+            (digest, vec![judge(question, None, Some(architecture), text)], freshness)
+        }
+    };
+    let host = HostDescription::of(&question.host, tables, now.date());
+    let mut warnings = host.remarks(&question.host);
+    if question.image.is_legacy {
+        warnings.push(Remark::legacy_name(&question.image));
+    }
+    let best = best_entry(question, &entries);
+    let (isolation, supported) = match best {
+        None => (None, Vec::new()),
+        Some((version, compatibility)) => {
+            let isolation = compatibility.recommended(host.kind);
+            if let Some(isolation) = isolation {
+                let rules = &compatibility.of(isolation).warnings;
+                warnings.extend(rules.iter().map(|rule| Remark::of_rule(*rule, question.host.facts(), Some(*version))));
+            }
+            (isolation, compatibility.supported())
+        }
+    };
+    Ok(Checked { image: question.image.clone(), digest, host, isolation, supported, entries, warnings, freshness })
+}
+
+fn wanted(question: &CheckQuestion) -> Wanted {
+    match &question.selector {
+        Selector::Default => Wanted::Tag(DEFAULT_TAG.to_owned()),
+        Selector::Tag(tag) => Wanted::Tag(tag.clone()),
+        Selector::Digest { digest, .. } => Wanted::Digest(digest.clone()),
+    }
+}
+
+fn from_manifest(question: &CheckQuestion, manifest: &Manifest) -> Vec<CheckedEntry> {
+    manifest.entries.iter().map(|entry| from_entry(question, entry)).collect()
+}
+
+fn from_entry(question: &CheckQuestion, entry: &Entry) -> CheckedEntry {
+    let not_counted = |reason| CheckedEntry {
+        digest: Some(entry.digest.clone()),
+        architecture: entry.architecture.clone(),
+        os_version: entry.os_version.clone(),
+        process: Verdict::No,
+        hyperv: Verdict::No,
+        reasons: vec![reason],
+        compatibility: None,
+    };
+    let is_other = |given: &Option<String>, wanted: &str| given.as_deref().is_some_and(|given| given != wanted);
+    match entry.role {
+        EntryRole::Attestation => not_counted("attestation"),
+        EntryRole::Other => not_counted("not-an-image"),
+        EntryRole::Image if is_other(&entry.operating_system, "windows") => not_counted("not-windows"),
+        EntryRole::Image if is_other(&entry.architecture, question.architecture.as_str()) => {
+            not_counted("other-architecture")
+        }
+        EntryRole::Image => {
+            judge(question, Some(entry.digest.clone()), entry.architecture.clone(), entry.os_version.clone())
+        }
+    }
+}
+
+fn judge(
+    question: &CheckQuestion,
+    digest: Option<Digest>,
+    architecture: Option<String>,
+    os_version: Option<String>,
+) -> CheckedEntry {
+    let version = os_version.as_deref().and_then(|text| text.parse().ok());
+    let compatibility = verdict(question.host.facts(), version, question.platform);
+    let both = [&compatibility.process, &compatibility.hyperv];
+    let mut reasons: Vec<&'static str> =
+        both.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.code()).collect();
+    reasons.dedup();
+    let (process, hyperv) = (compatibility.process.verdict, compatibility.hyperv.verdict);
+    let compatibility = version.map(|version| (version, compatibility));
+    CheckedEntry { digest, architecture, os_version, process, hyperv, reasons, compatibility }
+}
+
+/// The entry that runs best: the host's own build first, then process isolation before Hyper-V, then
+/// the newest.
+fn best_entry<'a>(
+    question: &CheckQuestion,
+    entries: &'a [CheckedEntry],
+) -> Option<&'a (WindowsVersion, Compatibility)> {
+    let own = question.host.host.version.build;
+    let runs = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
+    runs.filter(|(_, compatibility)| !compatibility.supported().is_empty()).max_by_key(|(version, compatibility)| {
+        (version.build == own, compatibility.process.verdict == Verdict::Yes, *version)
+    })
+}

@@ -1,0 +1,23 @@
+//! The use cases: what callers ask, answered from what the catalogue holds and what the rule says.
+//!
+//! The decision itself is a pure function ([`decide`]); the functions here fetch what it needs. An
+//! outage reaches them as data: a tag list that is stale or embedded, a manifest that is missing.
+
+mod check;
+mod decide;
+mod host;
+mod lineup;
+mod matrix;
+mod question;
+mod remark;
+mod resolve;
+mod tags;
+
+pub use check::{CheckQuestion, Checked, CheckedEntry, check};
+pub use decide::{Alternative, Pins, Shortfall};
+pub use host::{HostDescription, kb_of_version, released};
+pub use matrix::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
+pub use question::{Architecture, AskedHost, Pin, ResolveQuestion};
+pub use remark::Remark;
+pub use resolve::{Refusal, Resolution, resolve};
+pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};

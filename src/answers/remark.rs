@@ -1,0 +1,131 @@
+//! What an answer says beside its values: reasons and warnings, with stable codes.
+
+use jiff::civil::Date;
+
+use crate::images::NamedImage;
+use crate::windows::{HostFacts, Reason, WindowsVersion};
+
+/// A reason or a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The stable code.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+    /// A public source of it.
+    pub source: String,
+}
+
+/// Microsoft's page on the life of base images.
+const SOURCE_IMAGE_LIFECYCLE: &str =
+    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/base-image-lifecycle";
+/// Microsoft's product lifecycle pages.
+const SOURCE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/lifecycle/products/";
+/// Where the Docker Hub repositories went.
+const SOURCE_MAPPING: &str =
+    "https://github.com/microsoft/containerregistry/blob/main/docs/dockerhub-to-mcr-repo-mapping.md";
+/// How registries serve tags and manifests.
+const SOURCE_DISTRIBUTION: &str = "https://github.com/opencontainers/distribution-spec/blob/main/spec.md";
+
+impl Remark {
+    /// A reason of the compatibility rule.
+    pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
+        Self { code: reason.code(), message: reason.message(host, image), source: reason.source().to_owned() }
+    }
+
+    fn new(code: &'static str, message: String, source: &str) -> Self {
+        Self { code, message, source: source.to_owned() }
+    }
+
+    pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {
+        Self::new("host-out-of-support", format!("support of {name} ended on {ended}"), SOURCE_LIFECYCLE)
+    }
+
+    pub(super) fn host_support_limited(name: &str, support: &str) -> Self {
+        Self::new("host-support-limited", format!("support of {name} is limited: {support}"), SOURCE_LIFECYCLE)
+    }
+
+    pub(super) fn host_ambiguous(chosen: &str, others: &str) -> Self {
+        Self::new(
+            "host-ambiguous",
+            format!("taken to be {chosen}; the text could also mean {others}: give the build to be sure"),
+            SOURCE_LIFECYCLE,
+        )
+    }
+
+    pub(super) fn host_build_not_listed(build: u32) -> Self {
+        Self::new(
+            "host-build-not-listed",
+            format!("build {build} is in no table of releases; the answer follows from the number alone"),
+            SOURCE_LIFECYCLE,
+        )
+    }
+
+    pub(super) fn image_out_of_support(what: &str, ended: Date) -> Self {
+        Self::new(
+            "image-out-of-support",
+            format!("{what} has got no patches since support of the image ended on {ended}"),
+            SOURCE_IMAGE_LIFECYCLE,
+        )
+    }
+
+    pub(super) fn legacy_name(image: &NamedImage) -> Self {
+        Self::new(
+            "legacy-name",
+            format!("{} on Docker Hub was replaced by {}, which answers", image.requested, image.repository),
+            SOURCE_MAPPING,
+        )
+    }
+
+    pub(super) fn registry_contradicts_tag(tag: &str, said: WindowsVersion) -> Self {
+        Self::new(
+            "registry-contradicts-tag",
+            format!("the registry says that {tag} is {said}, which its name does not say; the registry is believed"),
+            SOURCE_DISTRIBUTION,
+        )
+    }
+
+    pub(super) fn tag_skipped(tag: &str, why: &str) -> Self {
+        Self::new("tag-skipped", format!("{tag} was passed over: {why}"), SOURCE_DISTRIBUTION)
+    }
+
+    pub(super) fn manifest_unavailable(tag: &str, why: &str) -> Self {
+        Self::new(
+            "manifest-unavailable",
+            format!("what {tag} points to could not be read ({why}), so digest and revision are not given"),
+            SOURCE_DISTRIBUTION,
+        )
+    }
+
+    pub(super) fn os_version_missing(tag: &str) -> Self {
+        Self::new(
+            "os-version-missing",
+            format!("the registry gives no os.version for {tag}; the version follows from the tag's name"),
+            SOURCE_DISTRIBUTION,
+        )
+    }
+
+    pub(super) fn safe_pin(tag: &str) -> Self {
+        Self::new(
+            "safe-pin",
+            format!("{tag} is the newest tag whose revision is not above the host's"),
+            Reason::ImageRevisionNewerThanHost.source(),
+        )
+    }
+
+    pub(super) fn embedded_tag_may_have_moved(tag: &str, seen: &str) -> Self {
+        Self::new(
+            "embedded-tag-may-have-moved",
+            format!("{tag} was last seen {seen} and moves with each patch, so its digest and revision are not given"),
+            SOURCE_IMAGE_LIFECYCLE,
+        )
+    }
+
+    pub(super) fn embedded_tag_not_proven(tag: &str) -> Self {
+        Self::new(
+            "embedded-tag-not-proven",
+            format!("the embedded catalogue knows {tag} only from mentions in public code"),
+            SOURCE_DISTRIBUTION,
+        )
+    }
+}

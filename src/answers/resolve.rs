@@ -1,0 +1,270 @@
+//! The use case behind `/resolve`: ask the catalogue for what the decision needs, decide, say why.
+
+use std::sync::Arc;
+
+use crate::catalogue::{Catalogue, Freshness, KnownTag, Miss, Provenance};
+use crate::clock::Now;
+use crate::images::{Base, Digest, NamedImage, TagKind};
+use crate::registry::{EntryRole, Manifest, RegistryError, Wanted};
+use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
+
+use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
+use super::host::{HostDescription, kb_of_version};
+use super::question::{Architecture, Pin, ResolveQuestion};
+use super::remark::Remark;
+
+/// So many manifests are read for one answer. The first is right unless a registry contradicts itself.
+const MAX_MANIFESTS: usize = 4;
+
+/// The answer of `/resolve`.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// The image.
+    pub image: Arc<NamedImage>,
+    /// The host.
+    pub host: HostDescription,
+    /// The tag to use.
+    pub tag: String,
+    /// What the tag points to, when it could be read.
+    pub digest: Option<Digest>,
+    /// The version of the image; without its revision when only the release is known.
+    pub os_version: WindowsVersion,
+    /// The KB of that version.
+    pub kb: Option<Kb>,
+    /// The isolation mode to use.
+    pub isolation: Isolation,
+    /// All modes that work.
+    pub supported: Vec<Isolation>,
+    /// The tag for each form.
+    pub pins: Pins,
+    /// Why.
+    pub reasons: Vec<Remark>,
+    /// What to look out for.
+    pub warnings: Vec<Remark>,
+    /// Other tags that run.
+    pub alternatives: Vec<Alternative>,
+    /// Where the answer comes from.
+    pub freshness: Freshness,
+}
+
+impl Resolution {
+    /// The image reference to use: repository and tag.
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.image.repository, self.tag)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The catalogue has no tags for the repository.
+    Miss(Miss),
+    /// No tag will do.
+    Shortfall(Box<Shortfall>, Freshness),
+}
+
+/// What the manifest of a tag says.
+struct Settled {
+    digest: Option<Digest>,
+    os_version: WindowsVersion,
+    warnings: Vec<Remark>,
+}
+
+/// Answers the question.
+///
+/// # Errors
+/// When the tags cannot be had, or none will do.
+pub async fn resolve(
+    catalogue: &Catalogue,
+    tables: &Tables,
+    now: Now,
+    question: &ResolveQuestion,
+) -> Result<Resolution, Refusal> {
+    let tags = catalogue.tags(&question.image.repository).await.map_err(Refusal::Miss)?;
+    let today = now.date();
+    let plan = plan(question, &tags.value, tables, today)
+        .map_err(|shortfall| Refusal::Shortfall(Box::new(shortfall), tags.freshness))?;
+    let mut skipped = Vec::new();
+    for candidate in plan.candidates.iter().take(MAX_MANIFESTS) {
+        let (settled, freshness) = if tags.freshness.provenance == Provenance::Embedded {
+            (Ok(observed(candidate, catalogue, tables, question)), tags.freshness)
+        } else {
+            match read(catalogue, question, candidate).await {
+                Ok((manifest, freshness)) => {
+                    (settle(question, candidate, &manifest), tags.freshness.combine(freshness))
+                }
+                Err(Miss::Registry(RegistryError::NotFound { .. })) => {
+                    (Err("it is listed, but the registry has no manifest for it".to_owned()), tags.freshness)
+                }
+                Err(miss) => (Ok(unread(candidate, &miss)), tags.freshness),
+            }
+        };
+        match settled {
+            Ok(settled) => {
+                return Ok(conclude(question, tables, now, &plan, candidate, settled, skipped, freshness));
+            }
+            Err(why) => skipped.push(Remark::tag_skipped(&candidate.tag.text, &why)),
+        }
+    }
+    Err(Refusal::Shortfall(Box::new(Shortfall::NoneRuns { nearest: plan.alternatives }), tags.freshness))
+}
+
+async fn read(
+    catalogue: &Catalogue,
+    question: &ResolveQuestion,
+    candidate: &Candidate<'_>,
+) -> Result<(Arc<Manifest>, Freshness), Miss> {
+    let wanted = Wanted::Tag(candidate.tag.text.clone());
+    // The name of the tag alone gives an answer, so there is always something to fall back on.
+    let found = catalogue.manifest(&question.image.repository, wanted, true).await?;
+    Ok((found.value, found.freshness))
+}
+
+/// What the manifest says of the tag; an error says why the tag cannot be used.
+fn settle(question: &ResolveQuestion, candidate: &Candidate<'_>, manifest: &Manifest) -> Result<Settled, String> {
+    let tag = &candidate.tag.text;
+    let named = candidate.version;
+    let fitting = || fitting_entries(manifest, question.architecture);
+    if fitting().next().is_none() {
+        return Err(format!("the registry has no Windows image for {} under it", question.architecture.as_str()));
+    }
+    let versions: Vec<WindowsVersion> = fitting().filter_map(|version| version).collect();
+    let mut warnings = Vec::new();
+    let said = versions.iter().find(|version| version.build == named.build).or(versions.first()).copied();
+    let os_version = match said {
+        None => {
+            warnings.push(Remark::os_version_missing(tag));
+            named
+        }
+        // The first images say only 10.0.14393; the name of a build tag says more and contradicts nothing.
+        Some(said) if said.build == named.build && said.revision.is_none() => named,
+        Some(said) => {
+            let contradicts =
+                said.build != named.build || named.revision.is_some_and(|named| said.revision != Some(named));
+            if contradicts {
+                warnings.push(Remark::registry_contradicts_tag(tag, said));
+            }
+            said
+        }
+    };
+    let compatibility = verdict(question.host.facts(), Some(os_version), question.platform);
+    if compatibility.of(candidate.isolation).verdict != Verdict::Yes {
+        return Err(format!("the registry says it is {os_version}, which does not run as its name promises"));
+    }
+    Ok(Settled { digest: Some(manifest.digest.clone()), os_version, warnings })
+}
+
+/// The os.version of each Windows image for this architecture, as far as it is given.
+fn fitting_entries(
+    manifest: &Manifest,
+    architecture: Architecture,
+) -> impl Iterator<Item = Option<WindowsVersion>> + '_ {
+    let fits = move |given: &Option<String>, wanted: &str| given.as_deref().is_none_or(|given| given == wanted);
+    manifest
+        .entries
+        .iter()
+        .filter(move |entry| {
+            entry.role == EntryRole::Image
+                && fits(&entry.operating_system, "windows")
+                && fits(&entry.architecture, architecture.as_str())
+        })
+        .map(|entry| entry.os_version.as_deref().and_then(|text| text.parse().ok()))
+}
+
+/// The answer when the manifest cannot be had: what the name says.
+fn unread(candidate: &Candidate<'_>, miss: &Miss) -> Settled {
+    let warnings = vec![Remark::manifest_unavailable(&candidate.tag.text, &miss.to_string())];
+    Settled { digest: None, os_version: candidate.version, warnings }
+}
+
+/// What the embedded catalogue knows of the tag. What it saw of a floating tag counts only if the tag
+/// cannot have moved since: seen in the catalogue's last month, or after the end of support.
+fn observed(candidate: &Candidate<'_>, catalogue: &Catalogue, tables: &Tables, question: &ResolveQuestion) -> Settled {
+    let KnownTag { text, observation, .. } = candidate.tag;
+    let mut settled = Settled { digest: None, os_version: candidate.version, warnings: Vec::new() };
+    let Some(observation) = observation else { return settled };
+    if observation.evidence.starts_with("mention") {
+        settled.warnings.push(Remark::embedded_tag_not_proven(text));
+    }
+    let ended = image_support_ended(candidate.version.build, base_of(&question.image), tables, jiff::civil::Date::MAX);
+    let month = |text: &str| text.get(..MONTH_BYTES).map(str::to_owned);
+    let seen = month(&observation.observed);
+    let cannot_have_moved = candidate.tag.kind() != TagKind::Release
+        || (seen.is_some() && seen == month(&catalogue.embedded_as_of().to_string()))
+        || seen.is_some_and(|seen| {
+            month(&ended.map(|end| end.to_string()).unwrap_or_default()).is_some_and(|end| seen > end)
+        });
+    if cannot_have_moved {
+        settled.digest.clone_from(&observation.digest);
+        settled.os_version = observation.os_version.unwrap_or(candidate.version);
+    } else if !observation.observed.is_empty() {
+        let at = observation.os_version.map_or_else(String::new, |version| format!(" at {version}"));
+        let seen = format!("in {}{at}", observation.observed);
+        settled.warnings.push(Remark::embedded_tag_may_have_moved(text, &seen));
+    }
+    settled
+}
+
+/// The length of `2026-08`.
+const MONTH_BYTES: usize = 7;
+
+fn base_of(image: &NamedImage) -> Base {
+    image.family.as_ref().map_or(Base::Servercore, |family| family.base)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one answer, each made elsewhere")]
+fn conclude(
+    question: &ResolveQuestion,
+    tables: &Tables,
+    now: Now,
+    plan: &Plan<'_>,
+    candidate: &Candidate<'_>,
+    settled: Settled,
+    skipped: Vec<Remark>,
+    freshness: Freshness,
+) -> Resolution {
+    let Settled { digest, os_version, warnings: of_the_tag } = settled;
+    let facts = question.host.facts();
+    let host = HostDescription::of(&question.host, tables, now.date());
+    let compatibility = verdict(facts, Some(os_version), question.platform);
+    let mode = compatibility.of(candidate.isolation);
+    let remark = |reason: &Reason| Remark::of_rule(*reason, facts, Some(os_version));
+    let pins = plan.pins(question, os_version.build);
+
+    let mut warnings = host.remarks(&question.host);
+    if question.image.is_legacy {
+        warnings.push(Remark::legacy_name(&question.image));
+    }
+    let base = base_of(&question.image);
+    if let Some(ended) = image_support_ended(os_version.build, base, tables, now.date()) {
+        warnings.push(Remark::image_out_of_support(&candidate.tag.text, ended));
+    }
+    warnings.extend(mode.warnings.iter().map(remark));
+    if mode.warnings.contains(&Reason::ImageRevisionNewerThanHost)
+        && let Some(safe) = pins.build.as_ref().or(pins.kb.as_ref())
+        && question.pin == Pin::Release
+    {
+        warnings.push(Remark::safe_pin(safe));
+    }
+    warnings.extend(of_the_tag);
+    warnings.extend(skipped);
+    // Why process isolation was not possible is part of why Hyper-V isolation is the answer.
+    let refused = (candidate.isolation == Isolation::HyperV && compatibility.process.verdict != Verdict::Yes)
+        .then_some(&compatibility.process.reasons);
+    let reasons = mode.reasons.iter().chain(refused.into_iter().flatten()).map(remark).collect();
+    Resolution {
+        image: question.image.clone(),
+        host,
+        tag: candidate.tag.text.clone(),
+        digest,
+        kb: kb_of_version(os_version, tables).or_else(|| super::lineup::kb_of(candidate.tag)),
+        os_version,
+        isolation: candidate.isolation,
+        supported: compatibility.supported(),
+        pins,
+        reasons,
+        warnings,
+        alternatives: plan.alternatives.clone(),
+        freshness,
+    }
+}

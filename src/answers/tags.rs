@@ -1,0 +1,238 @@
+//! The use case behind `/tags`: the tags of a repository with what each stands for, and which of them
+//! are the same image.
+
+use std::collections::HashMap;
+
+use crate::catalogue::{Catalogue, Freshness, KnownTag, Miss, Provenance, RepositoryTags};
+use crate::clock::Now;
+use crate::images::{Digest, NamedImage, TagKind};
+use crate::registry::{Manifest, Wanted};
+use crate::windows::{Kb, Tables, WindowsVersion};
+
+use super::host::kb_of_version;
+use super::lineup::kb_of;
+use super::question::Architecture;
+
+/// So many manifests are read for one answer: enough for a tag and all its siblings (a floating tag
+/// or two, a KB tag, a build tag, each with and without architecture), few enough to be polite.
+const MAX_MANIFESTS: usize = 10;
+
+/// The question of `/tags`.
+#[derive(Clone, Debug)]
+pub struct TagsQuestion {
+    /// The image.
+    pub image: NamedImage,
+    /// Only tags of this build.
+    pub build: Option<u32>,
+    /// Only tags of the build that this release word stands for, such as `ltsc2022`.
+    pub release: Option<String>,
+    /// Only tags that are this patch.
+    pub kb: Option<Kb>,
+    /// Only this tag and those that are the same image.
+    pub tag: Option<String>,
+    /// Only tags of this architecture.
+    pub architecture: Option<Architecture>,
+    /// So many tags are passed over.
+    pub offset: usize,
+    /// So many tags are answered at most.
+    pub limit: usize,
+}
+
+/// The answer of `/tags`.
+#[derive(Clone, Debug)]
+pub struct ListedTags {
+    /// The image.
+    pub image: NamedImage,
+    /// The tags, the newest first.
+    pub tags: Vec<ListedTag>,
+    /// How many tags there are that fit the question.
+    pub total: usize,
+    /// Where the answer comes from.
+    pub freshness: Freshness,
+}
+
+/// One tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedTag {
+    /// The tag.
+    pub tag: String,
+    /// Its form.
+    pub kind: TagKind,
+    /// The build.
+    pub build: Option<u32>,
+    /// The version: of its image where that is known, else what the name says.
+    pub os_version: Option<WindowsVersion>,
+    /// The KB of that version.
+    pub kb: Option<Kb>,
+    /// The architecture that the name gives.
+    pub architecture: Option<&'static str>,
+    /// What it points to, where that is known.
+    pub digest: Option<Digest>,
+    /// The other tags of the repository that point to the same.
+    pub same_image: Vec<String>,
+}
+
+/// What is known of the image behind a tag.
+#[derive(Clone, Default)]
+struct Known {
+    digest: Option<Digest>,
+    os_version: Option<WindowsVersion>,
+}
+
+/// Answers the question.
+///
+/// # Errors
+/// When the tags cannot be had.
+pub async fn tags(
+    catalogue: &Catalogue,
+    tables: &Tables,
+    _now: Now,
+    question: &TagsQuestion,
+) -> Result<ListedTags, Miss> {
+    let found = catalogue.tags(&question.image.repository).await?;
+    let all = &*found.value;
+    let mut freshness = found.freshness;
+    let wanted: Vec<&KnownTag> = all.iter().filter(|tag| fits(question, tag, tables)).collect();
+    // What is not in memory is read for the tags that are answered, if they are few, and for their
+    // siblings, whose digests prove that they are the same image.
+    let mut reader =
+        Reader { catalogue, question, known: HashMap::new(), reads_left: MAX_MANIFESTS, freshness: &mut freshness };
+    let page: Vec<&KnownTag> = match &question.tag {
+        None => wanted.iter().copied().skip(question.offset).take(question.limit).collect(),
+        Some(_) => wanted.clone(),
+    };
+    let read_from_registry = found.freshness.provenance != Provenance::Embedded && page.len() <= MAX_MANIFESTS;
+    for tag in &page {
+        reader.learn(tag, read_from_registry).await;
+    }
+    let mut page = page;
+    if let Some(first) = page.first().copied().filter(|_| question.tag.is_some()) {
+        let version = reader.known.get(&first.text).and_then(|known| known.os_version).or(first.version);
+        for sibling in all.iter().filter(|tag| may_be(tag, version, first)) {
+            reader.learn(sibling, read_from_registry).await;
+            page.push(sibling);
+        }
+    }
+    let known = reader.known;
+    let same = |tag: &KnownTag| same_image(all, &known, tag);
+    let mut listed: Vec<ListedTag> = page.iter().map(|tag| list(tag, &known, same(tag), tables)).collect();
+    let mut total = wanted.len();
+    if let (Some(asked), Some(first)) = (&question.tag, listed.first().cloned()) {
+        listed.retain(|tag| tag.tag == *asked || first.same_image.contains(&tag.tag));
+        total = listed.len();
+    }
+    Ok(ListedTags { image: question.image.clone(), tags: listed, total, freshness })
+}
+
+fn fits(question: &TagsQuestion, tag: &KnownTag, tables: &Tables) -> bool {
+    let build = tag.version.map(|version| version.build);
+    let is = |wanted: Option<u32>| wanted.is_none() || build == wanted;
+    let of_release = question.release.as_ref().is_none_or(|line| {
+        let named = tag.parsed.as_ref().and_then(|parsed| parsed.line()) == Some(line);
+        named || (build.is_some() && build == tables.build_of_line(line))
+    });
+    let of_kb = question.kb.is_none_or(|kb| {
+        kb_of(tag) == Some(kb)
+            || tag.version.is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
+    });
+    let of_architecture = question.architecture.is_none_or(|wanted| {
+        let named = tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, architecture)| architecture);
+        wanted.rank_of(named).is_some()
+    });
+    is(question.build)
+        && of_release
+        && of_kb
+        && of_architecture
+        && question.tag.as_ref().is_none_or(|text| *text == tag.text)
+}
+
+/// Whether the name of this tag allows it to be the same image as the first, which is of this version.
+fn may_be(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> bool {
+    let (Some(version), Some(named)) = (version, tag.version) else { return false };
+    let same_variant = match (&tag.parsed, &first.parsed) {
+        (Some(a), Some(b)) => a.locale == b.locale && a.architecture.is_some() == b.architecture.is_some(),
+        _ => false,
+    };
+    tag.text != first.text
+        && same_variant
+        && named.build == version.build
+        && (named.revision.is_none() || version.revision.is_none() || named.revision == version.revision)
+}
+
+struct Reader<'a> {
+    catalogue: &'a Catalogue,
+    question: &'a TagsQuestion,
+    known: HashMap<String, Known>,
+    reads_left: usize,
+    freshness: &'a mut Freshness,
+}
+
+impl Reader<'_> {
+    /// Learns what a tag points to: from the registry if it may be asked, else from memory or from the
+    /// embedded catalogue.
+    async fn learn(&mut self, tag: &KnownTag, may_ask: bool) {
+        let repository = &self.question.image.repository;
+        let mut manifest = None;
+        if may_ask && self.reads_left > 0 {
+            self.reads_left -= 1;
+            let read = self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true).await;
+            if let Ok(found) = read {
+                *self.freshness = self.freshness.combine(found.freshness);
+                manifest = Some(found.value);
+            }
+        } else {
+            manifest = self.catalogue.known_manifest(repository, &tag.text);
+        }
+        let known = match (&manifest, &tag.observation) {
+            (Some(manifest), _) => from_manifest(manifest, tag),
+            (None, Some(observation)) => {
+                Known { digest: observation.digest.clone(), os_version: observation.os_version }
+            }
+            (None, None) => Known::default(),
+        };
+        self.known.insert(tag.text.clone(), known);
+    }
+}
+
+fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
+    let versions = || manifest.entries.iter().filter_map(|entry| entry.os_version.as_deref()?.parse().ok());
+    let named_build = tag.version.map(|version| version.build);
+    let of_the_build = versions().find(|version: &WindowsVersion| Some(version.build) == named_build);
+    // An index of several Windows builds has no single version unless the tag names one of them.
+    let mut all = versions();
+    let only = all.next().filter(|_| all.next().is_none());
+    let said = of_the_build.or(only);
+    let os_version = match (said, tag.version) {
+        (Some(said), Some(named)) if said.revision.is_none() && said.build == named.build => Some(named),
+        (said, _) => said,
+    };
+    Known { digest: Some(manifest.digest.clone()), os_version }
+}
+
+/// The other tags that are known to point to the same digest.
+fn same_image(all: &RepositoryTags, known: &HashMap<String, Known>, tag: &KnownTag) -> Vec<String> {
+    let digest_of = |tag: &KnownTag| {
+        let observed = || tag.observation.as_ref().and_then(|observation| observation.digest.clone());
+        known.get(&tag.text).and_then(|known| known.digest.clone()).or_else(observed)
+    };
+    let Some(digest) = digest_of(tag) else { return Vec::new() };
+    all.iter()
+        .filter(|other| other.text != tag.text && digest_of(other).as_ref() == Some(&digest))
+        .map(|other| other.text.clone())
+        .collect()
+}
+
+fn list(tag: &KnownTag, known: &HashMap<String, Known>, same_image: Vec<String>, tables: &Tables) -> ListedTag {
+    let Known { digest, os_version } = known.get(&tag.text).cloned().unwrap_or_default();
+    let os_version = os_version.or(tag.version);
+    ListedTag {
+        tag: tag.text.clone(),
+        kind: tag.kind(),
+        build: os_version.map(|version| version.build),
+        os_version,
+        kb: kb_of(tag).or_else(|| os_version.and_then(|version| kb_of_version(version, tables))),
+        architecture: tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, named)| named.as_str()),
+        digest,
+        same_image,
+    }
+}

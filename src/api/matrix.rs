@@ -1,0 +1,173 @@
+//! `/matrix` on the wire.
+
+use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::common::{HostKindWord, HostObject, VerdictWord};
+use super::params::Params;
+use super::problem::Problem;
+use super::reading::{self, Reading};
+use super::resolve::PlatformChoice;
+use crate::answers::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
+use crate::windows::{HostKind, WindowsVersion};
+
+/// So many hosts and images are compared at most: twice what the tables hold.
+const MAX_LIST: usize = 64;
+
+/// The parameters of `/matrix`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MatrixParams {
+    /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds when not given. At most 64.
+    #[param(example = "ltsc2019,10.0.26100.4061")]
+    pub hosts: Option<String>,
+    /// The images, separated by commas or semicolons: builds, versions or release words; all that have base images when
+    /// not given. At most 64.
+    #[param(example = "ltsc2022,10.0.26100.4061")]
+    pub images: Option<String>,
+    /// Where the containers run; `docker` when not given.
+    #[param(inline)]
+    pub platform: Option<PlatformChoice>,
+}
+
+/// Reads the parameters of `/matrix` and answers.
+///
+/// # Errors
+/// A problem that lists everything that is wrong.
+pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Date) -> Result<Matrix, Problem> {
+    let mut params = Params::new::<MatrixParams>(pairs);
+    let platform = reading::platform(&mut params);
+    let hosts = read_hosts(&mut params, "hosts", reading, today, None);
+    let images = read_hosts(&mut params, "images", reading, today, Some(HostKind::Server));
+    params.finish()?;
+    let hosts = hosts.unwrap_or_else(|| all_hosts(reading.tables, today));
+    let images: Vec<WindowsVersion> = match images {
+        Some(images) => images.iter().map(|image| image.facts.version).collect(),
+        None => all_images(reading.tables),
+    };
+    Ok(matrix(hosts, &images, platform, reading.tables, today))
+}
+
+/// A list of Windows versions, as hosts. Images are servers, so that their names are read as such.
+fn read_hosts(
+    params: &mut Params,
+    name: &str,
+    reading: Reading<'_>,
+    today: Date,
+    kind: Option<HostKind>,
+) -> Option<Vec<MatrixHost>> {
+    let list = params.optional(name)?;
+    let texts = split_list(&list);
+    if texts.len() > MAX_LIST {
+        params.refuse(name, "too-many", format!("at most {MAX_LIST} are compared"));
+        return None;
+    }
+    let mut read = Vec::new();
+    for text in texts {
+        let Some(answer) = reading.read_host(params, name, text, kind) else { continue };
+        match answer.host {
+            Some(host) => {
+                read.push(MatrixHost::new(text, host.version, host.kind, host.edition, reading.tables, today));
+            }
+            None => {
+                let names = answer.could_mean.iter().map(reading::describe).collect();
+                params.refuse_among(name, "ambiguous", "it could be any of these; give the build".to_owned(), names);
+            }
+        }
+    }
+    Some(read)
+}
+
+/// The items of a list. A comma followed by a space belongs to a name (`Windows Server, version 1709`).
+fn split_list(list: &str) -> Vec<&str> {
+    let mut items = Vec::new();
+    let mut rest = list;
+    let mut from = 0;
+    while let Some(found) = rest.get(from..).and_then(|tail| tail.find([',', ';'])) {
+        let at = from + found;
+        let in_a_name = rest[at..].starts_with(", version") || rest[at..].starts_with(", Version");
+        if in_a_name {
+            from = at + 1;
+            continue;
+        }
+        items.push(rest[..at].trim());
+        rest = &rest[at + 1..];
+        from = 0;
+    }
+    items.push(rest.trim());
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// The answer of `/matrix`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Matrix)]
+pub struct MatrixObject {
+    /// One cell for each host and image, host by host.
+    pub cells: Vec<CellObject>,
+    /// The hosts, described.
+    pub hosts: Vec<HostObject>,
+    /// The images, described as the server release of their build.
+    pub images: Vec<HostObject>,
+}
+
+/// The verdicts for one host and one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Cell)]
+pub struct CellObject {
+    /// The host's os.version.
+    #[schema(example = "10.0.17763")]
+    pub host: String,
+    /// Whether the host is a server or a client: some builds are both.
+    pub host_kind: HostKindWord,
+    /// The image's os.version.
+    #[schema(example = "10.0.20348")]
+    pub image: String,
+    /// Whether it runs in process isolation.
+    pub process: VerdictWord,
+    /// Whether it runs in Hyper-V isolation.
+    pub hyperv: VerdictWord,
+    /// Why, as codes.
+    #[schema(example = json!(["image-newer-than-host"]))]
+    pub reasons: Vec<String>,
+    /// What to look out for, as codes.
+    pub warnings: Vec<String>,
+}
+
+impl From<&Cell> for CellObject {
+    fn from(cell: &Cell) -> Self {
+        let words = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+        Self {
+            host: cell.host.to_string(),
+            host_kind: cell.host_kind.into(),
+            image: cell.image.to_string(),
+            process: cell.process.into(),
+            hyperv: cell.hyperv.into(),
+            reasons: words(&cell.reasons),
+            warnings: words(&cell.warnings),
+        }
+    }
+}
+
+impl From<&Matrix> for MatrixObject {
+    fn from(matrix: &Matrix) -> Self {
+        Self {
+            cells: matrix.cells.iter().map(CellObject::from).collect(),
+            hosts: matrix.hosts.iter().map(|host| (&host.description).into()).collect(),
+            images: matrix.images.iter().map(HostObject::from).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_list;
+
+    #[test]
+    fn a_comma_in_a_name_does_not_split_it() {
+        assert_eq!(split_list("1709, ltsc2019;20348,"), ["1709", "ltsc2019", "20348"]);
+        assert_eq!(split_list("Windows Server, version 1709,1803"), ["Windows Server, version 1709", "1803"]);
+        assert!(split_list(" , ").is_empty());
+    }
+}

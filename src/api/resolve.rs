@@ -1,0 +1,286 @@
+//! `/resolve` on the wire.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject};
+use super::params::Params;
+use super::problem::Problem;
+use super::reading::{self, Reading};
+use crate::answers::{Alternative, Pin, Pins, Resolution, ResolveQuestion};
+
+/// The parameters of `/resolve`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ResolveParams {
+    /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`, `windows`, `iis`), or a
+    /// repository, also by its old Docker Hub name.
+    #[param(example = "microsoft/nanoserver")]
+    pub image: String,
+    /// The host, as any machine prints it: a build, a version, a release name, a product name, the output of `ver`, of
+    /// `docker info` or of `kubectl get nodes`.
+    #[param(example = "16299")]
+    pub host: String,
+    /// Settles whether the host is a server or a client. Without it the text or the build decides; where a build is
+    /// both, it is a server.
+    #[param(inline)]
+    pub host_type: Option<HostTypeChoice>,
+    /// The architecture of the image; `amd64` when not given.
+    #[param(inline)]
+    pub arch: Option<ArchitectureChoice>,
+    /// Which isolation mode will do; `any` when not given.
+    #[param(inline)]
+    pub isolation: Option<IsolationChoice>,
+    /// Which form of tag is wanted; `release` when not given.
+    #[param(inline)]
+    pub pin: Option<PinChoice>,
+    /// The very patch that is wanted, such as `KB4043961`.
+    #[param(example = "KB4043961", pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
+    pub kb: Option<String>,
+    /// Where the container runs; `docker` when not given. Kubernetes runs process isolation only.
+    #[param(inline)]
+    pub platform: Option<PlatformChoice>,
+    /// The form of the answer; `json` when not given.
+    #[param(inline)]
+    pub format: Option<FormatChoice>,
+}
+
+/// Server or client.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostTypeChoice {
+    /// Windows Server.
+    Server,
+    /// Windows 10, Windows 11.
+    Client,
+}
+
+/// An architecture.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArchitectureChoice {
+    /// 64-bit x86.
+    Amd64,
+    /// 64-bit ARM.
+    Arm64,
+    /// 32-bit ARM.
+    Arm,
+}
+
+/// The isolation modes that will do.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IsolationChoice {
+    /// Process isolation where it works, else Hyper-V.
+    Any,
+    /// Process isolation only.
+    Process,
+    /// Hyper-V isolation only.
+    Hyperv,
+}
+
+/// A form of tag.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PinChoice {
+    /// The floating tag, which has the latest patches.
+    Release,
+    /// The tag that names a KB.
+    Kb,
+    /// The tag that names the whole version.
+    Build,
+}
+
+/// Where a container runs.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlatformChoice {
+    /// A Docker engine.
+    Docker,
+    /// A Kubernetes node.
+    Kubernetes,
+    /// A Docker Swarm node.
+    Swarm,
+}
+
+/// The form of an answer.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FormatChoice {
+    /// The whole answer.
+    Json,
+    /// The tag alone, as one line of text.
+    Tag,
+    /// The image reference alone, as one line of text.
+    Reference,
+}
+
+/// In which form the answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The whole answer.
+    Json,
+    /// The tag alone.
+    Tag,
+    /// The image reference alone.
+    Reference,
+}
+
+impl Format {
+    /// The word of the parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Tag => "tag",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// What `/resolve` was asked, and in which form, when the parameters say so.
+pub struct ResolveRequest {
+    /// The question.
+    pub question: ResolveQuestion,
+    /// The form of the answer.
+    pub format: Option<Format>,
+}
+
+impl ResolveRequest {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// A problem that lists everything that is wrong.
+    pub fn read(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Self, Problem> {
+        let mut params = Params::new::<ResolveParams>(pairs);
+        let image = reading.image(&mut params);
+        let host = reading.host(&mut params);
+        let architecture = reading::architecture(&mut params).unwrap_or_default();
+        let isolation = reading::isolation(&mut params);
+        let pin = params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
+        let kb = params.parsed("kb");
+        let platform = reading::platform(&mut params);
+        let format =
+            params.choice("format", &[("json", Format::Json), ("tag", Format::Tag), ("reference", Format::Reference)]);
+        if kb.is_some() && pin == Some(Pin::Release) {
+            params.refuse("pin", "contradiction", "a release tag moves and cannot hold a kb; leave pin out".to_owned());
+        }
+        params.finish()?;
+        let (Some(image), Some(host)) = (image, host) else {
+            return Err(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned()));
+        };
+        let pin = pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release });
+        let image = Arc::new(image);
+        let question = ResolveQuestion { image, host, isolation, pin, kb, platform, architecture };
+        Ok(Self { question, format })
+    }
+}
+
+/// The answer of `/resolve`: one tag, the isolation mode, and why.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Resolution)]
+pub struct ResolutionObject {
+    /// The image that was asked for.
+    pub image: ImageObject,
+    /// The host that was asked for.
+    pub host: HostObject,
+    /// The tag to use.
+    #[schema(example = "1709")]
+    pub tag: String,
+    /// The image reference to use: repository and tag.
+    #[schema(example = "mcr.microsoft.com/windows/nanoserver:1709")]
+    pub reference: String,
+    /// What the tag points to, or null when it is not known.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    pub digest: Option<String>,
+    /// The Windows version of the image; three parts when only its release is known.
+    #[schema(example = "10.0.16299.1087")]
+    pub os_version: String,
+    /// The KB of that version, or null when it is not known.
+    #[schema(example = "KB4493441")]
+    pub kb: Option<String>,
+    /// The isolation mode to use.
+    pub isolation: IsolationWord,
+    /// All isolation modes that work.
+    pub isolation_supported: Vec<IsolationWord>,
+    /// The tag for each form.
+    pub pins: PinsObject,
+    /// Why this tag and this mode.
+    pub reasons: Vec<RemarkObject>,
+    /// What to look out for.
+    pub warnings: Vec<RemarkObject>,
+    /// Other tags that run on the host.
+    pub alternatives: Vec<AlternativeObject>,
+    /// Where the answer comes from, and how old it is.
+    pub freshness: FreshnessObject,
+}
+
+/// The tag for each form; null where the repository has none that fits the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Pins)]
+pub struct PinsObject {
+    /// The floating tag of the release.
+    #[schema(example = "1709")]
+    pub release: Option<String>,
+    /// The newest KB tag that is not above the host's revision.
+    #[schema(example = "1709-KB4493441")]
+    pub kb: Option<String>,
+    /// The newest build tag that is not above the host's revision.
+    #[schema(example = "10.0.16299.1087")]
+    pub build: Option<String>,
+}
+
+/// A tag that was not chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Alternative)]
+pub struct AlternativeObject {
+    /// The tag.
+    #[schema(example = "ltsc2016")]
+    pub tag: String,
+    /// The isolation mode it runs in, or null when it runs in none.
+    pub isolation: Option<IsolationWord>,
+    /// The Windows version that its name stands for.
+    #[schema(example = "10.0.14393")]
+    pub os_version: String,
+    /// Why it runs, or why it falls short, as codes.
+    pub reasons: Vec<String>,
+}
+
+impl From<&Pins> for PinsObject {
+    fn from(pins: &Pins) -> Self {
+        Self { release: pins.release.clone(), kb: pins.kb.clone(), build: pins.build.clone() }
+    }
+}
+
+impl From<&Alternative> for AlternativeObject {
+    fn from(alternative: &Alternative) -> Self {
+        Self {
+            tag: alternative.tag.clone(),
+            isolation: alternative.isolation.map(IsolationWord::from),
+            os_version: alternative.os_version.to_string(),
+            reasons: alternative.reasons.iter().map(|code| (*code).to_owned()).collect(),
+        }
+    }
+}
+
+impl From<&Resolution> for ResolutionObject {
+    fn from(resolution: &Resolution) -> Self {
+        Self {
+            image: resolution.image.as_ref().into(),
+            host: (&resolution.host).into(),
+            tag: resolution.tag.clone(),
+            reference: resolution.reference(),
+            digest: resolution.digest.as_ref().map(ToString::to_string),
+            os_version: resolution.os_version.to_string(),
+            kb: resolution.kb.map(|kb| kb.to_string()),
+            isolation: resolution.isolation.into(),
+            isolation_supported: resolution.supported.iter().map(|isolation| (*isolation).into()).collect(),
+            pins: (&resolution.pins).into(),
+            reasons: resolution.reasons.iter().map(RemarkObject::from).collect(),
+            warnings: resolution.warnings.iter().map(RemarkObject::from).collect(),
+            alternatives: resolution.alternatives.iter().map(AlternativeObject::from).collect(),
+            freshness: resolution.freshness.into(),
+        }
+    }
+}

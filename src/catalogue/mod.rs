@@ -1,0 +1,274 @@
+//! What each repository holds, and since when that is known: from memory while fresh, from the
+//! registry, from memory when stale, and at last from the embedded catalogue.
+
+mod embedded;
+mod shelf;
+mod tags;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::{Clock, Now};
+use crate::images::Repository;
+use crate::registry::{Manifest, Registries, RegistryError, Wanted};
+use crate::windows::Tables;
+
+use embedded::Embedded;
+use shelf::{Got, Kept, Lifetimes, Patience, Shelf};
+pub use tags::{KnownTag, Observation, RepositoryTags};
+
+/// How long a caller waits for a registry when there is an older answer to give: resolvers give up at
+/// this point too (unbound, serve-expired-client-timeout).
+const PATIENCE_WITH_FALLBACK: Duration = Duration::from_millis(1800);
+/// How long a caller waits when there is nothing else: the time one exchange with a registry may take.
+const PATIENCE_WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
+/// For how long an answer that cannot be renewed is given, marked as stale. RFC 8767 advises one to
+/// three days for the like in DNS.
+const USABLE_FOR: Duration = Duration::from_secs(72 * 3600);
+/// The memory that tag lists may take. Twenty repositories of 3,000 tags take 24 MB.
+const MAX_TAG_BYTES: u64 = 48 << 20;
+/// The memory that manifests may take. One takes about 1 kB.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// A registry was asked for this answer.
+    Registry,
+    /// A registry was asked before; the answer was in memory.
+    Cache,
+    /// The catalogue inside the program.
+    Embedded,
+}
+
+/// How old an answer is, and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// Where from.
+    pub provenance: Provenance,
+    /// When the source said it.
+    pub as_of: Timestamp,
+    /// Whether it should have been renewed and could not be.
+    pub stale: bool,
+}
+
+impl Freshness {
+    /// The freshness of an answer made of two: the weaker of both.
+    pub fn combine(self, other: Self) -> Self {
+        let weaker = if other.rank() > self.rank() { other } else { self };
+        Self { provenance: weaker.provenance, as_of: self.as_of.min(other.as_of), stale: self.stale || other.stale }
+    }
+
+    /// Embedded is weaker than stale, that than fresh. Of two fresh ones, that for which a registry was
+    /// asked just now names the source.
+    fn rank(self) -> u8 {
+        match (self.provenance, self.stale) {
+            (Provenance::Embedded, _) => 3,
+            (_, true) => 2,
+            (Provenance::Registry, false) => 1,
+            (Provenance::Cache, false) => 0,
+        }
+    }
+}
+
+/// A fact and its freshness.
+#[derive(Clone, Debug)]
+pub struct Found<V> {
+    /// The fact.
+    pub value: Arc<V>,
+    /// How old it is, and where it comes from.
+    pub freshness: Freshness,
+}
+
+/// Why there is no fact.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Miss {
+    /// The registry said so, or it was not asked because of a rule.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Registries may not be asked, and the embedded catalogue does not have it.
+    #[error("registries are not asked (--offline), and the embedded catalogue does not have it")]
+    Offline,
+}
+
+impl Miss {
+    /// Whether older knowledge may answer instead: the registry said nothing that could be used. One
+    /// that says there is no such thing has answered, and one that may not be asked stays unasked.
+    pub fn is_silence(&self) -> bool {
+        !matches!(self, Self::Registry(RegistryError::NotFound { .. } | RegistryError::NotAllowed { .. }))
+    }
+}
+
+/// An image that was looked for.
+#[derive(Clone, Debug)]
+pub enum FoundImage {
+    /// What the registry has.
+    Manifest(Found<Manifest>),
+    /// What the embedded catalogue saw of the tag.
+    Observation(Found<KnownTag>),
+}
+
+/// How the catalogue behaves.
+#[derive(Clone, Debug)]
+pub struct CatalogueSettings {
+    /// Never ask a registry.
+    pub offline: bool,
+    /// How long a registry's answer is used without asking again.
+    pub fresh_for: Duration,
+}
+
+/// What each repository holds.
+pub struct Catalogue {
+    registries: Arc<Registries>,
+    tables: &'static Tables,
+    embedded: Embedded,
+    tags: Shelf<Repository, RepositoryTags>,
+    manifests: Shelf<(Repository, Wanted), Manifest>,
+    offline: bool,
+}
+
+impl Catalogue {
+    /// A catalogue that knows only what is embedded, until it asks.
+    pub fn new(
+        registries: Arc<Registries>,
+        tables: &'static Tables,
+        clock: Clock,
+        settings: &CatalogueSettings,
+    ) -> Self {
+        let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR };
+        Self {
+            embedded: Embedded::read(tables),
+            tags: Shelf::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), lifetimes),
+            manifests: Shelf::new(MAX_MANIFEST_BYTES, Manifest::weight, clock, lifetimes),
+            registries,
+            tables,
+            offline: settings.offline,
+        }
+    }
+
+    /// Whether this registry may be asked at all.
+    pub fn allows(&self, repository: &Repository) -> bool {
+        self.registries.allows(repository.registry())
+    }
+
+    /// The tags of a repository.
+    ///
+    /// # Errors
+    /// When the registry is not allowed, says there is no such repository, or cannot be asked while
+    /// nothing older is known.
+    pub async fn tags(&self, repository: &Repository) -> Result<Found<RepositoryTags>, Miss> {
+        self.refuse_unless_allowed(repository)?;
+        let embedded = self.embedded.tags(repository);
+        if self.offline {
+            return embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline);
+        }
+        let fetch = || {
+            let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
+            async move {
+                let texts = registries.list_tags(&repository).await?;
+                let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
+                Ok(RepositoryTags::new(tags))
+            }
+        };
+        match self.tags.get(repository.clone(), PATIENCE, embedded.is_some(), fetch).await {
+            Got::Nothing(error) => match embedded {
+                Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
+                _ => Err(error.into()),
+            },
+            got => found(got),
+        }
+    }
+
+    /// The manifest that a tag or digest selects. The embedded catalogue has none: what it knows of a
+    /// tag is in its [`KnownTag::observation`].
+    ///
+    /// `has_fallback` says that the caller has something else to answer with, and waits less.
+    ///
+    /// # Errors
+    /// As [`Self::tags`].
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        has_fallback: bool,
+    ) -> Result<Found<Manifest>, Miss> {
+        self.refuse_unless_allowed(repository)?;
+        if self.offline {
+            return Err(Miss::Offline);
+        }
+        let fetch = || {
+            let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
+            async move { registries.manifest(&repository, &wanted).await }
+        };
+        found(self.manifests.get((repository.clone(), wanted.clone()), PATIENCE, has_fallback, fetch).await)
+    }
+
+    /// The image that a tag or digest selects: its manifest, or what the embedded catalogue saw of the
+    /// tag when the registry cannot be asked.
+    ///
+    /// # Errors
+    /// As [`Self::tags`].
+    pub async fn image(&self, repository: &Repository, wanted: Wanted) -> Result<FoundImage, Miss> {
+        let embedded = match &wanted {
+            Wanted::Tag(tag) => self.embedded.tags(repository).and_then(|tags| tags.find(tag).cloned()),
+            Wanted::Digest(_) => None,
+        };
+        match (self.manifest(repository, wanted, embedded.is_some()).await, embedded) {
+            (Ok(found), _) => Ok(FoundImage::Manifest(found)),
+            (Err(miss), Some(tag)) if miss.is_silence() => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag)))),
+            (Err(miss), _) => Err(miss),
+        }
+    }
+
+    /// The manifest of a tag if it is in memory, of whatever age; nobody is asked.
+    pub fn known_manifest(&self, repository: &Repository, tag: &str) -> Option<Arc<Manifest>> {
+        self.manifests.peek(&(repository.clone(), Wanted::Tag(tag.to_owned()))).map(|kept| kept.value)
+    }
+
+    /// How fresh the tags of a repository are now; nobody is asked.
+    pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
+        match self.tags.peek(repository) {
+            Some(kept) => Some(Freshness {
+                provenance: Provenance::Cache,
+                as_of: kept.learnt.utc,
+                stale: !self.tags.is_fresh(&kept),
+            }),
+            None => self.embedded.tags(repository).map(|value| self.as_embedded(value).freshness),
+        }
+    }
+
+    /// The day of the embedded catalogue.
+    pub fn embedded_as_of(&self) -> Timestamp {
+        self.embedded.as_of()
+    }
+
+    fn refuse_unless_allowed(&self, repository: &Repository) -> Result<(), Miss> {
+        if self.allows(repository) {
+            return Ok(());
+        }
+        Err(RegistryError::NotAllowed { registry: repository.registry().to_owned() }.into())
+    }
+
+    fn as_embedded<V>(&self, value: Arc<V>) -> Found<V> {
+        let freshness = Freshness { provenance: Provenance::Embedded, as_of: self.embedded.as_of(), stale: true };
+        Found { value, freshness }
+    }
+}
+
+const PATIENCE: Patience =
+    Patience { with_fallback: PATIENCE_WITH_FALLBACK, without_fallback: PATIENCE_WITHOUT_FALLBACK };
+
+fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
+    let make = |kept: Kept<V>, provenance, stale| {
+        let Now { utc, .. } = kept.learnt;
+        Ok(Found { value: kept.value, freshness: Freshness { provenance, as_of: utc, stale } })
+    };
+    match got {
+        Got::New(kept) => make(kept, Provenance::Registry, false),
+        Got::Fresh(kept) => make(kept, Provenance::Cache, false),
+        Got::Stale(kept) => make(kept, Provenance::Cache, true),
+        Got::Nothing(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,53 @@
+//! The options of the command line that are settings. Their texts are the reference: the README's
+//! table is compared with them by a test.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Mirror, Span};
+
+/// Only this machine, until told otherwise.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+/// New tags appear a few times a month; a quarter of an hour is soon enough, and spares the registry.
+pub const DEFAULT_FRESH_FOR: Span = Span(Duration::from_secs(15 * 60));
+
+/// The settings of the service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "WINTAG_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// Where knowledge comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// The settings that say where knowledge comes from.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SourceArgs {
+    /// Send requests for a registry somewhere else; may be repeated, in the variable separated by commas
+    #[arg(long, env = "WINTAG_MIRROR", value_name = "REGISTRY=URL", value_delimiter = ',')]
+    pub mirror: Vec<Mirror>,
+
+    /// Never ask a registry; answer from the embedded catalogue
+    #[arg(long, env = "WINTAG_OFFLINE")]
+    pub offline: bool,
+
+    /// Configuration file; it also holds what no option does: credentials, families
+    #[arg(long, env = "WINTAG_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How long a registry's answer is used without asking again [default: 15m]
+    #[arg(long, env = "WINTAG_FRESH_FOR", value_name = "SPAN")]
+    pub fresh_for: Option<Span>,
+
+    /// Directory with newer Windows tables: releases.csv and kb.csv
+    #[arg(long, env = "WINTAG_TABLES_DIR", value_name = "DIRECTORY")]
+    pub tables_dir: Option<PathBuf>,
+
+    /// Docker configuration file with credentials for registries [default: none is read]
+    #[arg(long, env = "WINTAG_DOCKER_CONFIG", value_name = "FILE")]
+    pub docker_config: Option<PathBuf>,
+}

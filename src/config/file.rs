@@ -1,0 +1,103 @@
+//! The configuration file, in TOML. A key that is not known is an error that names it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use super::{ConfigError, Span};
+
+/// A configuration file is a page or two; a larger one is another file by mistake.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    pub listen: Option<SocketAddr>,
+    pub offline: bool,
+    #[serde(deserialize_with = "span")]
+    pub fresh_for: Option<Span>,
+    pub tables_dir: Option<PathBuf>,
+    pub docker_config: Option<PathBuf>,
+    pub registries: BTreeMap<String, Registry>,
+    pub families: Vec<Family>,
+}
+
+/// How a registry is reached. Naming one allows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    pub mirror: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    pub username: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub token_hosts: Vec<String>,
+    #[serde(deserialize_with = "span")]
+    pub timeout: Option<Span>,
+}
+
+/// A family of images beside the embedded ones.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    pub name: String,
+    pub repository: String,
+    #[serde(default)]
+    pub names: Vec<String>,
+    #[serde(default)]
+    pub legacy_names: Vec<String>,
+    /// Whether its lifetime is that of Nano Server.
+    #[serde(default)]
+    pub nanoserver: bool,
+}
+
+/// Reads the file.
+pub fn read(path: &Path) -> Result<File, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let bad = |detail: String| ConfigError::File { path: path.to_owned(), detail };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE_BYTES {
+        return Err(bad(format!("larger than {MAX_FILE_BYTES} bytes; is this the right file?")));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    toml::from_str(&text).map_err(|error| bad(error.to_string()))
+}
+
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let file: File = toml::from_str(
+            r#"
+            listen = "0.0.0.0:80"
+            fresh_for = "1h"
+            [registries."registry.example.com"]
+            mirror = "https://mirror.example.com/x"
+            username = "u"
+            password_file = "/run/secrets/p"
+            timeout = "20s"
+            [[families]]
+            name = "aspnet"
+            repository = "mcr.microsoft.com/dotnet/framework/aspnet"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(file.fresh_for.unwrap().to_string(), "1h");
+        assert_eq!(file.families.len(), 1);
+        assert!(file.registries.contains_key("registry.example.com"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = toml::from_str::<File>("fresh-for = '1h'").unwrap_err();
+        assert!(error.to_string().contains("fresh-for"), "{error}");
+    }
+}

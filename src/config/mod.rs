@@ -1,0 +1,269 @@
+//! The settings: from the command line, from variables, from a file; a flag beats a variable beats the
+//! file.
+
+mod args;
+mod file;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::images::{Base, Families, Family, Repository};
+use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
+use crate::windows::{TableError, Tables};
+
+pub use args::{ServeArgs, SourceArgs};
+
+/// The registries that may be asked when nothing is configured: that of the base images, and Docker Hub,
+/// where most images that are built on them are.
+const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Never ask a registry.
+    pub offline: bool,
+    /// How long a registry's answer is used without asking again.
+    pub fresh_for: Duration,
+    /// The registries that may be asked.
+    pub registries: RegistriesSettings,
+    /// The families of images.
+    pub families: Families,
+    /// The Windows tables.
+    pub tables: &'static Tables,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The configuration file is not valid.
+    #[error("{}: {detail}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the place.
+        detail: String,
+    },
+    /// A Windows table is not valid.
+    #[error("--tables-dir: {0}")]
+    Tables(#[from] TableError),
+    /// A value is not valid.
+    #[error("{setting}: {detail}")]
+    Value {
+        /// The setting, as it is written.
+        setting: String,
+        /// What is wrong and what is wanted.
+        detail: String,
+    },
+}
+
+/// A registry and where its requests are sent instead: `mcr.microsoft.com=http://127.0.0.1:5000`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    registry: String,
+    url: Url,
+}
+
+impl std::str::FromStr for Mirror {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let example = "write REGISTRY=URL, such as mcr.microsoft.com=http://127.0.0.1:5000";
+        let (registry, url) = text.split_once('=').ok_or(example)?;
+        let registry = registry_name(registry).ok_or(example)?;
+        Ok(Self { registry, url: mirror_url(url)? })
+    }
+}
+
+/// A registry host as references name it, with its port if it has one.
+fn registry_name(text: &str) -> Option<String> {
+    let probe = Repository::parse(&format!("{text}/x")).ok()?;
+    (probe.registry() == text).then(|| text.to_owned())
+}
+
+fn mirror_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write it like http://127.0.0.1:5000"))?;
+    let is_plain = ["http", "https"].contains(&url.scheme())
+        && url.host().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_plain {
+        Ok(url)
+    } else {
+        Err("a mirror is an http or https URL of a host and perhaps a path, nothing else".to_owned())
+    }
+}
+
+/// A span of time as people write it: `90s`, `15m`, `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = "write a number and a unit: 90s, 15m or 1h";
+        let at = text.find(|letter: char| !letter.is_ascii_digit()).ok_or(wanted)?;
+        let (number, unit) = text.split_at(at);
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return Err(wanted.to_owned()),
+        };
+        let number: u64 = number.parse().map_err(|_| wanted.to_owned())?;
+        // A longer span would be an error of typing; it also keeps the arithmetic far from overflow.
+        const MOST_SECONDS: u64 = 7 * 24 * 3600;
+        let total = number.checked_mul(seconds).filter(|total| *total <= MOST_SECONDS).ok_or("at most 168h")?;
+        Ok(Self(Duration::from_secs(total)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0 => f.write_str("0s"),
+            _ if seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
+            _ if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
+            _ => write!(f, "{seconds}s"),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads what the arguments name, and checks it.
+    ///
+    /// # Errors
+    /// The text names the setting and says what is wanted.
+    pub fn load(listen: Option<SocketAddr>, source: &SourceArgs) -> Result<Self, ConfigError> {
+        let file = match &source.config {
+            Some(path) => file::read(path)?,
+            None => file::File::default(),
+        };
+        let tables = match source.tables_dir.as_ref().or(file.tables_dir.as_ref()) {
+            Some(directory) => read_tables(directory)?,
+            None => Tables::embedded(),
+        };
+        let mut registries: BTreeMap<String, RegistrySettings> =
+            DEFAULT_REGISTRIES.iter().map(|name| ((*name).to_owned(), RegistrySettings::default())).collect();
+        for (name, table) in file.registries {
+            let (name, settings) = registry_settings(&name, table)?;
+            registries.insert(name, settings);
+        }
+        for mirror in &source.mirror {
+            registries.entry(mirror.registry.clone()).or_default().mirror = Some(mirror.url.clone());
+        }
+        let mut families = Families::embedded();
+        for family in file.families {
+            families.add(read_family(family)?);
+        }
+        Ok(Self {
+            listen: listen.or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
+            offline: source.offline || file.offline,
+            fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,
+            registries: RegistriesSettings {
+                registries,
+                docker_config: source.docker_config.clone().or(file.docker_config),
+            },
+            families,
+            tables,
+        })
+    }
+}
+
+/// Newer Windows tables, from files named as the embedded ones are. They are read once and live as
+/// long as the process.
+fn read_tables(directory: &Path) -> Result<&'static Tables, ConfigError> {
+    let releases = read_text(&directory.join("releases.csv"))?;
+    let kb = read_text(&directory.join("kb.csv"))?;
+    Ok(Box::leak(Box::new(Tables::from_csv(&releases, &kb)?)))
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
+
+fn registry_settings(name: &str, table: file::Registry) -> Result<(String, RegistrySettings), ConfigError> {
+    let setting = |key: &str| format!("registries.\"{name}\"{key}");
+    let bad = |key: &str, detail: &str| ConfigError::Value { setting: setting(key), detail: detail.to_owned() };
+    let name = registry_name(name).ok_or_else(|| bad("", "name a registry host, such as registry.example.com:5000"))?;
+    let mirror = match table.mirror {
+        Some(text) => Some(mirror_url(&text).map_err(|detail| bad(".mirror", &detail))?),
+        None => None,
+    };
+    let credentials = match (table.username, table.password_file) {
+        (Some(username), Some(path)) => {
+            let password = read_text(&path)?;
+            Some(Credentials { username, password: Secret::new(password.trim_end_matches(['\r', '\n']).to_owned()) })
+        }
+        (None, None) => None,
+        _ => return Err(bad("", "username and password_file belong together")),
+    };
+    let timeout = table.timeout.map(|Span(timeout)| timeout);
+    Ok((
+        name,
+        RegistrySettings { mirror, ca_file: table.ca_file, credentials, token_hosts: table.token_hosts, timeout },
+    ))
+}
+
+fn read_family(family: file::Family) -> Result<Family, ConfigError> {
+    let setting = format!("families, {}", family.name);
+    let repository = Repository::parse(&family.repository)
+        .map_err(|error| ConfigError::Value { setting, detail: error.to_string() })?;
+    Ok(Family {
+        base: if family.nanoserver { Base::Nanoserver } else { Base::Servercore },
+        name: family.name,
+        repository,
+        names: family.names,
+        legacy_names: family.legacy_names,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_printed() {
+        for text in ["0s", "90s", "15m", "168h"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+        for text in ["", "15", "m", "15 m", "-1s", "169h", "99999999999999999999h", "1.5h"] {
+            assert!(text.parse::<Span>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn mirrors_are_read() {
+        let mirror: Mirror = "mcr.microsoft.com=http://127.0.0.1:5000".parse().unwrap();
+        assert_eq!((mirror.registry.as_str(), mirror.url.as_str()), ("mcr.microsoft.com", "http://127.0.0.1:5000/"));
+        for text in [
+            "",
+            "mcr.microsoft.com",
+            "a/b=http://x",
+            "x.y=ftp://x",
+            "x.y=http://u:p@x",
+            "=http://x",
+            "x.y=http://x/?a=b",
+        ] {
+            assert!(text.parse::<Mirror>().is_err(), "{text:?}");
+        }
+    }
+}

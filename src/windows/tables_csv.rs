@@ -1,0 +1,221 @@
+//! Reads the tables from CSV, strictly.
+//!
+//! Columns are found by name, so they can come in any order and further ones do no harm. A value
+//! that makes no sense is an error with file and line: a table that is half right would answer
+//! half wrong.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+use std::str::FromStr;
+
+use csv::StringRecord;
+use jiff::civil::Date;
+
+use super::kb::KbEntry;
+use super::release::Release;
+use super::tables::TableError;
+use super::version::WindowsVersion;
+
+/// Reads the releases and checks them.
+pub(super) fn read_releases(text: &str) -> Result<Vec<Release>, TableError> {
+    let mut releases: Vec<Release> = Vec::new();
+    let mut names = HashSet::new();
+    let mut build_of_line: HashMap<String, u32> = HashMap::new();
+    read_rows("releases.csv", text, RELEASE_COLUMNS, |row| {
+        let release = release_of(row)?;
+        if !names.insert(release.name.clone()) {
+            return Err(format!("{} is there twice", release.name));
+        }
+        for line in &release.lines {
+            let build = *build_of_line.entry(line.clone()).or_insert(release.build);
+            if build != release.build {
+                return Err(format!("the word {line} stands for build {build} in a row above; a word means one build"));
+            }
+        }
+        releases.push(release);
+        Ok(())
+    })?;
+    Ok(releases)
+}
+
+/// Reads the updates and checks them.
+pub(super) fn read_kbs(text: &str) -> Result<Vec<KbEntry>, TableError> {
+    let mut entries = Vec::new();
+    let mut pairs = HashSet::new();
+    read_rows("kb.csv", text, KB_COLUMNS, |row| {
+        let entry = kb_entry_of(row)?;
+        if !pairs.insert((entry.version, entry.kb)) {
+            return Err(format!("{} with {} is there twice", entry.version, entry.kb));
+        }
+        entries.push(entry);
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+fn release_of(row: &Row<'_>) -> Result<Release, String> {
+    let release = Release {
+        kind: row.parsed("kind")?,
+        name: row.required("name")?.to_owned(),
+        version: row.required("version")?.to_owned(),
+        codename: row.text("codename").to_owned(),
+        build: row.build()?,
+        channel: row.parsed("channel")?,
+        available: row.parsed("available")?,
+        mainstream_end: row.date("mainstream_end")?,
+        extended_end: row.date("extended_end")?,
+        long_term_end: row.date("long_term_end")?,
+        security_updates_end: row.date("security_updates_end")?,
+        lines: row.text("lines").split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        nanoserver_end: row.date("nanoserver_end")?,
+        servercore_end: row.date("servercore_end")?,
+        note: row.text("note").to_owned(),
+        source: row.required("source")?.to_owned(),
+    };
+    let in_order = [
+        ("available", Some(release.available)),
+        ("mainstream_end", release.mainstream_end),
+        ("extended_end", release.extended_end),
+        ("long_term_end", release.long_term_end),
+        ("security_updates_end", release.security_updates_end),
+    ];
+    let known: Vec<(&str, Date)> =
+        in_order.into_iter().filter_map(|(column, day)| day.map(|day| (column, day))).collect();
+    for ((earlier, earlier_day), (later, later_day)) in known.iter().zip(known.iter().skip(1)) {
+        if later_day < earlier_day {
+            return Err(format!("{later} {later_day} is before {earlier} {earlier_day}"));
+        }
+    }
+    Ok(release)
+}
+
+fn kb_entry_of(row: &Row<'_>) -> Result<KbEntry, String> {
+    let release_type = Some(row.text("kind_of_release")).filter(|text| !text.is_empty()).map(str::to_owned);
+    let kinds = match row.text("os_type") {
+        "" => Vec::new(),
+        kinds => kinds
+            .split('/')
+            .map(|kind| kind.parse().map_err(|error| format!("os_type {kind:?}: {error}, or both with a slash")))
+            .collect::<Result<_, String>>()?,
+    };
+    Ok(KbEntry {
+        version: WindowsVersion::new(row.build()?, row.parsed("revision")?),
+        kb: row.parsed("kb")?,
+        released: row.date("released")?,
+        container_only: release_type.as_deref() == Some(CONTAINER_ONLY),
+        release_type,
+        kinds,
+        note: row.text("note").to_owned(),
+        source: row.required("source")?.to_owned(),
+    })
+}
+
+/// Calls `read` with each row of a table of bounded size.
+fn read_rows(
+    file: &'static str,
+    text: &str,
+    columns: &[&'static str],
+    mut read: impl FnMut(&Row<'_>) -> Result<(), String>,
+) -> Result<(), TableError> {
+    if text.len() > MAX_TABLE_BYTES {
+        return Err(TableError::TooLarge { file, bytes: text.len(), limit: MAX_TABLE_BYTES });
+    }
+    // Spreadsheet programs put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let malformed = |error: csv::Error| TableError::Row {
+        file,
+        line: error.position().map_or(1, csv::Position::line),
+        problem: error.to_string(),
+    };
+    let header = reader.headers().map_err(malformed)?;
+    let positions: HashMap<String, usize> =
+        header.iter().enumerate().map(|(position, column)| (column.to_owned(), position)).collect();
+    if let Some(column) = columns.iter().find(|&&column| !positions.contains_key(column)) {
+        return Err(TableError::MissingColumn { file, column });
+    }
+    let mut rows = 0;
+    for record in reader.records() {
+        let record = record.map_err(malformed)?;
+        rows += 1;
+        if rows > MAX_TABLE_ROWS {
+            return Err(TableError::TooManyRows { file, limit: MAX_TABLE_ROWS });
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        read(&Row { record: &record, positions: &positions }).map_err(|problem| TableError::Row {
+            file,
+            line,
+            problem,
+        })?;
+    }
+    if rows == 0 { Err(TableError::NoRows { file }) } else { Ok(()) }
+}
+
+/// One row, whose values are asked for by the name of their column.
+struct Row<'table> {
+    record: &'table StringRecord,
+    positions: &'table HashMap<String, usize>,
+}
+
+impl<'table> Row<'table> {
+    fn text(&self, column: &str) -> &'table str {
+        self.positions.get(column).and_then(|&position| self.record.get(position)).unwrap_or_default()
+    }
+
+    fn required(&self, column: &str) -> Result<&'table str, String> {
+        match self.text(column) {
+            "" => Err(format!("{column} is empty; every row needs it")),
+            text => Ok(text),
+        }
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, String> {
+        let text = self.required(column)?;
+        text.parse().map_err(|error| format!("{column} {text:?}: {error}"))
+    }
+
+    fn date(&self, column: &str) -> Result<Option<Date>, String> {
+        if self.text(column).is_empty() { Ok(None) } else { self.parsed(column).map(Some) }
+    }
+
+    fn build(&self) -> Result<u32, String> {
+        let build = self.parsed("build")?;
+        if build < FIRST_CONTAINER_BUILD {
+            return Err(format!("build {build} is older than {FIRST_CONTAINER_BUILD}, the first that runs containers"));
+        }
+        Ok(build)
+    }
+}
+
+/// The build of Windows Server 2016 and Windows 10, version 1607, the first with containers.
+pub(super) const FIRST_CONTAINER_BUILD: u32 = 14393;
+
+const RELEASE_COLUMNS: &[&str] = &[
+    "kind",
+    "name",
+    "version",
+    "codename",
+    "build",
+    "channel",
+    "available",
+    "mainstream_end",
+    "extended_end",
+    "long_term_end",
+    "security_updates_end",
+    "lines",
+    "nanoserver_end",
+    "servercore_end",
+    "note",
+    "source",
+];
+
+const KB_COLUMNS: &[&str] = &["build", "revision", "kb", "released", "kind_of_release", "os_type", "source", "note"];
+
+/// The kind of release of an update that changed images only.
+const CONTAINER_ONLY: &str = "Container-only";
+
+/// The largest table that is read. The built-in list of updates, ten years of them, has 350 kB.
+const MAX_TABLE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most rows that are read. The built-in list of updates has 1,510.
+const MAX_TABLE_ROWS: usize = 50_000;
