@@ -4,16 +4,15 @@
 //! Everything here is pure: values in, values out. No I/O, no clock (dates are arguments), no
 //! framework. The tables are data files under `data/`, each row with its source.
 
+mod host;
+mod host_clues;
+mod kb;
+mod release;
+mod tables;
+mod tables_csv;
 mod version;
 
-mod release;
-
-mod kb;
-
-mod tables;
-
-mod tables_csv;
-
+pub use host::{Edition, Host, HostCandidate, HostError, HostReading, MAX_HOST_TEXT_BYTES, read_host};
 pub use kb::KbEntry;
 pub use release::{Channel, HostKind, ParseChannelError, ParseHostKindError, Release, Support};
 pub use tables::{TableError, Tables};
