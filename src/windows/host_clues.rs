@@ -5,6 +5,7 @@
 //! text is cut into words, each word is looked at once with its neighbour, and [`super::host`]
 //! weighs what was found.
 
+use super::host_words::words_of;
 use super::release::HostKind;
 use super::tables_csv::FIRST_CONTAINER_BUILD;
 use super::version::WindowsVersion;
@@ -103,7 +104,7 @@ impl Clues {
             _ if FOREIGN_WORDS.contains(&word) => self.foreign = true,
             _ if SERVER_WORDS.contains(&word) => self.server_word |= !heading,
             _ if CLIENT_WORDS.contains(&word) => self.client_word |= !heading,
-            _ if HARMLESS_WORDS.contains(&word) || word.ends_with("build") => {}
+            _ if HARMLESS_WORDS.contains(&word) || word.ends_with("build") || is_build_word(word) => {}
             _ => self.say_unknown(word),
         }
         self.home |= HOME_WORDS.contains(&word);
@@ -115,8 +116,10 @@ impl Clues {
         let parts: Vec<Option<u32>> = word.split('.').map(number).collect();
         match parts.as_slice() {
             [Some(10), Some(0)] => {}
-            [Some(10), Some(0), Some(build)] => self.say_stated(*build, None),
-            [Some(10), Some(0), Some(build), Some(revision)] => self.say_stated(*build, Some(*revision)),
+            [Some(10), Some(0), Some(build @ 10_000..=999_999)] => self.say_stated(*build, None),
+            [Some(10), Some(0), Some(build @ 10_000..=999_999), Some(revision)] => {
+                self.say_stated(*build, Some(*revision));
+            }
             [Some(10), Some(0), lab @ ..] => self.look_at_lab(word, lab),
             // Windows 8.1 and older; Linux kernels have small third numbers.
             [Some(5 | 6), Some(0..=3), Some(build), ..] if *build >= 1000 => self.say_old_build(*build),
@@ -126,10 +129,10 @@ impl Clues {
             [Some(number @ 10..=20)] if is_windows_word(previous) => {
                 self.windows_number.get_or_insert(*number);
             }
-            [Some(build @ 10_000..=99_999)] if matches!(previous, "10.0" | "build" | "osbuild") => {
+            [Some(build @ 10_000..=99_999)] if previous == "10.0" || is_build_word(previous) => {
                 self.say_stated(*build, None);
             }
-            [Some(build @ 10_000..=99_999), Some(revision)] if matches!(previous, "build" | "osbuild") => {
+            [Some(build @ 10_000..=99_999), Some(revision)] if is_build_word(previous) => {
                 self.say_stated(*build, Some(*revision));
             }
             [Some(build @ 10_000..=99_999)] => self.say_bare(*build, None),
@@ -222,67 +225,6 @@ fn version(build: u32, revision: Option<u32>) -> Option<WindowsVersion> {
         .then_some(WindowsVersion { build, revision: revision.filter(|&revision| revision != 0) })
 }
 
-/// A word in lower case.
-struct Word {
-    text: String,
-    before_colon: bool,
-}
-
-/// Cuts the text into words of letters, digits, dots, hyphens and underscores. Hyphens and
-/// underscores part words too, except in version numbers (`170906-1810`).
-fn words_of(text: &str) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(is_word_character) {
-        let (_, from_word) = rest.split_at(start);
-        let end = from_word.find(|character| !is_word_character(character)).unwrap_or(from_word.len());
-        let (word, after) = from_word.split_at(end);
-        push_parts(word, &mut words);
-        if let Some(last) = words.last_mut() {
-            last.before_colon = after.starts_with(':');
-        }
-        rest = after;
-    }
-    words
-}
-
-fn push_parts(word: &str, words: &mut Vec<Word>) {
-    let word = word.trim_matches(['.', '-', '_']).to_lowercase();
-    let mut push = |text: &str| {
-        if !text.is_empty() {
-            words.push(Word { text: text.to_owned(), before_colon: false });
-        }
-    };
-    // `win11`, `ltsc2019`, `v1709`, `Version1803`: a known word and a number without a space.
-    let letters = word.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(word.len());
-    let (prefix, number) = word.split_at(letters);
-    let (before, rest) = if PREFIXES.contains(&prefix) && number.starts_with(|first: char| first.is_ascii_digit()) {
-        (prefix, number)
-    } else {
-        ("", word.as_str())
-    };
-    push(before);
-    if rest.contains('.') {
-        push(rest);
-    } else {
-        // `Windows_Server-2019-English`, `win10-22h2`. A prefix can follow a hyphen as well.
-        for part in rest.split(['-', '_']) {
-            let letters = part.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(part.len());
-            let (prefix, number) = part.split_at(letters);
-            if PREFIXES.contains(&prefix) && number.starts_with(|first: char| first.is_ascii_digit()) {
-                push(prefix);
-                push(number);
-            } else {
-                push(part);
-            }
-        }
-    }
-}
-
-fn is_word_character(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '.' | '-' | '_')
-}
-
 /// A decimal number without leading zeros that fits 32 bits.
 fn number(text: &str) -> Option<u32> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -306,28 +248,14 @@ fn is_codename(word: &str) -> bool {
     matches!(word.as_bytes(), [b'r', b's', b'1'..=b'9'])
 }
 
+/// What stands before a build in the output of `winver`, PowerShell, and the registry.
+fn is_build_word(word: &str) -> bool {
+    matches!(word, "build" | "osbuild" | "buildnumber" | "currentbuild" | "currentbuildnumber")
+}
+
 fn is_windows_word(word: &str) -> bool {
     matches!(word, "windows" | "win")
 }
-
-/// Words that a number can follow without a space.
-const PREFIXES: &[&str] = &[
-    "windows",
-    "win",
-    "ws",
-    "server",
-    "windowsserver",
-    "winserver",
-    "ltsc",
-    "ltsb",
-    "sac",
-    "version",
-    "ver",
-    "v",
-    "release",
-    "build",
-    "osbuild",
-];
 
 const SERVER_WORDS: &[&str] = &["server", "datacenter"];
 

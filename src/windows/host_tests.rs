@@ -139,6 +139,17 @@ const GOOD: &[Good] = &[
     ("Betriebssystemversion: 10.0.17763 Nicht zutreffend Build 17763", 17763, None, Server),
     ("Microsoft Windows NT 10.0.17763.0", 17763, None, Server),
     ("Windows 10 Pro (build 26100.2894)", 26100, Some(2894), Client),
+    ("BuildNumber  : 17763", 17763, None, Server),
+    ("CurrentBuild : 20348", 20348, None, Server),
+    ("Windows-10-10.0.19045-SP0", 19045, None, Client),
+    ("Windows-2019Server-10.0.17763-SP0", 17763, None, Server),
+    (
+        "10.0 14393 (14393.953.amd64fre.rs1_release_inmarket.170303-1614)\n\
+         Operating System: Windows Server 2016 Datacenter Version 1607 (OS Build 14393.969)",
+        14393,
+        Some(969),
+        Server,
+    ),
     // Numbers win over names.
     ("Windows Server 2019 10.0.20348.1", 20348, Some(1), Server),
 ];
@@ -199,6 +210,8 @@ fn what_is_not_a_host_is_refused() {
         ("Windows", unknown(&[])),
         ("windows-latest", unknown(&[])),
         ("10.0", unknown(&[])),
+        ("10.0.5", unknown(&[])),
+        ("10.0.4294967295", unknown(&[])),
         ("10.0.017763", unknown(&[])),
         ("10.0.17763.1.2", unknown(&[])),
         ("10.0.99999999999", unknown(&[])),

@@ -4,13 +4,23 @@
 //! Everything here is pure: values in, values out. No I/O, no clock (dates are arguments), no
 //! framework. The tables are data files under `data/`, each row with its source.
 
-mod host;
-mod host_clues;
-mod kb;
-mod release;
-mod tables;
-mod tables_csv;
+// In reading order: numbers, then facts about them, then texts. The blank lines keep rustfmt from sorting.
+
 mod version;
+
+mod release;
+
+mod kb;
+
+mod tables;
+
+mod tables_csv;
+
+mod host;
+
+mod host_clues;
+
+mod host_words;
 
 pub use host::{Edition, Host, HostCandidate, HostError, HostReading, MAX_HOST_TEXT_BYTES, read_host};
 pub use kb::KbEntry;
