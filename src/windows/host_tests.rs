@@ -1,0 +1,396 @@
+//! Host strings as machines print them and people type them, and what is made of each.
+
+use proptest::prelude::*;
+
+use super::*;
+use HostKind::{Client, Server};
+
+fn read(text: &str, host_type: Option<HostKind>) -> Result<HostReading, HostError> {
+    read_host(text, host_type, Tables::embedded())
+}
+
+/// Text, build, revision, kind.
+type Good = (&'static str, u32, Option<u32>, HostKind);
+
+const GOOD: &[Good] = &[
+    // Builds and versions.
+    ("16299", 16299, None, Server),
+    ("10.0.16299", 16299, None, Server),
+    ("10.0.16299.1087", 16299, Some(1087), Server),
+    ("14393.1715", 14393, Some(1715), Server),
+    ("10.0.14393.1715", 14393, Some(1715), Server),
+    ("10.0.17763.557", 17763, Some(557), Server),
+    ("10.0.17134.1", 17134, Some(1), Server),
+    ("10.0.26100.33296", 26100, Some(33296), Server),
+    ("10.0.16296", 16296, None, Server),
+    ("v10.0.17763.557", 17763, Some(557), Server),
+    ("  \"10.0.17763\"\r\n", 17763, None, Server),
+    ("'17763'", 17763, None, Server),
+    ("19045", 19045, None, Client),
+    ("10.0.22631.4460", 22631, Some(4460), Client),
+    ("15063", 15063, None, Client),
+    ("28123", 28123, None, Server),
+    ("10.0.27842.1000", 27842, Some(1000), Server),
+    ("Windows 11 Insider Preview 10.0.27842.1000", 27842, Some(1000), Client),
+    ("28000", 28000, None, Client),
+    // Version names and words of tags.
+    ("1607", 14393, None, Server),
+    ("1703", 15063, None, Client),
+    ("1709", 16299, None, Server),
+    ("v1709", 16299, None, Server),
+    ("version 1709", 16299, None, Server),
+    ("Version 1803", 17134, None, Server),
+    ("1809", 17763, None, Server),
+    ("1903", 18362, None, Server),
+    ("1909", 18363, None, Server),
+    ("2004", 19041, None, Server),
+    ("2009", 19042, None, Server),
+    ("20H2", 19042, None, Server),
+    ("20h2", 19042, None, Server),
+    ("21H1", 19043, None, Client),
+    ("21H2", 20348, None, Server),
+    ("23H2", 25398, None, Server),
+    ("24H2", 26100, None, Server),
+    ("25H2", 26200, None, Client),
+    ("26h1", 28000, None, Client),
+    ("19H1", 18362, None, Server),
+    ("RS5", 17763, None, Server),
+    ("ltsc2016", 14393, None, Server),
+    ("ltsc2019", 17763, None, Server),
+    ("LTSC2019", 17763, None, Server),
+    ("ltsc2022", 20348, None, Server),
+    ("LTSC 2025", 26100, None, Server),
+    ("sac2016", 14393, None, Server),
+    ("sac2019", 17763, None, Server),
+    // Names of servers.
+    ("2016", 14393, None, Server),
+    ("2019", 17763, None, Server),
+    ("2022", 20348, None, Server),
+    ("2025", 26100, None, Server),
+    ("server 2019", 17763, None, Server),
+    ("WS2022", 20348, None, Server),
+    ("ws 2025", 26100, None, Server),
+    ("Win2019", 17763, None, Server),
+    ("windows-2022", 20348, None, Server),
+    ("WindowsServer2019", 17763, None, Server),
+    ("2019-Datacenter-Core-with-Containers-smalldisk", 17763, None, Server),
+    ("Windows_Server-2019-English-Full-EKS_Optimized", 17763, None, Server),
+    ("Windows Server 2019", 17763, None, Server),
+    ("Windows Server 2019 Datacenter", 17763, None, Server),
+    ("Windows Server 2022 Standard Evaluation", 20348, None, Server),
+    ("Windows Server 2022 Datacenter: Azure Edition", 20348, None, Server),
+    ("Windows Server 2025 Datacenter (Desktop Experience)", 26100, None, Server),
+    ("Microsoft Windows Server 2016 Datacenter", 14393, None, Server),
+    ("Microsoft Hyper-V Server 2019", 17763, None, Server),
+    ("Windows Server, version 1709", 16299, None, Server),
+    ("Windows Server, version 1809", 17763, None, Server),
+    ("Windows Server Version 23H2", 25398, None, Server),
+    ("Windows Server version 20h2", 19042, None, Server),
+    ("Windows Server 1803", 17134, None, Server),
+    ("Windows Server 21H2", 20348, None, Server),
+    // Names of clients.
+    ("Windows 10 22H2", 19045, None, Client),
+    ("Windows 10, version 22H2", 19045, None, Client),
+    ("Windows 10 1809", 17763, None, Client),
+    ("Windows 10 Version 1607", 14393, None, Client),
+    ("win10-21h2", 19044, None, Client),
+    ("Windows 10 Pro for Workstations 20H2", 19042, None, Client),
+    ("Windows 10 专业版 22H2", 19045, None, Client),
+    ("Windows 11 Pro 24H2", 26100, None, Client),
+    ("Win11 23H2", 22631, None, Client),
+    ("Windows 11 22H2", 22621, None, Client),
+    ("Windows 11 Home 23H2", 22631, None, Client),
+    ("Windows 11 Enterprise multi-session, version 25H2", 26200, None, Client),
+    ("Windows 10 Enterprise LTSC 2021", 19044, None, Client),
+    ("Windows 10 Enterprise LTSC 2019", 17763, None, Client),
+    ("Windows 10 Enterprise 2016 LTSB", 14393, None, Client),
+    ("LTSC 2021", 19044, None, Client),
+    ("Windows 11 IoT Enterprise LTSC 2024", 26100, None, Client),
+    // What machines print.
+    ("Microsoft Windows [Version 10.0.17763.557]", 17763, Some(557), Server),
+    ("Microsoft Windows [Version 10.0.19045.3803]", 19045, Some(3803), Client),
+    ("Microsoft Windows [Versión 10.0.17763.557]", 17763, Some(557), Server),
+    ("Microsoft Windows [版本 10.0.20348.2113]\r\n", 20348, Some(2113), Server),
+    ("[Version 10.0.17763]", 17763, None, Server),
+    ("10.0 16299 (16299.15.amd64fre.rs3_release.170928-1534)", 16299, None, Server),
+    ("10.0 16299 (16299.431.amd64fre.rs3_release_svc_escrow.180502-1908)", 16299, None, Server),
+    ("10.0 26200 (26100.1.amd64fre.ge_release.240331-1435)", 26200, None, Client),
+    ("10.0 26200 (26100.1.arm64fre.ge_release.240331-1435)", 26200, None, Client),
+    ("10.0 17763 (17763.1.amd64fre.rs5_release.180914-1434)", 17763, None, Server),
+    ("10.0 14393 (14393.0.amd64fre.rs1_release.160715-1616)", 14393, None, Server),
+    ("14393.1715.amd64fre.rs1_release_inmarket.170906-1810", 14393, Some(1715), Server),
+    ("16299.0.amd64fre.rs3_release.170922-1354", 16299, None, Server),
+    ("16299.rs3_release.170928-1534", 16299, None, Server),
+    ("10.0.17763.1.amd64fre.rs5_release.180914-1434", 17763, None, Server),
+    ("Kernel Version:    10.0 14393 (14393.1715.amd64fre.rs1_release_inmarket.170906-1810)", 14393, Some(1715), Server),
+    ("OSVersion: 10.0.17763.557", 17763, Some(557), Server),
+    ("{\"OSVersion\":\"10.0.17763.557\"}", 17763, Some(557), Server),
+    ("Operating System: Windows Server 2019 Datacenter Version 1809 (OS Build 17763.1339)", 17763, Some(1339), Server),
+    ("Windows Server 2022 Datacenter Version 21H2 (OS Build 20348.2113)", 20348, Some(2113), Server),
+    ("Microsoft Windows Server Version 1709 (OS Build 16299.125)", 16299, Some(125), Server),
+    ("Version 22H2 (OS Build 19045.3803)", 19045, Some(3803), Client),
+    ("Windows 10 Pro Version 2009 (OS Build 19044.1288)", 19044, Some(1288), Client),
+    ("Microsoft Windows Version 2009 (OS Build 22000.282)", 22000, Some(282), Client),
+    ("Windows 10 Home Version1803(OS Build 17134.590)", 17134, Some(590), Client),
+    ("Version 1809 (Betriebssystembuild 17763.379)", 17763, Some(379), Server),
+    ("node.kubernetes.io/windows-build=10.0.17763", 17763, None, Server),
+    ("node.kubernetes.io/windows-build: '10.0.20348'", 20348, None, Server),
+    ("OS Version:                10.0.17763 N/A Build 17763", 17763, None, Server),
+    ("Betriebssystemversion: 10.0.17763 Nicht zutreffend Build 17763", 17763, None, Server),
+    ("Microsoft Windows NT 10.0.17763.0", 17763, None, Server),
+    ("Windows 10 Pro (build 26100.2894)", 26100, Some(2894), Client),
+    ("BuildNumber  : 17763", 17763, None, Server),
+    ("CurrentBuild : 20348", 20348, None, Server),
+    ("Windows-10-10.0.19045-SP0", 19045, None, Client),
+    ("Windows-2019Server-10.0.17763-SP0", 17763, None, Server),
+    (
+        "10.0 14393 (14393.953.amd64fre.rs1_release_inmarket.170303-1614)\n\
+         Operating System: Windows Server 2016 Datacenter Version 1607 (OS Build 14393.969)",
+        14393,
+        Some(969),
+        Server,
+    ),
+    // Numbers win over names.
+    ("Windows Server 2019 10.0.20348.1", 20348, Some(1), Server),
+];
+
+#[test]
+fn hosts_are_read() {
+    assert!(GOOD.len() >= 90);
+    for &(text, build, revision, kind) in GOOD {
+        let reading = read(text, None).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        let host = reading.host.unwrap_or_else(|| panic!("{text:?}: {:?}", reading.could_mean));
+        assert_eq!((host.version, host.kind), (WindowsVersion { build, revision }, kind), "{text:?}");
+        assert_eq!(host.requested, text);
+        let chosen = reading.could_mean.first().unwrap();
+        assert_eq!((chosen.build, chosen.kind), (build, kind), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_not_a_host_is_refused() {
+    let too_old = |what: &str| HostError::TooOld { what: what.to_owned() };
+    let unknown = |suggestions: &[&str]| HostError::Unknown {
+        suggestions: suggestions.iter().map(|&suggestion| suggestion.to_owned()).collect(),
+    };
+    let cases = [
+        ("", HostError::Empty),
+        (" \r\n\"\" ", HostError::Empty),
+        ("auto", HostError::Automatic),
+        ("Auto ", HostError::Automatic),
+        ("linux", HostError::NotWindows),
+        ("5.15.0-1053-azure", HostError::NotWindows),
+        ("6.8.0", HostError::NotWindows),
+        ("3.10.0-1160.el7.x86_64", HostError::NotWindows),
+        ("5.15.90.1-microsoft-standard-WSL2", HostError::NotWindows),
+        ("Ubuntu 22.04", HostError::NotWindows),
+        ("Docker Desktop", HostError::NotWindows),
+        ("Darwin Kernel Version 23.1.0", HostError::NotWindows),
+        ("6.3.9600", too_old("Windows build 9600")),
+        ("9600", too_old("Windows build 9600")),
+        ("6.3 9600 (9600.17415.amd64fre.winblue_r4.141028-1500)", too_old("Windows build 9600")),
+        ("Microsoft Windows [Version 6.1.7601]", too_old("Windows build 7601")),
+        ("Windows Server 2012 R2", too_old("Windows Server 2012")),
+        ("Windows Server 2008", too_old("Windows Server 2008")),
+        ("Windows 8.1", too_old("Windows 8.1")),
+        ("Win7", too_old("Windows 7")),
+        ("10240", too_old("Windows build 10240")),
+        ("10.0.10586.162", too_old("Windows build 10586")),
+        ("Windows 10 1511", too_old("Windows 10, version 1511")),
+        ("1609", unknown(&["1607", "1709", "1809"])),
+        ("Windows 10 1609", unknown(&["1607", "1709", "1809"])),
+        ("22H3", unknown(&["22H2"])),
+        ("ltcs2019", unknown(&["ltsc2019", "ltsc2016"])),
+        ("lstc2022", unknown(&["ltsc2022", "ltsc2025"])),
+        ("Windows 10 23H2", unknown(&["Windows Server, version 23H2", "Windows 11, version 23H2"])),
+        ("Windows Server 22H2", unknown(&["Windows 10, version 22H2", "Windows 11, version 22H2"])),
+        ("foo 1709", unknown(&["Windows Server, version 1709", "Windows 10, version 1709"])),
+        ("foo 17763", unknown(&["10.0.17763"])),
+        ("10.0.17763 10.0.20348", unknown(&["10.0.17763", "10.0.20348"])),
+        ("Windows", unknown(&[])),
+        ("windows-latest", unknown(&[])),
+        ("10.0", unknown(&[])),
+        ("10.0.5", unknown(&[])),
+        ("10.0.4294967295", unknown(&[])),
+        ("10.0.017763", unknown(&[])),
+        ("10.0.17763.1.2", unknown(&[])),
+        ("10.0.99999999999", unknown(&[])),
+        ("176.63", unknown(&[])),
+        ("-", HostError::Empty),
+        ("banana", unknown(&[])),
+        ("🪟", HostError::Empty),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(read(text, None), Err(expected), "{text:?}");
+    }
+    assert_eq!(read(&"1".repeat(MAX_HOST_TEXT_BYTES + 1), None), Err(HostError::TooLong));
+}
+
+#[test]
+fn the_kind_is_settled_by_host_type() {
+    let cases = [
+        ("17763", Some(Client), 17763, Client),
+        ("19045", Some(Server), 19045, Server),
+        ("28123", Some(Client), 28123, Client),
+        ("ltsc2019", Some(Client), 17763, Client),
+        ("Windows Server 2019", Some(Client), 17763, Client),
+        ("Windows 10 22H2", Some(Server), 19045, Server),
+        ("Windows 10 10.0.17763.557", Some(Server), 17763, Server),
+        ("1703", Some(Server), 15063, Server),
+        ("24H2", Some(Client), 26100, Client),
+        ("23H2", Some(Client), 22631, Client),
+        ("21H2", Some(Server), 20348, Server),
+    ];
+    for (text, host_type, build, kind) in cases {
+        let host = read(text, host_type).unwrap().host.unwrap_or_else(|| panic!("{text:?}"));
+        assert_eq!((host.version.build, host.kind), (build, kind), "{text:?}");
+    }
+}
+
+fn could_mean(text: &str, host_type: Option<HostKind>) -> (bool, Vec<String>) {
+    let reading = read(text, host_type).unwrap();
+    let names = reading.could_mean.into_iter().map(|candidate| {
+        format!("{} {} {}", candidate.build, candidate.kind, candidate.name.as_deref().unwrap_or("?"))
+    });
+    (reading.host.is_some(), names.collect())
+}
+
+#[test]
+fn everything_a_text_could_mean_is_told() {
+    let cases: [(&str, Option<HostKind>, bool, &[&str]); 11] = [
+        ("22H2", None, false, &["19045 client Windows 10, version 22H2", "22621 client Windows 11, version 22H2"]),
+        (
+            "21H2",
+            Some(Client),
+            false,
+            &["19044 client Windows 10, version 21H2", "22000 client Windows 11, version 21H2"],
+        ),
+        (
+            "21H2",
+            None,
+            true,
+            &[
+                "20348 server Windows Server 2022",
+                "19044 client Windows 10, version 21H2",
+                "22000 client Windows 11, version 21H2",
+            ],
+        ),
+        ("23H2", None, true, &["25398 server Windows Server, version 23H2", "22631 client Windows 11, version 23H2"]),
+        (
+            "17763",
+            None,
+            true,
+            &[
+                "17763 server Windows Server 2019",
+                "17763 server Windows Server, version 1809",
+                "17763 client Windows 10, version 1809",
+            ],
+        ),
+        ("17763", Some(Client), true, &["17763 client Windows 10, version 1809"]),
+        ("22H2", Some(Server), false, &["19045 server ?", "22621 server ?"]),
+        ("28123", None, true, &["28123 server ?"]),
+        (
+            "Windows 10 Pro Version 2009",
+            None,
+            false,
+            &[
+                "19042 client Windows 10, version 20H2",
+                "19043 client Windows 10, version 21H1",
+                "19044 client Windows 10, version 21H2",
+                "19045 client Windows 10, version 22H2",
+            ],
+        ),
+        ("Windows 11 24H2", None, true, &["26100 client Windows 11, version 24H2"]),
+        ("Windows 10 22H2", Some(Server), true, &["19045 server ?"]),
+    ];
+    for (text, host_type, decided, names) in cases {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        assert_eq!(could_mean(text, host_type), (decided, names), "{text:?} {host_type:?}");
+    }
+    // A product without a version is every release of it.
+    assert_eq!(could_mean("Windows 11", None).1.len(), 6);
+    assert_eq!(could_mean("Windows Server", None).1.len(), 12);
+    assert!(!could_mean("Windows 11", None).0 && !could_mean("Windows Server", None).0);
+}
+
+#[test]
+fn home_is_an_edition_of_clients() {
+    let edition = |text, host_type| read(text, host_type).unwrap().host.unwrap().edition;
+    assert_eq!(edition("Windows 11 Home 23H2", None), Edition::Home);
+    assert_eq!(edition("Windows 10 Famille 22H2", None), Edition::Home);
+    assert_eq!(edition("Windows 10 家庭版 22H2", None), Edition::Home);
+    assert_eq!(edition("Windows 11 Pro 23H2", None), Edition::Other);
+    assert_eq!(edition("Windows 11 Home 23H2", Some(Server)), Edition::Other);
+}
+
+#[test]
+fn a_whole_docker_info_is_read() {
+    let info = "Client:\n Version:    24.0.7\n Context:    default\nServer:\n Containers: 12\n  Running: 3\n \
+        Images: 20134\n Server Version: 24.0.7\n Storage Driver: windowsfilter\n  Windows:\n Logging Driver: json-file\n \
+        Plugins:\n  Volume: local\n  Network: ics internal l2bridge l2tunnel nat null overlay private transparent\n \
+        Swarm: inactive\n Default Isolation: hyperv\n Kernel Version: 10.0 22621 (22621.1.amd64fre.ni_release.220506-1250)\n \
+        Operating System: Microsoft Windows Version 22H2 (OS Build 22621.963)\n OSType: windows\n Architecture: x86_64\n \
+        CPUs: 8\n Total Memory: 31.78GiB\n Name: DESKTOP-7\n ID: 5HFO:IWWG:2QZC\n Docker Root Dir: C:\\ProgramData\\Docker\n";
+    let host = read(info, None).unwrap().host.unwrap();
+    assert_eq!((host.version, host.kind), (WindowsVersion::new(22621, 963), Client));
+}
+
+#[test]
+fn messages_say_what_to_do() {
+    let message = |text| read(text, None).unwrap_err().to_string();
+    for text in ["", "auto", "linux", "banana"] {
+        let message = message(text);
+        for way in ["cmd /c ver", "docker info --format '{{.OSVersion}}'", "'{.status.nodeInfo.kernelVersion}'"] {
+            assert!(message.contains(way), "{message}");
+        }
+    }
+    assert!(
+        message("1609").starts_with("no Windows host is known by this text (did you mean 1607, 1709, 1809?); give")
+    );
+    assert!(message("Windows Server 2012 R2").starts_with("Windows Server 2012 cannot run containers; the first"));
+}
+
+#[test]
+fn suggestions_and_names_are_hosts_themselves() {
+    for release in Tables::embedded().releases() {
+        let host = read(&release.name, None).unwrap().host.unwrap();
+        assert_eq!((host.version.build, host.kind), (release.build, release.kind), "{}", release.name);
+        for word in words_for(release) {
+            assert!(read(&word, None).is_ok(), "{word}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in ".*", client: bool) {
+        let _ = read(&text, client.then_some(Client));
+    }
+
+    #[test]
+    fn any_mutated_host_is_answered(
+        index in 0..GOOD.len(),
+        position: prop::sample::Index,
+        inserted in "[0-9a-zA-Z. ():_\\-\\[\\]\u{feff}é版]{0,6}",
+        dropped in 0..4_usize,
+    ) {
+        let mut characters: Vec<char> = GOOD[index].0.chars().collect();
+        let start = position.index(characters.len());
+        let end = (start + dropped).min(characters.len());
+        characters.splice(start..end, inserted.chars());
+        let text: String = characters.into_iter().collect();
+        if let Ok(reading) = read(&text, None) {
+            prop_assert!(!reading.could_mean.is_empty());
+            if let Some(host) = reading.host {
+                prop_assert!(host.version.build >= 14393);
+            }
+        }
+    }
+
+    #[test]
+    fn every_version_reads_as_itself(build in 14393_u32..=99999, revision in 1_u32..=99999) {
+        let version = WindowsVersion::new(build, revision);
+        prop_assert_eq!(read(&version.to_string(), None).unwrap().host.unwrap().version, version);
+        prop_assert_eq!(read(&format!("{build}.{revision}"), None).unwrap().host.unwrap().version, version);
+    }
+}
