@@ -2,9 +2,12 @@
 
 pub mod answers;
 pub mod api;
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod images;
 pub mod registry;
 pub mod windows;

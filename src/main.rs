@@ -1,3 +1,12 @@
 //! The wintag command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    wintag::cli::run(wintag::cli::Arguments::parse())
+}

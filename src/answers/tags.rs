@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use crate::catalogue::{Catalogue, Freshness, KnownTag, Miss, Provenance, RepositoryTags};
-use crate::clock::Now;
 use crate::images::{Digest, NamedImage, TagKind};
 use crate::registry::{Manifest, Wanted};
 use crate::windows::{Kb, Tables, WindowsVersion};
@@ -83,12 +82,7 @@ struct Known {
 ///
 /// # Errors
 /// When the tags cannot be had.
-pub async fn tags(
-    catalogue: &Catalogue,
-    tables: &Tables,
-    _now: Now,
-    question: &TagsQuestion,
-) -> Result<ListedTags, Miss> {
+pub async fn tags(catalogue: &Catalogue, tables: &Tables, question: &TagsQuestion) -> Result<ListedTags, Miss> {
     let found = catalogue.tags(&question.image.repository).await?;
     let all = &*found.value;
     let mut freshness = found.freshness;

@@ -79,7 +79,7 @@ mod tests {
     fn the_catalogue_is_read_whole() {
         let embedded = Embedded::read(Tables::embedded());
         let tags: usize = embedded.repositories.values().map(|tags| tags.iter().count()).sum();
-        assert_eq!((tags, embedded.repositories.len()), (1449, 10));
+        assert_eq!((tags, embedded.repositories.len()), (1449, 11));
         assert_eq!(embedded.as_of().to_string(), "2026-08-12T00:00:00Z");
     }
 

@@ -47,7 +47,7 @@ pub struct SourceArgs {
     #[arg(long, env = "WINTAG_TABLES_DIR", value_name = "DIRECTORY")]
     pub tables_dir: Option<PathBuf>,
 
-    /// Docker configuration file with credentials for registries [default: none is read]
+    /// Docker configuration file with credentials for registries [default: ~/.docker/config.json]
     #[arg(long, env = "WINTAG_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }

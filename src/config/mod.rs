@@ -16,7 +16,7 @@ use crate::images::{Base, Families, Family, Repository};
 use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
 use crate::windows::{TableError, Tables};
 
-pub use args::{ServeArgs, SourceArgs};
+pub use args::{DEFAULT_LISTEN, ServeArgs, SourceArgs};
 
 /// The registries that may be asked when nothing is configured: that of the base images, and Docker Hub,
 /// where most images that are built on them are.

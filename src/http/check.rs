@@ -1,0 +1,44 @@
+//! `GET /check`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::reply::{self, About};
+use crate::answers;
+use crate::api::check::{CheckObject, CheckParams, read_check};
+use crate::api::params::pairs_of_query;
+use crate::api::problem::Problem;
+use crate::app::App;
+
+/// Whether this very image runs on a host
+///
+/// Takes any tag or digest of any repository that is allowed. Every entry of its index is listed with
+/// its os.version, the verdicts and the reasons.
+#[utoipa::path(
+    get, path = "/check", operation_id = "checkImage", tag = "Answers", params(CheckParams),
+    responses(
+        (status = 200, description = "Whether it runs, entry by entry", body = CheckObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The registry is not configured", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The registry's answer makes no sense", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The registry cannot be asked, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn check_image(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    match answer(&request, &app).await {
+        Ok(response) => response,
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}
+
+async fn answer(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
+    let question = read_check(pairs_of_query(request.query_string()), app.reading())?;
+    let checked = answers::check(&app.catalogue, app.tables, app.clock.now(), &question)
+        .await
+        .map_err(|miss| Problem::of_miss(&miss))?;
+    let about = About { freshness: Some(checked.freshness), ..About::default() };
+    Ok(reply::json(request, &CheckObject::from(&checked), &about))
+}

@@ -1,0 +1,194 @@
+//! The OpenAPI document, Swagger UI, and the way from `/` to it.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{Modify, OpenApi};
+
+use super::reply::{self, About};
+use crate::api::problem::{Problem, ProblemKind};
+
+/// The document, as it is served.
+pub struct Served {
+    document: String,
+    swagger_ui: Arc<utoipa_swagger_ui::Config<'static>>,
+}
+
+impl Served {
+    /// Keeps the document ready to be served.
+    pub fn new(document: String) -> Self {
+        let config = utoipa_swagger_ui::Config::new(["/openapi.json"])
+            .validator_url("none")
+            .try_it_out_enabled(true)
+            .display_operation_id(true);
+        Self { document, swagger_ui: Arc::new(config) }
+    }
+}
+
+/// The document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Described::openapi()
+}
+
+/// The document as text: what is committed under `openapi/` and what is served.
+///
+/// # Errors
+/// Never in practice: the document is made of plain values.
+pub fn document_text() -> serde_json::Result<String> {
+    document().to_pretty_json().map(|text| text + "\n")
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "wintag",
+        description = "Tells any Windows container user which tag of a base image runs on a host, and in which isolation mode.\n\n\
+            Windows containers are tied to the build of their host. wintag asks the registries which tags there are, applies \
+            Microsoft's compatibility rules, and answers with one exact tag, the isolation mode, and the reasons.\n\n\
+            The interface only grows: new paths, new fields and new values may come, so take no notice of what you do not know. \
+            Codes are stable; messages are for people.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "Answers", description = "Which tag runs on a host, and whether an image does"),
+        (name = "Knowledge", description = "What the answers stand on: hosts, releases, images, tags"),
+        (name = "Health", description = "The state of the service, and its description"),
+    ),
+    paths(
+        super::resolve::resolve,
+        super::check::check_image,
+        super::matrix::compare,
+        super::lists::identify,
+        super::lists::list_releases,
+        super::lists::list_images,
+        super::tags::list_tags,
+        super::health::live,
+        super::health::ready,
+        serve,
+    ),
+    external_docs(
+        url = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility",
+        description = "Microsoft's page on Windows container version compatibility",
+    ),
+    modifiers(&Headers, &Examples),
+)]
+struct Described;
+
+/// This document
+///
+/// OpenAPI 3.1, the same as in the repository.
+#[utoipa::path(
+    get, path = "/openapi.json", operation_id = "getDocument", tag = "Health",
+    responses((status = 200, description = "The document", body = Object))
+)]
+pub async fn serve(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
+    reply::bytes(&request, "application/json", served.document.clone().into_bytes(), &About::default())
+}
+
+/// People who open the service in a browser want to see what it does.
+pub async fn home() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "/swagger-ui/")).finish()
+}
+
+/// A file of Swagger UI, out of the program itself.
+pub async fn swagger_ui(request: HttpRequest, path: web::Path<String>, served: web::Data<Served>) -> HttpResponse {
+    let file = utoipa_swagger_ui::serve(&path, served.swagger_ui.clone());
+    match file {
+        Ok(Some(file)) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+            response.insert_header((header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY));
+            response.insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
+            response.content_type(file.content_type).body(file.bytes.into_owned())
+        }
+        Ok(None) => reply::problem(
+            &request,
+            &Problem::new(ProblemKind::NotFound, "Swagger UI begins at /swagger-ui/".to_owned()),
+        ),
+        Err(error) => reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string())),
+    }
+}
+
+/// Swagger UI brings everything itself and talks to this service only. It sets styles in its elements
+/// and shows images that are data.
+const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// Describes the headers that every answer and every problem has.
+struct Headers;
+
+impl Modify for Headers {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::HeaderBuilder;
+        let header = |text: &str| HeaderBuilder::new().description(Some(text)).build();
+        for_each_response(openapi, |_, status, response| {
+            let mut add = |name: &str, text: &str| {
+                response.headers.insert(name.to_owned(), header(text).into());
+            };
+            add("Link", "Where this document and its description for people are.");
+            add("Cache-Control", "For how long the answer may be kept; problems may not be kept.");
+            match status {
+                "200" | "304" => {
+                    add("ETag", "Names this answer; send it as `If-None-Match` to be told only what is new.")
+                }
+                "503" | "504" => add("Retry-After", "After so many seconds it is worth asking again."),
+                _ => {}
+            }
+        });
+    }
+}
+
+/// Adds the examples under `openapi/examples`. Each is a request and its true answer, which a test
+/// replays.
+struct Examples;
+
+/// An example: what was asked, and what was answered.
+#[derive(serde::Deserialize)]
+struct Example {
+    name: String,
+    operation: String,
+    summary: String,
+    request: String,
+    status: u16,
+    body: serde_json::Value,
+}
+
+impl Modify for Examples {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::example::ExampleBuilder;
+        for text in EXAMPLES {
+            let example: Example = serde_json::from_str(text).expect("the examples are read by a test");
+            for_each_response(openapi, |operation, status, response| {
+                let is_its = operation == example.operation && status == example.status.to_string();
+                for content in response.content.values_mut().filter(|_| is_its) {
+                    let RefOr::T(content) = content else { continue };
+                    let built = ExampleBuilder::new()
+                        .summary(&example.summary)
+                        .description(format!("`GET {}`", example.request))
+                        .value(Some(example.body.clone()))
+                        .build();
+                    content.examples.insert(example.name.clone(), built.into());
+                }
+            });
+        }
+    }
+}
+
+/// The examples; one file each.
+const EXAMPLES: [&str; 0] = [];
+
+fn for_each_response(openapi: &mut utoipa::openapi::OpenApi, mut change: impl FnMut(&str, &str, &mut Response)) {
+    for item in openapi.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response {
+                    change(&id, status, response);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `GET /identify`, `/releases` and `/images`: what the tables know.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::reply::{self, About};
+use crate::api::lists::{IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify};
+use crate::api::params::{Params, pairs_of_query};
+use crate::api::problem::Problem;
+use crate::app::App;
+
+/// What a host string is
+///
+/// Build, revision, release, support dates, and the KB of that revision. Where the text leaves it open
+/// which of several builds it is, all of them are listed and none is chosen.
+#[utoipa::path(
+    get, path = "/identify", operation_id = "identifyHost", tag = "Knowledge", params(IdentifyParams),
+    responses(
+        (status = 200, description = "What the host is", body = IdentityObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The host is not a Windows that runs containers", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn identify(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let today = app.clock.now().date();
+    match read_identify(pairs_of_query(request.query_string()), app.reading(), today) {
+        Ok(identity) => reply::json(&request, &identity, &About::default()),
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}
+
+/// The Windows releases
+///
+/// Every server and client release with containers: build, channel, dates of support, and the words
+/// that tags have for it.
+#[utoipa::path(
+    get, path = "/releases", operation_id = "listReleases", tag = "Knowledge",
+    responses(
+        (status = 200, description = "The releases: servers first, then by build", body = ReleasesObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list_releases(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    match without_parameters(&request) {
+        Ok(()) => reply::json(&request, &ReleasesObject::new(app.tables, app.clock.now().date()), &About::default()),
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}
+
+/// The families of base images
+///
+/// What each is called, the repository that has its images, and how fresh its tag list is.
+#[utoipa::path(
+    get, path = "/images", operation_id = "listImages", tag = "Knowledge",
+    responses(
+        (status = 200, description = "The families", body = ImagesObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list_images(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    match without_parameters(&request) {
+        Ok(()) => reply::json(&request, &ImagesObject::new(&app.families, &app.catalogue), &About::default()),
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}
+
+fn without_parameters(request: &HttpRequest) -> Result<(), Problem> {
+    Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()
+}

@@ -1,0 +1,31 @@
+//! `GET /matrix`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::reply::{self, About};
+use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
+use crate::api::params::pairs_of_query;
+use crate::api::problem::Problem;
+use crate::app::App;
+
+/// Hosts against images
+///
+/// The compatibility rule alone: nothing is asked of a registry. Hosts and images may be builds and
+/// versions that are in no table.
+#[utoipa::path(
+    get, path = "/matrix", operation_id = "compareHostsAndImages", tag = "Knowledge", params(MatrixParams),
+    responses(
+        (status = 200, description = "One cell for each host and image", body = MatrixObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The host is not a Windows that runs containers", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn compare(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let today = app.clock.now().date();
+    match read_matrix(pairs_of_query(request.query_string()), app.reading(), today) {
+        Ok(matrix) => reply::json(&request, &MatrixObject::from(&matrix), &About::default()),
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}

@@ -1,0 +1,94 @@
+//! The HTTP service: routes, handlers of a few lines, replies.
+
+mod check;
+mod document;
+mod health;
+mod lists;
+mod matrix;
+mod reply;
+mod resolve;
+mod tags;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
+
+use crate::api::problem::{Problem, ProblemKind};
+use crate::app::App;
+
+pub use document::document_text;
+
+/// Requests under way get so long when the service is told to stop: less than the 30 seconds that
+/// Kubernetes and Docker Swarm give a container.
+const DRAIN: Duration = Duration::from_secs(25);
+/// A client must have sent its request within so long; the slow ones would hold connections.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The paths that are answered, for the text of a 404.
+const PATHS: &str =
+    "/resolve, /check, /matrix, /identify, /releases, /images, /tags, /openapi.json, /swagger-ui/, /livez, /readyz";
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
+    let document = document_text().map_err(io::Error::other)?;
+    let document = web::Data::new(document::Served::new(document));
+    let app = web::Data::from(app);
+    HttpServer::new(move || ActixApp::new().app_data(app.clone()).app_data(document.clone()).configure(routes))
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .shutdown_timeout(DRAIN.as_secs())
+        .listen(listener)?
+        .run()
+        .await
+}
+
+/// Every path, once.
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(read_only("/resolve", resolve::resolve))
+        .service(read_only("/check", check::check_image))
+        .service(read_only("/matrix", matrix::compare))
+        .service(read_only("/identify", lists::identify))
+        .service(read_only("/releases", lists::list_releases))
+        .service(read_only("/images", lists::list_images))
+        .service(read_only("/tags", tags::list_tags))
+        .service(read_only("/livez", health::live))
+        .service(read_only("/readyz", health::ready))
+        .service(read_only("/openapi.json", document::serve))
+        .service(read_only("/", document::home))
+        .service(read_only("/swagger-ui", document::home))
+        .service(read_only("/swagger-ui/{path:.*}", document::swagger_ui))
+        .default_service(web::to(nothing_here));
+}
+
+/// A path that is read with GET and HEAD; any other method is a problem that names these two.
+fn read_only<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + use<F, Args>
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::method(Method::GET).to(handler.clone()))
+        .route(web::method(Method::HEAD).to(handler))
+        .default_service(web::to(wrong_method))
+}
+
+async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    let detail = "this path takes GET and HEAD".to_owned();
+    let mut response = reply::problem(&request, &Problem::new(ProblemKind::MethodNotAllowed, detail));
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::ALLOW, actix_web::http::header::HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    reply::problem(&request, &Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
+}

@@ -1,0 +1,189 @@
+//! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, Accept, Header as _, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+use crate::api::problem::{Problem, ProblemKind};
+use crate::catalogue::{Freshness, Provenance};
+use crate::images::Digest;
+
+/// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one while
+/// they ask again, and for a day when that fails (RFC 5861).
+const CACHE_FRESH: &str = "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
+/// A stale answer is kept only for so long as RFC 8767 advises for stale data, 30 seconds.
+const CACHE_STALE: &str = "public, max-age=30";
+/// Problems are not kept, except by those who ask again at once.
+const CACHE_PROBLEM: &str = "no-store";
+/// Where the interface is described.
+const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
+/// The media type of problems (RFC 9457).
+const PROBLEM_JSON: &str = "application/problem+json";
+/// So much of an answer's digest is its tag: collisions of 64 bits among a few thousand answers do not happen.
+const ETAG_DIGITS: usize = 16;
+
+/// What a reply says of its answer beside the body.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Where the answer comes from; tables inside the program have none.
+    pub freshness: Option<Freshness>,
+    /// The one address of this answer, when the request had another.
+    pub canonical: Option<String>,
+    /// Whether the request's `Accept` decided the form.
+    pub negotiated: bool,
+}
+
+/// The media types that the request accepts, of those an answer can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// JSON; also when anything is accepted.
+    Json,
+    /// Text, and not JSON before it.
+    Text,
+    /// Neither.
+    Nothing,
+}
+
+/// What the request accepts.
+pub fn accepted(request: &HttpRequest) -> Accepted {
+    let Ok(accept) = Accept::parse(request) else { return Accepted::Json };
+    if accept.0.is_empty() {
+        return Accepted::Json;
+    }
+    for media in accept.ranked() {
+        match (media.type_().as_str(), media.subtype().as_str()) {
+            ("*", _) | ("application", "*" | "json") => return Accepted::Json,
+            ("text", "plain" | "*") => return Accepted::Text,
+            _ => {}
+        }
+    }
+    Accepted::Nothing
+}
+
+/// A JSON answer, or 304 when the caller has it.
+pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> HttpResponse {
+    if accepted(request) == Accepted::Nothing {
+        let detail = "answers are application/json".to_owned();
+        return problem(request, &Problem::new(ProblemKind::NotAcceptable, detail));
+    }
+    match serde_json::to_vec(body) {
+        Ok(body) => bytes(request, "application/json", body, about),
+        Err(error) => problem(request, &Problem::new(ProblemKind::Internal, error.to_string())),
+    }
+}
+
+/// A line of text, which a shell can take as it is; or 304 when the caller has it. A text that holds
+/// anything that a shell or a build system could take for a command is not given.
+pub fn text(request: &HttpRequest, line: &str, about: &About) -> HttpResponse {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@=+-".contains(&byte);
+    if line.is_empty() || !line.bytes().all(is_safe) {
+        let detail =
+            "the registry's answer holds characters that are not safe in a text answer; ask for JSON".to_owned();
+        return problem(request, &Problem::new(ProblemKind::UpstreamInvalid, detail));
+    }
+    bytes(request, "text/plain; charset=utf-8", format!("{line}\n").into_bytes(), about)
+}
+
+/// The state of the service, which nobody may keep.
+pub fn health(state: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    common_headers(&mut response);
+    response.insert_header((header::CACHE_CONTROL, CACHE_PROBLEM));
+    response.content_type("text/plain; charset=utf-8").body(state)
+}
+
+/// A problem: JSON, or one line for those who asked for text.
+pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    common_headers(&mut response);
+    response.insert_header((header::CACHE_CONTROL, CACHE_PROBLEM));
+    if let Some(seconds) = problem.retry_after_seconds {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if wants_text(request) {
+        // Nothing of the caller's or the registry's text is in the code and the title.
+        return response
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("error: {}: {}\n", problem.code, problem.title));
+    }
+    match serde_json::to_vec(problem) {
+        Ok(bytes) => response.content_type(PROBLEM_JSON).body(bytes),
+        Err(_) => response.finish(),
+    }
+}
+
+/// Whether the caller asked for text, by parameter or by header.
+fn wants_text(request: &HttpRequest) -> bool {
+    let query = crate::api::params::pairs_of_query(request.query_string());
+    match query.iter().find(|(name, _)| name == "format") {
+        Some((_, format)) => ["tag", "reference"].contains(&format.as_str()),
+        None => request.headers().contains_key(header::ACCEPT) && accepted(request) == Accepted::Text,
+    }
+}
+
+/// An answer of this media type, or 304 when the caller has it.
+pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &About) -> HttpResponse {
+    let etag = etag(&body);
+    let not_modified = has_etag(request, &etag);
+    let mut response = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    common_headers(&mut response);
+    let is_stale = about.freshness.is_some_and(|freshness| freshness.stale);
+    response.insert_header((header::CACHE_CONTROL, if is_stale { CACHE_STALE } else { CACHE_FRESH }));
+    response.insert_header((header::ETAG, etag));
+    response
+        .insert_header((header::VARY, if about.negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" }));
+    if let Some(freshness) = about.freshness {
+        let modified = std::time::SystemTime::from(freshness.as_of);
+        response.insert_header((header::LAST_MODIFIED, httpdate::fmt_http_date(modified)));
+        response.insert_header(("Cache-Status", cache_status(freshness)));
+    }
+    if let Some(canonical) = &about.canonical
+        && let Ok(canonical) = HeaderValue::from_str(canonical)
+    {
+        response.insert_header((header::CONTENT_LOCATION, canonical));
+    }
+    if not_modified {
+        return response.finish();
+    }
+    response.content_type(media).body(body)
+}
+
+fn common_headers(response: &mut HttpResponseBuilder) {
+    response.insert_header((header::LINK, LINKS));
+    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    // Everything here is public and the same for everybody, so that any page may read it.
+    response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+}
+
+/// Where the answer came from, for caches in between (RFC 9211).
+fn cache_status(freshness: Freshness) -> &'static str {
+    match (freshness.provenance, freshness.stale) {
+        (Provenance::Registry, _) => "wintag; fwd=miss; stored",
+        (Provenance::Cache, false) => "wintag; hit",
+        (Provenance::Cache, true) => "wintag; hit; detail=stale",
+        (Provenance::Embedded, _) => "wintag; hit; detail=embedded",
+    }
+}
+
+/// The tag of an answer: the digest of its body without the part that changes with time alone.
+fn etag(body: &[u8]) -> String {
+    let without_freshness = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|mut value| {
+        value.as_object_mut()?.remove("freshness");
+        serde_json::to_vec(&value).ok()
+    });
+    let digest = Digest::of(without_freshness.as_deref().unwrap_or(body));
+    format!("W/\"{}\"", &digest.hex()[..ETAG_DIGITS])
+}
+
+/// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC 9110).
+fn has_etag(request: &HttpRequest, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+}

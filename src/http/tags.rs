@@ -1,0 +1,42 @@
+//! `GET /tags`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::reply::{self, About};
+use crate::answers;
+use crate::api::params::pairs_of_query;
+use crate::api::problem::Problem;
+use crate::api::tags::{TagsObject, TagsParams, read_tags};
+use crate::app::App;
+
+/// The tags of an image, with what each stands for
+///
+/// The newest first. With `tag=ltsc2019` it tells which KB that tag is today and which other tags are
+/// the same image.
+#[utoipa::path(
+    get, path = "/tags", operation_id = "listTags", tag = "Knowledge", params(TagsParams),
+    responses(
+        (status = 200, description = "The tags that fit", body = TagsObject),
+        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
+        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The registry is not configured", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which", body = Problem, content_type = "application/problem+json"),
+        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The registry's answer makes no sense", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The registry cannot be asked, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list_tags(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    match answer(&request, &app).await {
+        Ok(response) => response,
+        Err(problem) => reply::problem(&request, &problem),
+    }
+}
+
+async fn answer(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
+    let question = read_tags(pairs_of_query(request.query_string()), app.reading())?;
+    let listed = answers::tags(&app.catalogue, app.tables, &question).await.map_err(|miss| Problem::of_miss(&miss))?;
+    let about = About { freshness: Some(listed.freshness), ..About::default() };
+    Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
+}
