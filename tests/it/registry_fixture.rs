@@ -6,6 +6,7 @@ use reqwest::header::ACCEPT;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
+use crate::support::docker_registry::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index};
 use crate::support::docker_registry::content::repositories;
 use crate::support::docker_registry::storage::{Content, digest_of};
 use crate::support::docker_registry::{DockerRegistry, tool};
@@ -129,6 +130,32 @@ async fn recorded_indexes_are_served_byte_for_byte_under_their_digests() {
         }
     }
     assert_eq!(seen, 331, "rows of the catalogue that name a recorded index");
+}
+
+#[test]
+fn made_up_indexes_have_the_form_of_the_recorded_ones() {
+    let recorded = include_str!("../data/verified_indexes.jsonl").lines();
+    let recorded = recorded.map(|line| serde_json::from_str::<Value>(line).expect("one JSON object a line"));
+    let mut compact = 0;
+    for recorded in recorded {
+        let text = |member: &str| recorded[member].as_str().expect("a text").to_owned();
+        let body = text("body");
+        // Indexes from before May 2022 are indented and name no features.
+        if body.contains('\n') {
+            continue;
+        }
+        let win32k = text("repository") == "mcr.microsoft.com/windows/servercore";
+        let entry = Entry {
+            media_type: DOCKER_MANIFEST,
+            size: recorded["manifest_size"].as_u64().and_then(|size| size.try_into().ok()).expect("a size"),
+            digest: text("manifest_digest"),
+            platform: Some(Platform::windows("amd64", Some(&text("os_version")), win32k)),
+            annotations: None,
+        };
+        assert_eq!(String::from_utf8_lossy(&index(DOCKER_LIST, vec![entry])), body);
+        compact += 1;
+    }
+    assert!(compact > 200, "only {compact} recorded indexes are compact");
 }
 
 #[tokio::test]

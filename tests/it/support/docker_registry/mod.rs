@@ -3,9 +3,10 @@
 //! The folder is written and not pushed to, because only so do the recorded image indexes keep their exact bytes and with
 //! them their real digests (a push would want their children, whose bytes are not public). What is in it: [`content`].
 //!
-//! What this registry cannot show: it ignores `n` and `last` on `tags/list` and never sends `Link`.
+//! What this registry cannot show: it ignores `n` and `last` on `tags/list`, never sends `Link` and does not sort. The
+//! children of recorded indexes are not in it.
 
-mod bodies;
+pub mod bodies;
 mod catalogue;
 pub mod content;
 pub mod storage;
