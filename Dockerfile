@@ -1,0 +1,34 @@
+# wintag in an image of its own: one static program and the certificate authorities it trusts, nothing else.
+# The Rust version is that of rust-version in Cargo.toml.
+
+FROM rust:1.95.0-bookworm AS build
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+COPY openapi openapi
+# Linked statically with glibc, because the image below has no libraries. The target is named so that the flag is not
+# applied to build scripts and macros, which cannot be linked so.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --release --locked --target x86_64-unknown-linux-gnu --bin wintag \
+    && cp target/x86_64-unknown-linux-gnu/release/wintag /wintag
+
+FROM scratch
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="wintag" \
+      org.opencontainers.image.description="Tells which tag of a Windows base image runs on a Windows host, and in which isolation mode." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /wintag /wintag
+COPY LICENSE /LICENSE
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/wintag", "healthcheck"]
+ENTRYPOINT ["/wintag"]
+CMD ["serve", "--listen", "0.0.0.0:8080"]

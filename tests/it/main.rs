@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one file for each thing that is tested.
+
+mod registry_fixture;
+mod support;
