@@ -141,7 +141,7 @@ impl Catalogue {
         Self {
             embedded: Embedded::read(tables),
             tags: Shelf::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), lifetimes),
-            manifests: Shelf::new(MAX_MANIFEST_BYTES, Manifest::weight, clock, lifetimes),
+            manifests: Shelf::new(MAX_MANIFEST_BYTES, weight_of_manifest, clock, lifetimes),
             registries,
             tables,
             offline: settings.offline,
@@ -259,6 +259,13 @@ impl Catalogue {
 
 const PATIENCE: Patience =
     Patience { with_fallback: PATIENCE_WITH_FALLBACK, without_fallback: PATIENCE_WITHOUT_FALLBACK };
+
+/// About how much memory a manifest takes, in bytes: its digest, and a few short texts for each entry.
+fn weight_of_manifest(manifest: &Manifest) -> usize {
+    const BYTES: usize = 200;
+    const BYTES_AN_ENTRY: usize = 400;
+    BYTES + manifest.entries.len().saturating_mul(BYTES_AN_ENTRY)
+}
 
 fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
     let make = |kept: Kept<V>, provenance, stale| {

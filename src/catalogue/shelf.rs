@@ -234,6 +234,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::registry::Missing;
 
     const PATIENCE: Patience =
         Patience { with_fallback: Duration::from_millis(50), without_fallback: Duration::from_secs(5) };
@@ -326,7 +327,7 @@ mod tests {
         let shelf = shelf(&clock);
         let _ = shelf.get("key", PATIENCE, false, || async { Ok(7) }).await;
         clock.advance(Duration::from_secs(1000));
-        let gone = || async { Err(RegistryError::NotFound { what: "tag" }) };
+        let gone = || async { Err(RegistryError::NotFound { what: Missing::Manifest }) };
         assert!(matches!(shelf.get("key", PATIENCE, false, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
     }
 }

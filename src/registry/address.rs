@@ -1,0 +1,196 @@
+//! Which addresses are public, and a resolver that yields no others.
+//!
+//! What a registry points at (a redirect, a token service) must not lead into the network that this
+//! service stands in. The check sits in the resolver, so the address that was checked is the one that
+//! is dialled, however often a name changes its mind.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Resolves names as the system does and keeps only public addresses.
+pub(super) struct PublicOnly {
+    proxy_hosts: Vec<String>,
+}
+
+/// A name has no public address.
+#[derive(Debug, thiserror::Error)]
+#[error("no public address")]
+pub(super) struct NotPublic;
+
+impl PublicOnly {
+    /// A resolver that knows the proxies of this system. A proxy is mostly at a private address; it
+    /// is the operator's choice, and must stay reachable. Where a proxy resolves the target's name,
+    /// its own rules apply.
+    pub(super) fn of_system() -> Self {
+        Self { proxy_hosts: system_proxy_hosts(|name| std::env::var(name).ok()) }
+    }
+
+    /// Whether the host of this URL may be dialled through this resolver. Names are looked at again when they
+    /// are resolved; literal addresses never reach a resolver, so they are decided here.
+    pub(super) fn admits(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) => !self.proxy_hosts.iter().any(|host| host == name),
+            Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+            None => false,
+        }
+    }
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_proxy = self.proxy_hosts.iter().any(|host| host == name.as_str());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let kept: Vec<SocketAddr> = found.filter(|address| is_proxy || is_public(address.ip())).collect();
+            if kept.is_empty() { Err(NotPublic.into()) } else { Ok(Box::new(kept.into_iter()) as Addrs) }
+        })
+    }
+}
+
+/// Whether an address belongs to the public internet, by the IANA special-purpose address registries.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let special = match address.octets() {
+        // This network, private, loopback.
+        [0 | 10 | 127, ..] => true,
+        // Shared address space of carriers (RFC 6598); some clouds serve their metadata there.
+        [100, second, ..] => (64..128).contains(&second),
+        // Link-local, which is also where clouds serve their metadata.
+        [169, 254, ..] => true,
+        [172, second, ..] => (16..32).contains(&second),
+        // Protocol assignments, documentation, 6to4 relays, private.
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..] => true,
+        // Benchmarks (RFC 2544), documentation.
+        [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => true,
+        // Multicast, reserved, broadcast.
+        [224..=255, ..] => true,
+        _ => false,
+    };
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    match address.segments() {
+        // NAT64 (RFC 6052): what is dialled is the IPv4 address in the last 32 bits.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let [a, b] = high.to_be_bytes();
+            let [c, d] = low.to_be_bytes();
+            is_public_v4(Ipv4Addr::new(a, b, c, d))
+        }
+        // Protocol assignments with Teredo, documentation, 6to4.
+        [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
+        [0x2002, ..] => false,
+        [0x3fff, second, ..] if second < 0x1000 => false,
+        // Global unicast is 2000::/3. All else, such as ::1, fe80::, fc00::, ff00:: and the mapped
+        // ::ffff:a.b.c.d, is not.
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+/// The hosts of the proxies that `reqwest` takes from the environment.
+fn system_proxy_hosts(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .filter_map(variable)
+        .filter_map(|value| {
+            let url = if value.contains("://") { value } else { format!("http://{value}") };
+            Url::parse(&url).ok()?.host_str().map(str::to_owned)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(address: &str, public: bool) {
+        assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
+    }
+
+    #[test]
+    fn x02_only_the_public_internet_is_public() {
+        for address in
+            ["1.1.1.1", "20.60.1.1", "100.63.0.1", "100.128.0.1", "172.32.0.1", "2606:4700::1", "64:ff9b::101:101"]
+        {
+            check(address, true);
+        }
+        for address in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "127.0.0.1",
+            "127.9.9.9",
+            "100.64.0.1",
+            "100.100.100.200",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:1.1.1.1",
+            "::127.0.0.1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+        ] {
+            check(address, false);
+        }
+    }
+
+    #[test]
+    fn literal_addresses_are_decided_before_dialling() {
+        let resolver = PublicOnly { proxy_hosts: vec!["proxy.corp".to_owned()] };
+        for (url, admitted) in [
+            ("https://blobs.example/x", true),
+            ("https://1.1.1.1/x", true),
+            ("https://169.254.169.254/latest", false),
+            ("https://0x7f.1/", false),
+            ("https://2130706433/", false),
+            ("https://127。0。0。1/", false),
+            ("https://[::1]/", false),
+            ("https://[::ffff:169.254.169.254]/", false),
+            ("http://proxy.corp:3128/", false),
+        ] {
+            assert_eq!(resolver.admits(&Url::parse(url).unwrap()), admitted, "{url}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_read_from_the_environment() {
+        let hosts = system_proxy_hosts(|name| match name {
+            "HTTPS_PROXY" => Some("http://u:p@proxy.corp:3128".to_owned()),
+            "all_proxy" => Some("other.corp:8080".to_owned()),
+            "http_proxy" => Some("::::".to_owned()),
+            _ => None,
+        });
+        assert_eq!(hosts, ["proxy.corp", "other.corp"]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_not_resolved() {
+        let resolve = |proxy_hosts: Vec<String>| PublicOnly { proxy_hosts }.resolve("localhost".parse().unwrap());
+        assert!(resolve(Vec::new()).await.err().unwrap().is::<NotPublic>());
+        assert!(resolve(vec!["localhost".to_owned()]).await.is_ok());
+    }
+}

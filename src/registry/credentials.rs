@@ -1,0 +1,126 @@
+//! Credentials of the docker configuration file, read when they are needed.
+
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use docker_credential::{CredentialRetrievalError, DockerCredential};
+use tokio::sync::Semaphore;
+
+use super::error::RegistryError;
+use super::settings::{Credentials, Secret};
+
+/// A credential helper has this long. Some unlock a key ring or ask a cloud. Ours.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// At most so many files are read, or helpers run, at once: one that hangs cannot pile up threads. Ours.
+static READERS: Semaphore = Semaphore::const_new(2);
+
+/// More of a configuration file is not read. Ours.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The credentials that the docker configuration has for a server (`registry.example:5000`), from
+/// this file or the usual one. `None` where it has none; that it cannot be read is logged, and
+/// is no reason not to ask anonymously.
+///
+/// # Errors
+/// When a helper does not answer in time: then it is not known whether there are credentials.
+pub(super) async fn from_docker_config(
+    path: Option<&Path>,
+    server: &str,
+) -> Result<Option<Credentials>, RegistryError> {
+    let path = path.map(Path::to_path_buf);
+    let name = server.to_owned();
+    let reading = async {
+        let permit = READERS.acquire().await.ok()?;
+        // A helper is another program and is waited for, so this must not run on an async thread.
+        let reading = tokio::task::spawn_blocking(move || {
+            let result = read(path, &name);
+            drop(permit);
+            result
+        });
+        reading.await.ok()
+    };
+    let Ok(found) = tokio::time::timeout(TIMEOUT, reading).await else {
+        return Err(RegistryError::unavailable("the docker credential helper did not answer in time"));
+    };
+    Ok(match found {
+        Some(Ok(DockerCredential::UsernamePassword(username, password))) => {
+            Some(Credentials { username, password: Secret::new(password) })
+        }
+        Some(Ok(DockerCredential::IdentityToken(_))) => {
+            tracing::warn!(server, "the docker configuration has an identity token, which cannot be used here");
+            None
+        }
+        Some(Err(CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound)) => None,
+        Some(Err(error)) => {
+            tracing::warn!(server, reason = reason(&error), "no credentials taken from the docker configuration");
+            None
+        }
+        None => None,
+    })
+}
+
+fn read(path: Option<PathBuf>, server: &str) -> Result<DockerCredential, CredentialRetrievalError> {
+    let Some(path) = path else {
+        return docker_credential::get_credential(server).map_err(|error| match error {
+            // The usual file need not be there.
+            CredentialRetrievalError::ConfigReadError => CredentialRetrievalError::ConfigNotFound,
+            other => other,
+        });
+    };
+    let file = File::open(path).map_err(|_| CredentialRetrievalError::ConfigReadError)?;
+    docker_credential::get_credential_from_reader(BufReader::new(file.take(MAX_FILE_BYTES)), server)
+}
+
+/// In our words: what a helper printed may hold a secret.
+fn reason(error: &CredentialRetrievalError) -> &'static str {
+    match error {
+        CredentialRetrievalError::HelperCommunicationError => "the credential helper cannot be run",
+        CredentialRetrievalError::MalformedHelperResponse => "the credential helper gave an unreadable answer",
+        CredentialRetrievalError::HelperFailure { .. } => "the credential helper has none or failed",
+        CredentialRetrievalError::CredentialDecodingError => "the credentials cannot be decoded",
+        CredentialRetrievalError::CredentialMismatchError => "the credentials contradict each other",
+        CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound => "there are none",
+        CredentialRetrievalError::ConfigReadError => "the file cannot be read",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(config: &str, server: &str, expected: Option<(&str, &str)>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config).unwrap();
+        let found = from_docker_config(Some(file.path()), server).await.unwrap();
+        let found = found.as_ref().map(|found| (found.username.as_str(), found.password.expose()));
+        assert_eq!(found, expected, "{server} in {config}");
+    }
+
+    #[tokio::test]
+    async fn credentials_are_found_by_server() {
+        // "me:pw" in base64.
+        let config =
+            r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},"a.example:5000":{"auth":"bWU6cHc="}}}"#;
+        check(config, "https://index.docker.io/v1/", Some(("me", "pw"))).await;
+        check(config, "a.example:5000", Some(("me", "pw"))).await;
+        check(config, "a.example", None).await;
+    }
+
+    #[tokio::test]
+    async fn an_unusable_file_gives_none() {
+        for config in [
+            "",
+            "{",
+            "[]",
+            r#"{"auths":{"a.example":{"auth":"%"}}}"#,
+            r#"{"auths":{"a.example":{"identitytoken":"x"}}}"#,
+            r#"{"credHelpers":{"a.example":"no-such-helper"}}"#,
+        ] {
+            check(config, "a.example", None).await;
+        }
+        assert_eq!(from_docker_config(Some(Path::new("/nowhere/config.json")), "a.example").await, Ok(None));
+    }
+}

@@ -1,0 +1,449 @@
+//! Manifests: what a tag or digest stands for, and for which systems.
+
+use std::collections::BTreeMap;
+
+use oci_distribution::manifest::{
+    IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE,
+    ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageIndex, OciImageManifest,
+};
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::error::{Missing, RegistryError};
+use super::tags::is_tag;
+use super::upstream::{Ask, Upstream};
+use crate::images::Digest;
+
+/// What is asked for in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// What the tag stands for now.
+    Tag(String),
+    /// Exactly this.
+    Digest(Digest),
+}
+
+/// What a tag or digest stands for. All of it comes from one answer; the configuration of a single
+/// image is asked for by the digest that this answer names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The digest of the body received, computed here.
+    pub digest: Digest,
+    /// Whether it is an index (a manifest list), or the manifest of a single image.
+    pub is_index: bool,
+    /// The entries of the index in their order, or the one image.
+    pub entries: Vec<Entry>,
+}
+
+/// One entry of an index, or the single image. What the registry does not say, or says in
+/// unprintable or overlong text, is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The digest of the entry's manifest.
+    pub digest: Digest,
+    /// The operating system: `windows`, `linux`.
+    pub operating_system: Option<String>,
+    /// The architecture as Go names it: `amd64`, `arm64`.
+    pub architecture: Option<String>,
+    /// The variant of the architecture: `v8`.
+    pub variant: Option<String>,
+    /// `os.version`: `10.0.20348.2849`.
+    pub os_version: Option<String>,
+    /// `os.features`: `win32k`.
+    pub os_features: Vec<String>,
+    /// What it is.
+    pub role: EntryRole,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryRole {
+    /// An image that can run somewhere.
+    Image,
+    /// A statement about an image, as buildx adds them: for the system `unknown/unknown`, or marked
+    /// as an `attestation-manifest`.
+    Attestation,
+    /// Anything else, such as an index inside the index. It is not followed.
+    Other,
+}
+
+/// All four kinds are named: registries answer 404, or with an obsolete format, where theirs is not.
+const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.oci.image.index.v1+json, \
+     application/vnd.oci.image.manifest.v1+json";
+
+/// The largest manifest or configuration that is read, in bytes (OCI distribution specification: registries take manifests of 4 MiB at least).
+const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// The most entries of an index, and the most layers of an image; docker stops at 127 layers. Ours.
+const MAX_DESCRIPTORS: usize = 256;
+
+/// The longest text taken from a platform, in bytes, and the most features. Ours; real ones stay below 20.
+const MAX_TEXT_BYTES: usize = 128;
+const MAX_FEATURES: usize = 32;
+
+/// The header in which registries name the digest of a manifest (OCI distribution specification).
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// How buildx marks attestations (docker build documentation, "Image attestation storage").
+const REFERENCE_TYPE: (&str, &str) = ("vnd.docker.reference.type", "attestation-manifest");
+
+/// Fetches what is wanted and, for a single image, its configuration.
+pub(super) async fn fetch(
+    upstream: &Upstream,
+    repository_path: &str,
+    wanted: &Wanted,
+) -> Result<Manifest, RegistryError> {
+    let reference = match wanted {
+        Wanted::Tag(tag) if is_tag(tag) => tag.as_str(),
+        // No repository can have it, and it must not become part of a path.
+        Wanted::Tag(_) => return Err(RegistryError::NotFound { what: Missing::Manifest }),
+        Wanted::Digest(digest) => digest.as_str(),
+    };
+    let document = upstream
+        .fetch(Ask {
+            repository_path,
+            url: upstream.endpoint(repository_path, &format!("manifests/{reference}")),
+            accept: Some(ACCEPT),
+            max_body_bytes: MAX_BODY_BYTES,
+            follow_redirects: false,
+            missing: Some(Missing::Manifest),
+        })
+        .await?;
+    let digest = Digest::of(&document.body);
+    let announced = document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
+    let asked = match wanted {
+        Wanted::Tag(_) => true,
+        Wanted::Digest(asked) => *asked == digest,
+    };
+    if !announced || !asked {
+        return Err(RegistryError::invalid("the manifest has another digest"));
+    }
+    let content_type = document.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match read(&document.body, content_type)? {
+        Content::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
+        Content::Image { config } => {
+            let entry = match config {
+                Some(config) => fetch_config(upstream, repository_path, &config).await?.into_entry(digest.clone()),
+                None => Entry { role: EntryRole::Other, ..ImageConfig::default().into_entry(digest.clone()) },
+            };
+            Ok(Manifest { digest, is_index: false, entries: vec![entry] })
+        }
+    }
+}
+
+async fn fetch_config(
+    upstream: &Upstream,
+    repository_path: &str,
+    config: &BlobReference,
+) -> Result<ImageConfig, RegistryError> {
+    let document = upstream
+        .fetch(Ask {
+            repository_path,
+            url: upstream.endpoint(repository_path, &format!("blobs/{}", config.digest)),
+            accept: None,
+            max_body_bytes: config.size_bytes,
+            follow_redirects: true,
+            missing: None,
+        })
+        .await?;
+    if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {
+        return Err(RegistryError::invalid("the configuration of the image has another digest or size"));
+    }
+    serde_json::from_slice(&document.body)
+        .map_err(|_| RegistryError::invalid("the configuration of the image is not in the format"))
+}
+
+/// What a manifest's body holds.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Index(Vec<Entry>),
+    /// `None` where the configuration is not that of an image: a chart, a signature.
+    Image {
+        config: Option<BlobReference>,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct BlobReference {
+    digest: Digest,
+    size_bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Index,
+    Image,
+}
+
+/// The fields that tell the kinds apart, read first so that a body that could be both is refused.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline {
+    schema_version: u32,
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
+}
+
+fn read(body: &[u8], content_type: Option<&str>) -> Result<Content, RegistryError> {
+    let not_in_format = |_| RegistryError::invalid("the manifest is not in the format");
+    let outline: Outline = serde_json::from_slice(body).map_err(not_in_format)?;
+    if outline.schema_version != 2 {
+        return Err(RegistryError::invalid("the manifest is of an obsolete schema"));
+    }
+    let kind = match outline.media_type.as_deref().or(content_type) {
+        Some(media_type) => kind_of(media_type),
+        None => None,
+    };
+    let kind = kind.ok_or_else(|| RegistryError::invalid("the manifest is of an unknown media type"))?;
+    let is_index = outline.manifests.is_some();
+    let is_image = outline.layers.is_some() || outline.config.is_some();
+    let other_kind_named = content_type.and_then(kind_of).is_some_and(|named| named != kind);
+    if (is_index, is_image) != (kind == Kind::Index, kind == Kind::Image) || other_kind_named {
+        return Err(RegistryError::invalid("the manifest could be of two kinds"));
+    }
+    match kind {
+        Kind::Index => {
+            let index: OciImageIndex = serde_json::from_slice(body).map_err(not_in_format)?;
+            check_count(index.manifests.len())?;
+            index.manifests.into_iter().map(entry).collect::<Result<_, _>>().map(Content::Index)
+        }
+        Kind::Image => {
+            let image: OciImageManifest = serde_json::from_slice(body).map_err(not_in_format)?;
+            check_count(image.layers.len())?;
+            Ok(Content::Image { config: config_reference(&image.config)? })
+        }
+    }
+}
+
+fn kind_of(media_type: &str) -> Option<Kind> {
+    // A content type may carry parameters.
+    match media_type.split(';').next().unwrap_or_default().trim() {
+        IMAGE_MANIFEST_LIST_MEDIA_TYPE | OCI_IMAGE_INDEX_MEDIA_TYPE => Some(Kind::Index),
+        IMAGE_MANIFEST_MEDIA_TYPE | OCI_IMAGE_MEDIA_TYPE => Some(Kind::Image),
+        _ => None,
+    }
+}
+
+fn check_count(descriptors: usize) -> Result<(), RegistryError> {
+    match descriptors {
+        0..=MAX_DESCRIPTORS => Ok(()),
+        _ => Err(RegistryError::invalid("the manifest has too many entries")),
+    }
+}
+
+fn entry(written: ImageIndexEntry) -> Result<Entry, RegistryError> {
+    let digest = sha256(&written.digest)?;
+    let marked = is_marked_attestation(written.annotations.as_ref());
+    let is_image = kind_of(&written.media_type) == Some(Kind::Image);
+    let described = match written.platform {
+        Some(platform) => ImageConfig {
+            os: Some(platform.os.to_string()),
+            architecture: Some(platform.architecture.to_string()),
+            variant: platform.variant,
+            os_version: platform.os_version,
+            os_features: platform.os_features,
+        },
+        None => ImageConfig::default(),
+    };
+    let mut entry = described.into_entry(digest);
+    if marked {
+        entry.role = EntryRole::Attestation;
+    } else if !is_image {
+        entry.role = EntryRole::Other;
+    }
+    Ok(entry)
+}
+
+fn is_marked_attestation(annotations: Option<&BTreeMap<String, String>>) -> bool {
+    let (name, value) = REFERENCE_TYPE;
+    annotations.and_then(|annotations| annotations.get(name)).is_some_and(|marked| marked == value)
+}
+
+fn config_reference(config: &OciDescriptor) -> Result<Option<BlobReference>, RegistryError> {
+    if ![IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_CONFIG_MEDIA_TYPE].contains(&config.media_type.as_str()) {
+        return Ok(None);
+    }
+    let size_bytes = usize::try_from(config.size)
+        .ok()
+        .filter(|size| *size <= MAX_BODY_BYTES)
+        .ok_or_else(|| RegistryError::invalid("the configuration of the image is too large"))?;
+    Ok(Some(BlobReference { digest: sha256(&config.digest)?, size_bytes }))
+}
+
+fn sha256(text: &str) -> Result<Digest, RegistryError> {
+    text.parse().map_err(|_| RegistryError::invalid("the manifest holds a digest that is not a sha256 digest"))
+}
+
+/// The part of an image's configuration that tells for which system it is.
+#[derive(Default, Deserialize)]
+struct ImageConfig {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+    #[serde(rename = "os.features")]
+    os_features: Option<Vec<String>>,
+}
+
+impl ImageConfig {
+    fn into_entry(self, digest: Digest) -> Entry {
+        let features = self.os_features.unwrap_or_default().into_iter().take(MAX_FEATURES);
+        let mut entry = Entry {
+            digest,
+            operating_system: printable(self.os),
+            architecture: printable(self.architecture),
+            variant: printable(self.variant),
+            os_version: printable(self.os_version),
+            os_features: features.filter_map(|feature| printable(Some(feature))).collect(),
+            role: EntryRole::Image,
+        };
+        let unknown = |text: &Option<String>| text.as_deref() == Some("unknown");
+        if unknown(&entry.operating_system) && unknown(&entry.architecture) {
+            entry.role = EntryRole::Attestation;
+        }
+        entry
+    }
+}
+
+fn printable(text: Option<String>) -> Option<String> {
+    text.filter(|text| {
+        !text.is_empty() && text.len() <= MAX_TEXT_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
+
+    fn index(entry: &str) -> String {
+        format!(r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{entry}]}}"#)
+    }
+
+    fn descriptor(rest: &str) -> String {
+        format!(r#"{{"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","size":429,"digest":"{A}"{rest}}}"#)
+    }
+
+    fn image(config: &str) -> String {
+        format!(r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","config":{config},"layers":[]}}"#)
+    }
+
+    fn only_entry(rest: &str) -> Entry {
+        match read(index(&descriptor(rest)).as_bytes(), None).unwrap() {
+            Content::Index(mut entries) if entries.len() == 1 => entries.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn check_invalid(body: &str, content_type: Option<&str>) {
+        assert!(matches!(read(body.as_bytes(), content_type), Err(RegistryError::Invalid { .. })), "{body}");
+    }
+
+    #[test]
+    fn an_index_entry_is_read_whole() {
+        let entry = only_entry(
+            r#","platform":{"architecture":"amd64","os":"windows","os.version":"10.0.20348.2849","os.features":["win32k"],"variant":"v8"}"#,
+        );
+        assert_eq!(
+            entry,
+            Entry {
+                digest: A.parse().unwrap(),
+                operating_system: Some("windows".to_owned()),
+                architecture: Some("amd64".to_owned()),
+                variant: Some("v8".to_owned()),
+                os_version: Some("10.0.20348.2849".to_owned()),
+                os_features: vec!["win32k".to_owned()],
+                role: EntryRole::Image,
+            }
+        );
+    }
+
+    #[test]
+    fn entries_have_roles() {
+        let role = |rest: &str| only_entry(rest).role;
+        assert_eq!(role(""), EntryRole::Image);
+        assert_eq!(role(r#","platform":{"architecture":"unknown","os":"unknown"}"#), EntryRole::Attestation);
+        assert_eq!(
+            role(r#","annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#),
+            EntryRole::Attestation
+        );
+        let nested = format!(r#"{{"mediaType":"{OCI_IMAGE_INDEX_MEDIA_TYPE}","size":1,"digest":"{A}"}}"#);
+        let Content::Index(entries) = read(index(&nested).as_bytes(), None).unwrap() else { panic!() };
+        assert_eq!(entries[0].role, EntryRole::Other);
+    }
+
+    #[test]
+    fn hostile_text_is_dropped() {
+        let long = "9".repeat(200);
+        let features = vec!["\"f\""; 100].join(",");
+        let entry = only_entry(&format!(
+            r#","platform":{{"architecture":"amd 64","os":"win\u001b[31m","os.version":"{long}","os.features":["\n",{features}]}}"#
+        ));
+        assert_eq!((entry.operating_system, entry.architecture, entry.os_version), (None, None, None));
+        assert_eq!(entry.os_features.len(), MAX_FEATURES - 1);
+    }
+
+    #[test]
+    fn the_kind_may_come_from_the_content_type() {
+        let body = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, descriptor(""));
+        let read_as = |content_type| read(body.as_bytes(), content_type);
+        assert!(read_as(Some("application/vnd.oci.image.index.v1+json; charset=utf-8")).is_ok());
+        assert!(read_as(Some("application/json")).is_err());
+        assert!(read_as(Some(OCI_IMAGE_MEDIA_TYPE)).is_err());
+        assert!(read_as(None).is_err());
+    }
+
+    #[test]
+    fn x11_ambiguous_manifests_are_refused() {
+        let config = format!(r#"{{"mediaType":"{IMAGE_DOCKER_CONFIG_MEDIA_TYPE}","size":2,"digest":"{A}"}}"#);
+        check_invalid(&image(&config).replace("\"layers\"", "\"manifests\":[],\"layers\""), None);
+        check_invalid(&image(&config).replace(IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE), None);
+        check_invalid(&image(&config), Some(OCI_IMAGE_INDEX_MEDIA_TYPE));
+        check_invalid(&index("").replace(IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE), None);
+        check_invalid(&index("").replace("\"manifests\"", "\"mediaType\":\"x\",\"manifests\""), None);
+    }
+
+    #[test]
+    fn f09_what_is_not_a_manifest_is_refused() {
+        for body in ["", "{}", "[]", "null", r#"{"schemaVersion":2}"#, "<html>", &"[".repeat(10_000)] {
+            check_invalid(body, Some(OCI_IMAGE_MEDIA_TYPE));
+        }
+        check_invalid(
+            r#"{"schemaVersion":1,"fsLayers":[],"history":[{"v1Compatibility":"{}"}]}"#,
+            Some("application/vnd.docker.distribution.manifest.v1+prettyjws"),
+        );
+        check_invalid(&index(&descriptor("").replace("sha256:308", "sha512:308")), None);
+        check_invalid(&index(&descriptor("").replace("sha256:308e", "sha256:../")), None);
+    }
+
+    #[test]
+    fn s08_descriptors_are_bounded() {
+        let entries = |count: usize| index(&vec![descriptor(""); count].join(","));
+        assert!(read(entries(256).as_bytes(), None).is_ok());
+        check_invalid(&entries(257), None);
+    }
+
+    #[test]
+    fn only_configurations_of_images_are_asked_for() {
+        let check = |media_type: &str, size: i64, expected: Option<bool>| {
+            let body = image(&format!(r#"{{"mediaType":"{media_type}","size":{size},"digest":"{A}"}}"#));
+            let found = match read(body.as_bytes(), None) {
+                Ok(Content::Image { config }) => Some(config.is_some()),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{media_type} {size}");
+        };
+        check(IMAGE_DOCKER_CONFIG_MEDIA_TYPE, 2, Some(true));
+        check(IMAGE_CONFIG_MEDIA_TYPE, 4 << 20, Some(true));
+        check("application/vnd.cncf.helm.config.v1+json", 2, Some(false));
+        check(IMAGE_CONFIG_MEDIA_TYPE, -1, None);
+        check(IMAGE_CONFIG_MEDIA_TYPE, (4 << 20) + 1, None);
+    }
+}

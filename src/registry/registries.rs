@@ -1,0 +1,180 @@
+//! The registries that may be asked: the allow-list, and the questions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Certificate;
+use url::Url;
+
+use super::egress::Clients;
+use super::error::{RegistryError, SetupError};
+use super::manifest::{self, Manifest, Wanted};
+use super::settings::{RegistrySettings, Settings};
+use super::tags;
+use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
+use crate::images::Repository;
+
+/// All registries that may be asked. Cheap to clone; clones share connections and tokens.
+#[derive(Clone)]
+pub struct Registries {
+    upstreams: Arc<BTreeMap<String, Upstream>>,
+}
+
+impl Registries {
+    /// Checks the settings, reads the CA files and makes the clients. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When a name, a mirror or a CA file cannot be used, or the system offers no CA certificates.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        Self::with_exchange_timeout(settings, EXCHANGE_TIMEOUT)
+    }
+
+    /// As [`Registries::new`]; tests of slow registries shorten the time.
+    pub(super) fn with_exchange_timeout(settings: Settings, exchange_timeout: Duration) -> Result<Self, SetupError> {
+        let usual_clients = Clients::build(Vec::new())?;
+        let mut upstreams = BTreeMap::new();
+        for (name, registry) in settings.registries {
+            let base = base_url(&name, &registry)?;
+            let clients = match extra_certificates(&name, &registry)? {
+                Some(certificates) => Clients::build(certificates)?,
+                None => usual_clients.clone(),
+            };
+            let exchange_timeout = registry.timeout.unwrap_or(exchange_timeout);
+            let upstream =
+                Upstream::new(&name, base, clients, registry, settings.docker_config.clone(), exchange_timeout);
+            upstreams.insert(name, upstream);
+        }
+        Ok(Self { upstreams: Arc::new(upstreams) })
+    }
+
+    /// Whether this registry, named as references name it, may be asked.
+    pub fn allows(&self, registry: &str) -> bool {
+        self.upstreams.contains_key(registry)
+    }
+
+    /// The registries that may be asked, in the order of their names.
+    pub fn allowed(&self) -> impl Iterator<Item = &str> {
+        self.upstreams.keys().map(String::as_str)
+    }
+
+    /// All tags of a repository: every page, in the order received, each name once. What is not a
+    /// tag in the grammar of the distribution specification is left out.
+    ///
+    /// # Errors
+    /// As [`RegistryError`] says. There is no partial list: a page that fails fails the list.
+    pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<String>, RegistryError> {
+        tags::list(self.upstream(repository)?, repository.path()).await
+    }
+
+    /// The manifest of a tag or digest: the entries of an index, or the one image, whose
+    /// configuration is then read, because only that says for which system it is.
+    ///
+    /// # Errors
+    /// As [`RegistryError`] says.
+    pub async fn manifest(&self, repository: &Repository, wanted: &Wanted) -> Result<Manifest, RegistryError> {
+        manifest::fetch(self.upstream(repository)?, repository.path(), wanted).await
+    }
+
+    fn upstream(&self, repository: &Repository) -> Result<&Upstream, RegistryError> {
+        let registry = repository.registry();
+        self.upstreams.get(registry).ok_or_else(|| RegistryError::NotAllowed { registry: registry.to_owned() })
+    }
+}
+
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.allowed()).finish()
+    }
+}
+
+/// Docker Hub is named `docker.io` in references and answers at another host (docker's own `distribution/reference`).
+const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// A CA file larger than this is not one; the bundles of whole systems have about 200 KiB. Ours.
+const MAX_CA_FILE_BYTES: u64 = 4 << 20;
+
+/// Where the registry is reached; the path ends in a slash.
+fn base_url(name: &str, settings: &RegistrySettings) -> Result<Url, SetupError> {
+    let name_error = || SetupError::Name { name: name.to_owned() };
+    // Two path elements, because a single one after `docker.io` gets `library/` put before it.
+    let repository = Repository::parse(&format!("{name}/a/b")).map_err(|_| name_error())?;
+    if repository.registry() != name {
+        return Err(name_error());
+    }
+    let Some(mirror) = &settings.mirror else {
+        let host = if name == DOCKER_HUB.0 { DOCKER_HUB.1 } else { name };
+        return Url::parse(&format!("https://{host}/")).map_err(|_| name_error());
+    };
+    let usable = matches!(mirror.scheme(), "http" | "https")
+        && mirror.has_host()
+        && mirror.username().is_empty()
+        && mirror.password().is_none()
+        && mirror.query().is_none()
+        && mirror.fragment().is_none();
+    if !usable {
+        return Err(SetupError::Mirror { registry: name.to_owned() });
+    }
+    let mut base = mirror.clone();
+    if !base.path().ends_with('/') {
+        base.set_path(&format!("{}/", mirror.path()));
+    }
+    Ok(base)
+}
+
+fn extra_certificates(name: &str, settings: &RegistrySettings) -> Result<Option<Vec<Certificate>>, SetupError> {
+    use std::io::Read as _;
+
+    let Some(path) = &settings.ca_file else { return Ok(None) };
+    let mut pem = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_CA_FILE_BYTES).read_to_end(&mut pem))
+        .map_err(|source| SetupError::CaFile { registry: name.to_owned(), path: path.clone(), source })?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(certificates)),
+        _ => Err(SetupError::CaCertificate { registry: name.to_owned(), path: path.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(name: &str, mirror: Option<&str>) -> Result<String, SetupError> {
+        let mirror = mirror.map(|mirror| Url::parse(mirror).unwrap());
+        base_url(name, &RegistrySettings { mirror, ..RegistrySettings::default() }).map(String::from)
+    }
+
+    #[test]
+    fn registries_are_reached_where_they_are() {
+        assert_eq!(base("mcr.microsoft.com", None).unwrap(), "https://mcr.microsoft.com/");
+        assert_eq!(base("docker.io", None).unwrap(), "https://registry-1.docker.io/");
+        assert_eq!(base("registry.example:5000", None).unwrap(), "https://registry.example:5000/");
+        assert_eq!(base("docker.io", Some("http://127.0.0.1:5000")).unwrap(), "http://127.0.0.1:5000/");
+        assert_eq!(base("docker.io", Some("https://m.example/hub")).unwrap(), "https://m.example/hub/");
+    }
+
+    #[test]
+    fn names_that_no_reference_has_are_refused() {
+        for name in ["", "nodots", "MCR.microsoft.com/", "https://a.example", "a.example/x", "u:p@a.example", "a b.c"] {
+            assert!(matches!(base(name, None), Err(SetupError::Name { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn mirrors_that_hide_something_are_refused() {
+        for mirror in ["http://u:p@m.example", "ftp://m.example", "http://m.example/?a", "http://m.example/#a"] {
+            assert!(matches!(base("a.example", Some(mirror)), Err(SetupError::Mirror { .. })), "{mirror:?}");
+        }
+    }
+
+    #[test]
+    fn a_ca_file_must_hold_a_certificate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let settings = RegistrySettings { ca_file: Some(file.path().to_path_buf()), ..RegistrySettings::default() };
+        assert!(matches!(extra_certificates("a.example", &settings), Err(SetupError::CaCertificate { .. })));
+        let settings = RegistrySettings { ca_file: Some("/nowhere/ca.pem".into()), ..RegistrySettings::default() };
+        assert!(matches!(extra_certificates("a.example", &settings), Err(SetupError::CaFile { .. })));
+    }
+}

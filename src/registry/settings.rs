@@ -1,0 +1,108 @@
+//! Which registries may be asked, and how each one is reached.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// What this room is given at start.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The registries that may be asked, by the name that references use (`mcr.microsoft.com`,
+    /// `docker.io`, `registry.example:5000`). The keys are the allow-list: nothing else is ever asked.
+    pub registries: BTreeMap<String, RegistrySettings>,
+    /// A docker configuration file with credentials. `None` takes the usual one
+    /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`); it need not exist.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// How one registry is reached.
+#[derive(Clone, Default)]
+pub struct RegistrySettings {
+    /// Where requests for this registry are sent instead, such as `http://127.0.0.1:5000`. A path
+    /// is put before `/v2/`. Credentials of the docker configuration file are then those of this host.
+    pub mirror: Option<Url>,
+    /// A file with further CA certificates (PEM). They are trusted in exchanges for this registry only.
+    pub ca_file: Option<PathBuf>,
+    /// Credentials for this registry. They win over those of the docker configuration file.
+    pub credentials: Option<Credentials>,
+    /// Further hosts, `host` or `host:port`, that may receive the credentials as the token service
+    /// of this registry.
+    pub token_hosts: Vec<String>,
+    /// How long one exchange may take, body included, when not the usual time.
+    pub timeout: Option<Duration>,
+}
+
+impl fmt::Debug for RegistrySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A mirror with a password in it is refused at start, but it may be printed before that.
+        let mirror = self.mirror.as_ref().map(|mirror| format!("{}{}", origin_text(mirror), mirror.path()));
+        f.debug_struct("RegistrySettings")
+            .field("mirror", &mirror)
+            .field("ca_file", &self.ca_file)
+            .field("credentials", &self.credentials)
+            .field("token_hosts", &self.token_hosts)
+            .finish()
+    }
+}
+
+/// A user and a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub username: String,
+    /// The password or access token.
+    pub password: Secret,
+}
+
+/// A text that must not be seen. It has no `Display`, and its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that sends it.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+/// Scheme, host and port of a URL, without user and password.
+fn origin_text(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let settings = Settings {
+            registries: BTreeMap::from([(
+                "a.example".to_owned(),
+                RegistrySettings {
+                    mirror: Some(Url::parse("http://user:canary@127.0.0.1:5000/p").unwrap()),
+                    credentials: Some(Credentials { username: "me".to_owned(), password: Secret::new("canary") }),
+                    ..RegistrySettings::default()
+                },
+            )]),
+            docker_config: None,
+        };
+        let text = format!("{settings:?}");
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("http://127.0.0.1:5000/p"), "{text}");
+    }
+}

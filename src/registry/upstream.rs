@@ -1,0 +1,166 @@
+//! One registry: an exchange with it, from the first request to an answer that can be used.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use url::Url;
+
+use super::authentication::Authenticator;
+use super::egress::{Answer, Clients, Reach, Request};
+use super::error::{Missing, RegistryError};
+use super::redirect;
+use super::retry_after;
+use super::settings::RegistrySettings;
+use super::token::Authorization;
+
+/// Time for a whole exchange: connection, authentication, redirects and the last byte of the body. Ours; it
+/// bounds the transfer and not the pause between two bytes (CVE-2021-43173).
+pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Redirects followed in one exchange. Blob stores take one. Ours.
+const MAX_REDIRECTS: usize = 3;
+
+/// A registry that may be asked.
+pub(super) struct Upstream {
+    name: String,
+    base: Url,
+    clients: Clients,
+    authenticator: Authenticator,
+    exchange_timeout: Duration,
+}
+
+/// What an exchange asks for.
+pub(super) struct Ask<'a> {
+    /// The path of the repository, for which access is needed.
+    pub repository_path: &'a str,
+    /// Where; see [`Upstream::endpoint`].
+    pub url: Url,
+    /// The media types asked for.
+    pub accept: Option<&'static str>,
+    /// The most that is read of the body, in bytes.
+    pub max_body_bytes: usize,
+    /// Whether redirects are followed. Only blobs need that.
+    pub follow_redirects: bool,
+    /// What a 404 means.
+    pub missing: Option<Missing>,
+}
+
+/// The answer to an exchange: status 200, and the whole body.
+pub(super) struct Document {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Upstream {
+    /// The registry of this name, reached at `base`, whose path ends in a slash.
+    pub(super) fn new(
+        name: &str,
+        base: Url,
+        clients: Clients,
+        settings: RegistrySettings,
+        docker_config: Option<PathBuf>,
+        exchange_timeout: Duration,
+    ) -> Self {
+        let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
+        Self { name: name.to_owned(), base, clients, authenticator, exchange_timeout }
+    }
+
+    /// The URL of an endpoint of a repository, such as `tags/list`.
+    pub(super) fn endpoint(&self, repository_path: &str, endpoint: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}v2/{repository_path}/{endpoint}", self.base.path()));
+        url
+    }
+
+    /// Asks, within the time of an exchange.
+    ///
+    /// # Errors
+    /// When the end is not a whole answer with status 200.
+    pub(super) async fn fetch(&self, ask: Ask<'_>) -> Result<Document, RegistryError> {
+        let started_at = Instant::now();
+        let result = match tokio::time::timeout(self.exchange_timeout, self.exchange(&ask)).await {
+            Ok(Ok(answer)) if answer.status == StatusCode::OK => {
+                Ok(Document { headers: answer.headers, body: answer.body })
+            }
+            Ok(Ok(answer)) => Err(refusal(&answer, ask.missing)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(RegistryError::TimedOut),
+        };
+        tracing::debug!(
+            registry = self.name,
+            path = ask.url.path(),
+            elapsed_ms = started_at.elapsed().as_millis() as u64,
+            error = result.as_ref().err().map(tracing::field::display),
+            "registry asked"
+        );
+        result
+    }
+
+    /// Asks with what is known, answers one challenge, and follows redirects where that is wanted.
+    async fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+        let mut request = Request {
+            url: ask.url.clone(),
+            reach: Reach::Configured,
+            accept: ask.accept,
+            authorization: self.authenticator.known(ask.repository_path),
+            max_body_bytes: ask.max_body_bytes,
+        };
+        let mut answer = self.clients.get(&request).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let authorization = self.authorize(ask, &answer, request.authorization.as_ref()).await?;
+            request.authorization = Some(authorization);
+            answer = self.clients.get(&request).await?;
+        }
+        if ask.follow_redirects {
+            answer = self.follow(request, answer).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn authorize(
+        &self,
+        ask: &Ask<'_>,
+        answer: &Answer,
+        rejected: Option<&Authorization>,
+    ) -> Result<Authorization, RegistryError> {
+        self.authenticator.answer_challenge(&self.clients, &answer.headers, ask.repository_path, rejected).await
+    }
+
+    async fn follow(&self, mut request: Request, mut answer: Answer) -> Result<Answer, RegistryError> {
+        for _ in 0..MAX_REDIRECTS {
+            if !redirect::is_redirect(answer.status) {
+                break;
+            }
+            let target = redirect::target(&answer.headers, &request.url)?;
+            if target.origin() != request.url.origin() {
+                // Gone for the rest of the exchange, even if a later redirect leads back.
+                request.authorization = None;
+            }
+            request.reach = if target.host() == self.base.host() { Reach::Configured } else { Reach::PublicOnly };
+            request.url = target;
+            answer = self.clients.get(&request).await?;
+        }
+        Ok(answer)
+    }
+}
+
+/// What an answer with another status than 200 means. `missing` is what a 404 is about.
+pub(super) fn refusal(answer: &Answer, missing: Option<Missing>) -> RegistryError {
+    let retry_after = || retry_after::parse(&answer.headers, SystemTime::now());
+    let status = answer.status.as_u16();
+    match (status, missing) {
+        (401 | 403, _) => RegistryError::Refused { status },
+        (404, Some(what)) => RegistryError::NotFound { what },
+        (429, _) => RegistryError::RateLimited { retry_after: retry_after() },
+        (408 | 500..=599, _) => RegistryError::Unavailable {
+            detail: format!("it answered with status {status}"),
+            retry_after: retry_after(),
+        },
+        (300..=399, _) => RegistryError::invalid(format!("a redirect that is not followed, status {status}")),
+        _ => RegistryError::invalid(format!("status {status}")),
+    }
+}
