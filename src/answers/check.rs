@@ -7,6 +7,7 @@ use crate::registry::{Entry, EntryRole, Manifest, Wanted};
 use crate::windows::{Compatibility, Isolation, Platform, Tables, Verdict, WindowsVersion, verdict};
 
 use super::host::HostDescription;
+use super::observed::{base_of, still_true};
 use super::question::{Architecture, AskedHost};
 use super::remark::Remark;
 
@@ -39,6 +40,8 @@ pub struct Checked {
     pub host: HostDescription,
     /// The mode to use; `None` when the image does not run.
     pub isolation: Option<Isolation>,
+    /// Whether nobody can tell: nothing is known to run, and an image does not say which Windows it is.
+    pub is_unknown: bool,
     /// All modes that work.
     pub supported: Vec<Isolation>,
     /// Every entry of the index, or the one image.
@@ -82,10 +85,9 @@ pub async fn check(
             (Some(value.digest.clone()), from_manifest(question, &value), freshness)
         }
         FoundImage::Observation(Found { value, freshness }) => {
-            let (digest, os_version) = match &value.observation {
-                Some(observation) => (observation.digest.clone(), observation.os_version.or(value.version)),
-                None => (None, value.version),
-            };
+            let seen = still_true(&value, base_of(&question.image), catalogue.embedded_as_of(), tables);
+            let digest = seen.and_then(|seen| seen.digest.clone());
+            let os_version = seen.and_then(|seen| seen.os_version).or(value.version);
             let architecture = question.architecture.as_str().to_owned();
             let text = os_version.map(|version| version.to_string());
             (digest, vec![judge(question, None, Some(architecture), text)], freshness)
@@ -108,7 +110,18 @@ pub async fn check(
             (isolation, compatibility.supported())
         }
     };
-    Ok(Checked { image: question.image.clone(), digest, host, isolation, supported, entries, warnings, freshness })
+    let is_unknown = isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
+    Ok(Checked {
+        image: question.image.clone(),
+        digest,
+        host,
+        isolation,
+        is_unknown,
+        supported,
+        entries,
+        warnings,
+        freshness,
+    })
 }
 
 fn wanted(question: &CheckQuestion) -> Wanted {

@@ -13,6 +13,7 @@ use crate::images::Base;
 use crate::windows::{Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::lineup::{BuildTags, Lineup, kb_of};
+use super::observed::base_of;
 use super::question::{Pin, ResolveQuestion};
 
 /// So many alternatives are named, the nearest first; more would hide them.
@@ -212,7 +213,7 @@ impl<'a> Deciding<'_, '_, 'a> {
         }
         // Both are the newest first already, and the sorts are stable.
         process.sort_by_key(|choice| choice.build != own);
-        hyperv.sort_by_key(|choice| self.image_support_ended(choice.build).is_some());
+        hyperv.sort_by_key(|choice| self.support_rank(choice.build));
         process.into_iter().chain(hyperv).collect()
     }
 
@@ -316,23 +317,25 @@ impl<'a> Deciding<'_, '_, 'a> {
         Some(Alternative { tag: tag.text.clone(), isolation, os_version: version, reasons })
     }
 
-    /// The other forms of the build that runs, those above the host's revision, and other builds.
+    /// The other forms of the build that runs, the nearest tag above the host's revision, and other builds.
     fn other_forms(&self, best: Choice, choices: &[Choice]) -> Vec<Alternative> {
-        let of_other_form = |tag: &&'a KnownTag, reason| {
+        let of_this_build = |tag: &'a KnownTag, reason| {
             let os_version = tag.version?;
-            let (tag, isolation) = (tag.text.clone(), Some(best.isolation));
-            Some(Alternative { tag, isolation, os_version, reasons: vec![reason] })
+            Some(Alternative {
+                tag: tag.text.clone(),
+                isolation: Some(best.isolation),
+                os_version,
+                reasons: vec![reason],
+            })
         };
         let mut nearest = Vec::new();
         if let Some(tags) = self.lineup.of_build(best.build) {
-            for pin in [Pin::Release, Pin::Build, Pin::Kb] {
-                let (tag, reason) = if pin == self.question.pin {
-                    (tags.of_form(pin).last(), Reason::ImageRevisionNewerThanHost.code())
-                } else {
-                    (tags.of_form(pin).first(), "other-form-of-tag")
-                };
-                nearest.extend(tag.and_then(|tag| of_other_form(tag, reason)));
-            }
+            let ceiling = ceiling(self.question, best.build);
+            let other = [Pin::Release, Pin::Build, Pin::Kb].into_iter().filter(|pin| *pin != self.question.pin);
+            let others = other.filter_map(|pin| of_this_build(tags.pick(pin, ceiling)?, "other-form-of-tag"));
+            nearest.extend(others);
+            let above = tags.lowest_above(self.question.pin, ceiling);
+            nearest.extend(above.and_then(|tag| of_this_build(tag, Reason::ImageRevisionNewerThanHost.code())));
         }
         let others = choices.iter().skip(1).flat_map(|choice| self.tags_for(*choice).into_iter().take(1));
         nearest.extend(others.map(|candidate| self.runs(&candidate)));
@@ -350,9 +353,15 @@ impl<'a> Deciding<'_, '_, 'a> {
         kbs
     }
 
-    fn image_support_ended(&self, build: u32) -> Option<Date> {
-        let base = self.question.image.family.as_ref().map_or(Base::Servercore, |family| family.base);
-        image_support_ended(build, base, self.tables, self.today)
+    /// Supported images first, then those whose support ended, then previews that were never released.
+    fn support_rank(&self, build: u32) -> u8 {
+        let base = base_of(&self.question.image);
+        let was_released = self.tables.release_for(build, HostKind::Server).is_some();
+        match image_support_ended(build, base, self.tables, self.today) {
+            _ if !was_released => 2,
+            Some(_) => 1,
+            None => 0,
+        }
     }
 }
 

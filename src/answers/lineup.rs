@@ -88,6 +88,13 @@ impl<'a> BuildTags<'a> {
         self.of_form(pin).iter().find(within).copied()
     }
 
+    /// The tag of this form whose revision is the lowest above the ceiling.
+    pub fn lowest_above(&self, pin: Pin, ceiling: Option<u32>) -> Option<&'a KnownTag> {
+        let above = |tag: &&&KnownTag| revision(tag) > ceiling;
+        // The newest come first, and of one revision the one to prefer.
+        self.of_form(pin).iter().filter(above).min_by_key(|tag| revision(tag)).copied()
+    }
+
     /// The tag whose name stands for exactly this revision, in this form; a release tag never does, so
     /// that a build tag is taken for it.
     pub fn exact(&self, pin: Pin, wanted: u32) -> Option<&'a KnownTag> {

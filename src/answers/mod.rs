@@ -7,7 +7,9 @@ mod check;
 mod decide;
 mod host;
 mod lineup;
+
 mod matrix;
+mod observed;
 mod question;
 mod remark;
 mod resolve;

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, Freshness, KnownTag, Miss, Provenance};
+use crate::catalogue::{Catalogue, Freshness, Miss, Provenance};
 use crate::clock::Now;
-use crate::images::{Base, Digest, NamedImage, TagKind};
+use crate::images::{Digest, NamedImage};
 use crate::registry::{EntryRole, Manifest, RegistryError, Wanted};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
 use super::host::{HostDescription, kb_of_version};
+use super::observed::{self, base_of};
 use super::question::{Architecture, Pin, ResolveQuestion};
 use super::remark::Remark;
 
@@ -87,7 +88,7 @@ pub async fn resolve(
     let mut skipped = Vec::new();
     for candidate in plan.candidates.iter().take(MAX_MANIFESTS) {
         let (settled, freshness) = if tags.freshness.provenance == Provenance::Embedded {
-            (Ok(observed(candidate, catalogue, tables, question)), tags.freshness)
+            (Ok(from_catalogue(candidate, catalogue, tables, question)), tags.freshness)
         } else {
             match read(catalogue, question, candidate).await {
                 Ok((manifest, freshness)) => {
@@ -177,39 +178,29 @@ fn unread(candidate: &Candidate<'_>, miss: &Miss) -> Settled {
     Settled { digest: None, os_version: candidate.version, warnings }
 }
 
-/// What the embedded catalogue knows of the tag. What it saw of a floating tag counts only if the tag
-/// cannot have moved since: seen in the catalogue's last month, or after the end of support.
-fn observed(candidate: &Candidate<'_>, catalogue: &Catalogue, tables: &Tables, question: &ResolveQuestion) -> Settled {
-    let KnownTag { text, observation, .. } = candidate.tag;
-    let mut settled = Settled { digest: None, os_version: candidate.version, warnings: Vec::new() };
-    let Some(observation) = observation else { return settled };
-    if observation.evidence.starts_with("mention") {
-        settled.warnings.push(Remark::embedded_tag_not_proven(text));
+/// The answer from the embedded catalogue.
+fn from_catalogue(
+    candidate: &Candidate<'_>,
+    catalogue: &Catalogue,
+    tables: &Tables,
+    question: &ResolveQuestion,
+) -> Settled {
+    let tag = candidate.tag;
+    let mut warnings = Vec::new();
+    let Some(observation) = &tag.observation else {
+        return Settled { digest: None, os_version: candidate.version, warnings };
+    };
+    if observation.is_a_mention() {
+        warnings.push(Remark::embedded_tag_not_proven(&tag.text));
     }
-    let ended = image_support_ended(candidate.version.build, base_of(&question.image), tables, jiff::civil::Date::MAX);
-    let month = |text: &str| text.get(..MONTH_BYTES).map(str::to_owned);
-    let seen = month(&observation.observed);
-    let cannot_have_moved = candidate.tag.kind() != TagKind::Release
-        || (seen.is_some() && seen == month(&catalogue.embedded_as_of().to_string()))
-        || seen.is_some_and(|seen| {
-            month(&ended.map(|end| end.to_string()).unwrap_or_default()).is_some_and(|end| seen > end)
-        });
-    if cannot_have_moved {
-        settled.digest.clone_from(&observation.digest);
-        settled.os_version = observation.os_version.unwrap_or(candidate.version);
-    } else if !observation.observed.is_empty() {
+    let seen = observed::still_true(tag, base_of(&question.image), catalogue.embedded_as_of(), tables);
+    if seen.is_none() && !observation.observed.is_empty() {
         let at = observation.os_version.map_or_else(String::new, |version| format!(" at {version}"));
         let seen = format!("in {}{at}", observation.observed);
-        settled.warnings.push(Remark::embedded_tag_may_have_moved(text, &seen));
+        warnings.push(Remark::embedded_tag_may_have_moved(&tag.text, &seen));
     }
-    settled
-}
-
-/// The length of `2026-08`.
-const MONTH_BYTES: usize = 7;
-
-fn base_of(image: &NamedImage) -> Base {
-    image.family.as_ref().map_or(Base::Servercore, |family| family.base)
+    let (digest, os_version) = seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
+    Settled { digest, os_version: os_version.unwrap_or(candidate.version), warnings }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one answer, each made elsewhere")]

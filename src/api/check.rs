@@ -56,8 +56,8 @@ pub struct CheckObject {
     pub image: CheckedImageObject,
     /// The host that was asked for.
     pub host: HostObject,
-    /// Whether it runs.
-    pub runs: bool,
+    /// Whether it runs; null when nobody can tell, because the image does not say which Windows it is.
+    pub runs: Option<bool>,
     /// The isolation mode to use, or null when it does not run.
     pub isolation: Option<IsolationWord>,
     /// All isolation modes that work.
@@ -125,7 +125,7 @@ impl From<&Checked> for CheckObject {
         Self {
             image: CheckedImageObject { requested, family, repository, digest },
             host: (&checked.host).into(),
-            runs: checked.isolation.is_some(),
+            runs: (!checked.is_unknown).then_some(checked.isolation.is_some()),
             isolation: checked.isolation.map(IsolationWord::from),
             isolation_supported: checked.supported.iter().map(|isolation| (*isolation).into()).collect(),
             entries: checked.entries.iter().map(CheckedEntryObject::from).collect(),

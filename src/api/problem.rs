@@ -194,7 +194,12 @@ impl Problem {
                 RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
             },
         };
-        Self::new(kind, miss.to_string())
+        let what_to_do = match kind {
+            ProblemKind::RegistryNotAllowed => "; name it in the configuration file to allow it",
+            ProblemKind::UnknownImage => "; check the spelling, and see /tags for the tags of a repository",
+            _ => "",
+        };
+        Self::new(kind, format!("{miss}{what_to_do}"))
     }
 
     /// Why there is no answer to this question.

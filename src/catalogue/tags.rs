@@ -32,6 +32,13 @@ pub struct Observation {
     pub evidence: String,
 }
 
+impl Observation {
+    /// Whether the tag is known only because somebody's public code names it.
+    pub fn is_a_mention(&self) -> bool {
+        self.evidence.starts_with("mention")
+    }
+}
+
 /// The tags of one repository.
 #[derive(Clone, Debug)]
 pub struct RepositoryTags {

@@ -28,7 +28,7 @@ Examples:
 
 Exit status:
   0  answered; for check: the image runs
-  1  check: the image does not run
+  1  check: the image does not run, or nobody can tell
   2  the arguments are wrong, or the host or image is not known
   3  no tag runs as asked, or no tag names the KB
   4  the registry is not configured, cannot be asked, or answers nonsense

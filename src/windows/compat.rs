@@ -293,7 +293,11 @@ fn hyperv(host: HostFacts, image: WindowsVersion, platform: Platform, process: V
     if host.version.build == BUILD_ANNUAL_23H2 && host.kind == HostKind::Server {
         warnings.push(Reason::AnnualChannelHyperVUndocumented);
     }
-    ModeVerdict { verdict: Verdict::Yes, reasons: vec![Reason::HyperVRunsOlderOrEqual], warnings }
+    let mut reasons = vec![Reason::HyperVRunsOlderOrEqual];
+    if host.kind == HostKind::Client && process == Verdict::Yes {
+        reasons.push(Reason::HyperVIsClientDefault);
+    }
+    ModeVerdict { verdict: Verdict::Yes, reasons, warnings }
 }
 
 #[cfg(test)]

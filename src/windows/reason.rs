@@ -46,6 +46,8 @@ pub enum Reason {
     StableInterface,
     /// Hyper-V: the image is not newer than the host (R1).
     HyperVRunsOlderOrEqual,
+    /// Hyper-V, although process isolation works too: it is the default of clients (R8).
+    HyperVIsClientDefault,
     /// Neither mode: the image is newer than the host (R1).
     ImageNewerThanHost,
     /// Process below 20348: the builds differ (R2).
@@ -95,11 +97,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SameBuild,
         Self::SameRevision,
         Self::StableInterface,
         Self::HyperVRunsOlderOrEqual,
+        Self::HyperVIsClientDefault,
         Self::ImageNewerThanHost,
         Self::BuildDiffers,
         Self::ImageBeforeStableInterface,
@@ -131,6 +134,7 @@ impl Reason {
             Self::SameRevision => "same-revision",
             Self::StableInterface => "stable-interface",
             Self::HyperVRunsOlderOrEqual => "hyperv-runs-older-or-equal",
+            Self::HyperVIsClientDefault => "hyperv-is-client-default",
             Self::ImageNewerThanHost => "image-newer-than-host",
             Self::BuildDiffers => "build-differs",
             Self::ImageBeforeStableInterface => "image-before-stable-interface",
@@ -163,6 +167,7 @@ impl Reason {
             Self::ClientTooOldForProcess
             | Self::ClientProcessIsForDevelopment
             | Self::ClientProcessDisputed
+            | Self::HyperVIsClientDefault
             | Self::HyperVNeedsRole => SOURCE_ISOLATION,
             Self::EditionWithoutContainers => SOURCE_REQUIREMENTS,
             Self::KubernetesProcessOnly | Self::KubernetesNodeNotListed => SOURCE_KUBERNETES,
@@ -201,6 +206,9 @@ impl Reason {
             ),
             Self::HyperVRunsOlderOrEqual => {
                 format!("Hyper-V isolation runs images that are not newer than the host: image {image}, host {host}")
+            }
+            Self::HyperVIsClientDefault => {
+                "Hyper-V isolation is the default on Windows clients; process isolation works there for development and test".to_owned()
             }
             Self::ImageNewerThanHost => format!(
                 "image {image} is newer than host {host}; no isolation mode runs that: use an older tag or a newer host"

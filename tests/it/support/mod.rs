@@ -1,3 +1,4 @@
 //! What the integration tests stand on.
 
 pub mod docker_registry;
+pub mod service;

@@ -1,0 +1,116 @@
+//! A running wintag: the real program, on a free port.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+
+/// The program under test.
+pub const WINTAG: &str = env!("CARGO_BIN_EXE_wintag");
+
+/// A running service; dropping it stops the process.
+pub struct Service {
+    process: Child,
+    address: String,
+    client: Client,
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("headers are ASCII here"))
+    }
+}
+
+impl Service {
+    /// Starts `wintag serve` with these further options, and waits until it listens.
+    pub fn start(options: &[&str]) -> Self {
+        let mut command = Command::new(WINTAG);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
+        // Nothing of the machine's own settings may decide a test.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_")) {
+            command.env_remove(name);
+        }
+        command.env("DOCKER_CONFIG", "/nonexistent");
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("wintag was built");
+        let mut talk = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let address = talk
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("listening on http://")?.1.split(',').next()?.to_owned()))
+            .expect("wintag says where it listens");
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || talk.for_each(drop));
+        Self { process, address, client: Client::new() }
+    }
+
+    /// A service that never asks a registry.
+    pub fn offline() -> Self {
+        Self::start(&["--offline"])
+    }
+
+    /// A service whose registry of base images is the one at this address.
+    pub fn mirrored(registry: &str, options: &[&str]) -> Self {
+        let mirror = format!("mcr.microsoft.com=http://{registry}");
+        Self::start(&[&["--mirror", &mirror], options].concat())
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[]).await
+    }
+
+    /// The JSON of an answer that must be 200.
+    pub async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        answer.json()
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.timeout(Duration::from_secs(30)).send().await.expect("wintag answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.expect("the body arrives") }
+    }
+
+    /// Asks it to stop and waits for the end.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        let stopped = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill is everywhere");
+        assert!(stopped.success());
+        self.process.wait().expect("it ends")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
