@@ -1,11 +1,11 @@
 //! The use case behind `/check`: does this very image run on this host?
 
-use crate::catalogue::{Catalogue, Found, FoundImage, Freshness, Miss};
+use crate::catalogue::{Catalogue, Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Miss, Wanted};
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage, Selector};
-use crate::registry::{Entry, EntryRole, Manifest, Wanted};
 use crate::windows::{Compatibility, Isolation, Platform, Tables, Verdict, WindowsVersion, verdict};
 
+use super::context::Context;
 use super::host::HostDescription;
 use super::observed::{base_of, still_true};
 use super::question::{Architecture, AskedHost};
@@ -74,12 +74,9 @@ pub struct CheckedEntry {
 ///
 /// # Errors
 /// When neither the registry nor the embedded catalogue knows the image.
-pub async fn check(
-    catalogue: &Catalogue,
-    tables: &Tables,
-    now: Now,
-    question: &CheckQuestion,
+pub async fn check(context: &Context, question: &CheckQuestion,
 ) -> Result<Checked, Miss> {
+    let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let (digest, entries, freshness) = match catalogue.image(&question.image.repository, wanted(question)).await? {
         FoundImage::Manifest(Found { value, freshness }) => {
             (Some(value.digest.clone()), from_manifest(question, &value), freshness)

@@ -10,12 +10,14 @@ mod lineup;
 
 mod matrix;
 mod observed;
+mod context;
 mod question;
 mod remark;
 mod resolve;
 mod tags;
 
 pub use check::{CheckQuestion, Checked, CheckedEntry, check};
+pub use context::Context;
 pub use decide::{Alternative, Pins, Shortfall};
 pub use host::{HostDescription, kb_of_version, released};
 pub use matrix::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
@@ -23,3 +25,5 @@ pub use question::{Architecture, AskedHost, Pin, ResolveQuestion};
 pub use remark::Remark;
 pub use resolve::{Refusal, Resolution, resolve};
 pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};
+
+pub use crate::catalogue::{Freshness, Provenance};

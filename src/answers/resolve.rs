@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, Freshness, Miss, Provenance};
+use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted};
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage};
-use crate::registry::{EntryRole, Manifest, RegistryError, Wanted};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
+use super::context::Context;
 use super::host::{HostDescription, kb_of_version};
 use super::observed::{self, base_of};
 use super::question::{Architecture, Pin, ResolveQuestion};
@@ -75,12 +75,9 @@ struct Settled {
 ///
 /// # Errors
 /// When the tags cannot be had, or none will do.
-pub async fn resolve(
-    catalogue: &Catalogue,
-    tables: &Tables,
-    now: Now,
-    question: &ResolveQuestion,
+pub async fn resolve(context: &Context, question: &ResolveQuestion,
 ) -> Result<Resolution, Refusal> {
+    let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let tags = catalogue.tags(&question.image.repository).await.map_err(Refusal::Miss)?;
     let today = now.date();
     let plan = plan(question, &tags.value, tables, today)

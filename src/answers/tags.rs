@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use crate::catalogue::{Catalogue, Freshness, KnownTag, Miss, Provenance, RepositoryTags};
+use crate::catalogue::{Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wanted};
 use crate::images::{Digest, NamedImage, TagKind};
-use crate::registry::{Manifest, Wanted};
 use crate::windows::{Kb, Tables, WindowsVersion};
 
+use super::context::Context;
 use super::host::kb_of_version;
 use super::lineup::kb_of;
 use super::question::Architecture;
@@ -82,7 +82,8 @@ struct Known {
 ///
 /// # Errors
 /// When the tags cannot be had.
-pub async fn tags(catalogue: &Catalogue, tables: &Tables, question: &TagsQuestion) -> Result<ListedTags, Miss> {
+pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTags, Miss> {
+    let Context { catalogue, tables, .. } = context;
     let found = catalogue.tags(&question.image.repository).await?;
     let all = &*found.value;
     let mut freshness = found.freshness;

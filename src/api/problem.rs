@@ -5,8 +5,7 @@ use utoipa::ToSchema;
 
 use super::resolve::AlternativeObject;
 use crate::answers::{Pin, Refusal, ResolveQuestion, Shortfall};
-use crate::catalogue::Miss;
-use crate::registry::RegistryError;
+use crate::catalogue::{Miss, RegistryError};
 
 /// What kind of problem. The HTTP status of each is here and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The parameters that several operations have, read the same way everywhere.
 
-use crate::answers::{Architecture, AskedHost};
+use crate::answers::{Architecture, AskedHost, Context};
 use crate::images::{Families, FamilyError, NamedImage, Selector};
 use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host};
 
@@ -20,6 +20,12 @@ pub struct Reading<'a> {
 const EXAMPLE_HOST: &str = "10.0.17763.1039";
 /// An example image for error texts.
 const EXAMPLE_IMAGE: &str = "nanoserver";
+
+impl<'a> From<&'a Context> for Reading<'a> {
+    fn from(context: &'a Context) -> Self {
+        Self { families: &context.families, tables: context.tables }
+    }
+}
 
 impl Reading<'_> {
     /// The parameter `image`: a family or a repository.
@@ -50,7 +56,7 @@ impl Reading<'_> {
         let reading = self.host_reading(params)?;
         let HostReading { host, could_mean } = reading;
         if host.is_none() {
-            let names = could_mean.iter().map(|candidate| describe(candidate)).collect();
+            let names = could_mean.iter().map(describe).collect();
             let message = "it could be any of these; give the build, such as 10.0.19045".to_owned();
             params.refuse_among("host", "ambiguous", message, names);
         }
@@ -81,7 +87,7 @@ impl Reading<'_> {
             HostError::Unknown { suggestions } => {
                 params.refuse_as(ProblemKind::UnknownHost, name, "unknown-host", message, suggestions);
             }
-            HostError::NotWindows { .. } | HostError::TooOld { .. } => {
+            HostError::NotWindows | HostError::TooOld { .. } => {
                 params.refuse_as(ProblemKind::UnknownHost, name, "unknown-host", message, Vec::new());
             }
             HostError::Empty | HostError::TooLong | HostError::Automatic => params.refuse(name, "not-allowed", message),

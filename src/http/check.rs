@@ -7,7 +7,6 @@ use crate::answers;
 use crate::api::check::{CheckObject, CheckParams, read_check};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
-use crate::app::App;
 
 /// Whether this very image runs on a host
 ///
@@ -27,16 +26,16 @@ use crate::app::App;
         (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn check_image(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    match answer(&request, &app).await {
+pub async fn check_image(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    match answer(&request, &context).await {
         Ok(response) => response,
         Err(problem) => reply::problem(&request, &problem),
     }
 }
 
-async fn answer(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
-    let question = read_check(pairs_of_query(request.query_string()), app.reading())?;
-    let checked = answers::check(&app.catalogue, app.tables, app.clock.now(), &question)
+async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Problem> {
+    let question = read_check(pairs_of_query(request.query_string()), Reading::from(context))?;
+    let checked = answers::check(context, &question)
         .await
         .map_err(|miss| Problem::of_miss(&miss))?;
     let about = About { freshness: Some(checked.freshness), ..About::default() };

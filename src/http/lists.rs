@@ -6,7 +6,6 @@ use super::reply::{self, About};
 use crate::api::lists::{IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify};
 use crate::api::params::{Params, pairs_of_query};
 use crate::api::problem::Problem;
-use crate::app::App;
 
 /// What a host string is
 ///
@@ -22,9 +21,9 @@ use crate::app::App;
         (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn identify(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    let today = app.clock.now().date();
-    match read_identify(pairs_of_query(request.query_string()), app.reading(), today) {
+pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    let today = context.now().date();
+    match read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today) {
         Ok(identity) => reply::json(&request, &identity, &About::default()),
         Err(problem) => reply::problem(&request, &problem),
     }
@@ -43,9 +42,9 @@ pub async fn identify(request: HttpRequest, app: web::Data<App>) -> HttpResponse
         (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list_releases(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     match without_parameters(&request) {
-        Ok(()) => reply::json(&request, &ReleasesObject::new(app.tables, app.clock.now().date()), &About::default()),
+        Ok(()) => reply::json(&request, &ReleasesObject::new(context.tables, context.now().date()), &About::default()),
         Err(problem) => reply::problem(&request, &problem),
     }
 }
@@ -62,9 +61,9 @@ pub async fn list_releases(request: HttpRequest, app: web::Data<App>) -> HttpRes
         (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list_images(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+pub async fn list_images(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     match without_parameters(&request) {
-        Ok(()) => reply::json(&request, &ImagesObject::new(&app.families, &app.catalogue), &About::default()),
+        Ok(()) => reply::json(&request, &ImagesObject::new(&context.families, &context.catalogue), &About::default()),
         Err(problem) => reply::problem(&request, &problem),
     }
 }

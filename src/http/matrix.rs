@@ -6,7 +6,6 @@ use super::reply::{self, About};
 use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
-use crate::app::App;
 
 /// Hosts against images
 ///
@@ -22,9 +21,9 @@ use crate::app::App;
         (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn compare(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    let today = app.clock.now().date();
-    match read_matrix(pairs_of_query(request.query_string()), app.reading(), today) {
+pub async fn compare(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    let today = context.now().date();
+    match read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today) {
         Ok(matrix) => reply::json(&request, &MatrixObject::from(&matrix), &About::default()),
         Err(problem) => reply::problem(&request, &problem),
     }

@@ -19,7 +19,6 @@ use actix_web::http::Method;
 use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
 
 use crate::api::problem::{Problem, ProblemKind};
-use crate::app::App;
 
 pub use document::document_text;
 

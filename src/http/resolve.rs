@@ -7,7 +7,6 @@ use crate::answers::{self, Pin, ResolveQuestion};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest};
-use crate::app::App;
 use crate::windows::{Isolation, Platform};
 
 /// Which tag of an image runs on a host
@@ -28,17 +27,17 @@ use crate::windows::{Isolation, Platform};
         (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn resolve(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    match answer(&request, &app).await {
+pub async fn resolve(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    match answer(&request, &context).await {
         Ok(response) => response,
         Err(problem) => reply::problem(&request, &problem),
     }
 }
 
-async fn answer(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
-    let asked = ResolveRequest::read(pairs_of_query(request.query_string()), app.reading())?;
+async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Problem> {
+    let asked = ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
     let question = &asked.question;
-    let resolution = answers::resolve(&app.catalogue, app.tables, app.clock.now(), question)
+    let resolution = answers::resolve(context, question)
         .await
         .map_err(|refusal| Problem::of_refusal(&refusal, question))?;
     let by_header = if reply::accepted(request) == Accepted::Text { Format::Tag } else { Format::Json };

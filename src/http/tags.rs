@@ -7,7 +7,6 @@ use crate::answers;
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::tags::{TagsObject, TagsParams, read_tags};
-use crate::app::App;
 
 /// The tags of an image, with what each stands for
 ///
@@ -27,16 +26,16 @@ use crate::app::App;
         (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list_tags(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    match answer(&request, &app).await {
+pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    match answer(&request, &context).await {
         Ok(response) => response,
         Err(problem) => reply::problem(&request, &problem),
     }
 }
 
-async fn answer(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
-    let question = read_tags(pairs_of_query(request.query_string()), app.reading())?;
-    let listed = answers::tags(&app.catalogue, app.tables, &question).await.map_err(|miss| Problem::of_miss(&miss))?;
+async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Problem> {
+    let question = read_tags(pairs_of_query(request.query_string()), Reading::from(context))?;
+    let listed = answers::tags(context, &question).await.map_err(|miss| Problem::of_miss(&miss))?;
     let about = About { freshness: Some(listed.freshness), ..About::default() };
     Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
 }

@@ -1,0 +1,25 @@
+//! What every use case stands on.
+
+use crate::catalogue::Catalogue;
+use crate::clock::{Clock, Now};
+use crate::images::Families;
+use crate::windows::Tables;
+
+/// What is known, and what the time is. One of it lives as long as the process.
+pub struct Context {
+    /// What each repository holds.
+    pub catalogue: Catalogue,
+    /// The families of images.
+    pub families: Families,
+    /// The Windows tables.
+    pub tables: &'static Tables,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Context {
+    /// The present moment.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+}
