@@ -177,7 +177,7 @@ fn describe(error: &reqwest::Error) -> RegistryError {
     if causes(error).any(|cause| cause.is::<NotPublic>()) {
         return not_public();
     }
-    let kind = causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    let kind = causes(error).find_map(|cause| cause.downcast_ref()).map(innermost_kind);
     RegistryError::unavailable(match kind {
         _ if error.is_dns() => "its name cannot be looked up",
         Some(ErrorKind::ConnectionRefused) => "the connection was refused",
@@ -191,6 +191,14 @@ fn describe(error: &reqwest::Error) -> RegistryError {
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |cause| (**cause).source())
+}
+
+/// An I/O error may wrap another one, over which `source` steps.
+fn innermost_kind(error: &std::io::Error) -> ErrorKind {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(inner) => innermost_kind(inner),
+        None => error.kind(),
+    }
 }
 
 fn not_public() -> RegistryError {

@@ -1,0 +1,156 @@
+//! Tokens, credentials, and who gets to see them.
+
+use super::*;
+
+fn bearer(realm: &str) -> Reply {
+    unauthorized(&format!(r#"Bearer realm="{realm}",service="the service",scope="repository:x/y:pull""#))
+}
+
+/// Answers tags, but only to the token `good`, which `/token` gives.
+fn token_registry(seen: &Seen) -> Reply {
+    if seen.target.starts_with("/token") {
+        return Reply::ok(r#"{"token":"good","expires_in":300}"#);
+    }
+    match seen.header("authorization") {
+        "Bearer good" => Reply::ok(r#"{"tags":["a"]}"#),
+        _ => bearer(&format!("http://{}/token?a=b", seen.header("host"))),
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_once_and_kept() {
+    let server = TestServer::start(token_registry).await;
+    let registries = registries(&server);
+    assert_eq!(tags(&registries).await.unwrap(), ["a"]);
+    assert_eq!(tags(&registries).await.unwrap(), ["a"]);
+    let token = "/token?a=b&service=the+service&scope=repository%3Ax%2Fy%3Apull";
+    assert_eq!(server.targets(), [LIST, token, LIST, LIST]);
+    assert_eq!(server.requests()[1].header("authorization"), "");
+}
+
+#[tokio::test]
+async fn s01_many_requests_ask_for_one_token() {
+    let server = TestServer::start(token_registry).await;
+    let registries = registries(&server);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let registries = registries.clone();
+        tasks.spawn(async move { tags(&registries).await });
+    }
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(server.targets().iter().filter(|target| target.starts_with("/token")).count(), 1);
+}
+
+#[tokio::test]
+async fn credentials_go_to_the_token_service_and_not_to_the_registry() {
+    let server = TestServer::start(token_registry).await;
+    tags(&with_credentials(&server)).await.unwrap();
+    let authorizations: Vec<_> =
+        server.requests().iter().map(|request| request.header("authorization").to_owned()).collect();
+    assert_eq!(authorizations, ["", BASIC, "Bearer good"]);
+}
+
+#[tokio::test]
+async fn credentials_are_taken_from_the_docker_configuration() {
+    let server = TestServer::start(token_registry).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let config = format!(r#"{{"auths":{{"{}":{{"auth":"bWU6cHc="}}}}}}"#, server.authority());
+    std::fs::write(file.path(), config).unwrap();
+    let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
+    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
+    let registries = Registries::new(Settings {
+        registries: BTreeMap::from([("a.example".to_owned(), settings)]),
+        docker_config: Some(file.path().to_path_buf()),
+    });
+    tags(&registries.unwrap()).await.unwrap();
+    assert_eq!(server.requests()[1].header("authorization"), BASIC);
+}
+
+#[tokio::test]
+async fn x04_a_foreign_token_service_gets_no_credentials() {
+    let foreign = TestServer::start(token_registry).await;
+    let realm = format!("http://localhost:{}/token", foreign.authority().split_once(':').unwrap().1);
+    let challenge = realm.clone();
+    let server = TestServer::start(move |seen| match seen.header("authorization") {
+        "Bearer good" => Reply::ok(r#"{"tags":["a"]}"#),
+        _ => bearer(&challenge),
+    })
+    .await;
+    // It is not even reached, being neither pinned nor public.
+    assert!(is_invalid(tags(&with_credentials(&server)).await));
+    assert_eq!(foreign.connections(), 0);
+
+    // The operator may name it.
+    let settings = RegistrySettings {
+        credentials: Some(Credentials { username: "me".to_owned(), password: Secret::new("pw") }),
+        token_hosts: vec!["localhost".to_owned()],
+        ..RegistrySettings::default()
+    };
+    assert_eq!(tags(&with_settings(&server, settings)).await.unwrap(), ["a"]);
+    assert_eq!(foreign.requests()[0].header("authorization"), BASIC);
+}
+
+#[tokio::test]
+async fn x04_a_token_service_may_not_redirect() {
+    let server = TestServer::start(|seen| match seen.target.starts_with("/token") {
+        true => Reply::new(307, &[("location", "/elsewhere")], ""),
+        false => bearer(&format!("http://{}/token", seen.header("host"))),
+    })
+    .await;
+    assert!(is_invalid(tags(&with_credentials(&server)).await));
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_ends_the_exchange() {
+    let server = TestServer::start(|seen| match seen.target.starts_with("/token") {
+        true => Reply::ok(r#"{"token":"bad"}"#),
+        false => bearer(&format!("http://{}/token", seen.header("host"))),
+    })
+    .await;
+    let registries = registries(&server);
+    assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));
+    assert_eq!(server.requests().len(), 3);
+    // The next one tries the token it has, then one new token.
+    assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn wrong_credentials_end_the_exchange() {
+    let basic = TestServer::start(|_| unauthorized("Basic realm=x")).await;
+    assert_eq!(tags(&with_credentials(&basic)).await, Err(RegistryError::Refused { status: 401 }));
+    assert_eq!(basic.requests().len(), 2);
+    assert_eq!(tags(&registries(&basic)).await, Err(RegistryError::Refused { status: 401 }));
+    assert_eq!(basic.requests().len(), 3);
+    for (status, expected) in [
+        (401, RegistryError::Refused { status: 401 }),
+        (429, RegistryError::RateLimited { retry_after: None }),
+        (500, RegistryError::Unavailable { detail: "it answered with status 500".to_owned(), retry_after: None }),
+    ] {
+        let server = TestServer::start(move |seen| match seen.target.starts_with("/token") {
+            true => Reply::new(status, &[], ""),
+            false => bearer(&format!("http://{}/token", seen.header("host"))),
+        })
+        .await;
+        assert_eq!(tags(&with_credentials(&server)).await, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn f13_a_token_that_ends_between_pages_is_replaced() {
+    let count = AtomicUsize::new(0);
+    let server = TestServer::start(move |seen| {
+        let realm = format!("http://{}/token", seen.header("host"));
+        match (seen.target.as_str(), seen.header("authorization")) {
+            (target, _) if target.starts_with("/token") => {
+                Reply::ok(format!(r#"{{"token":"t{}","expires_in":300}}"#, count.fetch_add(1, Ordering::SeqCst)))
+            }
+            (LIST, "Bearer t0") => Reply::new(200, &[("link", "<?last=a>; rel=next")], r#"{"tags":["a"]}"#),
+            ("/v2/x/y/tags/list?last=a", "Bearer t1") => Reply::ok(r#"{"tags":["b"]}"#),
+            _ => bearer(&realm),
+        }
+    })
+    .await;
+    assert_eq!(tags(&registries(&server)).await.unwrap(), ["a", "b"]);
+}
