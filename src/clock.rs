@@ -4,7 +4,7 @@
 //! stale; the wall clock is for display. Everything else takes [`Now`] as an argument.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -23,6 +23,11 @@ impl Now {
     pub fn date(self) -> Date {
         self.utc.to_zoned(jiff::tz::TimeZone::UTC).date()
     }
+}
+
+/// The wall clock, for headers that give a time of day.
+pub fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Where moments come from.

@@ -1,9 +1,8 @@
 //! The use case behind `/check`: does this very image run on this host?
 
-use crate::catalogue::{Catalogue, Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Miss, Wanted};
-use crate::clock::Now;
+use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Miss, Wanted};
 use crate::images::{Digest, NamedImage, Selector};
-use crate::windows::{Compatibility, Isolation, Platform, Tables, Verdict, WindowsVersion, verdict};
+use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
 use super::host::HostDescription;
@@ -74,8 +73,7 @@ pub struct CheckedEntry {
 ///
 /// # Errors
 /// When neither the registry nor the embedded catalogue knows the image.
-pub async fn check(context: &Context, question: &CheckQuestion,
-) -> Result<Checked, Miss> {
+pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Miss> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let (digest, entries, freshness) = match catalogue.image(&question.image.repository, wanted(question)).await? {
         FoundImage::Manifest(Found { value, freshness }) => {

@@ -8,9 +8,9 @@ mod decide;
 mod host;
 mod lineup;
 
+mod context;
 mod matrix;
 mod observed;
-mod context;
 mod question;
 mod remark;
 mod resolve;

@@ -7,8 +7,8 @@ use crate::clock::Now;
 use crate::images::{Digest, NamedImage};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
-use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
 use super::context::Context;
+use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
 use super::host::{HostDescription, kb_of_version};
 use super::observed::{self, base_of};
 use super::question::{Architecture, Pin, ResolveQuestion};
@@ -75,8 +75,7 @@ struct Settled {
 ///
 /// # Errors
 /// When the tags cannot be had, or none will do.
-pub async fn resolve(context: &Context, question: &ResolveQuestion,
-) -> Result<Resolution, Refusal> {
+pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Resolution, Refusal> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let tags = catalogue.tags(&question.image.repository).await.map_err(Refusal::Miss)?;
     let today = now.date();
@@ -126,7 +125,7 @@ fn settle(question: &ResolveQuestion, candidate: &Candidate<'_>, manifest: &Mani
     if fitting().next().is_none() {
         return Err(format!("the registry has no Windows image for {} under it", question.architecture.as_str()));
     }
-    let versions: Vec<WindowsVersion> = fitting().filter_map(|version| version).collect();
+    let versions: Vec<WindowsVersion> = fitting().flatten().collect();
     let mut warnings = Vec::new();
     let said = versions.iter().find(|version| version.build == named.build).or(versions.first()).copied();
     let os_version = match said {

@@ -35,7 +35,7 @@ pub struct CheckParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<CheckQuestion, Problem> {
+pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<CheckQuestion, Box<Problem>> {
     let mut params = Params::new::<CheckParams>(pairs);
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
@@ -43,7 +43,7 @@ pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<
     let platform = reading::platform(&mut params);
     params.finish()?;
     let (Some((image, selector)), Some(host)) = (reference, host) else {
-        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
+        return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
     };
     Ok(CheckQuestion { image, selector, host, architecture, platform })
 }

@@ -80,13 +80,13 @@ pub fn read_identify(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
     today: Date,
-) -> Result<IdentityObject, Problem> {
+) -> Result<IdentityObject, Box<Problem>> {
     let mut params = Params::new::<IdentifyParams>(pairs);
     let answer = reading.host_reading(&mut params);
     let requested = params.optional("host").unwrap_or_default();
     params.finish()?;
     let Some(answer) = answer else {
-        return Err(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned()));
+        return Err(Box::new(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned())));
     };
     let tables = reading.tables;
     let describe = |version: WindowsVersion, kind| HostDescription::new(&requested, version, kind, tables, today);

@@ -35,7 +35,7 @@ pub struct MatrixParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Date) -> Result<Matrix, Problem> {
+pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Date) -> Result<Matrix, Box<Problem>> {
     let mut params = Params::new::<MatrixParams>(pairs);
     let platform = reading::platform(&mut params);
     let hosts = read_hosts(&mut params, "hosts", reading, today, None);

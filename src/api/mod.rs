@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod common;
+pub mod etag;
 pub mod lists;
 pub mod matrix;
 pub mod params;

@@ -118,7 +118,7 @@ impl Params {
     /// # Errors
     /// When anything was refused. A single problem of a special kind keeps its kind; several make an
     /// `invalid-parameter` that lists them all.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub fn finish(self) -> Result<(), Box<Problem>> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {
             [] => return Ok(()),
@@ -132,7 +132,7 @@ impl Params {
             .collect();
         let mut problem = Problem::new(kind, detail.join("; "));
         problem.errors = problems.into_iter().map(|(_, error)| error).collect();
-        Err(problem)
+        Err(Box::new(problem))
     }
 }
 

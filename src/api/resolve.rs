@@ -10,6 +10,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::reading::{self, Reading};
 use crate::answers::{Alternative, Pin, Pins, Resolution, ResolveQuestion};
+use crate::windows::{Isolation, Platform};
 
 /// The parameters of `/resolve`.
 #[derive(IntoParams)]
@@ -152,7 +153,7 @@ impl ResolveRequest {
     ///
     /// # Errors
     /// A problem that lists everything that is wrong.
-    pub fn read(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Self, Problem> {
+    pub fn read(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Self, Box<Problem>> {
         let mut params = Params::new::<ResolveParams>(pairs);
         let image = reading.image(&mut params);
         let host = reading.host(&mut params);
@@ -168,12 +169,44 @@ impl ResolveRequest {
         }
         params.finish()?;
         let (Some(image), Some(host)) = (image, host) else {
-            return Err(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned()));
+            return Err(Box::new(Problem::new(
+                super::problem::ProblemKind::Internal,
+                "a parameter was lost".to_owned(),
+            )));
         };
         let pin = pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release });
         let image = Arc::new(image);
         let question = ResolveQuestion { image, host, isolation, pin, kb, platform, architecture };
         Ok(Self { question, format })
+    }
+
+    /// The one address of this answer: every parameter that decides it, in a fixed order, spelt one way.
+    pub fn canonical(&self, format: Format) -> String {
+        let question = &self.question;
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("image", &question.image.repository.to_string());
+        query.append_pair("host", &question.host.host.version.to_string());
+        query.append_pair("host_type", &question.host.host.kind.to_string());
+        query.append_pair("arch", question.architecture.as_str());
+        match question.isolation {
+            Some(Isolation::Process) => query.append_pair("isolation", "process"),
+            Some(Isolation::HyperV) => query.append_pair("isolation", "hyperv"),
+            None => &mut query,
+        };
+        match question.kb {
+            Some(kb) => query.append_pair("kb", &kb.to_string()),
+            None => &mut query,
+        };
+        if question.kb.is_none() || question.pin == Pin::Build {
+            query.append_pair("pin", question.pin.as_str());
+        }
+        match question.platform {
+            Platform::Docker => &mut query,
+            Platform::Kubernetes => query.append_pair("platform", "kubernetes"),
+            Platform::Swarm => query.append_pair("platform", "swarm"),
+        };
+        query.append_pair("format", format.as_str());
+        format!("/resolve?{}", query.finish())
     }
 }
 

@@ -52,7 +52,7 @@ pub struct TagsParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_tags(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<TagsQuestion, Problem> {
+pub fn read_tags(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<TagsQuestion, Box<Problem>> {
     let mut params = Params::new::<TagsParams>(pairs);
     let image = reading.image(&mut params);
     let build = params.number("build", 0, u32::MAX as usize).and_then(|build| u32::try_from(build).ok());
@@ -64,7 +64,7 @@ pub fn read_tags(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<T
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     params.finish()?;
     let Some(image) = image else {
-        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
+        return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
     };
     Ok(TagsQuestion { image, build, release, kb, tag, architecture, offset, limit })
 }

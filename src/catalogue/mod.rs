@@ -15,9 +15,9 @@ use crate::images::Repository;
 use crate::registry::Registries;
 use crate::windows::Tables;
 
+pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
 use embedded::Embedded;
 use shelf::{Got, Kept, Lifetimes, Patience, Shelf};
-pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
 pub use tags::{KnownTag, Observation, RepositoryTags};
 
 /// How long a caller waits for a registry when there is an older answer to give: resolvers give up at

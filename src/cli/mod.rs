@@ -12,11 +12,10 @@ use clap::{Parser, Subcommand};
 use crate::answers;
 use crate::api::check::{CheckObject, read_check};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::reading::Reading;
 use crate::api::resolve::{Format, ResolutionObject, ResolveRequest};
-use crate::app::App;
-use crate::clock::Clock;
+use crate::app::{self, App};
 use crate::config::{ServeArgs, Settings, SourceArgs};
-use crate::http;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -171,7 +170,7 @@ fn print(text: &str) -> Ending {
 }
 
 fn print_document() -> Ending {
-    match http::document_text() {
+    match app::document_text() {
         Ok(text) => print(text.trim_end()),
         Err(error) => fail(Ending::Failed, &error),
     }
@@ -179,7 +178,7 @@ fn print_document() -> Ending {
 
 fn build(source: &SourceArgs) -> Result<App, Ending> {
     let settings = Settings::load(None, source).map_err(|error| fail(Ending::Failed, &error))?;
-    App::new(settings, Clock::system()).map_err(|error| fail(Ending::Failed, &error))
+    App::new(settings).map_err(|error| fail(Ending::Failed, &error))
 }
 
 async fn serve(arguments: ServeArgs) -> Ending {
@@ -194,7 +193,7 @@ async fn serve(arguments: ServeArgs) -> Ending {
             return Ending::Failed;
         }
     };
-    let app = match App::new(settings, Clock::system()) {
+    let app = match App::new(settings) {
         Ok(app) => app,
         Err(error) => return fail(Ending::Failed, &error),
     };
@@ -220,11 +219,11 @@ async fn resolve(arguments: ResolveArguments) -> Ending {
         ("format", arguments.format),
     ];
     pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    let asked = match ResolveRequest::read(pairs, app.reading()) {
+    let asked = match ResolveRequest::read(pairs, Reading::from(app.context())) {
         Ok(asked) => asked,
         Err(problem) => return explain(&problem),
     };
-    match answers::resolve(&app.catalogue, app.tables, app.clock.now(), &asked.question).await {
+    match answers::resolve(app.context(), &asked.question).await {
         Err(refusal) => explain(&Problem::of_refusal(&refusal, &asked.question)),
         Ok(resolution) => match asked.format {
             Some(Format::Tag) => print(&resolution.tag),
@@ -239,11 +238,11 @@ async fn check(arguments: CheckArguments) -> Ending {
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let question = match read_check(pairs(arguments.image, arguments.host), app.reading()) {
+    let question = match read_check(pairs(arguments.image, arguments.host), Reading::from(app.context())) {
         Ok(question) => question,
         Err(problem) => return explain(&problem),
     };
-    match answers::check(&app.catalogue, app.tables, app.clock.now(), &question).await {
+    match answers::check(app.context(), &question).await {
         Err(miss) => explain(&Problem::of_miss(&miss)),
         Ok(checked) => match print_json(&CheckObject::from(&checked)) {
             Ending::Answered if checked.isolation.is_none() => Ending::DoesNotRun,

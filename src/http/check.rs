@@ -3,10 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::reply::{self, About};
-use crate::answers;
+use crate::answers::{self, Context};
 use crate::api::check::{CheckObject, CheckParams, read_check};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
+use crate::api::reading::Reading;
 
 /// Whether this very image runs on a host
 ///
@@ -27,17 +28,12 @@ use crate::api::problem::Problem;
     )
 )]
 pub async fn check_image(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    match answer(&request, &context).await {
-        Ok(response) => response,
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    reply::or_problem(&request, answer(&request, &context).await)
 }
 
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Problem> {
+async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_check(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let checked = answers::check(context, &question)
-        .await
-        .map_err(|miss| Problem::of_miss(&miss))?;
+    let checked = answers::check(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss)))?;
     let about = About { freshness: Some(checked.freshness), ..About::default() };
     Ok(reply::json(request, &CheckObject::from(&checked), &about))
 }

@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::reply::{self, About};
+use crate::answers::Context;
 use crate::api::lists::{IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify};
 use crate::api::params::{Params, pairs_of_query};
 use crate::api::problem::Problem;
+use crate::api::reading::Reading;
 
 /// What a host string is
 ///
@@ -23,10 +25,8 @@ use crate::api::problem::Problem;
 )]
 pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     let today = context.now().date();
-    match read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today) {
-        Ok(identity) => reply::json(&request, &identity, &About::default()),
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    let identity = read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today);
+    reply::or_problem(&request, identity.map(|identity| reply::json(&request, &identity, &About::default())))
 }
 
 /// The Windows releases
@@ -43,10 +43,13 @@ pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> Http
     )
 )]
 pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    match without_parameters(&request) {
-        Ok(()) => reply::json(&request, &ReleasesObject::new(context.tables, context.now().date()), &About::default()),
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    let checked = without_parameters(&request);
+    reply::or_problem(
+        &request,
+        checked.map(|()| {
+            reply::json(&request, &ReleasesObject::new(context.tables, context.now().date()), &About::default())
+        }),
+    )
 }
 
 /// The families of base images
@@ -62,12 +65,15 @@ pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) ->
     )
 )]
 pub async fn list_images(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    match without_parameters(&request) {
-        Ok(()) => reply::json(&request, &ImagesObject::new(&context.families, &context.catalogue), &About::default()),
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    let checked = without_parameters(&request);
+    reply::or_problem(
+        &request,
+        checked.map(|()| {
+            reply::json(&request, &ImagesObject::new(&context.families, &context.catalogue), &About::default())
+        }),
+    )
 }
 
-fn without_parameters(request: &HttpRequest) -> Result<(), Problem> {
+fn without_parameters(request: &HttpRequest) -> Result<(), Box<Problem>> {
     Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()
 }

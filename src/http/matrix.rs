@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::reply::{self, About};
+use crate::answers::Context;
 use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
+use crate::api::reading::Reading;
 
 /// Hosts against images
 ///
@@ -23,8 +25,9 @@ use crate::api::problem::Problem;
 )]
 pub async fn compare(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     let today = context.now().date();
-    match read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today) {
-        Ok(matrix) => reply::json(&request, &MatrixObject::from(&matrix), &About::default()),
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    let matrix = read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today);
+    reply::or_problem(
+        &request,
+        matrix.map(|matrix| reply::json(&request, &MatrixObject::from(&matrix), &About::default())),
+    )
 }

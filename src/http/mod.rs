@@ -18,6 +18,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
 
+use crate::answers::Context;
 use crate::api::problem::{Problem, ProblemKind};
 
 pub use document::document_text;
@@ -35,11 +36,11 @@ const PATHS: &str =
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
+pub async fn serve(context: Arc<Context>, listener: TcpListener) -> io::Result<()> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
-    let app = web::Data::from(app);
-    HttpServer::new(move || ActixApp::new().app_data(app.clone()).app_data(document.clone()).configure(routes))
+    let context = web::Data::from(context);
+    HttpServer::new(move || ActixApp::new().app_data(context.clone()).app_data(document.clone()).configure(routes))
         .client_request_timeout(REQUEST_TIMEOUT)
         .shutdown_timeout(DRAIN.as_secs())
         .listen(listener)?

@@ -5,9 +5,9 @@ use actix_web::http::header::{self, Accept, Header as _, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
+use crate::answers::{Freshness, Provenance};
+use crate::api::etag::etag;
 use crate::api::problem::{Problem, ProblemKind};
-use crate::catalogue::{Freshness, Provenance};
-use crate::images::Digest;
 
 /// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one while
 /// they ask again, and for a day when that fails (RFC 5861).
@@ -20,8 +20,6 @@ const CACHE_PROBLEM: &str = "no-store";
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
-/// So much of an answer's digest is its tag: collisions of 64 bits among a few thousand answers do not happen.
-const ETAG_DIGITS: usize = 16;
 
 /// What a reply says of its answer beside the body.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +81,11 @@ pub fn text(request: &HttpRequest, line: &str, about: &About) -> HttpResponse {
         return problem(request, &Problem::new(ProblemKind::UpstreamInvalid, detail));
     }
     bytes(request, "text/plain; charset=utf-8", format!("{line}\n").into_bytes(), about)
+}
+
+/// The answer, or the problem.
+pub fn or_problem(request: &HttpRequest, answer: Result<HttpResponse, Box<Problem>>) -> HttpResponse {
+    answer.unwrap_or_else(|refusal| problem(request, &refusal))
 }
 
 /// The state of the service, which nobody may keep.
@@ -165,16 +168,6 @@ fn cache_status(freshness: Freshness) -> &'static str {
         (Provenance::Cache, true) => "wintag; hit; detail=stale",
         (Provenance::Embedded, _) => "wintag; hit; detail=embedded",
     }
-}
-
-/// The tag of an answer: the digest of its body without the part that changes with time alone.
-fn etag(body: &[u8]) -> String {
-    let without_freshness = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|mut value| {
-        value.as_object_mut()?.remove("freshness");
-        serde_json::to_vec(&value).ok()
-    });
-    let digest = Digest::of(without_freshness.as_deref().unwrap_or(body));
-    format!("W/\"{}\"", &digest.hex()[..ETAG_DIGITS])
 }
 
 /// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC 9110).

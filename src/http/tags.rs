@@ -3,9 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::reply::{self, About};
-use crate::answers;
+use crate::answers::{self, Context};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
+use crate::api::reading::Reading;
 use crate::api::tags::{TagsObject, TagsParams, read_tags};
 
 /// The tags of an image, with what each stands for
@@ -27,15 +28,12 @@ use crate::api::tags::{TagsObject, TagsParams, read_tags};
     )
 )]
 pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    match answer(&request, &context).await {
-        Ok(response) => response,
-        Err(problem) => reply::problem(&request, &problem),
-    }
+    reply::or_problem(&request, answer(&request, &context).await)
 }
 
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Problem> {
+async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_tags(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let listed = answers::tags(context, &question).await.map_err(|miss| Problem::of_miss(&miss))?;
+    let listed = answers::tags(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss)))?;
     let about = About { freshness: Some(listed.freshness), ..About::default() };
     Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
 }

@@ -1,7 +1,7 @@
 //! One registry: an exchange with it, from the first request to an answer that can be used.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -14,6 +14,7 @@ use super::redirect;
 use super::retry_after;
 use super::settings::RegistrySettings;
 use super::token::Authorization;
+use crate::clock::wall_clock;
 
 /// Time for a whole exchange: connection, authentication, redirects and the last byte of the body. Ours; it
 /// bounds the transfer and not the pause between two bytes (CVE-2021-43173).
@@ -150,7 +151,7 @@ impl Upstream {
 
 /// What an answer with another status than 200 means. `missing` is what a 404 is about.
 pub(super) fn refusal(answer: &Answer, missing: Option<Missing>) -> RegistryError {
-    let retry_after = || retry_after::parse(&answer.headers, SystemTime::now());
+    let retry_after = || retry_after::parse(&answer.headers, wall_clock());
     let status = answer.status.as_u16();
     match (status, missing) {
         (401 | 403, _) => RegistryError::Refused { status },
