@@ -38,7 +38,7 @@ pub struct ResolveParams {
     #[param(inline)]
     pub pin: Option<PinChoice>,
     /// The very patch that is wanted, such as `KB4043961`.
-    #[param(example = "KB4043961", pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
+    #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
     /// Where the container runs; `docker` when not given. Kubernetes runs process isolation only.
     #[param(inline)]

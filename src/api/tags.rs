@@ -25,14 +25,13 @@ pub struct TagsParams {
     /// A family or a repository, as in `/resolve`.
     #[param(example = "servercore")]
     pub image: String,
-    /// Only tags of this build.
-    #[param(example = 20348)]
+    /// Only tags of this build, such as `20348`.
+    #[param(minimum = 0)]
     pub build: Option<u32>,
-    /// Only tags of this release, by the word that tags have for it.
-    #[param(example = "ltsc2022")]
+    /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`.
     pub release: Option<String>,
-    /// Only tags that are this patch.
-    #[param(example = "KB5031364", pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
+    /// Only tags that are this patch, such as `KB5031364`.
+    #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
     /// Only this tag, and those that are the same image: which KB is `ltsc2019` today?
     #[param(example = "ltsc2022")]

@@ -49,6 +49,7 @@ pub fn document_text() -> serde_json::Result<String> {
             Microsoft's compatibility rules, and answers with one exact tag, the isolation mode, and the reasons.\n\n\
             The interface only grows: new paths, new fields and new values may come, so take no notice of what you do not know. \
             Codes are stable; messages are for people.",
+        contact(name = "The wintag project"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
@@ -141,9 +142,11 @@ impl Modify for Headers {
     }
 }
 
-/// Adds the examples under `openapi/examples`. Each is a request and its true answer, which a test
-/// replays.
+/// Adds the examples of `openapi/examples.json`. Each is a request and its true answer; a test replays
+/// them.
 struct Examples;
+
+const EXAMPLES: &str = include_str!("../../openapi/examples.json");
 
 /// An example: what was asked, and what was answered.
 #[derive(serde::Deserialize)]
@@ -159,11 +162,11 @@ struct Example {
 impl Modify for Examples {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::example::ExampleBuilder;
-        for text in EXAMPLES {
-            let example: Example = serde_json::from_str(text).expect("the examples are read by a test");
-            for_each_response(openapi, |operation, status, response| {
-                let is_its = operation == example.operation && status == example.status.to_string();
-                for content in response.content.values_mut().filter(|_| is_its) {
+        let examples: Vec<Example> = serde_json::from_str(EXAMPLES).expect("a test replays the embedded examples");
+        for_each_response(openapi, |operation, status, response| {
+            let its = examples.iter().filter(|it| it.operation == operation && it.status.to_string() == status);
+            for example in its {
+                for content in response.content.values_mut() {
                     let RefOr::T(content) = content else { continue };
                     let built = ExampleBuilder::new()
                         .summary(&example.summary)
@@ -172,13 +175,10 @@ impl Modify for Examples {
                         .build();
                     content.examples.insert(example.name.clone(), built.into());
                 }
-            });
-        }
+            }
+        });
     }
 }
-
-/// The examples; one file each.
-const EXAMPLES: [&str; 0] = [];
 
 fn for_each_response(openapi: &mut utoipa::openapi::OpenApi, mut change: impl FnMut(&str, &str, &mut Response)) {
     for item in openapi.paths.paths.values_mut() {
