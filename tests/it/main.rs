@@ -1,5 +1,10 @@
-//! The integration tests: one binary, one file for each thing that is tested.
+//! The integration tests: one binary, one file for each thing that is tested. The service is the real
+//! program, the registry a real one.
 
+mod cli;
+mod facts;
+mod http;
 mod openapi;
 mod registry_fixture;
+mod resolve;
 mod support;

@@ -1,0 +1,115 @@
+//! The command line: the same answers, and exit statuses that say how it ended.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::service::{Service, WINTAG};
+
+fn wintag(arguments: &[&str]) -> Output {
+    let mut command = Command::new(WINTAG);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).env("DOCKER_CONFIG", "/nonexistent").output().expect("wintag was built")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("wintag writes text")
+}
+
+#[track_caller]
+fn check(arguments: &[&str], status: i32, output: &str, talk: &str) {
+    let ended = wintag(arguments);
+    let (stdout, stderr) = (text(&ended.stdout), text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(status), "{arguments:?}: {stdout}{stderr}");
+    assert!(stdout.contains(output), "{arguments:?}: {stdout}");
+    assert!(stderr.contains(talk), "{arguments:?}: {stderr}");
+}
+
+#[test]
+fn exit_statuses_say_how_it_ended() {
+    let main_job = ["resolve", "microsoft/nanoserver", "--host", "16299", "--offline"];
+    check(&main_job, 0, "\"tag\": \"1709\"", "");
+    check(&[&main_job[..], &["--format", "tag"]].concat(), 0, "1709\n", "");
+    check(&[&main_job[..], &["--format", "reference"]].concat(), 0, "mcr.microsoft.com/windows/nanoserver:1709\n", "");
+    check(&["check", "nanoserver:1709", "--host", "16299", "--offline"], 0, "\"runs\": true", "");
+    check(&["check", "nanoserver:ltsc2022", "--host", "16299", "--offline"], 1, "\"runs\": false", "");
+    check(&["resolve", "nanosever", "--host", "16299", "--offline"], 2, "", "nanoserver, servercore");
+    check(&["resolve", "nanoserver", "--host", "foo", "--offline"], 2, "", "cmd /c ver");
+    check(&["resolve", "nanoserver", "--host", "16299", "--pin", "x", "--offline"], 2, "", "release, kb, build");
+    check(&["resolve", "nanoserver"], 2, "", "--host");
+    check(&["resolve", "nanoserver", "--host", "14393", "--platform", "kubernetes", "--offline"], 3, "", "sac2016");
+    check(&["resolve", "nanoserver", "--host", "16299", "--kb", "KB4043999", "--offline"], 3, "", "KB4043961");
+    check(&["check", "registry.example.com/x:1", "--host", "16299", "--offline"], 4, "", "registry.example.com");
+    let unreachable = ["--mirror", "mcr.microsoft.com=http://127.0.0.1:9"];
+    check(&[&["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299"], &unreachable[..]].concat(), 4, "", "");
+    check(&["serve", "--config", "/nonexistent.toml"], 5, "", "/nonexistent.toml");
+    check(&["healthcheck", "--listen", "127.0.0.1:9"], 5, "", "127.0.0.1:9");
+}
+
+#[test]
+fn a_refused_answer_leaves_standard_output_empty() {
+    let ended = wintag(&["resolve", "nanosever", "--host", "16299", "--offline", "--format", "tag"]);
+    assert_eq!(text(&ended.stdout), "");
+}
+
+#[tokio::test]
+async fn it_prints_what_the_service_answers() {
+    let service = Service::offline();
+    let served = service.json("/resolve?image=servercore&host=10.0.14393.1770&pin=build").await;
+    let ended = wintag(&["resolve", "servercore", "--host", "10.0.14393.1770", "--pin", "build", "--offline"]);
+    let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+    assert_eq!(printed, served);
+
+    let document = service.json("/openapi.json").await;
+    let printed: Value = serde_json::from_slice(&wintag(&["openapi"]).stdout).expect("it is JSON");
+    assert_eq!(printed, document);
+}
+
+#[tokio::test]
+async fn a_health_check_asks_the_service() {
+    let service = Service::offline();
+    check(&["healthcheck", "--listen", service.address()], 0, "", "");
+}
+
+#[test]
+fn help_teaches() {
+    for arguments in [&["--help"][..], &["resolve", "--help"], &["check", "--help"]] {
+        let ended = wintag(arguments);
+        let help = text(&ended.stdout);
+        assert_eq!(ended.status.code(), Some(0));
+        assert!(help.contains("Examples:") && help.contains("Exit status:"), "{arguments:?}: {help}");
+    }
+    let ended = wintag(&["serve", "--help"]);
+    let help = text(&ended.stdout);
+    for setting in ["WINTAG_LISTEN", "WINTAG_MIRROR", "WINTAG_OFFLINE", "[default: 127.0.0.1:8080]", "[default: 15m]"] {
+        assert!(help.contains(setting), "{setting}: {help}");
+    }
+}
+
+#[test]
+fn a_flag_beats_a_variable_beats_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("wintag.toml");
+    std::fs::write(&config, "offline = true\nlisten = '127.0.0.1:1'\n").expect("it is writable");
+    let config = config.to_str().expect("the path is text");
+    // Port 1 cannot be had by a test that is not root, and by root it is told apart by the text.
+    let listens_on = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = Command::new(WINTAG);
+        command.args(["serve", "--config", config]).args(arguments).env("WINTAG_OFFLINE", "true");
+        if let Some(variable) = variable {
+            command.env("WINTAG_LISTEN", variable);
+        }
+        let mut process = command.stderr(std::process::Stdio::piped()).spawn().expect("wintag was built");
+        let mut line = String::new();
+        let mut talk = std::io::BufReader::new(process.stderr.take().expect("it is piped"));
+        std::io::BufRead::read_line(&mut talk, &mut line).expect("it says something");
+        let _ = process.kill();
+        let _ = process.wait();
+        line
+    };
+    assert!(listens_on(&[], None).contains("127.0.0.1:1"), "the file");
+    assert!(listens_on(&[], Some("127.0.0.2:0")).contains("127.0.0.2:"), "the variable");
+    assert!(listens_on(&["--listen", "127.0.0.3:0"], Some("127.0.0.2:0")).contains("127.0.0.3:"), "the flag");
+}

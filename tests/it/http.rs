@@ -1,0 +1,207 @@
+//! The HTTP side: methods, formats, caching headers, problems, and an end without loss.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::service::Service;
+
+const MAIN_JOB: &str = "/resolve?image=microsoft/nanoserver&host=16299";
+
+#[tokio::test]
+async fn formats_are_chosen_by_parameter_or_header() {
+    let service = Service::offline();
+    let json = service.get(MAIN_JOB).await;
+    assert_eq!(json.header("content-type"), "application/json");
+    assert!(json.header("vary").contains("Accept"));
+
+    let tag = service.get(&format!("{MAIN_JOB}&format=tag")).await;
+    assert_eq!((tag.text.as_str(), tag.header("content-type")), ("1709\n", "text/plain; charset=utf-8"));
+    assert_eq!(tag.header("vary"), "Accept-Encoding");
+
+    let reference = service.get(&format!("{MAIN_JOB}&format=reference")).await;
+    assert_eq!(reference.text, "mcr.microsoft.com/windows/nanoserver:1709\n");
+
+    let by_header = service.send("GET", MAIN_JOB, &[("accept", "text/plain")]).await;
+    assert_eq!(by_header.text, "1709\n");
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let for_browser = service.send("GET", MAIN_JOB, &[("accept", browser)]).await;
+    assert_eq!(for_browser.header("content-type"), "application/json");
+    let picture = service.send("GET", MAIN_JOB, &[("accept", "image/png")]).await;
+    assert_eq!((picture.status, &picture.json()["code"]), (StatusCode::NOT_ACCEPTABLE, &json!("not-acceptable")));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_known_is_not_sent_again() {
+    let service = Service::offline();
+    let first = service.get(MAIN_JOB).await;
+    let etag = first.header("etag").to_owned();
+    assert!(etag.starts_with("W/\""), "{etag}");
+    for header in [etag.as_str(), "*", &format!("\"other\", {etag}")] {
+        let second = service.send("GET", MAIN_JOB, &[("if-none-match", header)]).await;
+        assert_eq!((second.status, second.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{header}");
+        assert_eq!(second.header("etag"), etag);
+        assert_eq!(second.header("cache-control"), first.header("cache-control"));
+    }
+    let other = service.send("GET", MAIN_JOB, &[("if-none-match", "\"other\"")]).await;
+    assert_eq!(other.status, StatusCode::OK);
+    // The same question in other words has the same answer at the same address, but echoes its own words.
+    let same = service.get("/resolve?host=10.0.16299&image=microsoft/nanoserver").await;
+    assert_eq!(same.header("content-location"), first.header("content-location"));
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let service = Service::offline();
+    for path in [MAIN_JOB, "/livez", "/openapi.json", "/swagger-ui/", "/resolve"] {
+        let (get, head) = (service.get(path).await, service.send("HEAD", path, &[]).await);
+        assert_eq!((get.status, head.text.as_str()), (head.status, ""), "{path}");
+        assert_eq!(get.header("etag"), head.header("etag"), "{path}");
+        assert_eq!(head.header("content-length"), get.text.len().to_string(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_a_problem_that_names_the_right_ones() {
+    let service = Service::offline();
+    for path in
+        ["/resolve", "/check", "/matrix", "/identify", "/releases", "/images", "/tags", "/livez", "/swagger-ui/x"]
+    {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            let answer = service.send(method, path, &[]).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
+            assert_eq!(answer.json()["code"], "method-not-allowed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem() {
+    let service = Service::offline();
+    for path in ["/nothing", "/resolve/", "/swagger-ui/nothing.js"] {
+        let answer = service.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        assert_eq!(answer.json()["code"], "not-found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_root_leads_to_swagger_ui_which_asks_nobody_else() {
+    let service = Service::offline();
+    let page = service.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("swagger-ui"), "{}", page.text);
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+}
+
+#[tokio::test]
+async fn all_problems_of_a_request_are_named_at_once() {
+    let service = Service::offline();
+    let path = "/resolve?image=nanosever&host=foo&pin=newest&isolation=vm&kb=1&x=1&arch=amd64&arch=arm64&format=xml";
+    let answer = service.get(path).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let problem = answer.json();
+    let errors: Vec<(&str, &str)> = problem["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|error| (error["parameter"].as_str().expect("a name"), error["code"].as_str().expect("a code")))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            ("arch", "repeated-parameter"),
+            ("format", "not-allowed"),
+            ("host", "unknown-host"),
+            ("image", "unknown-image"),
+            ("isolation", "not-allowed"),
+            ("kb", "not-allowed"),
+            ("pin", "not-allowed"),
+            ("x", "unknown-parameter"),
+        ]
+    );
+    let of = |name: &str| -> Value {
+        let errors = problem["errors"].as_array().expect("a list");
+        errors.iter().find(|error| error["parameter"] == name).expect("it is there")["allowed"].clone()
+    };
+    assert_eq!(of("pin"), json!(["release", "kb", "build"]));
+    assert_eq!(of("image"), json!(["nanoserver", "servercore", "server", "windows", "iis"]));
+    assert!(of("x").as_array().is_some_and(|names| names.len() == 9));
+}
+
+#[tokio::test]
+async fn a_problem_in_text_holds_nothing_of_the_callers() {
+    let service = Service::offline();
+    let path = "/resolve?image=nanoserver&host=%24(id)%0A%23%23vso%5Btask%5D&format=tag";
+    let answer = service.get(path).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(answer.text, "error: unknown-host: the host is not a Windows that runs containers\n");
+}
+
+#[tokio::test]
+async fn unspeakable_requests_are_refused_and_the_service_goes_on() {
+    let service = Service::offline();
+    let long = format!("/identify?host={}", "9".repeat(5000));
+    let hostile = [
+        "/resolve?image=%FF%FE&host=%00",
+        "/resolve?image=../../etc/passwd&host=16299",
+        "/resolve?image=http://127.0.0.1:22/x&host=16299",
+        "/resolve?image=user:pw@example.com/x&host=16299",
+        "/check?image=localhost:22/x:1&host=16299",
+        "/check?image=169.254.169.254/latest/meta-data:1&host=16299",
+        "/check?image=%5B::1%5D:22/x:1&host=16299",
+        "/tags?image=nanoserver&tag=%0d%0aset-cookie:%20a",
+        "/tags?image=nanoserver&offset=18446744073709551616",
+        "/matrix?hosts=16299%00&images=%F0%9F%90%B3",
+        long.as_str(),
+    ];
+    for path in hostile {
+        let answer = service.get(path).await;
+        assert!([400, 403, 404].contains(&answer.status.as_u16()), "{path}: {} {}", answer.status, answer.text);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+    }
+    assert_eq!(service.get(MAIN_JOB).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_matrix_takes_builds_that_are_in_no_table() {
+    let service = Service::offline();
+    let matrix = service.json("/matrix?hosts=26100.4061,27842&images=10.0.26100.4061,ltsc2022,18999").await;
+    let cell = |host: &str, image: &str| -> Value {
+        let cells = matrix["cells"].as_array().expect("a list");
+        cells.iter().find(|cell| cell["host"] == host && cell["image"] == image).expect("it is there").clone()
+    };
+    assert_eq!(matrix["cells"].as_array().map(Vec::len), Some(6));
+    assert_eq!(cell("10.0.26100.4061", "10.0.26100.4061")["process"], "yes");
+    assert_eq!(cell("10.0.27842", "10.0.20348")["process"], "yes");
+    assert_eq!(cell("10.0.27842", "10.0.18999")["process"], "no");
+    assert_eq!(cell("10.0.27842", "10.0.18999")["hyperv"], "yes");
+    assert_eq!(matrix["images"][2]["name"], Value::Null);
+
+    let whole = service.json("/matrix").await;
+    let hosts = whole["hosts"].as_array().expect("a list").len();
+    let images = whole["images"].as_array().expect("a list").len();
+    assert_eq!(whole["cells"].as_array().map(Vec::len), Some(hosts * images));
+}
+
+#[tokio::test]
+async fn an_undecided_host_is_a_question_back() {
+    let service = Service::offline();
+    let identity = service.json("/identify?host=22H2").await;
+    assert_eq!((&identity["build"], identity["could_mean"].as_array().map(Vec::len)), (&Value::Null, Some(2)));
+    let answer = service.get("/resolve?image=nanoserver&host=22H2").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let error = &answer.json()["errors"][0];
+    assert_eq!((&error["code"], error["allowed"].as_array().map(Vec::len)), (&json!("ambiguous"), Some(2)));
+}
+
+#[tokio::test]
+async fn it_stops_when_it_is_told_to() {
+    let service = Service::offline();
+    assert_eq!(service.get("/readyz").await.text, "ok");
+    let status = service.terminate();
+    assert_eq!(status.code(), Some(0));
+}
