@@ -70,6 +70,7 @@ pub fn document_text() -> serde_json::Result<String> {
         super::health::ready,
         serve,
     ),
+    components(schemas(Problem)),
     external_docs(
         url = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility",
         description = "Microsoft's page on Windows container version compatibility",

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::problems::{HostProblems, TableProblems};
 use super::reply::{self, About};
 use crate::answers::Context;
 use crate::api::lists::{IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify};
@@ -17,10 +18,7 @@ use crate::api::reading::Reading;
     get, path = "/identify", operation_id = "identifyHost", tag = "Knowledge", params(IdentifyParams),
     responses(
         (status = 200, description = "What the host is", body = IdentityObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The host is not a Windows that runs containers", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        HostProblems,
     )
 )]
 pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
@@ -37,9 +35,7 @@ pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> Http
     get, path = "/releases", operation_id = "listReleases", tag = "Knowledge",
     responses(
         (status = 200, description = "The releases: servers first, then by build", body = ReleasesObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        TableProblems,
     )
 )]
 pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
@@ -59,9 +55,7 @@ pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) ->
     get, path = "/images", operation_id = "listImages", tag = "Knowledge",
     responses(
         (status = 200, description = "The families", body = ImagesObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        TableProblems,
     )
 )]
 pub async fn list_images(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::problems::HostProblems;
 use super::reply::{self, About};
 use crate::answers::Context;
 use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
 use crate::api::params::pairs_of_query;
-use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
 /// Hosts against images
@@ -17,10 +17,7 @@ use crate::api::reading::Reading;
     get, path = "/matrix", operation_id = "compareHostsAndImages", tag = "Knowledge", params(MatrixParams),
     responses(
         (status = 200, description = "One cell for each host and image", body = MatrixObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The host is not a Windows that runs containers", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
+        HostProblems,
     )
 )]
 pub async fn compare(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {

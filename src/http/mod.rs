@@ -5,6 +5,7 @@ mod document;
 mod health;
 mod lists;
 mod matrix;
+mod problems;
 mod reply;
 mod resolve;
 mod tags;

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::problems::LookupProblems;
 use super::reply::{self, About, Accepted};
 use crate::answers::{self, Context};
 use crate::api::params::pairs_of_query;
@@ -17,14 +18,7 @@ use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveReques
     get, path = "/resolve", operation_id = "resolve", tag = "Answers", params(ResolveParams),
     responses(
         (status = 200, description = "The tag and the isolation mode", body = ResolutionObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The registry is not configured", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "The registry's answer makes no sense", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The registry cannot be asked, and nothing older is known", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+        LookupProblems,
     )
 )]
 pub async fn resolve(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::problems::LookupProblems;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::params::pairs_of_query;
@@ -17,14 +18,7 @@ use crate::api::tags::{TagsObject, TagsParams, read_tags};
     get, path = "/tags", operation_id = "listTags", tag = "Knowledge", params(TagsParams),
     responses(
         (status = 200, description = "The tags that fit", body = TagsObject),
-        (status = 304, description = "The caller has this answer, as `If-None-Match` says"),
-        (status = 400, description = "Parameters are wrong; all of them are named", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The registry is not configured", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which", body = Problem, content_type = "application/problem+json"),
-        (status = 406, description = "No accepted media type can be given", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "The registry's answer makes no sense", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The registry cannot be asked, and nothing older is known", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The registry did not answer in time, and nothing older is known", body = Problem, content_type = "application/problem+json"),
+        LookupProblems,
     )
 )]
 pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
