@@ -72,7 +72,18 @@ pub struct Lifetimes {
 }
 
 type Outcome<V> = Result<Kept<V>, RegistryError>;
-type Flight<V> = Shared<BoxFuture<'static, Outcome<V>>>;
+/// A fetch under way, and when it began.
+struct Flight<V> {
+    outcome: Shared<BoxFuture<'static, Outcome<V>>>,
+    began: Duration,
+}
+
+impl<V> Clone for Flight<V> {
+    fn clone(&self) -> Self {
+        Self { outcome: self.outcome.clone(), began: self.began }
+    }
+}
+
 type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 
 /// The store.
@@ -133,10 +144,14 @@ where
         let outcome = match failed {
             Some((error, _)) => Err(error),
             None => {
-                let wait =
-                    if has_fallback || kept.is_some() { patience.with_fallback } else { patience.without_fallback };
-                let flight = self.join(key, fetch);
-                tokio::time::timeout(wait, flight).await.unwrap_or(Err(RegistryError::TimedOut))
+                let flight = self.join(key, now, fetch);
+                let wait = if has_fallback || kept.is_some() {
+                    // Who comes late to a slow flight has waited with the others already.
+                    patience.with_fallback.saturating_sub(now.elapsed.saturating_sub(flight.began))
+                } else {
+                    patience.without_fallback
+                };
+                tokio::time::timeout(wait, flight.outcome).await.unwrap_or(Err(RegistryError::TimedOut))
             }
         };
         match (outcome, kept) {
@@ -148,7 +163,7 @@ where
     }
 
     /// The flight for this key: the one under way, or a new one.
-    fn join<F>(&self, key: K, fetch: impl FnOnce() -> F) -> Flight<V>
+    fn join<F>(&self, key: K, now: Now, fetch: impl FnOnce() -> F) -> Flight<V>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
@@ -164,13 +179,14 @@ where
         };
         let (fetch, clock) = (fetch(), self.clock.clone());
         let task = self.runtime.spawn(async move { landing.land(fetch.await, clock.now()) });
-        let flight = async move {
+        let outcome = async move {
             task.await.unwrap_or_else(|_| {
                 Err(RegistryError::Invalid { detail: "reading the registry's answer failed inside wintag".to_owned() })
             })
         }
         .boxed()
         .shared();
+        let flight = Flight { outcome, began: now.elapsed };
         flights.insert(key, flight.clone());
         flight
     }
@@ -300,6 +316,22 @@ mod tests {
         assert!(matches!(shelf.get("key", PATIENCE, true, slow).await, Got::Nothing(RegistryError::TimedOut)));
         let joined = shelf.get("key", PATIENCE, false, failing).await;
         assert!(matches!(joined, Got::New(kept) if *kept.value == 7));
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_to_a_slow_flight_does_not_wait_again() {
+        let clock = clock();
+        let shelf = shelf(&clock);
+        let slow = || async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(7)
+        };
+        let _ = shelf.get("key", PATIENCE, true, slow).await;
+        clock.advance(PATIENCE.with_fallback);
+        let late = shelf.get("key", PATIENCE, true, failing);
+        // Not a measure of time: a wait would never end before this one does.
+        let answered = tokio::time::timeout(Duration::ZERO, late).await;
+        assert!(matches!(answered, Ok(Got::Nothing(RegistryError::TimedOut))));
     }
 
     #[tokio::test]

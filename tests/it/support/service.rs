@@ -73,11 +73,6 @@ impl Service {
         &self.address
     }
 
-    /// The process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[]).await
     }
