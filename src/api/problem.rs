@@ -28,6 +28,12 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// None of the media types that are accepted can be given.
     NotAcceptable,
+    /// The request has a body where none is read.
+    PayloadTooLarge,
+    /// Path and query are too long.
+    UriTooLong,
+    /// The headers are too large.
+    HeadersTooLarge,
     /// The registry's answer makes no sense.
     UpstreamInvalid,
     /// The registry cannot be asked.
@@ -40,7 +46,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidParameter,
         Self::RegistryNotAllowed,
         Self::UnknownImage,
@@ -50,6 +56,9 @@ impl ProblemKind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
+        Self::PayloadTooLarge,
+        Self::UriTooLong,
+        Self::HeadersTooLarge,
         Self::UpstreamInvalid,
         Self::UpstreamUnavailable,
         Self::UpstreamTimeout,
@@ -68,6 +77,9 @@ impl ProblemKind {
             Self::NotFound => (404, "not-found", "there is nothing at this path"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "the path does not take this method"),
             Self::NotAcceptable => (406, "not-acceptable", "no accepted media type can be given"),
+            Self::PayloadTooLarge => (413, "payload-too-large", "the body of the request is too large"),
+            Self::UriTooLong => (414, "uri-too-long", "path and query are too long"),
+            Self::HeadersTooLarge => (431, "headers-too-large", "the headers are too large"),
             Self::UpstreamInvalid => (502, "upstream-invalid", "the registry gave an answer that makes no sense"),
             Self::UpstreamUnavailable => (503, "upstream-unavailable", "the registry cannot be asked"),
             Self::UpstreamTimeout => (504, "upstream-timeout", "the registry did not answer in time"),

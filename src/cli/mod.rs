@@ -285,9 +285,14 @@ fn explain(problem: &Problem) -> Ending {
         | ProblemKind::UpstreamInvalid
         | ProblemKind::UpstreamUnavailable
         | ProblemKind::UpstreamTimeout => Ending::Upstream,
-        ProblemKind::NotFound | ProblemKind::MethodNotAllowed | ProblemKind::NotAcceptable | ProblemKind::Internal => {
-            Ending::Failed
-        }
+        // Of HTTP alone; none of them can happen here.
+        ProblemKind::NotFound
+        | ProblemKind::MethodNotAllowed
+        | ProblemKind::NotAcceptable
+        | ProblemKind::PayloadTooLarge
+        | ProblemKind::UriTooLong
+        | ProblemKind::HeadersTooLarge
+        | ProblemKind::Internal => Ending::Failed,
     }
 }
 
