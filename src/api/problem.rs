@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::resolve::AlternativeObject;
 use crate::answers::{Pin, Refusal, ResolveQuestion, Shortfall};
 use crate::catalogue::{Miss, RegistryError};
+use crate::images::NamedImage;
 
 /// What kind of problem. The HTTP status of each is here and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,8 +192,8 @@ impl Problem {
         self.kind.0
     }
 
-    /// Why the image could not be looked up.
-    pub fn of_miss(miss: &Miss) -> Self {
+    /// Why this image could not be looked up.
+    pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
         let kind = match miss {
             Miss::Offline => ProblemKind::UnknownImage,
             Miss::Registry(error) => match error {
@@ -210,13 +211,13 @@ impl Problem {
             ProblemKind::UnknownImage => "; check the spelling, and see /tags for the tags of a repository",
             _ => "",
         };
-        Self::new(kind, format!("{miss}{what_to_do}"))
+        Self::new(kind, format!("{}: {miss}{what_to_do}", image.repository))
     }
 
     /// Why there is no answer to this question.
     pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
         match refusal {
-            Refusal::Miss(miss) => Self::of_miss(miss),
+            Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
             Refusal::Shortfall(shortfall, _) => Self::of_shortfall(shortfall, question),
         }
     }

@@ -243,7 +243,7 @@ async fn check(arguments: CheckArguments) -> Ending {
         Err(problem) => return explain(&problem),
     };
     match answers::check(app.context(), &question).await {
-        Err(miss) => explain(&Problem::of_miss(&miss)),
+        Err(miss) => explain(&Problem::of_miss(&miss, &question.image)),
         Ok(checked) => match print_json(&CheckObject::from(&checked)) {
             Ending::Answered if checked.isolation.is_none() => Ending::DoesNotRun,
             ending => ending,
