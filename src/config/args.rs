@@ -31,7 +31,7 @@ pub struct SourceArgs {
     #[arg(long, env = "WINTAG_MIRROR", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub mirror: Vec<Mirror>,
 
-    /// Never ask a registry; answer from the embedded catalogue
+    /// Never ask a registry; answer from the embedded catalogue (the variable takes true or false)
     #[arg(long, env = "WINTAG_OFFLINE")]
     pub offline: bool,
 
@@ -47,7 +47,7 @@ pub struct SourceArgs {
     #[arg(long, env = "WINTAG_TABLES_DIR", value_name = "DIRECTORY")]
     pub tables_dir: Option<PathBuf>,
 
-    /// Docker configuration file with credentials for registries [default: ~/.docker/config.json]
+    /// Docker configuration file with credentials for registries [default: $DOCKER_CONFIG/config.json, else ~/.docker/config.json]
     #[arg(long, env = "WINTAG_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }

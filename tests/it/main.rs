@@ -5,6 +5,7 @@ mod cli;
 mod facts;
 mod http;
 mod openapi;
+mod readme;
 mod registry_fixture;
 mod resolve;
 mod support;
