@@ -179,6 +179,7 @@ fn come_back(detail: &str, wait: Duration) -> RegistryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Missing;
 
     const BUDGET: Budget = Budget { burst: 100.0, an_hour: 3600.0 };
 
@@ -239,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_missing_is_no_failure() {
         let gate = Gate::new(BUDGET, Instant::now());
-        let missing = RegistryError::NotFound { what: super::super::error::Missing::Manifest };
+        let missing = RegistryError::NotFound { what: Missing::Manifest };
         for _ in 0..20 {
             fails(&gate, &missing).await;
         }
