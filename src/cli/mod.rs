@@ -165,6 +165,8 @@ fn print(text: &str) -> Ending {
     let mut output = std::io::stdout().lock();
     match writeln!(output, "{text}").and_then(|()| output.flush()) {
         Ok(()) => Ending::Answered,
+        // The reader has seen enough, as `head` has: nothing is wrong.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ending::Answered,
         Err(error) => fail(Ending::Failed, &error),
     }
 }
