@@ -1,10 +1,13 @@
 //! What each repository holds, and since when that is known: from memory while fresh, from the
-//! registry, from memory when stale, and at last from the embedded catalogue.
+//! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
+//! what was in memory over a restart.
 
 mod embedded;
 mod shelf;
+mod snapshot;
 mod tags;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +21,8 @@ use crate::windows::Tables;
 pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
 use embedded::Embedded;
 use shelf::{Got, Kept, Lifetimes, Patience, Shelf};
+use snapshot::Snapshot;
+pub use snapshot::SnapshotState;
 pub use tags::{KnownTag, Observation, RepositoryTags};
 
 /// How long a caller waits for a registry when there is an older answer to give: resolvers give up at
@@ -40,6 +45,8 @@ pub enum Provenance {
     Registry,
     /// A registry was asked before; the answer was in memory.
     Cache,
+    /// A registry was asked by an earlier process; the answer was in its snapshot on disk.
+    Snapshot,
     /// The catalogue inside the program.
     Embedded,
 }
@@ -62,12 +69,14 @@ impl Freshness {
         Self { provenance: weaker.provenance, as_of: self.as_of.min(other.as_of), stale: self.stale || other.stale }
     }
 
-    /// Embedded is weaker than stale, that than fresh. Of two fresh ones, that for which a registry was
-    /// asked just now names the source.
+    /// Embedded is weaker than stale, that than fresh, and a snapshot weaker than what this process was
+    /// told. Of two fresh ones, that for which a registry was asked just now names the source.
     fn rank(self) -> u8 {
         match (self.provenance, self.stale) {
-            (Provenance::Embedded, _) => 3,
-            (_, true) => 2,
+            (Provenance::Embedded, _) => 5,
+            (Provenance::Snapshot, true) => 4,
+            (_, true) => 3,
+            (Provenance::Snapshot, false) => 2,
             (Provenance::Registry, false) => 1,
             (Provenance::Cache, false) => 0,
         }
@@ -118,6 +127,8 @@ pub struct CatalogueSettings {
     pub offline: bool,
     /// How long a registry's answer is used without asking again.
     pub fresh_for: Duration,
+    /// The directory of the snapshot; none is read or written without one.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What each repository holds.
@@ -128,6 +139,7 @@ pub struct Catalogue {
     tags: Shelf<Repository, RepositoryTags>,
     manifests: Shelf<(Repository, Wanted), Manifest>,
     offline: bool,
+    snapshot: Option<Snapshot>,
 }
 
 impl Catalogue {
@@ -146,6 +158,7 @@ impl Catalogue {
             registries,
             tables,
             offline: settings.offline,
+            snapshot: settings.state_dir.clone().map(Snapshot::new),
         }
     }
 
@@ -232,7 +245,7 @@ impl Catalogue {
     pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
         match self.tags.peek(repository) {
             Some(kept) => Some(Freshness {
-                provenance: Provenance::Cache,
+                provenance: provenance_in_memory(&kept),
                 as_of: kept.learnt.utc,
                 stale: !self.tags.is_fresh(&kept),
             }),
@@ -268,15 +281,20 @@ fn weight_of_manifest(manifest: &Manifest) -> usize {
     BYTES + manifest.entries.len().saturating_mul(BYTES_AN_ENTRY)
 }
 
+/// Where a fact in memory came from.
+fn provenance_in_memory<V>(kept: &Kept<V>) -> Provenance {
+    if kept.age_when_loaded.is_some() { Provenance::Snapshot } else { Provenance::Cache }
+}
+
 fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
-    let make = |kept: Kept<V>, provenance, stale| {
+    let make = |provenance, kept: Kept<V>, stale| {
         let Now { utc, .. } = kept.learnt;
         Ok(Found { value: kept.value, freshness: Freshness { provenance, as_of: utc, stale } })
     };
     match got {
-        Got::New(kept) => make(kept, Provenance::Registry, false),
-        Got::Fresh(kept) => make(kept, Provenance::Cache, false),
-        Got::Stale(kept) => make(kept, Provenance::Cache, true),
+        Got::New(kept) => make(Provenance::Registry, kept, false),
+        Got::Fresh(kept) => make(provenance_in_memory(&kept), kept, false),
+        Got::Stale(kept) => make(provenance_in_memory(&kept), kept, true),
         Got::Nothing(error) => Err(error.into()),
     }
 }

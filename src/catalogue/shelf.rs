@@ -8,11 +8,13 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use jiff::Timestamp;
 use moka::sync::Cache;
 use tokio::runtime::Handle;
 
@@ -24,19 +26,22 @@ use crate::registry::RegistryError;
 pub struct Kept<V> {
     /// The fact.
     pub value: Arc<V>,
-    /// When the registry said it.
+    /// When the registry said it. Of a loaded fact, `elapsed` is the moment of loading.
     pub learnt: Now,
+    /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
+    /// registry said to this process.
+    pub age_when_loaded: Option<Duration>,
 }
 
 impl<V> Clone for Kept<V> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), learnt: self.learnt }
+        Self { value: self.value.clone(), learnt: self.learnt, age_when_loaded: self.age_when_loaded }
     }
 }
 
 impl<V> Kept<V> {
     fn age(&self, now: Now) -> Duration {
-        now.elapsed.saturating_sub(self.learnt.elapsed)
+        now.elapsed.saturating_sub(self.learnt.elapsed).saturating_add(self.age_when_loaded.unwrap_or_default())
     }
 }
 
@@ -80,6 +85,7 @@ pub struct Shelf<K, V> {
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
     flights: Flights<K, V>,
+    learnt_count: Arc<AtomicU64>,
     clock: Clock,
     lifetimes: Lifetimes,
     runtime: Handle,
@@ -104,7 +110,32 @@ where
             .weigher(move |_, kept: &Kept<V>| u32::try_from(weigh(&kept.value)).unwrap_or(u32::MAX))
             .build();
         let failures = Cache::new(Self::MAX_FAILURES);
-        Self { kept, failures, flights: Flights::default(), clock, lifetimes, runtime: Handle::current() }
+        let runtime = Handle::current();
+        Self { kept, failures, flights: Flights::default(), learnt_count: Arc::default(), clock, lifetimes, runtime }
+    }
+
+    /// Puts in a fact that another process learnt, as old as the wall clock says. One from the future is
+    /// taken as of now, and one that is too old to be used is left out.
+    pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp) {
+        let now = self.clock.now();
+        let learnt = learnt.min(now.utc);
+        let age = Duration::try_from(now.utc.duration_since(learnt)).unwrap_or_default();
+        if age <= self.lifetimes.usable_for {
+            let learnt = Now { utc: learnt, elapsed: now.elapsed };
+            self.kept.insert(key, Kept { value, learnt, age_when_loaded: Some(age) });
+        }
+    }
+
+    /// Everything that may still be used.
+    pub fn usable(&self) -> Vec<(K, Kept<V>)> {
+        let now = self.clock.now();
+        let all = self.kept.iter().map(|(key, kept)| (K::clone(&key), kept));
+        all.filter(|(_, kept)| kept.age(now) <= self.lifetimes.usable_for).collect()
+    }
+
+    /// Grows whenever a registry says something that changes what is kept.
+    pub fn learnt_count(&self) -> u64 {
+        self.learnt_count.load(Ordering::Relaxed)
     }
 
     /// What is kept for the key, whatever its age, without asking anybody.
@@ -161,6 +192,7 @@ where
             flights: self.flights.clone(),
             kept: self.kept.clone(),
             failures: self.failures.clone(),
+            learnt_count: self.learnt_count.clone(),
         };
         let (fetch, clock) = (fetch(), self.clock.clone());
         let task = self.runtime.spawn(async move { landing.land(fetch.await, clock.now()) });
@@ -182,6 +214,7 @@ struct Landing<K: Eq + Hash, V> {
     flights: Flights<K, V>,
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
+    learnt_count: Arc<AtomicU64>,
 }
 
 impl<K, V> Landing<K, V>
@@ -192,12 +225,18 @@ where
     fn land(self, fetched: Result<V, RegistryError>, now: Now) -> Outcome<V> {
         match fetched {
             Ok(value) => {
-                let kept = Kept { value: Arc::new(value), learnt: now };
+                let kept = Kept { value: Arc::new(value), learnt: now, age_when_loaded: None };
                 self.failures.invalidate(&self.key);
                 self.kept.insert(self.key.clone(), kept.clone());
+                self.learnt_count.fetch_add(1, Ordering::Relaxed);
                 Ok(kept)
             }
             Err(error) => {
+                if matches!(error, RegistryError::NotFound { .. }) {
+                    // Otherwise it would be there again as soon as the registry falls silent.
+                    self.kept.invalidate(&self.key);
+                    self.learnt_count.fetch_add(1, Ordering::Relaxed);
+                }
                 self.failures.insert(self.key.clone(), (error.clone(), now.elapsed + remembered_for(&error)));
                 Err(error)
             }
@@ -329,5 +368,41 @@ mod tests {
         clock.advance(Duration::from_secs(1000));
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Manifest }) };
         assert!(matches!(shelf.get("key", PATIENCE, false, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        clock.advance(Duration::from_secs(300));
+        assert!(matches!(shelf.get("key", PATIENCE, false, failing).await, Got::Nothing(RegistryError::TimedOut)));
+        assert!(shelf.usable().is_empty());
+    }
+
+    /// Ages in seconds: fresh for 900, usable for 7200.
+    #[tokio::test]
+    async fn a_loaded_fact_is_as_old_as_it_says() {
+        let clock = clock();
+        clock.advance(Duration::from_secs(100_000));
+        let get = async |age: i64, later: u64| {
+            let shelf = shelf(&clock);
+            shelf.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(age));
+            clock.advance(Duration::from_secs(later));
+            shelf.get("key", PATIENCE, false, failing).await
+        };
+        assert!(matches!(get(0, 0).await, Got::Fresh(kept) if kept.age_when_loaded.is_some()));
+        assert!(matches!(get(900, 0).await, Got::Fresh(_)));
+        assert!(matches!(get(899, 2).await, Got::Stale(kept) if *kept.value == 7));
+        assert!(matches!(get(7199, 0).await, Got::Stale(_)));
+        assert!(matches!(get(7201, 0).await, Got::Nothing(_)));
+        assert!(matches!(get(7199, 2).await, Got::Nothing(_)));
+        // From the future: of now, and growing older from now on.
+        assert!(matches!(get(-50_000, 0).await, Got::Fresh(_)));
+        assert!(matches!(get(-50_000, 901).await, Got::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn what_a_registry_says_replaces_what_was_loaded() {
+        let clock = clock();
+        let shelf = shelf(&clock);
+        shelf.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(1000));
+        assert_eq!(shelf.learnt_count(), 0);
+        assert!(matches!(shelf.get("key", PATIENCE, false, || async { Ok(8) }).await, Got::New(_)));
+        let kept = shelf.peek(&"key").unwrap();
+        assert_eq!((*kept.value, kept.age_when_loaded, shelf.learnt_count()), (8, None, 1));
     }
 }

@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one file for each thing that is tested.
 
 mod registry_fixture;
+mod snapshot;
 mod support;
