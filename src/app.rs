@@ -3,6 +3,9 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::answers::Context;
 use crate::catalogue::{Catalogue, CatalogueSettings};
@@ -13,7 +16,11 @@ use crate::registry::{Registries, SetupError};
 
 pub use crate::http::document_text;
 
-/// The application: what answers questions, and in time what works in the background.
+/// The snapshot is written so often at most. A crash then costs the answers of a minute, and a busy
+/// service writes a file of some megabytes a minute.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
+
+/// The application: what answers questions, and what works in the background.
 pub struct App {
     context: Arc<Context>,
 }
@@ -26,7 +33,11 @@ impl App {
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let clock = Clock::system();
         let registries = Arc::new(Registries::new(settings.registries)?);
-        let catalogue_settings = CatalogueSettings { offline: settings.offline, fresh_for: settings.fresh_for };
+        let catalogue_settings = CatalogueSettings {
+            offline: settings.offline,
+            fresh_for: settings.fresh_for,
+            state_dir: settings.state_dir,
+        };
         let catalogue = Catalogue::new(registries, settings.tables, clock.clone(), &catalogue_settings);
         let context = Context { catalogue, families: settings.families, tables: settings.tables, clock };
         Ok(Self { context: Arc::new(context) })
@@ -42,6 +53,27 @@ impl App {
     /// # Errors
     /// When the socket cannot be used.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        http::serve(self.context, listener).await
+        in_background(&self.context, Catalogue::load_snapshot).await;
+        let stop = CancellationToken::new();
+        let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
+        let served = http::serve(self.context, listener).await;
+        stop.cancel();
+        // It ends by itself once it is told to, after it has written what is new.
+        let _ = keeper.await;
+        served
     }
+}
+
+/// Writes the snapshot from time to time, and once more when told to stop.
+async fn keep_snapshot(context: Arc<Context>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SNAPSHOT_EVERY)).await.is_some() {
+        in_background(&context, Catalogue::save_snapshot).await;
+    }
+    in_background(&context, Catalogue::save_snapshot).await;
+}
+
+/// Does work that blocks where it does not hold up requests. A defect in it ends only this work.
+async fn in_background(context: &Arc<Context>, work: fn(&Catalogue)) {
+    let context = context.clone();
+    let _ = tokio::task::spawn_blocking(move || work(&context.catalogue)).await;
 }

@@ -168,7 +168,8 @@ impl From<&Remark> for RemarkObject {
 /// Where an answer comes from, and how old it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FreshnessObject {
-    /// `registry`: asked for this answer. `cache`: asked before. `embedded`: the catalogue inside the program.
+    /// `registry`: asked for this answer. `cache`: asked before. `snapshot`: asked before the service was
+    /// started. `embedded`: the catalogue inside the program.
     pub source: SourceWord,
     /// When the source said it.
     #[schema(example = "2026-08-12T00:00:00Z", format = DateTime)]
@@ -186,6 +187,8 @@ pub enum SourceWord {
     Registry,
     /// A registry was asked before; the answer was in memory.
     Cache,
+    /// A registry was asked before the service was started; the answer was in the snapshot on disk.
+    Snapshot,
     /// The catalogue inside the program.
     Embedded,
 }
@@ -195,6 +198,7 @@ impl From<Freshness> for FreshnessObject {
         let source = match freshness.provenance {
             Provenance::Registry => SourceWord::Registry,
             Provenance::Cache => SourceWord::Cache,
+            Provenance::Snapshot => SourceWord::Snapshot,
             Provenance::Embedded => SourceWord::Embedded,
         };
         // Whole seconds: a registry's answer is not dated finer than that anyway.

@@ -1,10 +1,15 @@
 //! What each repository holds, and since when that is known: from memory while fresh, from the
-//! registry, from memory when stale, and at last from the embedded catalogue.
+//! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
+//! what was in memory over a restart.
 
 mod embedded;
 mod shelf;
+
+mod shrunk;
+mod snapshot;
 mod tags;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +22,10 @@ use crate::windows::Tables;
 
 pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
 use embedded::Embedded;
-use shelf::{Got, Kept, Lifetimes, Patience, Shelf};
+use shelf::{Got, Kept, Lifetimes, Patience, Shelf, Terms};
+use shrunk::Shrunk;
+use snapshot::Snapshot;
+pub use snapshot::SnapshotState;
 pub use tags::{KnownTag, Observation, RepositoryTags};
 
 /// How long a caller waits for a registry when there is an older answer to give: resolvers give up at
@@ -40,6 +48,8 @@ pub enum Provenance {
     Registry,
     /// A registry was asked before; the answer was in memory.
     Cache,
+    /// A registry was asked by an earlier process; the answer was in its snapshot on disk.
+    Snapshot,
     /// The catalogue inside the program.
     Embedded,
 }
@@ -62,12 +72,14 @@ impl Freshness {
         Self { provenance: weaker.provenance, as_of: self.as_of.min(other.as_of), stale: self.stale || other.stale }
     }
 
-    /// Embedded is weaker than stale, that than fresh. Of two fresh ones, that for which a registry was
-    /// asked just now names the source.
+    /// Embedded is weaker than stale, that than fresh, and a snapshot weaker than what this process was
+    /// told. Of two fresh ones, that for which a registry was asked just now names the source.
     fn rank(self) -> u8 {
         match (self.provenance, self.stale) {
-            (Provenance::Embedded, _) => 3,
-            (_, true) => 2,
+            (Provenance::Embedded, _) => 5,
+            (Provenance::Snapshot, true) => 4,
+            (_, true) => 3,
+            (Provenance::Snapshot, false) => 2,
             (Provenance::Registry, false) => 1,
             (Provenance::Cache, false) => 0,
         }
@@ -118,6 +130,8 @@ pub struct CatalogueSettings {
     pub offline: bool,
     /// How long a registry's answer is used without asking again.
     pub fresh_for: Duration,
+    /// The directory of the snapshot; none is read or written without one.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// What each repository holds.
@@ -128,6 +142,8 @@ pub struct Catalogue {
     tags: Shelf<Repository, RepositoryTags>,
     manifests: Shelf<(Repository, Wanted), Manifest>,
     offline: bool,
+    snapshot: Option<Snapshot>,
+    shrunk: Shrunk,
 }
 
 impl Catalogue {
@@ -146,6 +162,8 @@ impl Catalogue {
             registries,
             tables,
             offline: settings.offline,
+            snapshot: settings.state_dir.clone().map(Snapshot::new),
+            shrunk: Shrunk::default(),
         }
     }
 
@@ -163,17 +181,21 @@ impl Catalogue {
         self.refuse_unless_allowed(repository)?;
         let embedded = self.embedded.tags(repository);
         if self.offline {
-            return embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline);
+            let kept = self.tags.peek(repository).map(|kept| found(Got::Stale(kept)));
+            return kept.unwrap_or_else(|| embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline));
         }
+        let before = self.tags.peek(repository).map_or(0, |kept| kept.value.len());
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
+            let shrunk = self.shrunk.clone();
             async move {
                 let texts = registries.list_tags(&repository).await?;
+                shrunk.judge(&repository, before, texts.len())?;
                 let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
                 Ok(RepositoryTags::new(tags))
             }
         };
-        match self.tags.get(repository.clone(), PATIENCE, embedded.is_some(), fetch).await {
+        match self.tags.get(repository.clone(), self.terms(repository, embedded.is_some()), fetch).await {
             Got::Nothing(error) => match embedded {
                 Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
                 _ => Err(error.into()),
@@ -197,13 +219,15 @@ impl Catalogue {
     ) -> Result<Found<Manifest>, Miss> {
         self.refuse_unless_allowed(repository)?;
         if self.offline {
-            return Err(Miss::Offline);
+            let kept = self.manifests.peek(&(repository.clone(), wanted));
+            return kept.map_or(Err(Miss::Offline), |kept| found(Got::Stale(kept)));
         }
         let fetch = || {
             let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
             async move { registries.manifest(&repository, &wanted).await }
         };
-        found(self.manifests.get((repository.clone(), wanted.clone()), PATIENCE, has_fallback, fetch).await)
+        let terms = self.terms(repository, has_fallback);
+        found(self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await)
     }
 
     /// The image that a tag or digest selects: its manifest, or what the embedded catalogue saw of the
@@ -232,7 +256,7 @@ impl Catalogue {
     pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
         match self.tags.peek(repository) {
             Some(kept) => Some(Freshness {
-                provenance: Provenance::Cache,
+                provenance: provenance_in_memory(&kept),
                 as_of: kept.learnt.utc,
                 stale: !self.tags.is_fresh(&kept),
             }),
@@ -243,6 +267,11 @@ impl Catalogue {
     /// The day of the embedded catalogue.
     pub fn embedded_as_of(&self) -> Timestamp {
         self.embedded.as_of()
+    }
+
+    fn terms(&self, repository: &Repository, has_fallback: bool) -> Terms {
+        let is_private = self.registries.has_credentials(repository.registry());
+        Terms { patience: PATIENCE, has_fallback, is_private }
     }
 
     fn refuse_unless_allowed(&self, repository: &Repository) -> Result<(), Miss> {
@@ -268,15 +297,20 @@ fn weight_of_manifest(manifest: &Manifest) -> usize {
     BYTES + manifest.entries.len().saturating_mul(BYTES_AN_ENTRY)
 }
 
+/// Where a fact in memory came from.
+fn provenance_in_memory<V>(kept: &Kept<V>) -> Provenance {
+    if kept.age_when_loaded.is_some() { Provenance::Snapshot } else { Provenance::Cache }
+}
+
 fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
-    let make = |kept: Kept<V>, provenance, stale| {
+    let make = |provenance, kept: Kept<V>, stale| {
         let Now { utc, .. } = kept.learnt;
         Ok(Found { value: kept.value, freshness: Freshness { provenance, as_of: utc, stale } })
     };
     match got {
-        Got::New(kept) => make(kept, Provenance::Registry, false),
-        Got::Fresh(kept) => make(kept, Provenance::Cache, false),
-        Got::Stale(kept) => make(kept, Provenance::Cache, true),
+        Got::New(kept) => make(Provenance::Registry, kept, false),
+        Got::Fresh(kept) => make(provenance_in_memory(&kept), kept, false),
+        Got::Stale(kept) => make(provenance_in_memory(&kept), kept, true),
         Got::Nothing(error) => Err(error.into()),
     }
 }

@@ -8,11 +8,13 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use jiff::Timestamp;
 use moka::sync::Cache;
 use tokio::runtime::Handle;
 
@@ -24,19 +26,25 @@ use crate::registry::RegistryError;
 pub struct Kept<V> {
     /// The fact.
     pub value: Arc<V>,
-    /// When the registry said it.
+    /// When the registry said it. Of a loaded fact, `elapsed` is the moment of loading.
     pub learnt: Now,
+    /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
+    /// registry said to this process.
+    pub age_when_loaded: Option<Duration>,
+    /// Since when the registry says that it is gone, on the monotonic clock.
+    missing_since: Option<Duration>,
 }
 
 impl<V> Clone for Kept<V> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), learnt: self.learnt }
+        let Self { value, learnt, age_when_loaded, missing_since } = self;
+        Self { value: value.clone(), learnt: *learnt, age_when_loaded: *age_when_loaded, missing_since: *missing_since }
     }
 }
 
 impl<V> Kept<V> {
     fn age(&self, now: Now) -> Duration {
-        now.elapsed.saturating_sub(self.learnt.elapsed)
+        now.elapsed.saturating_sub(self.learnt.elapsed).saturating_add(self.age_when_loaded.unwrap_or_default())
     }
 }
 
@@ -60,6 +68,17 @@ pub struct Patience {
     pub with_fallback: Duration,
     /// When there is not.
     pub without_fallback: Duration,
+}
+
+/// How one fact is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long the caller waits.
+    pub patience: Patience,
+    /// Whether the caller has something else to answer with when nothing is kept.
+    pub has_fallback: bool,
+    /// Whether the fact is for those only who have the credentials: it is forgotten when they are refused.
+    pub is_private: bool,
 }
 
 /// How long facts are fresh and usable.
@@ -91,6 +110,7 @@ pub struct Shelf<K, V> {
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
     flights: Flights<K, V>,
+    learnt_count: Arc<AtomicU64>,
     clock: Clock,
     lifetimes: Lifetimes,
     runtime: Handle,
@@ -115,7 +135,32 @@ where
             .weigher(move |_, kept: &Kept<V>| u32::try_from(weigh(&kept.value)).unwrap_or(u32::MAX))
             .build();
         let failures = Cache::new(Self::MAX_FAILURES);
-        Self { kept, failures, flights: Flights::default(), clock, lifetimes, runtime: Handle::current() }
+        let runtime = Handle::current();
+        Self { kept, failures, flights: Flights::default(), learnt_count: Arc::default(), clock, lifetimes, runtime }
+    }
+
+    /// Puts in a fact that another process learnt, as old as the wall clock says. One from the future is
+    /// taken as of now, and one that is too old to be used is left out.
+    pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp) {
+        let now = self.clock.now();
+        let learnt = learnt.min(now.utc);
+        let age = Duration::try_from(now.utc.duration_since(learnt)).unwrap_or_default();
+        if age <= self.lifetimes.usable_for {
+            let learnt = Now { utc: learnt, elapsed: now.elapsed };
+            self.kept.insert(key, Kept { value, learnt, age_when_loaded: Some(age), missing_since: None });
+        }
+    }
+
+    /// Everything that may still be used.
+    pub fn usable(&self) -> Vec<(K, Kept<V>)> {
+        let now = self.clock.now();
+        let all = self.kept.iter().map(|(key, kept)| (K::clone(&key), kept));
+        all.filter(|(_, kept)| kept.age(now) <= self.lifetimes.usable_for).collect()
+    }
+
+    /// Grows whenever a registry says something that changes what is kept.
+    pub fn learnt_count(&self) -> u64 {
+        self.learnt_count.load(Ordering::Relaxed)
     }
 
     /// What is kept for the key, whatever its age, without asking anybody.
@@ -129,7 +174,7 @@ where
     }
 
     /// The fact for this key: kept if fresh, else from `fetch`, which runs at most once at a time.
-    pub async fn get<F>(&self, key: K, patience: Patience, has_fallback: bool, fetch: impl FnOnce() -> F) -> Got<V>
+    pub async fn get<F>(&self, key: K, terms: Terms, fetch: impl FnOnce() -> F) -> Got<V>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
@@ -138,13 +183,18 @@ where
         if let Some(kept) = &kept
             && kept.age(now) <= self.lifetimes.fresh_for
         {
+            // A key in use is asked for again shortly before it is no longer fresh, so that nobody waits for it.
+            if kept.age(now) >= self.renew_after() && self.failed(&key, now).is_none() {
+                drop(self.join(key, now, terms.is_private, fetch));
+            }
             return Got::Fresh(kept.clone());
         }
-        let failed = self.failures.get(&key).filter(|(_, until)| now.elapsed < *until);
+        let failed = self.failed(&key, now);
         let outcome = match failed {
-            Some((error, _)) => Err(error),
+            Some(error) => Err(error),
             None => {
-                let flight = self.join(key, now, fetch);
+                let flight = self.join(key.clone(), now, terms.is_private, fetch);
+                let Terms { patience, has_fallback, .. } = terms;
                 let wait = if has_fallback || kept.is_some() {
                     // Who comes late to a slow flight has waited with the others already.
                     patience.with_fallback.saturating_sub(now.elapsed.saturating_sub(flight.began))
@@ -154,16 +204,29 @@ where
                 tokio::time::timeout(wait, flight.outcome).await.unwrap_or(Err(RegistryError::TimedOut))
             }
         };
-        match (outcome, kept) {
-            (Ok(kept), _) => Got::New(kept),
-            // What the registry says is gone is gone; only silence and trouble leave the old fact in use.
-            (Err(error @ RegistryError::NotFound { .. }), _) | (Err(error), None) => Got::Nothing(error),
-            (Err(_), Some(kept)) => Got::Stale(kept),
+        match outcome {
+            Ok(kept) => Got::New(kept),
+            // What was forgotten meanwhile, because it is gone or access was refused, is not used any more.
+            Err(error) => match kept.filter(|_| self.kept.contains_key(&key)) {
+                Some(kept) => Got::Stale(kept),
+                None => Got::Nothing(error),
+            },
         }
     }
 
+    /// The failure that is remembered for this key.
+    fn failed(&self, key: &K, now: Now) -> Option<RegistryError> {
+        self.failures.get(key).filter(|(_, until)| now.elapsed < *until).map(|(error, _)| error)
+    }
+
+    /// At this age a fact in use is renewed: in the last tenth of its freshness (as unbound prefetches),
+    /// at a place of its own, so that keys learnt together are not renewed together.
+    fn renew_after(&self) -> Duration {
+        self.lifetimes.fresh_for.mul_f64(0.9 + 0.1 * fastrand::f64())
+    }
+
     /// The flight for this key: the one under way, or a new one.
-    fn join<F>(&self, key: K, now: Now, fetch: impl FnOnce() -> F) -> Flight<V>
+    fn join<F>(&self, key: K, now: Now, is_private: bool, fetch: impl FnOnce() -> F) -> Flight<V>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
@@ -171,11 +234,19 @@ where
         if let Some(flight) = flights.get(&key) {
             return flight.clone();
         }
+        // A flight that landed just now, between the caller's look and this one, is not flown again.
+        if let Some(kept) =
+            self.kept.get(&key).filter(|kept| kept.learnt.elapsed >= now.elapsed && kept.age_when_loaded.is_none())
+        {
+            return Flight { outcome: std::future::ready(Ok(kept)).boxed().shared(), began: now.elapsed };
+        }
         let landing = Landing {
             key: key.clone(),
             flights: self.flights.clone(),
             kept: self.kept.clone(),
             failures: self.failures.clone(),
+            learnt_count: self.learnt_count.clone(),
+            is_private,
         };
         let (fetch, clock) = (fetch(), self.clock.clone());
         let task = self.runtime.spawn(async move { landing.land(fetch.await, clock.now()) });
@@ -198,6 +269,8 @@ struct Landing<K: Eq + Hash, V> {
     flights: Flights<K, V>,
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
+    learnt_count: Arc<AtomicU64>,
+    is_private: bool,
 }
 
 impl<K, V> Landing<K, V>
@@ -208,18 +281,46 @@ where
     fn land(self, fetched: Result<V, RegistryError>, now: Now) -> Outcome<V> {
         match fetched {
             Ok(value) => {
-                let kept = Kept { value: Arc::new(value), learnt: now };
+                let kept = Kept { value: Arc::new(value), learnt: now, age_when_loaded: None, missing_since: None };
                 self.failures.invalidate(&self.key);
                 self.kept.insert(self.key.clone(), kept.clone());
+                self.learnt_count.fetch_add(1, Ordering::Relaxed);
                 Ok(kept)
             }
             Err(error) => {
+                let error = self.believed(error, now);
+                let is_gone = matches!(error, RegistryError::NotFound { .. })
+                    || (self.is_private && matches!(error, RegistryError::Refused { .. }));
+                if is_gone {
+                    // Otherwise it would be there again as soon as the registry falls silent.
+                    self.kept.invalidate(&self.key);
+                    self.learnt_count.fetch_add(1, Ordering::Relaxed);
+                }
                 self.failures.insert(self.key.clone(), (error.clone(), now.elapsed + remembered_for(&error)));
                 Err(error)
             }
         }
     }
+
+    /// What a registry says the first time of something that it had: that it is gone is believed when it
+    /// says so again after a while. Registries have answered 404 in an outage.
+    fn believed(&self, error: RegistryError, now: Now) -> RegistryError {
+        let kept = self.kept.get(&self.key).filter(|_| matches!(error, RegistryError::NotFound { .. }));
+        let Some(kept) = kept else { return error };
+        match kept.missing_since {
+            Some(since) if now.elapsed.saturating_sub(since) >= BELIEVED_AFTER => error,
+            since => {
+                let missing_since = since.or(Some(now.elapsed));
+                self.kept.insert(self.key.clone(), Kept { missing_since, ..kept });
+                let detail = "it says for the first time that this is gone".to_owned();
+                RegistryError::Unavailable { detail, retry_after: Some(BELIEVED_AFTER) }
+            }
+        }
+    }
 }
+
+/// A registry that says for so long that something is gone is believed.
+const BELIEVED_AFTER: Duration = Duration::from_secs(30);
 
 impl<K: Eq + Hash, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
@@ -254,6 +355,8 @@ mod tests {
 
     const PATIENCE: Patience =
         Patience { with_fallback: Duration::from_millis(50), without_fallback: Duration::from_secs(5) };
+    const ALONE: Terms = Terms { patience: PATIENCE, has_fallback: false, is_private: false };
+    const WITH_FALLBACK: Terms = Terms { has_fallback: true, ..ALONE };
 
     fn shelf(clock: &Clock) -> Arc<Shelf<&'static str, u32>> {
         let lifetimes = Lifetimes { fresh_for: Duration::from_secs(900), usable_for: Duration::from_secs(7200) };
@@ -272,10 +375,8 @@ mod tests {
     async fn a_fact_is_new_then_fresh_then_stale_then_gone() {
         let clock = clock();
         let shelf = shelf(&clock);
-        let get = || shelf.get("key", PATIENCE, false, failing);
-        assert!(
-            matches!(shelf.get("key", PATIENCE, false, || async { Ok(7) }).await, Got::New(kept) if *kept.value == 7)
-        );
+        let get = || shelf.get("key", ALONE, failing);
+        assert!(matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::New(kept) if *kept.value == 7));
         clock.advance(Duration::from_secs(900));
         assert!(matches!(get().await, Got::Fresh(_)));
         clock.advance(Duration::from_secs(1));
@@ -296,7 +397,7 @@ mod tests {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     Err(RegistryError::Refused { status: 403 })
                 };
-                shelf.get("key", PATIENCE, false, fetch).await
+                shelf.get("key", ALONE, fetch).await
             })
         });
         for call in futures_util::future::join_all(calls).await {
@@ -313,8 +414,8 @@ mod tests {
             Ok(7)
         };
         // With something else to answer with, the caller leaves after 50 ms.
-        assert!(matches!(shelf.get("key", PATIENCE, true, slow).await, Got::Nothing(RegistryError::TimedOut)));
-        let joined = shelf.get("key", PATIENCE, false, failing).await;
+        assert!(matches!(shelf.get("key", WITH_FALLBACK, slow).await, Got::Nothing(RegistryError::TimedOut)));
+        let joined = shelf.get("key", ALONE, failing).await;
         assert!(matches!(joined, Got::New(kept) if *kept.value == 7));
     }
 
@@ -326,9 +427,9 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             Ok(7)
         };
-        let _ = shelf.get("key", PATIENCE, true, slow).await;
+        let _ = shelf.get("key", WITH_FALLBACK, slow).await;
         clock.advance(PATIENCE.with_fallback);
-        let late = shelf.get("key", PATIENCE, true, failing);
+        let late = shelf.get("key", WITH_FALLBACK, failing);
         // Not a measure of time: a wait would never end before this one does.
         let answered = tokio::time::timeout(Duration::ZERO, late).await;
         assert!(matches!(answered, Ok(Got::Nothing(RegistryError::TimedOut))));
@@ -338,10 +439,10 @@ mod tests {
     async fn a_failure_is_asked_again_only_after_a_while() {
         let clock = clock();
         let shelf = shelf(&clock);
-        let _ = shelf.get("key", PATIENCE, false, failing).await;
-        assert!(matches!(shelf.get("key", PATIENCE, false, || async { Ok(7) }).await, Got::Nothing(_)));
+        let _ = shelf.get("key", ALONE, failing).await;
+        assert!(matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::Nothing(_)));
         clock.advance(Duration::from_secs(30));
-        assert!(matches!(shelf.get("key", PATIENCE, false, || async { Ok(7) }).await, Got::New(_)));
+        assert!(matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::New(_)));
     }
 
     #[tokio::test]
@@ -349,17 +450,82 @@ mod tests {
         let clock = clock();
         let shelf = shelf(&clock);
         let fetch = || async { panic!("as a defect would") };
-        assert!(matches!(shelf.get("key", PATIENCE, false, fetch).await, Got::Nothing(_)));
-        assert!(matches!(shelf.get("key", PATIENCE, false, || async { Ok(7) }).await, Got::New(_)));
+        assert!(matches!(shelf.get("key", ALONE, fetch).await, Got::Nothing(_)));
+        assert!(matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::New(_)));
     }
 
     #[tokio::test]
-    async fn what_is_gone_is_not_answered_from_memory() {
+    async fn f11_what_is_gone_is_gone_when_the_registry_says_so_twice() {
         let clock = clock();
         let shelf = shelf(&clock);
-        let _ = shelf.get("key", PATIENCE, false, || async { Ok(7) }).await;
-        clock.advance(Duration::from_secs(1000));
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Manifest }) };
-        assert!(matches!(shelf.get("key", PATIENCE, false, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        let _ = shelf.get("key", ALONE, || async { Ok(7) }).await;
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(shelf.get("key", ALONE, gone).await, Got::Stale(_)));
+        clock.advance(BELIEVED_AFTER);
+        assert!(matches!(shelf.get("key", ALONE, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        // It does not come back because the registry falls silent.
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(shelf.get("key", ALONE, failing).await, Got::Nothing(RegistryError::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn x13_private_facts_are_forgotten_when_access_is_refused_and_public_ones_are_not() {
+        for is_private in [false, true] {
+            let clock = clock();
+            let shelf = shelf(&clock);
+            let terms = Terms { is_private, ..ALONE };
+            let refused = || async { Err(RegistryError::Refused { status: 403 }) };
+            let _ = shelf.get("key", terms, || async { Ok(7) }).await;
+            clock.advance(Duration::from_secs(1000));
+            assert_eq!(matches!(shelf.get("key", terms, refused).await, Got::Nothing(_)), is_private);
+            assert_eq!(shelf.peek(&"key").is_none(), is_private);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fact_in_use_is_renewed_before_it_is_no_longer_fresh() {
+        let clock = clock();
+        let shelf = shelf(&clock);
+        let _ = shelf.get("key", ALONE, || async { Ok(7) }).await;
+        clock.advance(Duration::from_secs(899));
+        // Nobody waits for it, and the next one has it; the place in the last tenth is drawn each time.
+        for _ in 0..1000 {
+            assert!(matches!(shelf.get("key", ALONE, || async { Ok(8) }).await, Got::Fresh(_)));
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(shelf.get("key", ALONE, failing).await, Got::Fresh(kept) if *kept.value == 8));
+    }
+
+    #[tokio::test]
+    async fn a_loaded_fact_is_as_old_as_it_says() {
+        let clock = clock();
+        clock.advance(Duration::from_secs(100_000));
+        let get = async |age: i64, later: u64| {
+            let shelf = shelf(&clock);
+            shelf.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(age));
+            clock.advance(Duration::from_secs(later));
+            shelf.get("key", ALONE, failing).await
+        };
+        assert!(matches!(get(0, 0).await, Got::Fresh(kept) if kept.age_when_loaded.is_some()));
+        assert!(matches!(get(900, 0).await, Got::Fresh(_)));
+        assert!(matches!(get(899, 2).await, Got::Stale(kept) if *kept.value == 7));
+        assert!(matches!(get(7199, 0).await, Got::Stale(_)));
+        assert!(matches!(get(7201, 0).await, Got::Nothing(_)));
+        assert!(matches!(get(7199, 2).await, Got::Nothing(_)));
+        // From the future: of now, and growing older from now on.
+        assert!(matches!(get(-50_000, 0).await, Got::Fresh(_)));
+        assert!(matches!(get(-50_000, 901).await, Got::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn what_a_registry_says_replaces_what_was_loaded() {
+        let clock = clock();
+        let shelf = shelf(&clock);
+        shelf.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(1000));
+        assert_eq!(shelf.learnt_count(), 0);
+        assert!(matches!(shelf.get("key", ALONE, || async { Ok(8) }).await, Got::New(_)));
+        let kept = shelf.peek(&"key").unwrap();
+        assert_eq!((*kept.value, kept.age_when_loaded, shelf.learnt_count()), (8, None, 1));
     }
 }

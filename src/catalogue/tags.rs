@@ -86,6 +86,16 @@ impl RepositoryTags {
         self.tags.iter()
     }
 
+    /// How many tags there are.
+    pub fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
     /// The tag with this text.
     pub fn find(&self, text: &str) -> Option<&KnownTag> {
         self.by_text.get(text).and_then(|at| self.tags.get(*at))

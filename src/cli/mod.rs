@@ -179,12 +179,12 @@ fn print_document() -> Ending {
 }
 
 fn build(source: &SourceArgs) -> Result<App, Ending> {
-    let settings = Settings::load(None, source).map_err(|error| fail(Ending::Failed, &error))?;
+    let settings = Settings::of_command(source).map_err(|error| fail(Ending::Failed, &error))?;
     App::new(settings).map_err(|error| fail(Ending::Failed, &error))
 }
 
 async fn serve(arguments: ServeArgs) -> Ending {
-    let settings = match Settings::load(arguments.listen, &arguments.source) {
+    let settings = match Settings::of_service(&arguments) {
         Ok(settings) => settings,
         Err(error) => return fail(Ending::Failed, &error),
     };

@@ -19,6 +19,10 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
+    /// Directory for the snapshot of what registries said; none is kept when not given
+    #[arg(long, env = "WINTAG_STATE_DIR", value_name = "DIRECTORY")]
+    pub state_dir: Option<PathBuf>,
+
     /// Where knowledge comes from.
     #[command(flatten)]
     pub source: SourceArgs,

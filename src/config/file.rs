@@ -17,6 +17,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     pub listen: Option<SocketAddr>,
+    pub state_dir: Option<PathBuf>,
     pub offline: bool,
     #[serde(deserialize_with = "span")]
     pub fresh_for: Option<Span>,

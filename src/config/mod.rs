@@ -27,6 +27,8 @@ const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The directory of the snapshot; none is kept without one.
+    pub state_dir: Option<PathBuf>,
     /// Never ask a registry.
     pub offline: bool,
     /// How long a registry's answer is used without asking again.
@@ -148,11 +150,23 @@ impl fmt::Display for Span {
 }
 
 impl Settings {
-    /// Reads what the arguments name, and checks it.
+    /// Reads what the arguments of the service name, and checks it.
     ///
     /// # Errors
     /// The text names the setting and says what is wanted.
-    pub fn load(listen: Option<SocketAddr>, source: &SourceArgs) -> Result<Self, ConfigError> {
+    pub fn of_service(arguments: &ServeArgs) -> Result<Self, ConfigError> {
+        Self::load(Some(arguments), &arguments.source)
+    }
+
+    /// As [`Self::of_service`], for a command that asks one question and keeps nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_command(source: &SourceArgs) -> Result<Self, ConfigError> {
+        Ok(Self { state_dir: None, ..Self::load(None, source)? })
+    }
+
+    fn load(service: Option<&ServeArgs>, source: &SourceArgs) -> Result<Self, ConfigError> {
         let file = match &source.config {
             Some(path) => file::read(path)?,
             None => file::File::default(),
@@ -175,7 +189,8 @@ impl Settings {
             families.add(read_family(family)?);
         }
         Ok(Self {
-            listen: listen.or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
+            listen: service.and_then(|service| service.listen).or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
+            state_dir: service.and_then(|service| service.state_dir.clone()).or(file.state_dir),
             offline: source.offline || file.offline,
             fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,
             registries: RegistriesSettings {

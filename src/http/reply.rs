@@ -171,6 +171,8 @@ fn cache_status(freshness: Freshness) -> &'static str {
         (Provenance::Registry, _) => "wintag; fwd=miss; stored",
         (Provenance::Cache, false) => "wintag; hit",
         (Provenance::Cache, true) => "wintag; hit; detail=stale",
+        (Provenance::Snapshot, false) => "wintag; hit; detail=snapshot",
+        (Provenance::Snapshot, true) => "wintag; hit; detail=stale-snapshot",
         (Provenance::Embedded, _) => "wintag; hit; detail=embedded",
     }
 }

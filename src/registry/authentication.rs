@@ -64,6 +64,11 @@ impl Authenticator {
         }
     }
 
+    /// Whether the settings, and not only a docker configuration, have credentials.
+    pub(super) fn has_credentials(&self) -> bool {
+        self.configured.is_some()
+    }
+
     /// What was accepted for this repository before and is still good.
     pub(super) fn known(&self, repository_path: &str) -> Option<Authorization> {
         self.store().find(&pull_scope(repository_path), Instant::now())

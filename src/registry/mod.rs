@@ -42,3 +42,4 @@ pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryRole, Manifest, Wanted};
 pub use registries::Registries;
 pub use settings::{Credentials, RegistrySettings, Secret, Settings};
+pub use tags::is_tag;

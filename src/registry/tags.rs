@@ -39,7 +39,7 @@ pub(super) async fn list(upstream: &Upstream, repository_path: &str) -> Result<V
 }
 
 /// Whether a text is a tag in the grammar of the specification: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
-pub(super) fn is_tag(text: &str) -> bool {
+pub fn is_tag(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))

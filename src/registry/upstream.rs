@@ -79,6 +79,11 @@ impl Upstream {
         Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout }
     }
 
+    /// Whether the settings have credentials for it.
+    pub(super) fn has_credentials(&self) -> bool {
+        self.authenticator.has_credentials()
+    }
+
     /// The URL of an endpoint of a repository, such as `tags/list`.
     pub(super) fn endpoint(&self, repository_path: &str, endpoint: &str) -> Url {
         let mut url = self.base.clone();

@@ -8,4 +8,5 @@ mod openapi;
 mod readme;
 mod registry_fixture;
 mod resolve;
+mod snapshot;
 mod support;

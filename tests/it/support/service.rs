@@ -73,6 +73,11 @@ impl Service {
         &self.address
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[]).await
     }

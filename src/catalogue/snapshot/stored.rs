@@ -1,0 +1,403 @@
+//! The snapshot as bytes: a line with the version and the checksum, then JSON. The types here are those
+//! of the file and nothing else's, so that a change of the domain cannot change the file unseen.
+//!
+//! What is read was perhaps damaged, or written by another version, so every value goes through the
+//! domain's own checks again, and one that fails refuses the whole file.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Dated, Facts};
+use crate::images::{Digest, Repository};
+use crate::registry::{Entry, EntryRole, Manifest, Wanted, is_tag};
+
+/// The first word of the file.
+const MAGIC: &str = "wintag-snapshot";
+/// The version of everything after the first word. It grows with any change that an older program
+/// would misread.
+const VERSION: u32 = 1;
+/// The header has a word, a number and a digest; a longer first line is not one.
+const MAX_HEADER_BYTES: usize = 128;
+/// The most tag lists and manifests together. The memory that the catalogue may take holds 80,000
+/// manifests at the very most.
+const MAX_ENTRIES: usize = 100_000;
+/// The longest text of a platform, as the registry room bounds it too, in bytes.
+const MAX_TEXT_BYTES: usize = 128;
+
+/// Why bytes are not a snapshot that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The first line is not that of a snapshot.
+    #[error("it is not a snapshot of wintag")]
+    NotASnapshot,
+    /// Another version of the program wrote it.
+    #[error("it has format {found}, and this program reads format {VERSION}")]
+    OtherFormat {
+        /// Its version.
+        found: u32,
+    },
+    /// The checksum is that of other bytes: damaged, or cut off.
+    #[error("its checksum does not fit; it was damaged or cut off")]
+    Checksum,
+    /// The checksum fits, but what is in it does not hold what its fields promise.
+    #[error("its content cannot be used: {detail}")]
+    Content {
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSnapshot {
+    tags: Vec<StoredTags>,
+    manifests: Vec<StoredManifest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTags {
+    repository: String,
+    learnt: String,
+    tags: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredManifest {
+    repository: String,
+    wanted: StoredWanted,
+    learnt: String,
+    digest: String,
+    is_index: bool,
+    entries: Vec<StoredEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredWanted {
+    Tag(String),
+    Digest(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEntry {
+    digest: String,
+    operating_system: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    os_version: Option<String>,
+    os_features: Vec<String>,
+    role: StoredRole,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredRole {
+    Image,
+    Attestation,
+    Other,
+}
+
+/// The facts as the bytes of a file. Of too many facts, the newest are kept.
+///
+/// # Errors
+/// Never in practice: the file is made of plain values.
+pub fn encode(facts: Facts) -> serde_json::Result<Vec<u8>> {
+    let Facts { mut tags, mut manifests } = facts;
+    tags.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
+    tags.truncate(MAX_ENTRIES);
+    manifests.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
+    manifests.truncate(MAX_ENTRIES - tags.len());
+    let snapshot = StoredSnapshot {
+        tags: tags.into_iter().map(StoredTags::from).collect(),
+        manifests: manifests.iter().map(StoredManifest::from).collect(),
+    };
+    let body = serde_json::to_vec(&snapshot)?;
+    let mut bytes = format!("{MAGIC} {VERSION} {}\n", Digest::of(&body)).into_bytes();
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// The facts that a file holds.
+///
+/// # Errors
+/// When any of it cannot be used; there is no partial snapshot.
+pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
+    let end = bytes.iter().take(MAX_HEADER_BYTES).position(|byte| *byte == b'\n').ok_or(Unreadable::NotASnapshot)?;
+    let (header, body) = bytes.split_at(end);
+    let body = body.get(1..).unwrap_or_default();
+    let header = std::str::from_utf8(header).map_err(|_| Unreadable::NotASnapshot)?;
+    let mut words = header.split(' ');
+    if words.next() != Some(MAGIC) {
+        return Err(Unreadable::NotASnapshot);
+    }
+    let version: u32 = words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
+    if version != VERSION {
+        return Err(Unreadable::OtherFormat { found: version });
+    }
+    let digest: Digest = words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
+    if words.next().is_some() {
+        return Err(Unreadable::NotASnapshot);
+    }
+    if Digest::of(body) != digest {
+        return Err(Unreadable::Checksum);
+    }
+    let snapshot: StoredSnapshot =
+        serde_json::from_slice(body).map_err(|error| Unreadable::Content { detail: error.to_string() })?;
+    if snapshot.tags.len().saturating_add(snapshot.manifests.len()) > MAX_ENTRIES {
+        return Err(Unreadable::Content { detail: format!("more than {MAX_ENTRIES} entries") });
+    }
+    Ok(Facts {
+        tags: snapshot.tags.into_iter().map(Dated::try_from).collect::<Result<_, _>>()?,
+        manifests: snapshot.manifests.into_iter().map(Dated::try_from).collect::<Result<_, _>>()?,
+    })
+}
+
+impl From<Dated<Repository, Vec<String>>> for StoredTags {
+    fn from(dated: Dated<Repository, Vec<String>>) -> Self {
+        Self { repository: dated.key.to_string(), learnt: dated.learnt.to_string(), tags: dated.value }
+    }
+}
+
+impl TryFrom<StoredTags> for Dated<Repository, Vec<String>> {
+    type Error = Unreadable;
+
+    fn try_from(stored: StoredTags) -> Result<Self, Unreadable> {
+        if !stored.tags.iter().all(|tag| is_tag(tag)) {
+            return Err(bad("a tag"));
+        }
+        Ok(Self { key: repository(&stored.repository)?, value: stored.tags, learnt: moment(&stored.learnt)? })
+    }
+}
+
+impl From<&Dated<(Repository, Wanted), Arc<Manifest>>> for StoredManifest {
+    fn from(dated: &Dated<(Repository, Wanted), Arc<Manifest>>) -> Self {
+        let (repository, wanted) = &dated.key;
+        Self {
+            repository: repository.to_string(),
+            wanted: match wanted {
+                Wanted::Tag(tag) => StoredWanted::Tag(tag.clone()),
+                Wanted::Digest(digest) => StoredWanted::Digest(digest.to_string()),
+            },
+            learnt: dated.learnt.to_string(),
+            digest: dated.value.digest.to_string(),
+            is_index: dated.value.is_index,
+            entries: dated.value.entries.iter().map(StoredEntry::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<StoredManifest> for Dated<(Repository, Wanted), Arc<Manifest>> {
+    type Error = Unreadable;
+
+    fn try_from(stored: StoredManifest) -> Result<Self, Unreadable> {
+        let digest_of_manifest = digest(&stored.digest)?;
+        let wanted = match stored.wanted {
+            StoredWanted::Tag(tag) if is_tag(&tag) => Wanted::Tag(tag),
+            StoredWanted::Tag(_) => return Err(bad("a tag")),
+            StoredWanted::Digest(text) => match digest(&text)? {
+                wanted if wanted == digest_of_manifest => Wanted::Digest(wanted),
+                _ => return Err(bad("the digest of a manifest")),
+            },
+        };
+        let manifest = Manifest {
+            digest: digest_of_manifest,
+            is_index: stored.is_index,
+            entries: stored.entries.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?,
+        };
+        Ok(Self {
+            key: (repository(&stored.repository)?, wanted),
+            value: Arc::new(manifest),
+            learnt: moment(&stored.learnt)?,
+        })
+    }
+}
+
+impl From<&Entry> for StoredEntry {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            digest: entry.digest.to_string(),
+            operating_system: entry.operating_system.clone(),
+            architecture: entry.architecture.clone(),
+            variant: entry.variant.clone(),
+            os_version: entry.os_version.clone(),
+            os_features: entry.os_features.clone(),
+            role: match entry.role {
+                EntryRole::Image => StoredRole::Image,
+                EntryRole::Attestation => StoredRole::Attestation,
+                EntryRole::Other => StoredRole::Other,
+            },
+        }
+    }
+}
+
+impl TryFrom<StoredEntry> for Entry {
+    type Error = Unreadable;
+
+    fn try_from(stored: StoredEntry) -> Result<Self, Unreadable> {
+        let digest = digest(&stored.digest)?;
+        let texts = [&stored.operating_system, &stored.architecture, &stored.variant, &stored.os_version];
+        if !texts.into_iter().flatten().chain(&stored.os_features).all(|text| is_plain(text)) {
+            return Err(bad("a text of a platform"));
+        }
+        Ok(Self {
+            digest,
+            operating_system: stored.operating_system,
+            architecture: stored.architecture,
+            variant: stored.variant,
+            os_version: stored.os_version,
+            os_features: stored.os_features,
+            role: match stored.role {
+                StoredRole::Image => EntryRole::Image,
+                StoredRole::Attestation => EntryRole::Attestation,
+                StoredRole::Other => EntryRole::Other,
+            },
+        })
+    }
+}
+
+fn bad(what: &str) -> Unreadable {
+    Unreadable::Content { detail: format!("{what} is not one") }
+}
+
+fn repository(text: &str) -> Result<Repository, Unreadable> {
+    Repository::parse(text).map_err(|_| bad("a repository"))
+}
+
+fn digest(text: &str) -> Result<Digest, Unreadable> {
+    text.parse().map_err(|_| bad("a digest"))
+}
+
+fn moment(text: &str) -> Result<Timestamp, Unreadable> {
+    text.parse().map_err(|_| bad("a time"))
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_TEXT_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn facts() -> Facts {
+        let repository = Repository::parse("mcr.microsoft.com/windows/nanoserver").unwrap();
+        let learnt: Timestamp = "2026-08-12T01:02:03.5Z".parse().unwrap();
+        let digest = Digest::of(b"manifest");
+        let entry = Entry {
+            digest: Digest::of(b"entry"),
+            operating_system: Some("windows".to_owned()),
+            architecture: Some("amd64".to_owned()),
+            variant: None,
+            os_version: Some("10.0.17763.1039".to_owned()),
+            os_features: vec!["win32k".to_owned()],
+            role: EntryRole::Image,
+        };
+        let manifest = Arc::new(Manifest { digest: digest.clone(), is_index: true, entries: vec![entry] });
+        let of = |wanted| Dated { key: (repository.clone(), wanted), value: manifest.clone(), learnt };
+        Facts {
+            tags: vec![Dated {
+                key: repository.clone(),
+                value: vec!["1809".to_owned(), "ltsc2019".to_owned()],
+                learnt,
+            }],
+            manifests: vec![of(Wanted::Tag("1809".to_owned())), of(Wanted::Digest(digest))],
+        }
+    }
+
+    /// A file whose checksum fits.
+    fn sealed(body: &str) -> Vec<u8> {
+        format!("{MAGIC} {VERSION} {}\n{body}", Digest::of(body.as_bytes())).into_bytes()
+    }
+
+    #[test]
+    fn facts_come_back_as_they_were() {
+        assert_eq!(decode(&encode(facts()).unwrap()), Ok(facts()));
+        assert_eq!(decode(&encode(Facts::default()).unwrap()), Ok(Facts::default()));
+    }
+
+    #[test]
+    fn f16_a_file_that_was_cut_off_anywhere_is_refused() {
+        let whole = encode(facts()).unwrap();
+        for length in 0..whole.len() {
+            assert!(decode(&whole[..length]).is_err(), "{length} of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn f16_a_flipped_bit_anywhere_is_noticed() {
+        let whole = encode(facts()).unwrap();
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(decode(&damaged).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn f16_other_formats_are_named() {
+        let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+        for found in [0, 2, 4_000_000_000] {
+            let other = text.replacen(" 1 ", &format!(" {found} "), 1);
+            assert_eq!(decode(other.as_bytes()), Err(Unreadable::OtherFormat { found }));
+        }
+        for garbage in ["", "\n", "wintag-snapshot\n", "wintag-snapshot one x\n{}", "{\"tags\":[]}", &"x".repeat(9000)]
+        {
+            assert_eq!(decode(garbage.as_bytes()), Err(Unreadable::NotASnapshot), "{garbage:.40}");
+        }
+    }
+
+    #[test]
+    fn content_is_checked_although_its_checksum_fits() {
+        let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+        let body = text.split_once('\n').unwrap().1;
+        assert_eq!(decode(&sealed(body)), Ok(facts()));
+        for (from, to) in [
+            ("mcr.microsoft.com/windows/nanoserver", "../../nanoserver"),
+            ("\"ltsc2019\"", "\"$(id)\""),
+            ("\"1809\"", "\"\""),
+            ("sha256:", "sha512:"),
+            ("2026-08-12", "2026-13-12"),
+            ("\"windows\"", "\"win\\n\""),
+            ("\"image\"", "\"icon\""),
+            ("{", "["),
+        ] {
+            let changed = body.replace(from, to);
+            assert_ne!(changed, body, "{from}");
+            assert!(matches!(decode(&sealed(&changed)), Err(Unreadable::Content { .. })), "{from}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_bound_on_the_entries() {
+        let tags = "{\"repository\":\"a.example/x\",\"learnt\":\"2026-08-12T00:00:00Z\",\"tags\":[]}";
+        let of = |count| sealed(&format!("{{\"tags\":[{}],\"manifests\":[]}}", vec![tags; count].join(",")));
+        assert!(decode(&of(10)).is_ok());
+        assert!(matches!(decode(&of(MAX_ENTRIES + 1)), Err(Unreadable::Content { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(decode(&bytes).is_err());
+            let mut with_header = format!("{MAGIC} {VERSION} {}\n", Digest::of(&bytes)).into_bytes();
+            with_header.extend_from_slice(&bytes);
+            prop_assert!(decode(&with_header).is_err());
+        }
+
+        #[test]
+        fn no_damage_makes_it_panic(at in any::<prop::sample::Index>(), with in prop::collection::vec(any::<u8>(), 0..40)) {
+            let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+            let mut body = text.split_once('\n').unwrap().1.as_bytes().to_vec();
+            let at = at.index(body.len());
+            body.splice(at..at, with);
+            let mut bytes = format!("{MAGIC} {VERSION} {}\n", Digest::of(&body)).into_bytes();
+            bytes.extend_from_slice(&body);
+            let _ = decode(&bytes);
+        }
+    }
+}
