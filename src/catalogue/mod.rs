@@ -1,9 +1,13 @@
 //! What each repository holds, and since when that is known: from memory while fresh, from the
 //! registry, from memory when stale, and at last from the embedded catalogue.
 
-mod embedded;
-mod shelf;
+// In reading order; the blank lines keep rustfmt from sorting.
+
 mod tags;
+
+mod embedded;
+
+mod shelf;
 
 use std::sync::Arc;
 use std::time::Duration;
