@@ -54,7 +54,8 @@
 //!
 //! `GET /resolve?image=microsoft/nanoserver&host=16299`, from the socket to the answer:
 //!
-//! 1. `http/mod.rs` has the route, and `http/resolve.rs` the handler: read, ask, reply.
+//! 1. `http/guard.rs` refuses what is too large. `http/mod.rs` has the route, and `http/resolve.rs` the handler:
+//!    read, ask, reply.
 //! 2. `api/params.rs` takes the query apart and notes all that is wrong; `api/reading.rs` makes domain types
 //!    of the rest. `images/family.rs` turns the image into a repository, `windows/host.rs` the host text
 //!    into a build. From here on nothing is text that still has to be checked. The command line
@@ -63,7 +64,8 @@
 //! 4. `catalogue/mod.rs` looks on its shelf (`catalogue/shelf.rs`). Fresh tags are returned at once. Else a
 //!    task of its own asks `registry/registries.rs`, and all who want the same wait for that one.
 //! 5. `registry/tags.rs` follows the pages of the list; `registry/upstream.rs` makes each exchange:
-//!    credentials, redirects, deadlines; `registry/egress.rs` is the client, with the caps on size.
+//!    credentials, redirects, deadlines. Before each stands `registry/gate.rs`, which says whether the registry
+//!    may be asked now. `registry/egress.rs` is the client, with the caps on size.
 //! 6. Each tag is read once, when the list arrives (`catalogue/tags.rs`, by the grammar of
 //!    `images/tag.rs`). When the registry is silent, older tags answer, and at last those of
 //!    `catalogue/embedded.rs`: an outage is a value of `Freshness`, not a special case.
@@ -86,8 +88,9 @@
 //! **Architecture invariant:** every outgoing request is made in `registry`. So the list of allowed
 //! registries, the rules for credentials, the caps and the deadlines hold for all of them.
 //!
-//! **Architecture invariant:** only `clock` reads the time. Everything else takes `now`, or a date, as an
-//! argument. Ages are measured on the monotonic clock; the wall clock is for dates of support and for display.
+//! **Architecture invariant:** only `clock` reads the wall clock. What the answers stand on, ages and dates, is
+//! reckoned from a `now` that is an argument. Ages are measured on the monotonic clock; the wall clock is for
+//! dates of support and for display. The registry room times its own exchanges, which no answer shows.
 //!
 //! **Architecture invariant:** the HTTP status of a problem is chosen in one `match`, in `api/problem.rs`. No
 //! room below knows with which status we answer.
@@ -117,7 +120,8 @@
 //!   others wait for, and its outcome, good or bad, reaches all of them once. The ready-made functions of moka
 //!   do one or the other: one repeats a failed fetch for each waiter, the other starts over when its first caller
 //!   is dropped.
-//! - **Failures are remembered, for a short time.** A registry that is down is not asked by every request.
+//! - **A registry in trouble is left alone.** Failures are remembered for a short time, and a gate before each
+//!   registry shuts after several in a row, lets few requests through at once, and keeps to a budget.
 //! - **No Cargo features.** What is optional is switched when the program runs: one binary, one tested form.
 //!
 //! # Where to add things

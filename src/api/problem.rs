@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::resolve::AlternativeObject;
 use crate::answers::{Pin, Refusal, ResolveQuestion, Shortfall};
 use crate::catalogue::{Miss, RegistryError};
+use crate::images::NamedImage;
 
 /// What kind of problem. The HTTP status of each is here and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// None of the media types that are accepted can be given.
     NotAcceptable,
+    /// The request has a body where none is read.
+    PayloadTooLarge,
+    /// Path and query are too long.
+    UriTooLong,
+    /// The headers are too large.
+    HeadersTooLarge,
     /// The registry's answer makes no sense.
     UpstreamInvalid,
     /// The registry cannot be asked.
@@ -40,7 +47,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidParameter,
         Self::RegistryNotAllowed,
         Self::UnknownImage,
@@ -50,6 +57,9 @@ impl ProblemKind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
+        Self::PayloadTooLarge,
+        Self::UriTooLong,
+        Self::HeadersTooLarge,
         Self::UpstreamInvalid,
         Self::UpstreamUnavailable,
         Self::UpstreamTimeout,
@@ -68,6 +78,9 @@ impl ProblemKind {
             Self::NotFound => (404, "not-found", "there is nothing at this path"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "the path does not take this method"),
             Self::NotAcceptable => (406, "not-acceptable", "no accepted media type can be given"),
+            Self::PayloadTooLarge => (413, "payload-too-large", "the body of the request is too large"),
+            Self::UriTooLong => (414, "uri-too-long", "path and query are too long"),
+            Self::HeadersTooLarge => (431, "headers-too-large", "the headers are too large"),
             Self::UpstreamInvalid => (502, "upstream-invalid", "the registry gave an answer that makes no sense"),
             Self::UpstreamUnavailable => (503, "upstream-unavailable", "the registry cannot be asked"),
             Self::UpstreamTimeout => (504, "upstream-timeout", "the registry did not answer in time"),
@@ -179,8 +192,8 @@ impl Problem {
         self.kind.0
     }
 
-    /// Why the image could not be looked up.
-    pub fn of_miss(miss: &Miss) -> Self {
+    /// Why this image could not be looked up.
+    pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
         let kind = match miss {
             Miss::Offline => ProblemKind::UnknownImage,
             Miss::Registry(error) => match error {
@@ -198,13 +211,13 @@ impl Problem {
             ProblemKind::UnknownImage => "; check the spelling, and see /tags for the tags of a repository",
             _ => "",
         };
-        Self::new(kind, format!("{miss}{what_to_do}"))
+        Self::new(kind, format!("{}: {miss}{what_to_do}", image.repository))
     }
 
     /// Why there is no answer to this question.
     pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
         match refusal {
-            Refusal::Miss(miss) => Self::of_miss(miss),
+            Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
             Refusal::Shortfall(shortfall, _) => Self::of_shortfall(shortfall, question),
         }
     }

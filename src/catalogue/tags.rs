@@ -70,12 +70,18 @@ impl RepositoryTags {
 
     /// Indexes a list.
     pub fn new(mut tags: Vec<KnownTag>) -> Self {
-        tags.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| a.text.cmp(&b.text)));
+        tags.sort_by(|a, b| {
+            let order = |tag: &KnownTag| {
+                (tag.version.map(|version| version.build), tag.kind() == TagKind::Release, tag.version)
+            };
+            order(b).cmp(&order(a)).then_with(|| a.text.cmp(&b.text))
+        });
         let by_text = tags.iter().enumerate().map(|(at, tag)| (tag.text.clone(), at)).collect();
         Self { tags, by_text }
     }
 
-    /// All tags, the newest version first, those of no version last.
+    /// All tags: the newest build first, and of each the release tags, then the newest revision first; those of
+    /// no version last.
     pub fn iter(&self) -> impl Iterator<Item = &KnownTag> {
         self.tags.iter()
     }

@@ -165,6 +165,8 @@ fn print(text: &str) -> Ending {
     let mut output = std::io::stdout().lock();
     match writeln!(output, "{text}").and_then(|()| output.flush()) {
         Ok(()) => Ending::Answered,
+        // The reader has seen enough, as `head` has: nothing is wrong.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ending::Answered,
         Err(error) => fail(Ending::Failed, &error),
     }
 }
@@ -243,7 +245,7 @@ async fn check(arguments: CheckArguments) -> Ending {
         Err(problem) => return explain(&problem),
     };
     match answers::check(app.context(), &question).await {
-        Err(miss) => explain(&Problem::of_miss(&miss)),
+        Err(miss) => explain(&Problem::of_miss(&miss, &question.image)),
         Ok(checked) => match print_json(&CheckObject::from(&checked)) {
             Ending::Answered if checked.isolation.is_none() => Ending::DoesNotRun,
             ending => ending,
@@ -285,9 +287,14 @@ fn explain(problem: &Problem) -> Ending {
         | ProblemKind::UpstreamInvalid
         | ProblemKind::UpstreamUnavailable
         | ProblemKind::UpstreamTimeout => Ending::Upstream,
-        ProblemKind::NotFound | ProblemKind::MethodNotAllowed | ProblemKind::NotAcceptable | ProblemKind::Internal => {
-            Ending::Failed
-        }
+        // Of HTTP alone; none of them can happen here.
+        ProblemKind::NotFound
+        | ProblemKind::MethodNotAllowed
+        | ProblemKind::NotAcceptable
+        | ProblemKind::PayloadTooLarge
+        | ProblemKind::UriTooLong
+        | ProblemKind::HeadersTooLarge
+        | ProblemKind::Internal => Ending::Failed,
     }
 }
 

@@ -37,6 +37,7 @@ pub struct Registry {
     pub token_hosts: Vec<String>,
     #[serde(deserialize_with = "span")]
     pub timeout: Option<Span>,
+    pub requests_per_hour: Option<u32>,
 }
 
 /// A family of images beside the embedded ones.

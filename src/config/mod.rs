@@ -217,10 +217,15 @@ fn registry_settings(name: &str, table: file::Registry) -> Result<(String, Regis
         _ => return Err(bad("", "username and password_file belong together")),
     };
     let timeout = table.timeout.map(|Span(timeout)| timeout);
-    Ok((
-        name,
-        RegistrySettings { mirror, ca_file: table.ca_file, credentials, token_hosts: table.token_hosts, timeout },
-    ))
+    let settings = RegistrySettings {
+        mirror,
+        ca_file: table.ca_file,
+        credentials,
+        token_hosts: table.token_hosts,
+        timeout,
+        requests_per_hour: table.requests_per_hour,
+    };
+    Ok((name, settings))
 }
 
 fn read_family(family: file::Family) -> Result<Family, ConfigError> {

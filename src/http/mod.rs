@@ -16,6 +16,8 @@ mod health;
 
 mod document;
 
+mod guard;
+
 mod problems;
 
 mod reply;
@@ -27,6 +29,7 @@ use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
 
 use crate::answers::Context;
@@ -51,12 +54,18 @@ pub async fn serve(context: Arc<Context>, listener: TcpListener) -> io::Result<(
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
     let context = web::Data::from(context);
-    HttpServer::new(move || ActixApp::new().app_data(context.clone()).app_data(document.clone()).configure(routes))
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(DRAIN.as_secs())
-        .listen(listener)?
-        .run()
-        .await
+    HttpServer::new(move || {
+        ActixApp::new()
+            .wrap(from_fn(guard::guard))
+            .app_data(context.clone())
+            .app_data(document.clone())
+            .configure(routes)
+    })
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .shutdown_timeout(DRAIN.as_secs())
+    .listen(listener)?
+    .run()
+    .await
 }
 
 /// Every path, once.

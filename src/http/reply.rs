@@ -98,6 +98,11 @@ pub fn health(state: &'static str) -> HttpResponse {
 
 /// A problem: JSON, or one line for those who asked for text.
 pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    problem_as(wants_text(request), problem)
+}
+
+/// A problem in this form.
+pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     common_headers(&mut response);
@@ -105,7 +110,7 @@ pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     if let Some(seconds) = problem.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
-    if wants_text(request) {
+    if text {
         // Nothing of the caller's or the registry's text is in the code and the title.
         return response
             .content_type("text/plain; charset=utf-8")
@@ -118,7 +123,7 @@ pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
 }
 
 /// Whether the caller asked for text, by parameter or by header.
-fn wants_text(request: &HttpRequest) -> bool {
+pub fn wants_text(request: &HttpRequest) -> bool {
     let query = crate::api::params::pairs_of_query(request.query_string());
     match query.iter().find(|(name, _)| name == "format") {
         Some((_, format)) => ["tag", "reference"].contains(&format.as_str()),

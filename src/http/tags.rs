@@ -27,7 +27,8 @@ pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> Htt
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_tags(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let listed = answers::tags(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss)))?;
+    let listed =
+        answers::tags(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
     let about = About { freshness: Some(listed.freshness), ..About::default() };
     Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
 }

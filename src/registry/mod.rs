@@ -19,6 +19,8 @@ mod upstream;
 
 mod egress;
 
+mod gate;
+
 mod address;
 mod redirect;
 

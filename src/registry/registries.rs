@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Certificate;
 use url::Url;
 
 use super::egress::Clients;
 use super::error::{RegistryError, SetupError};
+use super::gate::{Budget, Gate};
 use super::manifest::{self, Manifest, Wanted};
 use super::settings::{RegistrySettings, Settings};
 use super::tags;
@@ -42,8 +43,9 @@ impl Registries {
                 None => usual_clients.clone(),
             };
             let exchange_timeout = registry.timeout.unwrap_or(exchange_timeout);
+            let gate = Gate::new(budget(&name, &registry), Instant::now());
             let upstream =
-                Upstream::new(&name, base, clients, registry, settings.docker_config.clone(), exchange_timeout);
+                Upstream::new(&name, base, clients, registry, settings.docker_config.clone(), gate, exchange_timeout);
             upstreams.insert(name, upstream);
         }
         Ok(Self { upstreams: Arc::new(upstreams) })
@@ -91,6 +93,22 @@ impl fmt::Debug for Registries {
 
 /// Docker Hub is named `docker.io` in references and answers at another host (docker's own `distribution/reference`).
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// How many requests a registry may get. What is not set follows from what the registries allow: Docker
+/// Hub 100 pulls in six hours from one anonymous address, of which 60 are ours; the Microsoft registry
+/// publishes no number, and a refresh of all repositories in use takes about 100 an hour. A mirror is
+/// the operator's own.
+fn budget(name: &str, settings: &RegistrySettings) -> Budget {
+    const USUAL: Budget = Budget { burst: 600.0, an_hour: 600.0 };
+    const OF_DOCKER_HUB: Budget = Budget { burst: 60.0, an_hour: 10.0 };
+    const OF_MIRRORS: Budget = Budget { burst: 3600.0, an_hour: 36_000.0 };
+    match settings.requests_per_hour {
+        Some(number) => Budget { burst: f64::from(number), an_hour: f64::from(number) },
+        None if settings.mirror.is_some() => OF_MIRRORS,
+        None if name == DOCKER_HUB.0 && settings.credentials.is_none() => OF_DOCKER_HUB,
+        None => USUAL,
+    }
+}
 
 /// A CA file larger than this is not one; the bundles of whole systems have about 200 KiB. Ours.
 const MAX_CA_FILE_BYTES: u64 = 4 << 20;

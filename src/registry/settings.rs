@@ -33,6 +33,8 @@ pub struct RegistrySettings {
     pub token_hosts: Vec<String>,
     /// How long one exchange may take, body included, when not the usual time.
     pub timeout: Option<Duration>,
+    /// How many requests it may get in an hour, when not the usual number for it.
+    pub requests_per_hour: Option<u32>,
 }
 
 impl fmt::Debug for RegistrySettings {

@@ -10,6 +10,7 @@ use url::Url;
 use super::authentication::Authenticator;
 use super::egress::{Answer, Clients, Reach, Request};
 use super::error::{Missing, RegistryError};
+use super::gate::Gate;
 use super::redirect;
 use super::retry_after;
 use super::settings::RegistrySettings;
@@ -23,12 +24,19 @@ pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Redirects followed in one exchange. Blob stores take one. Ours.
 const MAX_REDIRECTS: usize = 3;
 
+/// So often one thing is asked for (Google's SRE book, "Handling Overload": at most three attempts).
+const MAX_ATTEMPTS: u32 = 3;
+/// The wait before a retry is between these two. Ours: a caller waits ten seconds at most.
+const SHORTEST_RETRY_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_RETRY_WAIT: Duration = Duration::from_millis(1500);
+
 /// A registry that may be asked.
 pub(super) struct Upstream {
     name: String,
     base: Url,
     clients: Clients,
     authenticator: Authenticator,
+    gate: Gate,
     exchange_timeout: Duration,
 }
 
@@ -64,10 +72,11 @@ impl Upstream {
         clients: Clients,
         settings: RegistrySettings,
         docker_config: Option<PathBuf>,
+        gate: Gate,
         exchange_timeout: Duration,
     ) -> Self {
         let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
-        Self { name: name.to_owned(), base, clients, authenticator, exchange_timeout }
+        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout }
     }
 
     /// The URL of an endpoint of a repository, such as `tags/list`.
@@ -77,13 +86,34 @@ impl Upstream {
         url
     }
 
-    /// Asks, within the time of an exchange.
+    /// Asks: once, and again after a short wait while the registry is in trouble and retries are left.
     ///
     /// # Errors
-    /// When the end is not a whole answer with status 200.
+    /// When the end is not a whole answer with status 200, or the gate is shut.
     pub(super) async fn fetch(&self, ask: Ask<'_>) -> Result<Document, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let (result, did_answer) = self.attempt(&ask).await;
+            let again = did_answer && attempt < MAX_ATTEMPTS && result.as_ref().is_err_and(is_worth_a_retry);
+            if !again || !self.gate.may_retry() {
+                return result;
+            }
+            // Full jitter: callers that failed together must not come back together.
+            tokio::time::sleep(LONGEST_RETRY_WAIT.mul_f64(fastrand::f64()).max(SHORTEST_RETRY_WAIT)).await;
+            attempt += 1;
+        }
+    }
+
+    /// Asks once, within the time of an exchange; tells also whether the registry answered at all.
+    async fn attempt(&self, ask: &Ask<'_>) -> (Result<Document, RegistryError>, bool) {
+        let pass = match self.gate.pass().await {
+            Ok(pass) => pass,
+            Err(error) => return (Err(error), false),
+        };
         let started_at = Instant::now();
-        let result = match tokio::time::timeout(self.exchange_timeout, self.exchange(&ask)).await {
+        let exchanged = tokio::time::timeout(self.exchange_timeout, self.exchange(ask)).await;
+        let did_answer = matches!(exchanged, Ok(Ok(_)));
+        let result = match exchanged {
             Ok(Ok(answer)) if answer.status == StatusCode::OK => {
                 Ok(Document { headers: answer.headers, body: answer.body })
             }
@@ -91,6 +121,7 @@ impl Upstream {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RegistryError::TimedOut),
         };
+        pass.ended(result.as_ref().err(), Instant::now());
         tracing::debug!(
             registry = self.name,
             path = ask.url.path(),
@@ -98,7 +129,7 @@ impl Upstream {
             error = result.as_ref().err().map(tracing::field::display),
             "registry asked"
         );
-        result
+        (result, did_answer)
     }
 
     /// Asks with what is known, answers one challenge, and follows redirects where that is wanted.
@@ -147,6 +178,11 @@ impl Upstream {
         }
         Ok(answer)
     }
+}
+
+/// Whether the same question may have an answer soon. A registry that says when to come back means it.
+fn is_worth_a_retry(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Unavailable { retry_after: None, .. })
 }
 
 /// What an answer with another status than 200 means. `missing` is what a 404 is about.

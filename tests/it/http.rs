@@ -160,10 +160,23 @@ async fn unspeakable_requests_are_refused_and_the_service_goes_on() {
     ];
     for path in hostile {
         let answer = service.get(path).await;
-        assert!([400, 403, 404].contains(&answer.status.as_u16()), "{path}: {} {}", answer.status, answer.text);
+        assert!([400, 403, 404, 414].contains(&answer.status.as_u16()), "{path}: {} {}", answer.status, answer.text);
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
     assert_eq!(service.get(MAIN_JOB).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn requests_are_bounded() {
+    let service = Service::offline();
+    let long = format!("/identify?host={}", "9".repeat(2048));
+    assert_eq!(service.get(&long).await.json()["code"], "uri-too-long");
+    let heavy = "x".repeat(1000);
+    let headers: Vec<(&str, &str)> = [("x-heavy", heavy.as_str()); 17].to_vec();
+    let answer = service.send("GET", MAIN_JOB, &headers).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (431, &json!("headers-too-large")));
+    let with_body = service.send("GET", MAIN_JOB, &[("content-length", "0")]).await;
+    assert_eq!(with_body.status, StatusCode::OK);
 }
 
 #[tokio::test]

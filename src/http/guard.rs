@@ -1,0 +1,80 @@
+//! What every request passes: bounds on its size, and a defect in a handler kept to that request.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::middleware::Next;
+use futures_util::FutureExt as _;
+
+use super::reply;
+use crate::api::problem::{Problem, ProblemKind};
+
+/// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts; proxies in
+/// between allow little more.
+const MAX_URI_BYTES: usize = 2048;
+/// The most that all headers may take, in bytes: what common proxies allow.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+
+/// Answers the request, unless it is too large or the handler fails.
+pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
+    if let Some(problem) = too_large(&request) {
+        let response = reply::problem(request.request(), &problem);
+        return Ok(request.into_response(response));
+    }
+    let wants_text = reply::wants_text(request.request());
+    // The request cannot be kept for the reply: actix routes it only while it is the one owner.
+    AssertUnwindSafe(next.call(request)).catch_unwind().await.unwrap_or_else(|_| {
+        let detail = "a defect in wintag; the request is the only one that failed".to_owned();
+        let response = reply::problem_as(wants_text, &Problem::new(ProblemKind::Internal, detail));
+        Err(InternalError::from_response("a handler panicked", response).into())
+    })
+}
+
+fn too_large(request: &ServiceRequest) -> Option<Problem> {
+    let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri_bytes > MAX_URI_BYTES {
+        let detail = format!("path and query have at most {MAX_URI_BYTES} bytes");
+        return Some(Problem::new(ProblemKind::UriTooLong, detail));
+    }
+    let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header_bytes > MAX_HEADER_BYTES {
+        let detail = format!("all headers together have at most {MAX_HEADER_BYTES} bytes");
+        return Some(Problem::new(ProblemKind::HeadersTooLarge, detail));
+    }
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let has_body = length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING);
+    if has_body && request.method().is_safe() {
+        let detail = "a question is asked in the query; a body is not read".to_owned();
+        return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, HttpResponse, test, web};
+
+    use super::*;
+
+    async fn fails() -> HttpResponse {
+        panic!("as a defect would")
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_fails_fails_alone() {
+        let app = App::new().wrap(from_fn(guard)).route("/fails", web::get().to(fails));
+        let app = test::init_service(app).await;
+        for _ in 0..2 {
+            let request = test::TestRequest::get().uri("/fails").to_request();
+            let refused = test::try_call_service(&app, request).await.expect_err("the handler panics");
+            let response = refused.error_response();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+        }
+    }
+}
