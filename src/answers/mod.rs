@@ -1,19 +1,30 @@
 //! The use cases: what callers ask, answered from what the catalogue holds and what the rule says.
 //!
-//! The decision itself is a pure function ([`decide`]); the functions here fetch what it needs. An
+//! The decision itself is a pure function (`decide.rs`); the functions here fetch what it needs. An
 //! outage reaches them as data: a tag list that is stale or embedded, a manifest that is missing.
 
-mod check;
-mod decide;
-mod host;
-mod lineup;
+// In reading order; the blank lines keep rustfmt from sorting.
 
 mod context;
-mod matrix;
-mod observed;
+
 mod question;
-mod remark;
+
 mod resolve;
+
+mod decide;
+
+mod lineup;
+
+mod observed;
+
+mod host;
+
+mod remark;
+
+mod check;
+
+mod matrix;
+
 mod tags;
 
 pub use check::{CheckQuestion, Checked, CheckedEntry, check};

@@ -2,13 +2,24 @@
 //!
 //! The doc comments here are the reference that the OpenAPI document shows.
 
-pub mod check;
-pub mod common;
-pub mod etag;
-pub mod lists;
-pub mod matrix;
+// In reading order; the blank lines keep rustfmt from sorting.
+
 pub mod params;
-pub mod problem;
+
 pub mod reading;
+
 pub mod resolve;
+
+pub mod check;
+
+pub mod matrix;
+
+pub mod lists;
+
 pub mod tags;
+
+pub mod common;
+
+pub mod problem;
+
+pub mod etag;

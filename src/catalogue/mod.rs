@@ -2,12 +2,17 @@
 //! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
 //! what was in memory over a restart.
 
+// In reading order; the blank lines keep rustfmt from sorting.
+
+mod tags;
+
 mod embedded;
-mod shelf;
+
+mod snapshot;
 
 mod shrunk;
-mod snapshot;
-mod tags;
+
+mod shelf;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,15 +1,26 @@
 //! The HTTP service: routes, handlers of a few lines, replies.
 
-mod check;
-mod document;
-mod guard;
-mod health;
-mod lists;
-mod matrix;
-mod problems;
-mod reply;
+// In reading order; the blank lines keep rustfmt from sorting.
+
 mod resolve;
+
+mod check;
+
+mod matrix;
+
+mod lists;
+
 mod tags;
+
+mod health;
+
+mod document;
+
+mod guard;
+
+mod problems;
+
+mod reply;
 
 use std::io;
 use std::net::TcpListener;

@@ -78,14 +78,6 @@ fn the_configuration_file_has_every_key_and_is_taken() {
     let readme = readme();
     let (_, block) = readme.split_once("```toml\n").expect("the README has a configuration file");
     let (file, _) = block.split_once(FENCE).expect("the block ends");
-    let command = Arguments::command();
-    let serve = command.find_subcommand("serve").expect("wintag serves");
-    for arg in serve.get_arguments().filter(|arg| arg.get_env().is_some()) {
-        let key = file_key(arg);
-        let key = key.rsplit('.').next().filter(|key| *key != "none");
-        assert!(key.is_none_or(|key| file.lines().any(|line| line.starts_with(&format!("{key} = ")))), "{key:?}");
-    }
-
     // The files that it names, at another place.
     let folder = TempDir::new().expect("a temporary folder can be made");
     let path = |name: &str| folder.path().join(name);
@@ -101,7 +93,19 @@ fn the_configuration_file_has_every_key_and_is_taken() {
     write("wintag.toml", &file.replace("/etc/wintag", here).replace("/run/secrets", here));
     let configured =
         format!("wintag resolve nanoserver --host 16299 --format tag --offline --config {here}/wintag.toml");
-    assert_eq!(Shell::new(ADDRESS).output_of(&configured), "1709\n");
+    let shell = Shell::new(ADDRESS);
+    assert_eq!(shell.output_of(&configured), "1709\n");
+
+    // A key that is not known is refused with a list of those that are, at the top and in both kinds of table.
+    for table in ["", "[registries.\"a.example\"]", "[[families]]"] {
+        write("wintag.toml", &format!("{table}\nno_such_key = 1\n"));
+        let refusal = shell.output_of(&configured);
+        let (_, keys) = refusal.split_once("expected one of ").expect("the keys are listed");
+        for key in keys.split('`').filter(|part| part.starts_with(char::is_alphabetic)) {
+            let is_set = |line: &str| line.starts_with(&format!("{key} = ")) || line.contains(&format!("[{key}"));
+            assert!(file.lines().any(is_set), "the configuration file of the README does not have {key}");
+        }
+    }
 }
 
 #[test]
