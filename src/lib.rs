@@ -10,4 +10,5 @@ pub mod config;
 pub mod http;
 pub mod images;
 pub mod registry;
+pub mod telemetry;
 pub mod windows;

@@ -2,6 +2,7 @@
 //! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
 //! what was in memory over a restart.
 
+mod counting;
 mod embedded;
 mod shelf;
 mod snapshot;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, Now};
 use crate::images::Repository;
 use crate::registry::Registries;
+use crate::telemetry::{CacheLayer, Metrics, Operation};
 use crate::windows::Tables;
 
 pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
@@ -140,6 +142,7 @@ pub struct Catalogue {
     manifests: Shelf<(Repository, Wanted), Manifest>,
     offline: bool,
     snapshot: Option<Snapshot>,
+    metrics: Arc<Metrics>,
 }
 
 impl Catalogue {
@@ -148,6 +151,7 @@ impl Catalogue {
         registries: Arc<Registries>,
         tables: &'static Tables,
         clock: Clock,
+        metrics: Arc<Metrics>,
         settings: &CatalogueSettings,
     ) -> Self {
         let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR };
@@ -159,6 +163,7 @@ impl Catalogue {
             tables,
             offline: settings.offline,
             snapshot: settings.state_dir.clone().map(Snapshot::new),
+            metrics,
         }
     }
 
@@ -180,13 +185,17 @@ impl Catalogue {
         }
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
+            let metrics = self.metrics.clone();
             async move {
-                let texts = registries.list_tags(&repository).await?;
-                let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
+                let listed = registries.list_tags(&repository).await;
+                counting::count_fetch(&metrics, &repository, Operation::Tags, &listed);
+                let tags = listed?.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
                 Ok(RepositoryTags::new(tags))
             }
         };
-        match self.tags.get(repository.clone(), PATIENCE, embedded.is_some(), fetch).await {
+        let got = self.tags.get(repository.clone(), PATIENCE, embedded.is_some(), fetch).await;
+        counting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
+        match got {
             Got::Nothing(error) => match embedded {
                 Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
                 _ => Err(error.into()),
@@ -214,9 +223,16 @@ impl Catalogue {
         }
         let fetch = || {
             let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
-            async move { registries.manifest(&repository, &wanted).await }
+            let metrics = self.metrics.clone();
+            async move {
+                let manifest = registries.manifest(&repository, &wanted).await;
+                counting::count_fetch(&metrics, &repository, Operation::Manifest, &manifest);
+                manifest
+            }
         };
-        found(self.manifests.get((repository.clone(), wanted.clone()), PATIENCE, has_fallback, fetch).await)
+        let got = self.manifests.get((repository.clone(), wanted.clone()), PATIENCE, has_fallback, fetch).await;
+        counting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
+        found(got)
     }
 
     /// The image that a tag or digest selects: its manifest, or what the embedded catalogue saw of the
@@ -244,13 +260,22 @@ impl Catalogue {
     /// How fresh the tags of a repository are now; nobody is asked.
     pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
         match self.tags.peek(repository) {
-            Some(kept) => Some(Freshness {
-                provenance: provenance_in_memory(&kept),
-                as_of: kept.learnt.utc,
-                stale: !self.tags.is_fresh(&kept),
-            }),
+            Some(kept) => Some(self.freshness_in_memory(&kept)),
             None => self.embedded.tags(repository).map(|value| self.as_embedded(value).freshness),
         }
+    }
+
+    /// The repositories whose tags are in memory, by name, and how fresh they are now.
+    pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
+        let known = self.tags.usable().into_iter();
+        let mut known: Vec<_> = known.map(|(key, kept)| (key, self.freshness_in_memory(&kept))).collect();
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    fn freshness_in_memory(&self, kept: &Kept<RepositoryTags>) -> Freshness {
+        let stale = !self.tags.is_fresh(kept);
+        Freshness { provenance: provenance_in_memory(kept), as_of: kept.learnt.utc, stale }
     }
 
     /// The day of the embedded catalogue.

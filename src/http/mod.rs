@@ -1,10 +1,12 @@
 //! The HTTP service: routes, handlers of a few lines, replies.
 
+mod admin;
 mod check;
 mod document;
 mod health;
 mod lists;
 mod matrix;
+mod measure;
 mod reply;
 mod resolve;
 mod tags;
@@ -16,10 +18,12 @@ use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
 
 use crate::answers::Context;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::telemetry::Metrics;
 
 pub use document::document_text;
 
@@ -32,20 +36,46 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PATHS: &str =
     "/resolve, /check, /matrix, /identify, /releases, /images, /tags, /openapi.json, /swagger-ui/, /livez, /readyz";
 
-/// Serves until SIGTERM or SIGINT.
+/// The sockets of the service.
+pub struct Listeners {
+    /// For everybody.
+    pub public: TcpListener,
+    /// For those who run it: metrics, and health in detail.
+    pub admin: Option<TcpListener>,
+}
+
+/// Serves until SIGTERM or SIGINT; the listener for those who run it is the last to stop.
 ///
 /// # Errors
-/// When the socket cannot be used.
-pub async fn serve(context: Arc<Context>, listener: TcpListener) -> io::Result<()> {
+/// When a socket cannot be used.
+pub async fn serve(context: Arc<Context>, metrics: Arc<Metrics>, listeners: Listeners) -> io::Result<()> {
+    let admin = match listeners.admin {
+        Some(listener) => Some(admin::server(context.clone(), metrics.clone(), listener)?),
+        None => None,
+    };
+    let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
+    let admin = admin.map(tokio::spawn);
+    let served = serve_everybody(context, metrics, listeners.public).await;
+    if let (Some(handle), Some(admin)) = (admin_handle, admin) {
+        handle.stop(false).await;
+        let _ = admin.await;
+    }
+    served
+}
+
+async fn serve_everybody(context: Arc<Context>, metrics: Arc<Metrics>, listener: TcpListener) -> io::Result<()> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
-    let context = web::Data::from(context);
-    HttpServer::new(move || ActixApp::new().app_data(context.clone()).app_data(document.clone()).configure(routes))
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(DRAIN.as_secs())
-        .listen(listener)?
-        .run()
-        .await
+    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(context.clone())
+            .app_data(document.clone())
+            .app_data(metrics.clone())
+            .configure(routes)
+            .wrap(from_fn(measure::count_requests))
+    });
+    server.client_request_timeout(REQUEST_TIMEOUT).shutdown_timeout(DRAIN.as_secs()).listen(listener)?.run().await
 }
 
 /// Every path, once.
