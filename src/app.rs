@@ -1,7 +1,6 @@
 //! Puts the parts together, and starts and stops them in order.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,9 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
 use crate::registry::{Registries, SetupError};
+use crate::telemetry::Metrics;
 
-pub use crate::http::document_text;
+pub use crate::http::{Listeners, document_text};
 
 /// The snapshot is written so often at most. A crash then costs the answers of a minute, and a busy
 /// service writes a file of some megabytes a minute.
@@ -23,6 +23,7 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 /// The application: what answers questions, and what works in the background.
 pub struct App {
     context: Arc<Context>,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -38,9 +39,11 @@ impl App {
             fresh_for: settings.fresh_for,
             state_dir: settings.state_dir,
         };
-        let catalogue = Catalogue::new(registries, settings.tables, clock.clone(), &catalogue_settings);
+        let metrics = Arc::new(Metrics::new());
+        let catalogue =
+            Catalogue::new(registries, settings.tables, clock.clone(), metrics.clone(), &catalogue_settings);
         let context = Context { catalogue, families: settings.families, tables: settings.tables, clock };
-        Ok(Self { context: Arc::new(context) })
+        Ok(Self { context: Arc::new(context), metrics })
     }
 
     /// What answers questions.
@@ -48,15 +51,15 @@ impl App {
         &self.context
     }
 
-    /// Serves HTTP on this socket until SIGTERM or SIGINT; requests under way are answered first.
+    /// Serves HTTP on these sockets until SIGTERM or SIGINT; requests under way are answered first.
     ///
     /// # Errors
-    /// When the socket cannot be used.
-    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+    /// When a socket cannot be used.
+    pub async fn serve(self, listeners: Listeners) -> io::Result<()> {
         in_background(&self.context, Catalogue::load_snapshot).await;
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
-        let served = http::serve(self.context, listener).await;
+        let served = http::serve(self.context, self.metrics, listeners).await;
         stop.cancel();
         // It ends by itself once it is told to, after it has written what is new.
         let _ = keeper.await;

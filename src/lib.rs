@@ -147,6 +147,8 @@ pub mod images;
 
 pub mod clock;
 
+pub mod telemetry;
+
 pub mod registry;
 
 pub mod catalogue;

@@ -15,6 +15,8 @@ pub enum ProblemKind {
     InvalidParameter,
     /// The registry is not one of those configured.
     RegistryNotAllowed,
+    /// The service for those who run it was asked for by a name that is not this machine's.
+    HostNotAllowed,
     /// No registry or catalogue has the image.
     UnknownImage,
     /// The host text says nothing that is a Windows with containers.
@@ -47,9 +49,10 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidParameter,
         Self::RegistryNotAllowed,
+        Self::HostNotAllowed,
         Self::UnknownImage,
         Self::UnknownHost,
         Self::NoCompatibleTag,
@@ -71,6 +74,7 @@ impl ProblemKind {
         match self {
             Self::InvalidParameter => (400, "invalid-parameter", "a parameter is wrong"),
             Self::RegistryNotAllowed => (403, "registry-not-allowed", "the registry is not configured"),
+            Self::HostNotAllowed => (403, "host-not-allowed", "the service is not to be asked by this name"),
             Self::UnknownImage => (404, "unknown-image", "the image is not known"),
             Self::UnknownHost => (404, "unknown-host", "the host is not a Windows that runs containers"),
             Self::NoCompatibleTag => (404, "no-compatible-tag", "no tag of the image runs on the host as asked"),

@@ -14,6 +14,8 @@ mod shrunk;
 
 mod shelf;
 
+mod counting;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, Now};
 use crate::images::Repository;
 use crate::registry::Registries;
+use crate::telemetry::{CacheLayer, Metrics, Operation};
 use crate::windows::Tables;
 
 pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
@@ -149,6 +152,7 @@ pub struct Catalogue {
     offline: bool,
     snapshot: Option<Snapshot>,
     shrunk: Shrunk,
+    metrics: Arc<Metrics>,
 }
 
 impl Catalogue {
@@ -157,6 +161,7 @@ impl Catalogue {
         registries: Arc<Registries>,
         tables: &'static Tables,
         clock: Clock,
+        metrics: Arc<Metrics>,
         settings: &CatalogueSettings,
     ) -> Self {
         let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR };
@@ -169,6 +174,7 @@ impl Catalogue {
             offline: settings.offline,
             snapshot: settings.state_dir.clone().map(Snapshot::new),
             shrunk: Shrunk::default(),
+            metrics,
         }
     }
 
@@ -192,15 +198,19 @@ impl Catalogue {
         let before = self.tags.peek(repository).map_or(0, |kept| kept.value.len());
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
-            let shrunk = self.shrunk.clone();
+            let (shrunk, metrics) = (self.shrunk.clone(), self.metrics.clone());
             async move {
-                let texts = registries.list_tags(&repository).await?;
+                let listed = registries.list_tags(&repository).await;
+                counting::count_fetch(&metrics, &repository, Operation::Tags, &listed);
+                let texts = listed?;
                 shrunk.judge(&repository, before, texts.len())?;
                 let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
                 Ok(RepositoryTags::new(tags))
             }
         };
-        match self.tags.get(repository.clone(), self.terms(repository, embedded.is_some()), fetch).await {
+        let got = self.tags.get(repository.clone(), self.terms(repository, embedded.is_some()), fetch).await;
+        counting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
+        match got {
             Got::Nothing(error) => match embedded {
                 Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
                 _ => Err(error.into()),
@@ -229,10 +239,17 @@ impl Catalogue {
         }
         let fetch = || {
             let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
-            async move { registries.manifest(&repository, &wanted).await }
+            let metrics = self.metrics.clone();
+            async move {
+                let manifest = registries.manifest(&repository, &wanted).await;
+                counting::count_fetch(&metrics, &repository, Operation::Manifest, &manifest);
+                manifest
+            }
         };
         let terms = self.terms(repository, has_fallback);
-        found(self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await)
+        let got = self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await;
+        counting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
+        found(got)
     }
 
     /// The image that a tag or digest selects: its manifest, or what the embedded catalogue saw of the
@@ -260,13 +277,22 @@ impl Catalogue {
     /// How fresh the tags of a repository are now; nobody is asked.
     pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
         match self.tags.peek(repository) {
-            Some(kept) => Some(Freshness {
-                provenance: provenance_in_memory(&kept),
-                as_of: kept.learnt.utc,
-                stale: !self.tags.is_fresh(&kept),
-            }),
+            Some(kept) => Some(self.freshness_in_memory(&kept)),
             None => self.embedded.tags(repository).map(|value| self.as_embedded(value).freshness),
         }
+    }
+
+    /// The repositories whose tags are in memory, by name, and how fresh they are now.
+    pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
+        let known = self.tags.usable().into_iter();
+        let mut known: Vec<_> = known.map(|(key, kept)| (key, self.freshness_in_memory(&kept))).collect();
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    fn freshness_in_memory(&self, kept: &Kept<RepositoryTags>) -> Freshness {
+        let stale = !self.tags.is_fresh(kept);
+        Freshness { provenance: provenance_in_memory(kept), as_of: kept.learnt.utc, stale }
     }
 
     /// The day of the embedded catalogue.

@@ -14,8 +14,8 @@ use crate::api::check::{CheckObject, read_check};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::reading::Reading;
 use crate::api::resolve::{Format, ResolutionObject, ResolveRequest};
-use crate::app::{self, App};
-use crate::config::{ServeArgs, Settings, SourceArgs};
+use crate::app::{self, App, Listeners};
+use crate::config::{AdminListen, DEFAULT_ADMIN_LISTEN, ServeArgs, Settings, SourceArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -195,16 +195,44 @@ async fn serve(arguments: ServeArgs) -> Ending {
             return Ending::Failed;
         }
     };
+    let admin = match bind_admin(settings.admin_listen) {
+        Ok(admin) => admin,
+        Err(ending) => return ending,
+    };
     let app = match App::new(settings) {
         Ok(app) => app,
         Err(error) => return fail(Ending::Failed, &error),
     };
+    if let Some(Ok(address)) = admin.as_ref().map(TcpListener::local_addr) {
+        eprintln!("wintag: metrics at http://{address}/metrics, health at http://{address}/readyz?verbose");
+    }
     if let Ok(address) = listener.local_addr() {
         eprintln!("wintag: listening on http://{address}, Swagger UI at http://{address}/swagger-ui/");
     }
-    match app.serve(listener).await {
+    match app.serve(Listeners { public: listener, admin }).await {
         Ok(()) => Ending::Answered,
         Err(error) => fail(Ending::Failed, &error),
+    }
+}
+
+/// The socket of the listener for those who run the service. Only where nobody asked for an address
+/// does the service go on without.
+fn bind_admin(setting: Option<AdminListen>) -> Result<Option<TcpListener>, Ending> {
+    let (address, is_wanted) = match setting {
+        Some(AdminListen::Off) => return Ok(None),
+        Some(AdminListen::At(address)) => (address, true),
+        None => (DEFAULT_ADMIN_LISTEN, false),
+    };
+    match TcpListener::bind(address) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if is_wanted => {
+            eprintln!("wintag: cannot listen on {address}: {error}; choose another address with --admin-listen");
+            Err(Ending::Failed)
+        }
+        Err(error) => {
+            eprintln!("wintag: no metrics: cannot listen on {address}: {error}; choose an address with --admin-listen");
+            Ok(None)
+        }
     }
 }
 
@@ -288,7 +316,8 @@ fn explain(problem: &Problem) -> Ending {
         | ProblemKind::UpstreamUnavailable
         | ProblemKind::UpstreamTimeout => Ending::Upstream,
         // Of HTTP alone; none of them can happen here.
-        ProblemKind::NotFound
+        ProblemKind::HostNotAllowed
+        | ProblemKind::NotFound
         | ProblemKind::MethodNotAllowed
         | ProblemKind::NotAcceptable
         | ProblemKind::PayloadTooLarge

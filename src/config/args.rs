@@ -5,10 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Mirror, Span};
+use super::{AdminListen, Mirror, Span};
 
 /// Only this machine, until told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+/// Metrics are for those who run the service, on this machine until told otherwise. The port is that of
+/// Prometheus, which is seldom on the same machine.
+pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9090));
 /// New tags appear a few times a month; a quarter of an hour is soon enough, and spares the registry.
 pub const DEFAULT_FRESH_FOR: Span = Span(Duration::from_secs(15 * 60));
 
@@ -18,6 +21,10 @@ pub struct ServeArgs {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "WINTAG_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+
+    /// Address and port of metrics and detailed health, or off [default: 127.0.0.1:9090]
+    #[arg(long, env = "WINTAG_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<AdminListen>,
 
     /// Directory for the snapshot of what registries said; none is kept when not given
     #[arg(long, env = "WINTAG_STATE_DIR", value_name = "DIRECTORY")]

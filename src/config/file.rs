@@ -1,13 +1,15 @@
 //! The configuration file, in TOML. A key that is not known is an error that names it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use super::{ConfigError, Span};
+use super::{AdminListen, ConfigError, Span};
 
 /// A configuration file is a page or two; a larger one is another file by mistake.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -17,9 +19,11 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     pub listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "parsed")]
+    pub admin_listen: Option<AdminListen>,
     pub state_dir: Option<PathBuf>,
     pub offline: bool,
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "parsed")]
     pub fresh_for: Option<Span>,
     pub tables_dir: Option<PathBuf>,
     pub docker_config: Option<PathBuf>,
@@ -36,7 +40,7 @@ pub struct Registry {
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
     pub token_hosts: Vec<String>,
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "parsed")]
     pub timeout: Option<Span>,
     pub requests_per_hour: Option<u32>,
 }
@@ -67,7 +71,8 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
     toml::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 
-fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+/// A value that is written as on the command line.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
@@ -80,6 +85,8 @@ mod tests {
         let file: File = toml::from_str(
             r#"
             listen = "0.0.0.0:80"
+            admin_listen = "off"
+            state_dir = "/var/lib/wintag"
             fresh_for = "1h"
             [registries."registry.example.com"]
             mirror = "https://mirror.example.com/x"
@@ -93,6 +100,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(file.fresh_for.unwrap().to_string(), "1h");
+        assert_eq!(file.admin_listen, Some(AdminListen::Off));
         assert_eq!(file.families.len(), 1);
         assert!(file.registries.contains_key("registry.example.com"));
     }

@@ -16,7 +16,7 @@ use crate::images::{Base, Families, Family, Repository};
 use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
 use crate::windows::{TableError, Tables};
 
-pub use args::{DEFAULT_LISTEN, ServeArgs, SourceArgs};
+pub use args::{DEFAULT_ADMIN_LISTEN, DEFAULT_LISTEN, ServeArgs, SourceArgs};
 
 /// The registries that may be asked when nothing is configured: that of the base images, and Docker Hub,
 /// where most images that are built on them are.
@@ -27,6 +27,8 @@ const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where metrics are; [`DEFAULT_ADMIN_LISTEN`], if that is free, when nobody said.
+    pub admin_listen: Option<AdminListen>,
     /// The directory of the snapshot; none is kept without one.
     pub state_dir: Option<PathBuf>,
     /// Never ask a registry.
@@ -88,6 +90,29 @@ impl std::str::FromStr for Mirror {
         let (registry, url) = text.split_once('=').ok_or(example)?;
         let registry = registry_name(registry).ok_or(example)?;
         Ok(Self { registry, url: mirror_url(url)? })
+    }
+}
+
+/// Where the listener for those who run the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// At this address.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for AdminListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text
+                .parse()
+                .map(Self::At)
+                .map_err(|_| "write an address and port, such as 127.0.0.1:9090, or off".to_owned()),
+        }
     }
 }
 
@@ -190,6 +215,7 @@ impl Settings {
         }
         Ok(Self {
             listen: service.and_then(|service| service.listen).or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
+            admin_listen: service.and_then(|service| service.admin_listen).or(file.admin_listen),
             state_dir: service.and_then(|service| service.state_dir.clone()).or(file.state_dir),
             offline: source.offline || file.offline,
             fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,

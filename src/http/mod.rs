@@ -22,6 +22,10 @@ mod problems;
 
 mod reply;
 
+mod measure;
+
+mod admin;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse
 
 use crate::answers::Context;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::telemetry::Metrics;
 
 pub use document::document_text;
 
@@ -46,26 +51,47 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PATHS: &str =
     "/resolve, /check, /matrix, /identify, /releases, /images, /tags, /openapi.json, /swagger-ui/, /livez, /readyz";
 
-/// Serves until SIGTERM or SIGINT.
+/// The sockets of the service.
+pub struct Listeners {
+    /// For everybody.
+    pub public: TcpListener,
+    /// For those who run it: metrics, and health in detail.
+    pub admin: Option<TcpListener>,
+}
+
+/// Serves until SIGTERM or SIGINT; the listener for those who run it is the last to stop.
 ///
 /// # Errors
-/// When the socket cannot be used.
-pub async fn serve(context: Arc<Context>, listener: TcpListener) -> io::Result<()> {
+/// When a socket cannot be used.
+pub async fn serve(context: Arc<Context>, metrics: Arc<Metrics>, listeners: Listeners) -> io::Result<()> {
+    let admin = match listeners.admin {
+        Some(listener) => Some(admin::server(context.clone(), metrics.clone(), listener)?),
+        None => None,
+    };
+    let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
+    let admin = admin.map(tokio::spawn);
+    let served = serve_everybody(context, metrics, listeners.public).await;
+    if let (Some(handle), Some(admin)) = (admin_handle, admin) {
+        handle.stop(false).await;
+        let _ = admin.await;
+    }
+    served
+}
+
+async fn serve_everybody(context: Arc<Context>, metrics: Arc<Metrics>, listener: TcpListener) -> io::Result<()> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
-    let context = web::Data::from(context);
-    HttpServer::new(move || {
+    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
+    let server = HttpServer::new(move || {
         ActixApp::new()
             .wrap(from_fn(guard::guard))
             .app_data(context.clone())
             .app_data(document.clone())
+            .app_data(metrics.clone())
             .configure(routes)
-    })
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .shutdown_timeout(DRAIN.as_secs())
-    .listen(listener)?
-    .run()
-    .await
+            .wrap(from_fn(measure::count_requests))
+    });
+    server.client_request_timeout(REQUEST_TIMEOUT).shutdown_timeout(DRAIN.as_secs()).listen(listener)?.run().await
 }
 
 /// Every path, once.

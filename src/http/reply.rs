@@ -89,11 +89,11 @@ pub fn or_problem(request: &HttpRequest, answer: Result<HttpResponse, Box<Proble
 }
 
 /// The state of the service, which nobody may keep.
-pub fn health(state: &'static str) -> HttpResponse {
+pub fn health(state: impl Into<String>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     common_headers(&mut response);
     response.insert_header((header::CACHE_CONTROL, CACHE_PROBLEM));
-    response.content_type("text/plain; charset=utf-8").body(state)
+    response.content_type("text/plain; charset=utf-8").body(state.into())
 }
 
 /// A problem: JSON, or one line for those who asked for text.

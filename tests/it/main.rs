@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one file for each thing that is tested. The service is the real
 //! program, the registry a real one.
 
+mod admin;
 mod cli;
 mod facts;
 mod http;

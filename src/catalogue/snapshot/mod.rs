@@ -147,6 +147,8 @@ impl Catalogue {
         let outcome = snapshot.write(self.facts());
         if outcome.is_ok() {
             snapshot.written.store(learnt, Ordering::Relaxed);
+        } else {
+            self.metrics.count_snapshot_write_failure();
         }
         snapshot.note(outcome);
     }

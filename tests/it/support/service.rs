@@ -15,6 +15,7 @@ pub const WINTAG: &str = env!("CARGO_BIN_EXE_wintag");
 pub struct Service {
     process: Child,
     address: String,
+    admin_address: Option<String>,
     client: Client,
 }
 
@@ -45,16 +46,24 @@ impl Service {
             command.env_remove(name);
         }
         command.env("DOCKER_CONFIG", "/nonexistent");
+        // Services of many tests run at once, and the default port is one.
+        command.env("WINTAG_ADMIN_LISTEN", "off");
         let mut process = command.stderr(Stdio::piped()).spawn().expect("wintag was built");
         let mut talk = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let mut admin_address = None;
         let address = talk
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("listening on http://")?.1.split(',').next()?.to_owned()))
+            .find_map(|line| {
+                if let Some((_, rest)) = line.split_once("metrics at http://") {
+                    admin_address = rest.split('/').next().map(str::to_owned);
+                }
+                Some(line.split_once("listening on http://")?.1.split(',').next()?.to_owned())
+            })
             .expect("wintag says where it listens");
         // What it says later must not fill the pipe.
         std::thread::spawn(move || talk.for_each(drop));
-        Self { process, address, client: Client::new() }
+        Self { process, address, admin_address, client: Client::new() }
     }
 
     /// A service that never asks a registry.
@@ -90,8 +99,23 @@ impl Service {
     }
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send_to(&self.address, method, path, headers).await
+    }
+
+    /// Asks the listener for those who run the service, which must be on.
+    pub async fn ask_admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let address = self.admin_address.as_ref().expect("the listener was asked for");
+        self.send_to(address, method, path, headers).await
+    }
+
+    /// `127.0.0.1:PORT` of the listener for those who run the service, when it is on.
+    pub fn admin_address(&self) -> Option<&str> {
+        self.admin_address.as_deref()
+    }
+
+    async fn send_to(&self, address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        let mut request = self.client.request(method, format!("http://{address}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
