@@ -22,6 +22,9 @@ const MAX_ALTERNATIVES: usize = 5;
 /// name says. Each costs a request.
 const MAX_TRIES_A_BUILD: usize = 2;
 
+/// The last rank of support: a preview.
+const NEVER_RELEASED: u8 = 2;
+
 /// A tag to try, in an isolation mode that its name allows.
 #[derive(Clone, Debug)]
 pub struct Candidate<'a> {
@@ -62,8 +65,8 @@ pub struct Pins {
 pub struct Plan<'a> {
     /// The tags to try, in order; never empty.
     pub candidates: Vec<Candidate<'a>>,
-    /// Other tags that run.
-    pub alternatives: Vec<Alternative>,
+    alternatives: Vec<Alternative>,
+    nearest: Vec<Alternative>,
     lineup: Lineup<'a>,
 }
 
@@ -76,6 +79,8 @@ pub enum Shortfall {
     NoneRuns {
         /// The nearest, and why each falls short.
         nearest: Vec<Alternative>,
+        /// The tags that should have run by their names, and why they were passed over.
+        passed_over: Vec<String>,
     },
     /// The build that runs has no tag of the form asked for.
     NoSuchForm {
@@ -121,11 +126,28 @@ pub fn plan<'a>(
         Some(kb) => deciding.by_kb(kb)?,
         None => deciding.by_pin()?,
     };
-    let alternatives = deciding.alternatives(candidates.first());
-    Ok(Plan { candidates, alternatives, lineup })
+    let (alternatives, nearest) = (deciding.alternatives(), deciding.nearest());
+    Ok(Plan { candidates, alternatives, nearest, lineup })
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// Other tags that run, beside the one that was chosen.
+    pub fn beside(&self, chosen: &str) -> Vec<Alternative> {
+        let others = self.alternatives.iter().filter(|other| other.tag != chosen);
+        others.take(MAX_ALTERNATIVES).cloned().collect()
+    }
+
+    /// The refusal when every candidate was passed over.
+    pub fn nothing_left(self, passed_over: Vec<String>) -> Shortfall {
+        Shortfall::NoneRuns { nearest: self.nearest, passed_over }
+    }
+
+    /// The pinned tag that is not above the host's revision, for a caller who got one that is.
+    pub fn below_the_host(&self, question: &ResolveQuestion, build: u32) -> Option<&'a KnownTag> {
+        let (tags, ceiling) = (self.lineup.of_build(build)?, ceiling(question, build));
+        tags.pick(Pin::Build, ceiling).or_else(|| tags.pick(Pin::Kb, ceiling))
+    }
+
     /// The tag for each form of this build.
     pub fn pins(&self, question: &ResolveQuestion, build: u32) -> Pins {
         let Some(tags) = self.lineup.of_build(build) else { return Pins::default() };
@@ -137,7 +159,7 @@ impl Plan<'_> {
 
 /// The highest revision of this build to pin: the host's, on a server of the same build. The revisions
 /// of client builds are numbered apart since January 2026 and compare with nothing.
-fn ceiling(question: &ResolveQuestion, build: u32) -> Option<u32> {
+pub fn ceiling(question: &ResolveQuestion, build: u32) -> Option<u32> {
     let host = question.host.facts();
     if host.kind == HostKind::Server && host.version.build == build { host.version.revision } else { None }
 }
@@ -153,7 +175,7 @@ impl<'a> Deciding<'_, '_, 'a> {
     fn by_pin(&self) -> Result<Vec<Candidate<'a>>, Shortfall> {
         let choices = self.choices();
         let Some(best) = choices.first() else {
-            return Err(Shortfall::NoneRuns { nearest: self.nearest() });
+            return Err(self.none_runs(Vec::new()));
         };
         if self.tags_for(*best).is_empty() {
             let Choice { build, .. } = *best;
@@ -192,7 +214,7 @@ impl<'a> Deciding<'_, '_, 'a> {
         candidates.sort_by_key(|(rank, _)| *rank);
         if candidates.is_empty() {
             let nearest = named.iter().filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect();
-            return Err(Shortfall::NoneRuns { nearest });
+            return Err(Shortfall::NoneRuns { nearest, passed_over: Vec::new() });
         }
         Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
     }
@@ -204,7 +226,12 @@ impl<'a> Deciding<'_, '_, 'a> {
         let mut hyperv = Vec::new();
         for (build, tags) in self.lineup.builds() {
             let compatibility = self.verdict_of_build(build, tags);
-            let Some(isolation) = self.isolation_for(&compatibility) else { continue };
+            let Some(isolation) = self.isolation_for(&compatibility) else {
+                if self.may_turn_out_exact(&compatibility) {
+                    process.push(Choice { build, isolation: Isolation::Process });
+                }
+                continue;
+            };
             if compatibility.process.verdict == Verdict::Yes && self.question.isolation != Some(Isolation::HyperV) {
                 process.push(Choice { build, isolation });
             } else {
@@ -215,6 +242,13 @@ impl<'a> Deciding<'_, '_, 'a> {
         process.sort_by_key(|choice| choice.build != own);
         hyperv.sort_by_key(|choice| self.support_rank(choice.build));
         process.into_iter().chain(hyperv).collect()
+    }
+
+    /// Whether only process isolation is left, and the tag must be read to know whether it has the very
+    /// revision that the host needs.
+    fn may_turn_out_exact(&self, compatibility: &Compatibility) -> bool {
+        self.question.isolation != Some(Isolation::HyperV)
+            && compatibility.process.reasons.contains(&Reason::ImageRevisionUnknown)
     }
 
     fn verdict(&self, image: WindowsVersion) -> Compatibility {
@@ -258,11 +292,7 @@ impl<'a> Deciding<'_, '_, 'a> {
             None => {
                 let pin = self.question.pin;
                 let ceiling = ceiling(self.question, choice.build);
-                // The ceiling is a matter of process isolation: without a tag below it, Hyper-V runs any.
-                let first = tags.pick(pin, ceiling).or_else(|| {
-                    let unbound = (choice.isolation == Isolation::HyperV).then(|| tags.pick(pin, None));
-                    unbound.flatten()
-                });
+                let first = tags.pick(pin, ceiling);
                 let of_form = tags.of_form(pin).iter().copied();
                 let from_first = of_form.skip_while(|tag| first.is_none_or(|first| first.text != tag.text));
                 from_first.take(MAX_TRIES_A_BUILD).collect()
@@ -272,15 +302,10 @@ impl<'a> Deciding<'_, '_, 'a> {
         found.into_iter().filter_map(candidate).collect()
     }
 
-    /// What else runs, beside the chosen one.
-    fn alternatives(&self, chosen: Option<&Candidate<'a>>) -> Vec<Alternative> {
-        let others = self.choices().into_iter().flat_map(|choice| self.tags_for(choice).into_iter().take(1));
-        let is_chosen = |candidate: &Candidate<'a>| chosen.is_some_and(|chosen| chosen.tag.text == candidate.tag.text);
-        others
-            .filter(|candidate| !is_chosen(candidate))
-            .map(|candidate| self.runs(&candidate))
-            .take(MAX_ALTERNATIVES)
-            .collect()
+    /// What runs: one tag more than is named, because the one that is chosen will be left out.
+    fn alternatives(&self) -> Vec<Alternative> {
+        let first_of_each = self.choices().into_iter().flat_map(|choice| self.tags_for(choice).into_iter().take(1));
+        first_of_each.map(|candidate| self.runs(&candidate)).take(MAX_ALTERNATIVES + 1).collect()
     }
 
     fn runs(&self, candidate: &Candidate<'a>) -> Alternative {
@@ -293,12 +318,19 @@ impl<'a> Deciding<'_, '_, 'a> {
         }
     }
 
-    /// The tags nearest to the host, and why each falls short.
+    fn none_runs(&self, passed_over: Vec<String>) -> Shortfall {
+        Shortfall::NoneRuns { nearest: self.nearest(), passed_over }
+    }
+
+    /// The tags nearest to the host, and why each falls short; those that were never released come last.
     fn nearest(&self) -> Vec<Alternative> {
-        let own = self.question.host.host.version.build;
+        let own = self.question.host.host.version;
         let mut builds: Vec<(u32, &BuildTags<'a>)> = self.lineup.builds().collect();
-        builds.sort_by_key(|(build, _)| build.abs_diff(own));
-        let any = builds.into_iter().filter_map(|(_, tags)| tags.any());
+        builds.sort_by_key(|(build, _)| (self.support_rank(*build) == NEVER_RELEASED, build.abs_diff(own.build)));
+        let exact = |build: u32, tags: &BuildTags<'a>| {
+            own.revision.filter(|_| build == own.build).and_then(|revision| tags.exact(self.question.pin, revision))
+        };
+        let any = builds.into_iter().filter_map(|(build, tags)| exact(build, tags).or_else(|| tags.any()));
         any.filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect()
     }
 
@@ -335,12 +367,20 @@ impl<'a> Deciding<'_, '_, 'a> {
             let others = other.filter_map(|pin| of_this_build(tags.pick(pin, ceiling)?, "other-form-of-tag"));
             nearest.extend(others);
             let above = tags.lowest_above(self.question.pin, ceiling);
-            nearest.extend(above.and_then(|tag| of_this_build(tag, Reason::ImageRevisionNewerThanHost.code())));
+            nearest.extend(above.and_then(|tag| self.above_the_host(tag)));
         }
         let others = choices.iter().skip(1).flat_map(|choice| self.tags_for(*choice).into_iter().take(1));
         nearest.extend(others.map(|candidate| self.runs(&candidate)));
         nearest.truncate(MAX_ALTERNATIVES);
         nearest
+    }
+
+    /// A tag above the host's revision: Hyper-V isolation runs it, process isolation may not.
+    fn above_the_host(&self, tag: &KnownTag) -> Option<Alternative> {
+        let os_version = tag.version?;
+        let isolation = Some(Isolation::HyperV).filter(|mode| self.verdict(os_version).supported().contains(mode));
+        let reasons = vec![Reason::ImageRevisionNewerThanHost.code()];
+        Some(Alternative { tag: tag.text.clone(), isolation, os_version, reasons })
     }
 
     /// The KBs there are for builds that run on the host.
@@ -358,7 +398,7 @@ impl<'a> Deciding<'_, '_, 'a> {
         let base = base_of(&self.question.image);
         let was_released = self.tables.release_for(build, HostKind::Server).is_some();
         match image_support_ended(build, base, self.tables, self.today) {
-            _ if !was_released => 2,
+            _ if !was_released => NEVER_RELEASED,
             Some(_) => 1,
             None => 0,
         }

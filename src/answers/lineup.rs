@@ -44,9 +44,12 @@ impl<'a> Lineup<'a> {
         for (build, tags) in &mut builds {
             let rank = |tag: &KnownTag| rank(tag, *build, architecture, tables);
             tags.release.sort_by_key(|tag| rank(tag));
-            for form in [&mut tags.kb, &mut tags.build] {
-                form.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
-            }
+            tags.build.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
+            // A KB that no table knows yet is newer than all that are known, if its number is; the others of
+            // unknown revision come last.
+            let newest_known = tags.kb.iter().filter(|tag| revision(tag).is_some()).filter_map(|tag| kb_of(tag)).max();
+            let age = |tag: &KnownTag| (revision(tag).is_none() && kb_of(tag) > newest_known, tag.version, kb_of(tag));
+            tags.kb.sort_by(|a, b| age(b).cmp(&age(a)).then_with(|| rank(a).cmp(&rank(b))));
         }
         builds.retain(|_, tags| !(tags.release.is_empty() && tags.kb.is_empty() && tags.build.is_empty()));
         Self { builds }
@@ -95,10 +98,10 @@ impl<'a> BuildTags<'a> {
         self.of_form(pin).iter().filter(above).min_by_key(|tag| revision(tag)).copied()
     }
 
-    /// The tag whose name stands for exactly this revision, in this form; a release tag never does, so
-    /// that a build tag is taken for it.
+    /// The tag whose name stands for exactly this revision, in this form if there is one: where only that
+    /// revision will do, the form is the lesser wish. A release tag never stands for one.
     pub fn exact(&self, pin: Pin, wanted: u32) -> Option<&'a KnownTag> {
-        let forms: &[Pin] = if pin == Pin::Kb { &[Pin::Kb] } else { &[Pin::Build, Pin::Kb] };
+        let forms = if pin == Pin::Kb { [Pin::Kb, Pin::Build] } else { [Pin::Build, Pin::Kb] };
         forms.iter().flat_map(|form| self.of_form(*form)).find(|tag| revision(tag) == Some(wanted)).copied()
     }
 

@@ -97,11 +97,11 @@ impl Remark {
         )
     }
 
-    pub(super) fn os_version_missing(tag: &str) -> Self {
+    pub(super) fn other_form(tag: &str) -> Self {
         Self::new(
-            "os-version-missing",
-            format!("the registry gives no os.version for {tag}; the version follows from the tag's name"),
-            SOURCE_DISTRIBUTION,
+            "other-form-of-tag",
+            format!("no KB tag names the revision that process isolation needs on 14393; {tag} does"),
+            Reason::SameRevision.source(),
         )
     }
 

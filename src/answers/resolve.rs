@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted};
 use crate::clock::Now;
-use crate::images::{Digest, NamedImage};
+use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
-use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, image_support_ended, plan};
+use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, ceiling, image_support_ended, plan};
 use super::host::{HostDescription, kb_of_version};
 use super::observed::{self, base_of};
 use super::question::{Architecture, Pin, ResolveQuestion};
@@ -96,14 +96,29 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
                 Err(miss) => (Ok(unread(candidate, &miss)), tags.freshness),
             }
         };
-        match settled {
+        match settled.and_then(|settled| still_runs(question, candidate, settled)) {
             Ok(settled) => {
                 return Ok(conclude(question, tables, now, &plan, candidate, settled, skipped, freshness));
             }
             Err(why) => skipped.push(Remark::tag_skipped(&candidate.tag.text, &why)),
         }
     }
-    Err(Refusal::Shortfall(Box::new(Shortfall::NoneRuns { nearest: plan.alternatives }), tags.freshness))
+    let passed_over = skipped.into_iter().map(|remark| remark.message).collect();
+    Err(Refusal::Shortfall(Box::new(plan.nothing_left(passed_over)), tags.freshness))
+}
+
+/// Whether the tag runs as its name promises, now that more is known of it; the error says why not.
+fn still_runs(question: &ResolveQuestion, candidate: &Candidate<'_>, settled: Settled) -> Result<Settled, String> {
+    let version = settled.os_version;
+    let compatibility = verdict(question.host.facts(), Some(version), question.platform);
+    if compatibility.of(candidate.isolation).verdict != Verdict::Yes {
+        return Err(format!("it is {version}, which does not run as its name promises"));
+    }
+    let ceiling = ceiling(question, version.build).filter(|_| question.pin != Pin::Release && question.kb.is_none());
+    if ceiling.is_some_and(|ceiling| version.revision.is_some_and(|revision| revision > ceiling)) {
+        return Err(format!("it is {version}, which is above the host's revision"));
+    }
+    Ok(settled)
 }
 
 async fn read(
@@ -129,10 +144,7 @@ fn settle(question: &ResolveQuestion, candidate: &Candidate<'_>, manifest: &Mani
     let mut warnings = Vec::new();
     let said = versions.iter().find(|version| version.build == named.build).or(versions.first()).copied();
     let os_version = match said {
-        None => {
-            warnings.push(Remark::os_version_missing(tag));
-            named
-        }
+        None => return Err("the registry gives no os.version for it".to_owned()),
         // The first images say only 10.0.14393; the name of a build tag says more and contradicts nothing.
         Some(said) if said.build == named.build && said.revision.is_none() => named,
         Some(said) => {
@@ -144,10 +156,6 @@ fn settle(question: &ResolveQuestion, candidate: &Candidate<'_>, manifest: &Mani
             said
         }
     };
-    let compatibility = verdict(question.host.facts(), Some(os_version), question.platform);
-    if compatibility.of(candidate.isolation).verdict != Verdict::Yes {
-        return Err(format!("the registry says it is {os_version}, which does not run as its name promises"));
-    }
     Ok(Settled { digest: Some(manifest.digest.clone()), os_version, warnings })
 }
 
@@ -214,7 +222,10 @@ fn conclude(
     let facts = question.host.facts();
     let host = HostDescription::of(&question.host, tables, now.date());
     let compatibility = verdict(facts, Some(os_version), question.platform);
-    let mode = compatibility.of(candidate.isolation);
+    // What was read may allow the host's default where the name alone did not.
+    let recommended = compatibility.recommended(facts.kind).filter(|_| question.isolation.is_none());
+    let isolation = recommended.unwrap_or(candidate.isolation);
+    let mode = compatibility.of(isolation);
     let remark = |reason: &Reason| Remark::of_rule(*reason, facts, Some(os_version));
     let pins = plan.pins(question, os_version.build);
 
@@ -228,15 +239,21 @@ fn conclude(
     }
     warnings.extend(mode.warnings.iter().map(remark));
     if mode.warnings.contains(&Reason::ImageRevisionNewerThanHost)
-        && let Some(safe) = pins.build.as_ref().or(pins.kb.as_ref())
         && question.pin == Pin::Release
+        && let Some(below) = plan.below_the_host(question, os_version.build)
     {
-        warnings.push(Remark::safe_pin(safe));
+        let of_pin = verdict(facts, below.version, question.platform).of(isolation).warnings.clone();
+        if !of_pin.contains(&Reason::AcrossFebruary2020) {
+            warnings.push(Remark::safe_pin(&below.text));
+        }
+    }
+    if question.pin == Pin::Kb && candidate.tag.kind() != TagKind::Kb {
+        warnings.push(Remark::other_form(&candidate.tag.text));
     }
     warnings.extend(of_the_tag);
     warnings.extend(skipped);
     // Why process isolation was not possible is part of why Hyper-V isolation is the answer.
-    let refused = (candidate.isolation == Isolation::HyperV && compatibility.process.verdict != Verdict::Yes)
+    let refused = (isolation == Isolation::HyperV && compatibility.process.verdict != Verdict::Yes)
         .then_some(&compatibility.process.reasons);
     let reasons = mode.reasons.iter().chain(refused.into_iter().flatten()).map(remark).collect();
     Resolution {
@@ -246,12 +263,12 @@ fn conclude(
         digest,
         kb: kb_of_version(os_version, tables).or_else(|| super::lineup::kb_of(candidate.tag)),
         os_version,
-        isolation: candidate.isolation,
+        isolation,
         supported: compatibility.supported(),
         pins,
         reasons,
         warnings,
-        alternatives: plan.alternatives.clone(),
+        alternatives: plan.beside(&candidate.tag.text),
         freshness,
     }
 }

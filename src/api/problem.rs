@@ -235,11 +235,12 @@ impl Problem {
                 ProblemKind::NoCompatibleTag,
                 format!("{repository} has no tag for {architecture} that names a Windows release"),
             ),
-            Shortfall::NoneRuns { nearest } => {
+            Shortfall::NoneRuns { nearest, passed_over } => {
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,
                     format!(
-                        "no tag of {repository} for {architecture} runs on {host} as asked; the nearest are listed with the reasons"
+                        "no tag of {repository} for {architecture} runs on {host} as asked; the nearest are listed with the reasons{}",
+                        passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
                     ),
                 );
                 problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
