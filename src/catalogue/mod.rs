@@ -2,8 +2,8 @@
 //! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
 //! what was in memory over a restart.
 
-mod counting;
 mod embedded;
+mod reporting;
 mod shelf;
 mod snapshot;
 mod tags;
@@ -188,13 +188,13 @@ impl Catalogue {
             let metrics = self.metrics.clone();
             async move {
                 let listed = registries.list_tags(&repository).await;
-                counting::count_fetch(&metrics, &repository, Operation::Tags, &listed);
+                reporting::report_fetch(&metrics, &repository, Operation::Tags, &listed);
                 let tags = listed?.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
                 Ok(RepositoryTags::new(tags))
             }
         };
         let got = self.tags.get(repository.clone(), PATIENCE, embedded.is_some(), fetch).await;
-        counting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
+        reporting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
         match got {
             Got::Nothing(error) => match embedded {
                 Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
@@ -226,12 +226,12 @@ impl Catalogue {
             let metrics = self.metrics.clone();
             async move {
                 let manifest = registries.manifest(&repository, &wanted).await;
-                counting::count_fetch(&metrics, &repository, Operation::Manifest, &manifest);
+                reporting::report_fetch(&metrics, &repository, Operation::Manifest, &manifest);
                 manifest
             }
         };
         let got = self.manifests.get((repository.clone(), wanted.clone()), PATIENCE, has_fallback, fetch).await;
-        counting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
+        reporting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
         found(got)
     }
 

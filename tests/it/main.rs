@@ -4,3 +4,4 @@ mod admin;
 mod registry_fixture;
 mod snapshot;
 mod support;
+mod telemetry;
