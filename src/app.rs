@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http;
 use crate::registry::{Registries, SetupError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 pub use crate::http::{Listeners, document_text};
 
@@ -55,11 +55,11 @@ impl App {
     ///
     /// # Errors
     /// When a socket cannot be used.
-    pub async fn serve(self, listeners: Listeners) -> io::Result<()> {
+    pub async fn serve(self, listeners: Listeners, traces: Traces) -> io::Result<()> {
         in_background(&self.context, Catalogue::load_snapshot).await;
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
-        let served = http::serve(self.context, self.metrics, listeners).await;
+        let served = http::serve(self.context, self.metrics, traces, listeners).await;
         stop.cancel();
         // It ends by itself once it is told to, after it has written what is new.
         let _ = keeper.await;

@@ -14,7 +14,7 @@ mod shrunk;
 
 mod shelf;
 
-mod counting;
+mod reporting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -201,7 +201,7 @@ impl Catalogue {
             let (shrunk, metrics) = (self.shrunk.clone(), self.metrics.clone());
             async move {
                 let listed = registries.list_tags(&repository).await;
-                counting::count_fetch(&metrics, &repository, Operation::Tags, &listed);
+                reporting::report_fetch(&metrics, &repository, Operation::Tags, &listed);
                 let texts = listed?;
                 shrunk.judge(&repository, before, texts.len())?;
                 let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
@@ -209,7 +209,7 @@ impl Catalogue {
             }
         };
         let got = self.tags.get(repository.clone(), self.terms(repository, embedded.is_some()), fetch).await;
-        counting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
+        reporting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
         match got {
             Got::Nothing(error) => match embedded {
                 Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
@@ -242,13 +242,13 @@ impl Catalogue {
             let metrics = self.metrics.clone();
             async move {
                 let manifest = registries.manifest(&repository, &wanted).await;
-                counting::count_fetch(&metrics, &repository, Operation::Manifest, &manifest);
+                reporting::report_fetch(&metrics, &repository, Operation::Manifest, &manifest);
                 manifest
             }
         };
         let terms = self.terms(repository, has_fallback);
         let got = self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await;
-        counting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
+        reporting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
         found(got)
     }
 

@@ -16,6 +16,7 @@ use crate::api::reading::Reading;
 use crate::api::resolve::{Format, ResolutionObject, ResolveRequest};
 use crate::app::{self, App, Listeners};
 use crate::config::{AdminListen, DEFAULT_ADMIN_LISTEN, ServeArgs, Settings, SourceArgs};
+use crate::telemetry::{self, Traces};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -133,7 +134,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let ending = match command {
         Command::Openapi => print_document(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
-        Command::Serve(arguments) => with_runtime(serve(arguments)),
+        Command::Serve(arguments) => serve(&arguments),
         Command::Resolve(arguments) => with_runtime(resolve(arguments)),
         Command::Check(arguments) => with_runtime(check(arguments)),
     };
@@ -183,11 +184,20 @@ fn build(source: &SourceArgs) -> Result<App, Ending> {
     App::new(settings).map_err(|error| fail(Ending::Failed, &error))
 }
 
-async fn serve(arguments: ServeArgs) -> Ending {
-    let settings = match Settings::of_service(&arguments) {
+fn serve(arguments: &ServeArgs) -> Ending {
+    let settings = match Settings::of_service(arguments) {
         Ok(settings) => settings,
         Err(error) => return fail(Ending::Failed, &error),
     };
+    // It is dropped after the runtime, so that the last spans are sent when nothing makes new ones.
+    let telemetry = match telemetry::init(&settings.log) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(Ending::Failed, &error),
+    };
+    with_runtime(serve_with(settings, telemetry.traces()))
+}
+
+async fn serve_with(settings: Settings, traces: Traces) -> Ending {
     let listener = match TcpListener::bind(settings.listen) {
         Ok(listener) => listener,
         Err(error) => {
@@ -204,12 +214,12 @@ async fn serve(arguments: ServeArgs) -> Ending {
         Err(error) => return fail(Ending::Failed, &error),
     };
     if let Some(Ok(address)) = admin.as_ref().map(TcpListener::local_addr) {
-        eprintln!("wintag: metrics at http://{address}/metrics, health at http://{address}/readyz?verbose");
+        tracing::info!("metrics at http://{address}/metrics, health at http://{address}/readyz?verbose");
     }
     if let Ok(address) = listener.local_addr() {
         eprintln!("wintag: listening on http://{address}, Swagger UI at http://{address}/swagger-ui/");
     }
-    match app.serve(Listeners { public: listener, admin }).await {
+    match app.serve(Listeners { public: listener, admin }, traces).await {
         Ok(()) => Ending::Answered,
         Err(error) => fail(Ending::Failed, &error),
     }
@@ -230,7 +240,7 @@ fn bind_admin(setting: Option<AdminListen>) -> Result<Option<TcpListener>, Endin
             Err(Ending::Failed)
         }
         Err(error) => {
-            eprintln!("wintag: no metrics: cannot listen on {address}: {error}; choose an address with --admin-listen");
+            tracing::warn!("no metrics: cannot listen on {address}: {error}; choose an address with --admin-listen");
             Ok(None)
         }
     }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AdminListen, Mirror, Span};
+use super::{AdminListen, LogFormat, Mirror, Span};
 
 /// Only this machine, until told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
@@ -29,6 +29,14 @@ pub struct ServeArgs {
     /// Directory for the snapshot of what registries said; none is kept when not given
     #[arg(long, env = "WINTAG_STATE_DIR", value_name = "DIRECTORY")]
     pub state_dir: Option<PathBuf>,
+
+    /// Form of the log on standard error: text, json [default: text at a terminal, else json]
+    #[arg(long, env = "WINTAG_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// What is logged: a level, or levels by module [default: wintag=info,warn]
+    #[arg(long, env = "WINTAG_LOG", value_name = "FILTER")]
+    pub log_level: Option<String>,
 
     /// Where knowledge comes from.
     #[command(flatten)]

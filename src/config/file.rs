@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use super::{AdminListen, ConfigError, Span};
+use super::{AdminListen, ConfigError, LogFormat, Span};
 
 /// A configuration file is a page or two; a larger one is another file by mistake.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -22,6 +22,9 @@ pub struct File {
     #[serde(deserialize_with = "parsed")]
     pub admin_listen: Option<AdminListen>,
     pub state_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "parsed")]
+    pub log_format: Option<LogFormat>,
+    pub log_level: Option<String>,
     pub offline: bool,
     #[serde(deserialize_with = "parsed")]
     pub fresh_for: Option<Span>,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub admin_listen: Option<AdminListen>,
     /// The directory of the snapshot; none is kept without one.
     pub state_dir: Option<PathBuf>,
+    /// What is logged, and how.
+    pub log: LogSettings,
     /// Never ask a registry.
     pub offline: bool,
     /// How long a registry's answer is used without asking again.
@@ -112,6 +114,36 @@ impl std::str::FromStr for AdminListen {
                 .parse()
                 .map(Self::At)
                 .map_err(|_| "write an address and port, such as 127.0.0.1:9090, or off".to_owned()),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogSettings {
+    /// In which form; what standard error is decides when nobody said.
+    pub format: Option<LogFormat>,
+    /// Which events: a level, or levels by module.
+    pub level: Option<String>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl std::str::FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("write text or json".to_owned()),
         }
     }
 }
@@ -216,6 +248,10 @@ impl Settings {
         Ok(Self {
             listen: service.and_then(|service| service.listen).or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
             admin_listen: service.and_then(|service| service.admin_listen).or(file.admin_listen),
+            log: LogSettings {
+                format: service.and_then(|service| service.log_format).or(file.log_format),
+                level: service.and_then(|service| service.log_level.clone()).or(file.log_level),
+            },
             state_dir: service.and_then(|service| service.state_dir.clone()).or(file.state_dir),
             offline: source.offline || file.offline,
             fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,

@@ -38,7 +38,7 @@ use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse
 
 use crate::answers::Context;
 use crate::api::problem::{Problem, ProblemKind};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 pub use document::document_text;
 
@@ -63,14 +63,19 @@ pub struct Listeners {
 ///
 /// # Errors
 /// When a socket cannot be used.
-pub async fn serve(context: Arc<Context>, metrics: Arc<Metrics>, listeners: Listeners) -> io::Result<()> {
+pub async fn serve(
+    context: Arc<Context>,
+    metrics: Arc<Metrics>,
+    traces: Traces,
+    listeners: Listeners,
+) -> io::Result<()> {
     let admin = match listeners.admin {
         Some(listener) => Some(admin::server(context.clone(), metrics.clone(), listener)?),
         None => None,
     };
     let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
     let admin = admin.map(tokio::spawn);
-    let served = serve_everybody(context, metrics, listeners.public).await;
+    let served = serve_everybody(context, metrics, traces, listeners.public).await;
     if let (Some(handle), Some(admin)) = (admin_handle, admin) {
         handle.stop(false).await;
         let _ = admin.await;
@@ -78,18 +83,24 @@ pub async fn serve(context: Arc<Context>, metrics: Arc<Metrics>, listeners: List
     served
 }
 
-async fn serve_everybody(context: Arc<Context>, metrics: Arc<Metrics>, listener: TcpListener) -> io::Result<()> {
+async fn serve_everybody(
+    context: Arc<Context>,
+    metrics: Arc<Metrics>,
+    traces: Traces,
+    listener: TcpListener,
+) -> io::Result<()> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
-    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
+    let (context, metrics, traces) = (web::Data::from(context), web::Data::from(metrics), web::Data::new(traces));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .wrap(from_fn(guard::guard))
             .app_data(context.clone())
             .app_data(document.clone())
             .app_data(metrics.clone())
+            .app_data(traces.clone())
             .configure(routes)
-            .wrap(from_fn(measure::count_requests))
+            .wrap(from_fn(measure::measure_requests))
     });
     server.client_request_timeout(REQUEST_TIMEOUT).shutdown_timeout(DRAIN.as_secs()).listen(listener)?.run().await
 }

@@ -36,6 +36,16 @@ pub enum Operation {
     Manifest,
 }
 
+impl Operation {
+    /// Its word in labels and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::Manifest => "manifest",
+        }
+    }
+}
+
 /// How asking a registry ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamOutcome {
@@ -133,10 +143,6 @@ impl Metrics {
 
     /// Counts that a configured registry was asked.
     pub fn count_upstream_request(&self, registry: &str, operation: Operation, outcome: UpstreamOutcome) {
-        let operation = match operation {
-            Operation::Tags => "tags",
-            Operation::Manifest => "manifest",
-        };
         let outcome = match outcome {
             UpstreamOutcome::Ok => "ok",
             UpstreamOutcome::NotFound => "not_found",
@@ -146,7 +152,7 @@ impl Metrics {
             UpstreamOutcome::Timeout => "timeout",
             UpstreamOutcome::Invalid => "invalid",
         };
-        self.upstream_requests.with_label_values(&[registry, operation, outcome]).inc();
+        self.upstream_requests.with_label_values(&[registry, operation.as_str(), outcome]).inc();
     }
 
     /// Counts that something was looked for in memory.

@@ -11,3 +11,4 @@ mod registry_fixture;
 mod resolve;
 mod snapshot;
 mod support;
+mod telemetry;

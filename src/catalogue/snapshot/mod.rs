@@ -84,7 +84,7 @@ impl Snapshot {
             Ok(()) => *state = SnapshotState::Ok,
             Err(why) => {
                 if *state == SnapshotState::Ok {
-                    eprintln!("wintag: {why}; requests are answered as before");
+                    tracing::warn!("{why}; requests are answered as before");
                 }
                 *state = SnapshotState::Failed(why);
             }
@@ -108,7 +108,7 @@ impl Snapshot {
         };
         let told = format!("the snapshot {} is not used: {why}", path.display());
         match self.file.set_aside() {
-            Ok(aside) => eprintln!("wintag: {told}; it is now {}", aside.display()),
+            Ok(aside) => tracing::warn!("{told}; it is now {}", aside.display()),
             Err(error) => self.note(Err(format!("{told}; it cannot be renamed: {error}"))),
         }
         Facts::default()
@@ -170,5 +170,24 @@ impl Catalogue {
             tags: tags.map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: texts(kept) }).collect(),
             manifests: manifests.map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: kept.value }).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_a_failure_lasts_until_it_is_mended() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("state");
+        std::fs::write(&path, "in the way").unwrap();
+        let snapshot = Snapshot::new(path.clone());
+        snapshot.note(snapshot.write(Facts::default()));
+        let state = snapshot.state().to_string();
+        assert!(state.starts_with("failed: cannot write the snapshot "), "{state}");
+        std::fs::remove_file(&path).unwrap();
+        snapshot.note(snapshot.write(Facts::default()));
+        assert_eq!(snapshot.state(), SnapshotState::Ok);
     }
 }

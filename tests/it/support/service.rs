@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -11,11 +12,14 @@ use serde_json::Value;
 /// The program under test.
 pub const WINTAG: &str = env!("CARGO_BIN_EXE_wintag");
 
+const NO_PANIC: &str = "nobody panics while holding it";
+
 /// A running service; dropping it stops the process.
 pub struct Service {
     process: Child,
     address: String,
     admin_address: Option<String>,
+    talk: Arc<Mutex<Vec<String>>>,
     client: Client,
 }
 
@@ -39,21 +43,29 @@ impl Answer {
 impl Service {
     /// Starts `wintag serve` with these further options, and waits until it listens.
     pub fn start(options: &[&str]) -> Self {
+        Self::start_in(options, &[])
+    }
+
+    /// As [`Service::start`], with these variables.
+    pub fn start_in(options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(WINTAG);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
         // Nothing of the machine's own settings may decide a test.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_")) {
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_") || name.starts_with("OTEL_")) {
             command.env_remove(name);
         }
         command.env("DOCKER_CONFIG", "/nonexistent");
         // Services of many tests run at once, and the default port is one.
         command.env("WINTAG_ADMIN_LISTEN", "off");
+        command.envs(variables.iter().copied());
         let mut process = command.stderr(Stdio::piped()).spawn().expect("wintag was built");
         let mut talk = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let mut admin_address = None;
+        let said = Arc::new(Mutex::new(Vec::new()));
         let address = talk
             .by_ref()
             .map_while(Result::ok)
+            .inspect(|line| said.lock().expect(NO_PANIC).push(line.clone()))
             .find_map(|line| {
                 if let Some((_, rest)) = line.split_once("metrics at http://") {
                     admin_address = rest.split('/').next().map(str::to_owned);
@@ -62,8 +74,11 @@ impl Service {
             })
             .expect("wintag says where it listens");
         // What it says later must not fill the pipe.
-        std::thread::spawn(move || talk.for_each(drop));
-        Self { process, address, admin_address, client: Client::new() }
+        let later = said.clone();
+        std::thread::spawn(move || {
+            talk.map_while(Result::ok).for_each(|line| later.lock().expect(NO_PANIC).push(line));
+        });
+        Self { process, address, admin_address, talk: said, client: Client::new() }
     }
 
     /// A service that never asks a registry.
@@ -80,6 +95,17 @@ impl Service {
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The first line on standard error that has this in it, once there is one.
+    pub async fn line_with(&self, text: &str) -> String {
+        for _ in 0..500 {
+            if let Some(line) = self.talk.lock().expect(NO_PANIC).iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no line with {text:?} in {:?}", self.talk.lock().expect(NO_PANIC));
     }
 
     /// The process.

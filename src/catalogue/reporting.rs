@@ -1,18 +1,19 @@
-//! How what happens here is counted.
+//! How what happens here is counted and logged.
 
 use super::shelf::Got;
 use crate::images::Repository;
 use crate::registry::RegistryError;
 use crate::telemetry::{CacheLayer, CacheResult, Metrics, Operation, UpstreamOutcome};
 
-/// Counts that a registry was asked, at the end.
-pub fn count_fetch<V>(
+/// Counts that a registry was asked, at the end, and logs if it failed: here all callers that wait for
+/// the answer are one.
+pub fn report_fetch<V>(
     metrics: &Metrics,
     repository: &Repository,
     operation: Operation,
-    outcome: &Result<V, RegistryError>,
+    fetched: &Result<V, RegistryError>,
 ) {
-    let outcome = match outcome {
+    let outcome = match fetched {
         Ok(_) => UpstreamOutcome::Ok,
         Err(RegistryError::NotFound { .. }) => UpstreamOutcome::NotFound,
         Err(RegistryError::NotAllowed { .. } | RegistryError::Refused { .. }) => UpstreamOutcome::Refused,
@@ -21,6 +22,16 @@ pub fn count_fetch<V>(
         Err(RegistryError::TimedOut) => UpstreamOutcome::Timeout,
         Err(RegistryError::Invalid { .. }) => UpstreamOutcome::Invalid,
     };
+    if let Err(error) = fetched {
+        let (registry, path, error) = (repository.registry(), repository.path(), error.to_string());
+        let operation = operation.as_str();
+        if outcome == UpstreamOutcome::NotFound {
+            // Somebody mistyped; that is no trouble of ours or of the registry.
+            tracing::debug!(registry, repository = path, operation, error, "the registry does not have it");
+        } else {
+            tracing::warn!(registry, repository = path, operation, error, "asking the registry failed");
+        }
+    }
     metrics.count_upstream_request(repository.registry(), operation, outcome);
 }
 
