@@ -3,6 +3,7 @@
 
 mod cli;
 mod facts;
+mod faults;
 mod http;
 mod openapi;
 mod registry_fixture;
