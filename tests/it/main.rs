@@ -4,6 +4,7 @@
 mod admin;
 mod cli;
 mod facts;
+mod faults;
 mod http;
 mod openapi;
 mod readme;

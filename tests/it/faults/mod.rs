@@ -1,0 +1,14 @@
+//! Faults and abuses that the service must survive, each under the ID it has in the catalogue of
+//! faults: F availability, S stampede and resources, X other hosts, credentials and poisoning, O
+//! outputs. `rows.csv` says for each ID which tests cover it, or why none does.
+
+mod availability;
+mod bed;
+mod crowd;
+mod good_mode;
+mod outputs;
+mod poisoning;
+mod requests;
+mod resources;
+mod table;
+mod tokens;
