@@ -26,9 +26,11 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /wintag /wintag
 COPY LICENSE /LICENSE
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+# Read by the service and by its health check.
+ENV WINTAG_LISTEN=0.0.0.0:8080
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot).
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/wintag", "healthcheck"]
 ENTRYPOINT ["/wintag"]
-CMD ["serve", "--listen", "0.0.0.0:8080"]
+CMD ["serve"]

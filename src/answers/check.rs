@@ -5,6 +5,7 @@ use crate::images::{Digest, NamedImage, Selector};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
+use super::decide::image_support_ended;
 use super::host::HostDescription;
 use super::observed::{base_of, still_true};
 use super::question::{Architecture, AskedHost};
@@ -94,6 +95,11 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         warnings.push(Remark::legacy_name(&question.image));
     }
     let best = best_entry(question, &entries);
+    let ended =
+        best.and_then(|(version, _)| image_support_ended(version.build, base_of(&question.image), tables, now.date()));
+    if let Some(ended) = ended {
+        warnings.push(Remark::image_out_of_support(&question.image.requested, ended));
+    }
     let (isolation, supported) = match best {
         None => (None, Vec::new()),
         Some((version, compatibility)) => {

@@ -17,13 +17,13 @@ use super::observed::base_of;
 use super::question::{Pin, ResolveQuestion};
 
 /// So many alternatives are named, the nearest first; more would hide them.
-const MAX_ALTERNATIVES: usize = 5;
+pub(super) const MAX_ALTERNATIVES: usize = 5;
 /// So many tags of one build are tried when the first turns out not to exist or not to be what its
 /// name says. Each costs a request.
 const MAX_TRIES_A_BUILD: usize = 2;
 
 /// The last rank of support: a preview.
-const NEVER_RELEASED: u8 = 2;
+pub(super) const NEVER_RELEASED: u8 = 2;
 
 /// A tag to try, in an isolation mode that its name allows.
 #[derive(Clone, Debug)]
@@ -102,9 +102,9 @@ pub enum Shortfall {
 
 /// A build and the mode it would run in.
 #[derive(Clone, Copy)]
-struct Choice {
-    build: u32,
-    isolation: Isolation,
+pub(super) struct Choice {
+    pub build: u32,
+    pub isolation: Isolation,
 }
 
 /// Which tags to try for this question.
@@ -164,9 +164,9 @@ pub fn ceiling(question: &ResolveQuestion, build: u32) -> Option<u32> {
     if host.kind == HostKind::Server && host.version.build == build { host.version.revision } else { None }
 }
 
-struct Deciding<'q, 'l, 'a> {
-    question: &'q ResolveQuestion,
-    lineup: &'l Lineup<'a>,
+pub(super) struct Deciding<'q, 'l, 'a> {
+    pub question: &'q ResolveQuestion,
+    pub lineup: &'l Lineup<'a>,
     tables: &'q Tables,
     today: Date,
 }
@@ -220,7 +220,7 @@ impl<'a> Deciding<'_, '_, 'a> {
     }
 
     /// The builds that run as asked, the one to prefer first.
-    fn choices(&self) -> Vec<Choice> {
+    pub(super) fn choices(&self) -> Vec<Choice> {
         let own = self.question.host.host.version.build;
         let mut process = Vec::new();
         let mut hyperv = Vec::new();
@@ -251,7 +251,7 @@ impl<'a> Deciding<'_, '_, 'a> {
             && compatibility.process.reasons.contains(&Reason::ImageRevisionUnknown)
     }
 
-    fn verdict(&self, image: WindowsVersion) -> Compatibility {
+    pub(super) fn verdict(&self, image: WindowsVersion) -> Compatibility {
         verdict(self.question.host.facts(), Some(image), self.question.platform)
     }
 
@@ -274,7 +274,7 @@ impl<'a> Deciding<'_, '_, 'a> {
 
     /// The mode to use, if the image runs as asked. Where any mode will do that is the host's default,
     /// if it works.
-    fn isolation_for(&self, compatibility: &Compatibility) -> Option<Isolation> {
+    pub(super) fn isolation_for(&self, compatibility: &Compatibility) -> Option<Isolation> {
         let supported = compatibility.supported();
         match self.question.isolation {
             Some(wanted) => supported.contains(&wanted).then_some(wanted),
@@ -283,7 +283,7 @@ impl<'a> Deciding<'_, '_, 'a> {
     }
 
     /// The tags to try for this build and mode.
-    fn tags_for(&self, choice: Choice) -> Vec<Candidate<'a>> {
+    pub(super) fn tags_for(&self, choice: Choice) -> Vec<Candidate<'a>> {
         let Some(tags) = self.lineup.of_build(choice.build) else { return Vec::new() };
         let by_build = self.verdict(WindowsVersion::of_build(choice.build));
         let exact = self.exact_tag(&by_build, choice.build, tags).filter(|_| choice.isolation == Isolation::Process);
@@ -302,87 +302,6 @@ impl<'a> Deciding<'_, '_, 'a> {
         found.into_iter().filter_map(candidate).collect()
     }
 
-    /// What runs: one tag more than is named, because the one that is chosen will be left out.
-    fn alternatives(&self) -> Vec<Alternative> {
-        let first_of_each = self.choices().into_iter().flat_map(|choice| self.tags_for(choice).into_iter().take(1));
-        first_of_each.map(|candidate| self.runs(&candidate)).take(MAX_ALTERNATIVES + 1).collect()
-    }
-
-    fn runs(&self, candidate: &Candidate<'a>) -> Alternative {
-        let compatibility = self.verdict(candidate.version);
-        Alternative {
-            tag: candidate.tag.text.clone(),
-            isolation: Some(candidate.isolation),
-            os_version: candidate.version,
-            reasons: compatibility.of(candidate.isolation).reasons.iter().map(|reason| reason.code()).collect(),
-        }
-    }
-
-    fn none_runs(&self, passed_over: Vec<String>) -> Shortfall {
-        Shortfall::NoneRuns { nearest: self.nearest(), passed_over }
-    }
-
-    /// The tags nearest to the host, and why each falls short; those that were never released come last.
-    fn nearest(&self) -> Vec<Alternative> {
-        let own = self.question.host.host.version;
-        let mut builds: Vec<(u32, &BuildTags<'a>)> = self.lineup.builds().collect();
-        builds.sort_by_key(|(build, _)| (self.support_rank(*build) == NEVER_RELEASED, build.abs_diff(own.build)));
-        let exact = |build: u32, tags: &BuildTags<'a>| {
-            own.revision.filter(|_| build == own.build).and_then(|revision| tags.exact(self.question.pin, revision))
-        };
-        let any = builds.into_iter().filter_map(|(build, tags)| exact(build, tags).or_else(|| tags.any()));
-        any.filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect()
-    }
-
-    /// Why this tag does not run as asked. Where it runs in the other mode, that mode is named.
-    fn falls_short(&self, tag: &KnownTag) -> Option<Alternative> {
-        let version = tag.version?;
-        let compatibility = self.verdict(version);
-        let modes = match self.question.isolation {
-            Some(wanted) => vec![wanted],
-            None => vec![Isolation::Process, Isolation::HyperV],
-        };
-        let mut reasons: Vec<&'static str> =
-            modes.iter().flat_map(|mode| &compatibility.of(*mode).reasons).map(|reason| reason.code()).collect();
-        reasons.dedup();
-        let isolation = compatibility.recommended(self.question.host.host.kind);
-        Some(Alternative { tag: tag.text.clone(), isolation, os_version: version, reasons })
-    }
-
-    /// The other forms of the build that runs, the nearest tag above the host's revision, and other builds.
-    fn other_forms(&self, best: Choice, choices: &[Choice]) -> Vec<Alternative> {
-        let of_this_build = |tag: &'a KnownTag, reason| {
-            let os_version = tag.version?;
-            Some(Alternative {
-                tag: tag.text.clone(),
-                isolation: Some(best.isolation),
-                os_version,
-                reasons: vec![reason],
-            })
-        };
-        let mut nearest = Vec::new();
-        if let Some(tags) = self.lineup.of_build(best.build) {
-            let ceiling = ceiling(self.question, best.build);
-            let other = [Pin::Release, Pin::Build, Pin::Kb].into_iter().filter(|pin| *pin != self.question.pin);
-            let others = other.filter_map(|pin| of_this_build(tags.pick(pin, ceiling)?, "other-form-of-tag"));
-            nearest.extend(others);
-            let above = tags.lowest_above(self.question.pin, ceiling);
-            nearest.extend(above.and_then(|tag| self.above_the_host(tag)));
-        }
-        let others = choices.iter().skip(1).flat_map(|choice| self.tags_for(*choice).into_iter().take(1));
-        nearest.extend(others.map(|candidate| self.runs(&candidate)));
-        nearest.truncate(MAX_ALTERNATIVES);
-        nearest
-    }
-
-    /// A tag above the host's revision: Hyper-V isolation runs it, process isolation may not.
-    fn above_the_host(&self, tag: &KnownTag) -> Option<Alternative> {
-        let os_version = tag.version?;
-        let isolation = Some(Isolation::HyperV).filter(|mode| self.verdict(os_version).supported().contains(mode));
-        let reasons = vec![Reason::ImageRevisionNewerThanHost.code()];
-        Some(Alternative { tag: tag.text.clone(), isolation, os_version, reasons })
-    }
-
     /// The KBs there are for builds that run on the host.
     fn kbs_that_run(&self) -> Vec<Kb> {
         let runs = |tag: &&KnownTag| {
@@ -394,7 +313,7 @@ impl<'a> Deciding<'_, '_, 'a> {
     }
 
     /// Supported images first, then those whose support ended, then previews that were never released.
-    fn support_rank(&self, build: u32) -> u8 {
+    pub(super) fn support_rank(&self, build: u32) -> u8 {
         let base = base_of(&self.question.image);
         let was_released = self.tables.release_for(build, HostKind::Server).is_some();
         match image_support_ended(build, base, self.tables, self.today) {

@@ -13,6 +13,8 @@ mod resolve;
 
 mod decide;
 
+mod nearest;
+
 mod lineup;
 
 mod observed;

@@ -10,6 +10,7 @@ use crate::windows::{Kb, Tables, WindowsVersion};
 use super::context::Context;
 use super::host::kb_of_version;
 use super::lineup::kb_of;
+use super::observed::{base_of, still_true};
 use super::question::Architecture;
 
 /// So many manifests are read for one answer: enough for a tag and all its siblings (a floating tag
@@ -90,8 +91,14 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     let wanted: Vec<&KnownTag> = all.iter().filter(|tag| fits(question, tag, tables)).collect();
     // What is not in memory is read for the tags that are answered, if they are few, and for their
     // siblings, whose digests prove that they are the same image.
-    let mut reader =
-        Reader { catalogue, question, known: HashMap::new(), reads_left: MAX_MANIFESTS, freshness: &mut freshness };
+    let mut reader = Reader {
+        catalogue,
+        tables,
+        question,
+        known: HashMap::new(),
+        reads_left: MAX_MANIFESTS,
+        freshness: &mut freshness,
+    };
     let page: Vec<&KnownTag> = match &question.tag {
         None => wanted.iter().copied().skip(question.offset).take(question.limit).collect(),
         Some(_) => wanted.clone(),
@@ -156,6 +163,7 @@ fn may_be(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> 
 
 struct Reader<'a> {
     catalogue: &'a Catalogue,
+    tables: &'a Tables,
     question: &'a TagsQuestion,
     known: HashMap<String, Known>,
     reads_left: usize,
@@ -178,14 +186,20 @@ impl Reader<'_> {
         } else {
             manifest = self.catalogue.known_manifest(repository, &tag.text);
         }
-        let known = match (&manifest, &tag.observation) {
-            (Some(manifest), _) => from_manifest(manifest, tag),
-            (None, Some(observation)) => {
-                Known { digest: observation.digest.clone(), os_version: observation.os_version }
-            }
-            (None, None) => Known::default(),
+        let known = match &manifest {
+            Some(manifest) => from_manifest(manifest, tag),
+            None => self.seen(tag),
         };
         self.known.insert(tag.text.clone(), known);
+    }
+}
+
+impl Reader<'_> {
+    /// What the embedded catalogue saw, where that is still true.
+    fn seen(&self, tag: &KnownTag) -> Known {
+        let as_of = self.catalogue.embedded_as_of();
+        let seen = still_true(tag, base_of(&self.question.image), as_of, self.tables);
+        seen.map_or_else(Known::default, |seen| Known { digest: seen.digest.clone(), os_version: seen.os_version })
     }
 }
 
@@ -206,10 +220,7 @@ fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
 
 /// The other tags that are known to point to the same digest.
 fn same_image(all: &RepositoryTags, known: &HashMap<String, Known>, tag: &KnownTag) -> Vec<String> {
-    let digest_of = |tag: &KnownTag| {
-        let observed = || tag.observation.as_ref().and_then(|observation| observation.digest.clone());
-        known.get(&tag.text).and_then(|known| known.digest.clone()).or_else(observed)
-    };
+    let digest_of = |tag: &KnownTag| known.get(&tag.text).and_then(|known| known.digest.clone());
     let Some(digest) = digest_of(tag) else { return Vec::new() };
     all.iter()
         .filter(|other| other.text != tag.text && digest_of(other).as_ref() == Some(&digest))

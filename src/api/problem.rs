@@ -211,7 +211,7 @@ impl Problem {
             },
         };
         let what_to_do = match kind {
-            ProblemKind::RegistryNotAllowed => "; name it in the configuration file to allow it",
+            ProblemKind::RegistryNotAllowed => "; name it in the configuration file, or with --mirror, to allow it",
             ProblemKind::UnknownImage => "; check the spelling, and see /tags for the tags of a repository",
             _ => "",
         };

@@ -50,9 +50,17 @@ pub struct SourceArgs {
     #[arg(long, env = "WINTAG_MIRROR", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub mirror: Vec<Mirror>,
 
-    /// Never ask a registry; answer from the embedded catalogue (the variable takes true or false)
-    #[arg(long, env = "WINTAG_OFFLINE")]
-    pub offline: bool,
+    /// Never ask a registry; answer from the snapshot and the embedded catalogue (true or false)
+    #[arg(
+        long,
+        env = "WINTAG_OFFLINE",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub offline: Option<bool>,
 
     /// Configuration file; it also holds what no option does: credentials, families
     #[arg(long, env = "WINTAG_CONFIG", value_name = "FILE")]

@@ -25,7 +25,7 @@ pub struct File {
     #[serde(deserialize_with = "parsed")]
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
-    pub offline: bool,
+    pub offline: Option<bool>,
     #[serde(deserialize_with = "parsed")]
     pub fresh_for: Option<Span>,
     pub tables_dir: Option<PathBuf>,

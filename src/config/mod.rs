@@ -253,7 +253,7 @@ impl Settings {
                 level: service.and_then(|service| service.log_level.clone()).or(file.log_level),
             },
             state_dir: service.and_then(|service| service.state_dir.clone()).or(file.state_dir),
-            offline: source.offline || file.offline,
+            offline: source.offline.or(file.offline).unwrap_or(false),
             fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,
             registries: RegistriesSettings {
                 registries,

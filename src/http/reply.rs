@@ -1,7 +1,7 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, Accept, Header as _, HeaderValue};
+use actix_web::http::header::{self, Accept, Header as _, HeaderValue, Quality};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub struct About {
     pub canonical: Option<String>,
     /// Whether the request's `Accept` decided the form.
     pub negotiated: bool,
+    /// Whether a parameter asked for this form, so that `Accept` does not matter.
+    pub asked_for: bool,
 }
 
 /// The media types that the request accepts, of those an answer can have.
@@ -49,8 +51,11 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
     if accept.0.is_empty() {
         return Accepted::Json;
     }
-    for media in accept.ranked() {
-        match (media.type_().as_str(), media.subtype().as_str()) {
+    // What is given a weight of zero is not accepted.
+    let mut named: Vec<_> = accept.0.iter().filter(|item| item.quality > Quality::ZERO).collect();
+    named.sort_by_key(|item| std::cmp::Reverse(item.quality));
+    for media in named {
+        match (media.item.type_().as_str(), media.item.subtype().as_str()) {
             ("*", _) | ("application", "*" | "json") => return Accepted::Json,
             ("text", "plain" | "*") => return Accepted::Text,
             _ => {}
@@ -61,7 +66,7 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
 
 /// A JSON answer, or 304 when the caller has it.
 pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> HttpResponse {
-    if accepted(request) == Accepted::Nothing {
+    if !about.asked_for && accepted(request) != Accepted::Json {
         let detail = "answers are application/json".to_owned();
         return problem(request, &Problem::new(ProblemKind::NotAcceptable, detail));
     }

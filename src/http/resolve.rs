@@ -37,6 +37,7 @@ async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse
         freshness: Some(resolution.freshness),
         canonical: Some(asked.canonical(format)),
         negotiated: asked.format.is_none(),
+        asked_for: asked.format.is_some(),
     };
     Ok(match format {
         Format::Json => reply::json(request, &ResolutionObject::from(&resolution), &about),

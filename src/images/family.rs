@@ -10,6 +10,17 @@ const EMBEDDED: &str = include_str!("data/families.csv");
 
 /// Docker Hub as references name it. A name without a registry host is taken to be there.
 const DOCKER_HUB: &str = "docker.io";
+/// The registry of Microsoft's images.
+const MICROSOFT: &str = "mcr.microsoft.com";
+/// Paths that are Microsoft's, also when the registry is left out: on Docker Hub there are no such names.
+const MICROSOFT_PATHS: [&str; 2] = ["windows/", "dotnet/"];
+/// Docker Hub repositories that moved and are no family (microsoft/containerregistry,
+/// docs/dockerhub-to-mcr-repo-mapping.md).
+const MOVED: [(&str, &str); 3] = [
+    ("microsoft/aspnet", "dotnet/framework/aspnet"),
+    ("microsoft/nanoserver-insider", "windows/nanoserver/insider"),
+    ("microsoft/windowsservercore-insider", "windows/servercore/insider"),
+];
 /// The namespace of Docker Hub's official images, which references leave out.
 const DOCKER_HUB_OFFICIAL: &str = "library/";
 
@@ -178,7 +189,14 @@ impl Families {
             Some((family, is_legacy)) => (Some(family.clone()), *is_legacy),
             None => (None, false),
         };
-        let repository = family.as_ref().map_or(reference.repository, |family| family.repository.clone());
+        let moved = MOVED.iter().find(|(before, _)| *before == key).map(|(_, path)| *path);
+        let without_registry = MICROSOFT_PATHS.iter().any(|start| key.starts_with(start)).then_some(key.as_str());
+        let repository = match (&family, moved.or(without_registry)) {
+            (Some(family), _) => family.repository.clone(),
+            (None, Some(path)) => Repository::parse(&format!("{MICROSOFT}/{path}"))?,
+            (None, None) => reference.repository,
+        };
+        let is_legacy = is_legacy || moved.is_some();
         Ok((NamedImage { requested: text.to_owned(), family, repository, is_legacy }, reference.selector))
     }
 }
@@ -213,6 +231,15 @@ mod tests {
     fn other_repositories_are_taken_as_they_are() {
         let image = Families::embedded().read("mcr.microsoft.com/dotnet/framework/aspnet").unwrap();
         assert_eq!((image.family, image.repository.path()), (None, "dotnet/framework/aspnet"));
+    }
+
+    #[test]
+    fn microsofts_paths_need_no_registry_and_what_moved_is_found() {
+        let repository = |text: &str| Families::embedded().read(text).unwrap().repository.to_string();
+        assert_eq!(repository("windows/nanoserver/insider"), "mcr.microsoft.com/windows/nanoserver/insider");
+        assert_eq!(repository("dotnet/framework/aspnet"), "mcr.microsoft.com/dotnet/framework/aspnet");
+        assert_eq!(repository("microsoft/aspnet"), "mcr.microsoft.com/dotnet/framework/aspnet");
+        assert_eq!(repository("example/windows/x"), "docker.io/example/windows/x");
     }
 
     #[test]

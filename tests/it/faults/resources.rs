@@ -9,6 +9,7 @@ use wintag::catalogue::{Catalogue, CatalogueSettings, Wanted};
 use wintag::clock::Clock;
 use wintag::images::Repository;
 use wintag::registry::{Registries, RegistrySettings, Settings};
+use wintag::telemetry::Metrics;
 use wintag::windows::Tables;
 
 use super::bed::{Bed, always, check_faults, check_of, nonsense};
@@ -149,8 +150,8 @@ fn catalogue(registry: &MisbehavingRegistry, clock: &Clock) -> Catalogue {
         docker_config: Some("/nonexistent/config.json".into()),
     };
     let registries = Arc::new(Registries::new(settings).expect("the settings are good"));
-    let behaviour = CatalogueSettings { offline: false, fresh_for: Duration::from_secs(900) };
-    Catalogue::new(registries, Tables::embedded(), clock.clone(), &behaviour)
+    let behaviour = CatalogueSettings { offline: false, fresh_for: Duration::from_secs(900), state_dir: None };
+    Catalogue::new(registries, Tables::embedded(), clock.clone(), Arc::new(Metrics::new()), &behaviour)
 }
 
 fn clock() -> Clock {
