@@ -110,6 +110,10 @@ impl FromStr for ImageReference {
         if text.len() > Self::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::TooLong);
         }
+        // In the crate's grammar a tag may have letters of any script; registries take ASCII only.
+        if !text.is_ascii() {
+            return Err(ParseReferenceError::Grammar);
+        }
         let reference: Reference = text.parse().map_err(|_| ParseReferenceError::Grammar)?;
         let repository =
             Repository { registry: reference.registry().to_owned(), path: reference.repository().to_owned() };
@@ -162,8 +166,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_reference_is_refused() {
-        for text in ["", " ", "A/B:c", "a b", "x@sha256:12", "http://x/y", "user:pw@host/x", "a/../b", &"a".repeat(600)]
-        {
+        for text in [
+            "",
+            " ",
+            "A/B:c",
+            "a b",
+            "x@sha256:12",
+            "http://x/y",
+            "user:pw@host/x",
+            "a/../b",
+            "a/b:é",
+            &"a".repeat(600),
+        ] {
             assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
         }
     }

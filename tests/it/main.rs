@@ -3,7 +3,9 @@
 
 mod cli;
 mod facts;
+mod hostile;
 mod http;
+mod licences;
 mod openapi;
 mod registry_fixture;
 mod resolve;
