@@ -50,11 +50,10 @@ pub fn image(text: &str) {
 
 /// The name of a family or repository.
 pub fn family(text: &str) {
-    for image in [FAMILIES.read(text).ok(), FAMILIES.read_reference(text).ok().map(|(image, _)| image)] {
-        if let Some(image) = image {
-            assert!(is_plain(&image.repository.to_string()));
-            assert_eq!(image.requested, text);
-        }
+    let images = [FAMILIES.read(text).ok(), FAMILIES.read_reference(text).ok().map(|(image, _)| image)];
+    for image in images.into_iter().flatten() {
+        assert!(is_plain(&image.repository.to_string()));
+        assert_eq!(image.requested, text);
     }
 }
 
