@@ -15,10 +15,10 @@ use crate::answers::{CheckQuestion, Checked, CheckedEntry};
 #[into_params(parameter_in = Query)]
 pub struct CheckParams {
     /// An image reference in a registry that is allowed, with a tag or digest; without either it is `latest`.
-    #[param(example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113")]
+    #[param(example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113", min_length = 1, max_length = 512)]
     pub image: String,
     /// The host, as any machine prints it.
-    #[param(example = "10.0.20348.2113")]
+    #[param(example = "10.0.20348.2113", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
     /// Settles whether the host is a server or a client.
     #[param(inline)]

@@ -19,7 +19,11 @@ use crate::windows::{Channel, Release, Tables, WindowsVersion};
 #[into_params(parameter_in = Query)]
 pub struct IdentifyParams {
     /// Whatever a machine prints about itself.
-    #[param(example = "10.0 14393 (14393.1715.amd64fre.rs1_release_inmarket.170906-1810)")]
+    #[param(
+        example = "10.0 14393 (14393.1715.amd64fre.rs1_release_inmarket.170906-1810)",
+        min_length = 1,
+        pattern = "[0-9A-Za-z]"
+    )]
     pub host: String,
     /// Settles whether the host is a server or a client.
     #[param(inline)]

@@ -20,11 +20,11 @@ const MAX_LIST: usize = 64;
 #[into_params(parameter_in = Query)]
 pub struct MatrixParams {
     /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds when not given. At most 64.
-    #[param(example = "ltsc2019,10.0.26100.4061")]
+    #[param(example = "ltsc2019,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
     /// The images, separated by commas or semicolons: builds, versions or release words; all that have base images when
     /// not given. At most 64.
-    #[param(example = "ltsc2022,10.0.26100.4061")]
+    #[param(example = "ltsc2022,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub images: Option<String>,
     /// Where the containers run; `docker` when not given.
     #[param(inline)]

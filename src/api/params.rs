@@ -42,9 +42,16 @@ impl Params {
         params
     }
 
-    /// The value of a parameter, if it is given and not empty.
+    /// The value of a parameter, if it is given. An empty one is refused: it is more likely a variable that was not
+    /// set than meant as none, and would quietly ask another question.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        self.values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let value = self.values.get(name)?.trim().to_owned();
+        if value.is_empty() {
+            self.values.remove(name);
+            self.refuse(name, "empty", "it is empty; give it a value or leave it out".to_owned());
+            return None;
+        }
+        Some(value)
     }
 
     /// The value of a parameter that must be given.
@@ -116,13 +123,13 @@ impl Params {
     /// Ends the reading.
     ///
     /// # Errors
-    /// When anything was refused. A single problem of a special kind keeps its kind; several make an
+    /// When anything was refused. Problems that are all of one kind keep it; several kinds make an
     /// `invalid-parameter` that lists them all.
     pub fn finish(self) -> Result<(), Box<Problem>> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {
             [] => return Ok(()),
-            [(kind, _)] => *kind,
+            [(kind, _), others @ ..] if others.iter().all(|(other, _)| other == kind) => *kind,
             _ => ProblemKind::InvalidParameter,
         };
         problems.sort_by(|a, b| a.1.parameter.cmp(&b.1.parameter));

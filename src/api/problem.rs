@@ -102,6 +102,11 @@ impl ProblemKind {
         self.parts().1
     }
 
+    /// The problem as one line of text. Nothing of the caller's or the registry's text is in it.
+    pub fn line(self) -> String {
+        format!("error: {}: {}\n", self.code(), self.title())
+    }
+
     /// The title, the same for every problem of the kind.
     pub const fn title(self) -> &'static str {
         self.parts().2

@@ -18,11 +18,16 @@ use crate::windows::{Isolation, Platform};
 pub struct ResolveParams {
     /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`, `windows`, `iis`), or a
     /// repository, also by its old Docker Hub name.
-    #[param(example = "microsoft/nanoserver")]
+    #[param(
+        example = "microsoft/nanoserver",
+        min_length = 1,
+        max_length = 237,
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+    )]
     pub image: String,
     /// The host, as any machine prints it: a build, a version, a release name, a product name, the output of `ver`, of
     /// `docker info` or of `kubectl get nodes`.
-    #[param(example = "16299")]
+    #[param(example = "16299", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
     /// Settles whether the host is a server or a client. Without it the text or the build decides; where a build is
     /// both, it is a server.

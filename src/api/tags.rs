@@ -23,18 +23,24 @@ const MAX_OFFSET: usize = 100_000;
 #[into_params(parameter_in = Query)]
 pub struct TagsParams {
     /// A family or a repository, as in `/resolve`.
-    #[param(example = "servercore")]
+    #[param(
+        example = "servercore",
+        min_length = 1,
+        max_length = 237,
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+    )]
     pub image: String,
     /// Only tags of this build, such as `20348`.
     #[param(minimum = 0)]
     pub build: Option<u32>,
     /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`.
+    #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub release: Option<String>,
     /// Only tags that are this patch, such as `KB5031364`.
     #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
     /// Only this tag, and those that are the same image: which KB is `ltsc2019` today?
-    #[param(example = "ltsc2022")]
+    #[param(example = "ltsc2022", pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub tag: Option<String>,
     /// Only tags of this architecture.
     #[param(inline)]

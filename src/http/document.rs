@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
+use super::problems::GeneralProblems;
 use super::reply::{self, About};
 use crate::api::problem::{Problem, ProblemKind};
 
@@ -84,7 +85,7 @@ struct Described;
 /// OpenAPI 3.1, the same as in the repository.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "getDocument", tag = "Health",
-    responses((status = 200, description = "The document", body = Object))
+    responses((status = 200, description = "The document", body = Object), GeneralProblems)
 )]
 pub async fn serve(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
     reply::bytes(&request, "application/json", served.document.clone().into_bytes(), &About::default())
@@ -167,8 +168,11 @@ impl Modify for Examples {
         for_each_response(openapi, |operation, status, response| {
             let its = examples.iter().filter(|it| it.operation == operation && it.status.to_string() == status);
             for example in its {
-                for content in response.content.values_mut() {
+                for (media, content) in &mut response.content {
                     let RefOr::T(content) = content else { continue };
+                    if !media.ends_with("json") {
+                        continue;
+                    }
                     let built = ExampleBuilder::new()
                         .summary(&example.summary)
                         .description(format!("`GET {}`", example.request))

@@ -3,10 +3,20 @@
 use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::api::problem::ProblemKind;
 
 /// What `If-None-Match` can lead to.
 const NOT_MODIFIED: (&str, &str) = ("304", "The caller has this answer, as `If-None-Match` says");
+/// Of every operation.
+const OF_ALL: [(&str, &str); 4] = [
+    ("413", "The request has a body, which no operation reads"),
+    ("414", "Path and query are too long"),
+    ("431", "The headers are too large"),
+    ("500", "A defect in wintag; other requests are answered"),
+];
 /// Of every operation with parameters.
 const OF_PARAMETERS: [(&str, &str); 2] =
     [("400", "Parameters are wrong; all of them are named"), ("406", "No accepted media type can be given")];
@@ -21,6 +31,9 @@ const OF_REGISTRIES: [(&str, &str); 5] = [
     ("504", "The registry did not answer in time, and nothing older is known"),
 ];
 
+/// The problems of an operation that has no parameters.
+pub struct GeneralProblems;
+
 /// The problems of an operation that only reads tables.
 pub struct TableProblems;
 
@@ -29,6 +42,12 @@ pub struct HostProblems;
 
 /// The problems of an operation that may ask a registry.
 pub struct LookupProblems;
+
+impl IntoResponses for GeneralProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&OF_ALL).collect()
+    }
+}
 
 impl IntoResponses for TableProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -49,12 +68,24 @@ impl IntoResponses for LookupProblems {
 }
 
 fn with_problems(further: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let problem = |description: &str| {
-        let content = Content::new(Some(Ref::from_schema_name("Problem")));
-        ResponseBuilder::new().description(description).content("application/problem+json", content).build()
-    };
     let (status, description) = NOT_MODIFIED;
     let not_modified = (status.to_owned(), Response::new(description).into());
-    let problems = OF_PARAMETERS.iter().chain(further);
-    problems.map(|(status, text)| ((*status).to_owned(), problem(text).into())).chain([not_modified]).collect()
+    problems(&OF_ALL).chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified]).collect()
+}
+
+/// Each problem: JSON, and the one line that those get who ask for text.
+fn problems(statuses: &[(&str, &str)]) -> impl Iterator<Item = (String, RefOr<Response>)> {
+    statuses.iter().map(|(status, description)| {
+        let json = Content::new(Some(Ref::from_schema_name("Problem")));
+        let line = ProblemKind::ALL.iter().find(|kind| kind.status().to_string() == *status).map(|kind| kind.line());
+        let text = ContentBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .example(line.map(serde_json::Value::from))
+            .build();
+        let response = ResponseBuilder::new()
+            .description(*description)
+            .content("application/problem+json", json)
+            .content("text/plain", text);
+        ((*status).to_owned(), response.build().into())
+    })
 }

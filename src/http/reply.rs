@@ -116,10 +116,7 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
     if text {
-        // Nothing of the caller's or the registry's text is in the code and the title.
-        return response
-            .content_type("text/plain; charset=utf-8")
-            .body(format!("error: {}: {}\n", problem.code, problem.title));
+        return response.content_type("text/plain; charset=utf-8").body(problem.kind().line());
     }
     match serde_json::to_vec(problem) {
         Ok(bytes) => response.content_type(PROBLEM_JSON).body(bytes),

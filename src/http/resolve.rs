@@ -17,7 +17,10 @@ use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveReques
 #[utoipa::path(
     get, path = "/resolve", operation_id = "resolve", tag = "Answers", params(ResolveParams),
     responses(
-        (status = 200, description = "The tag and the isolation mode", body = ResolutionObject),
+        (status = 200, description = "The tag and the isolation mode", content(
+            (ResolutionObject = "application/json"),
+            (String = "text/plain", example = json!("1709\n")),
+        )),
         LookupProblems,
     )
 )]

@@ -161,6 +161,9 @@ impl Families {
     /// A single word that is no family is refused with the list of families, so that a typing error
     /// is not taken for an image on Docker Hub.
     pub fn read(&self, text: &str) -> Result<NamedImage, FamilyError> {
+        if text.len() > Repository::MAX_TEXT_BYTES {
+            return Err(ParseReferenceError::RepositoryTooLong.into());
+        }
         let (image, selector) = self.read_reference(text)?;
         if selector != Selector::Default {
             return Err(ParseReferenceError::NotARepository.into());

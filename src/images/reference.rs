@@ -18,6 +18,10 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// The longest text that names a repository alone, in bytes: with the host and namespace that Docker Hub's short
+    /// names leave out it has 255, which is where clients stop (OCI distribution specification).
+    pub const MAX_TEXT_BYTES: usize = 255 - "docker.io/library/".len();
+
     /// Reads a repository name, with or without the registry host; without one it is on Docker Hub
     /// (`docker.io`), as every client takes it.
     ///
@@ -85,6 +89,9 @@ pub enum ParseReferenceError {
     /// Longer than [`ImageReference::MAX_TEXT_BYTES`].
     #[error("an image reference has at most {} bytes", ImageReference::MAX_TEXT_BYTES)]
     TooLong,
+    /// Longer than [`Repository::MAX_TEXT_BYTES`].
+    #[error("a repository is written with at most {} bytes", Repository::MAX_TEXT_BYTES)]
+    RepositoryTooLong,
     /// Not in the grammar of references.
     #[error("not an image reference; write it like mcr.microsoft.com/windows/nanoserver:ltsc2022")]
     Grammar,
@@ -102,6 +109,10 @@ impl FromStr for ImageReference {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.len() > Self::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::TooLong);
+        }
+        // In the crate's grammar a tag may have letters of any script; registries take ASCII only.
+        if !text.is_ascii() {
+            return Err(ParseReferenceError::Grammar);
         }
         let reference: Reference = text.parse().map_err(|_| ParseReferenceError::Grammar)?;
         let repository =
@@ -155,8 +166,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_reference_is_refused() {
-        for text in ["", " ", "A/B:c", "a b", "x@sha256:12", "http://x/y", "user:pw@host/x", "a/../b", &"a".repeat(600)]
-        {
+        for text in [
+            "",
+            " ",
+            "A/B:c",
+            "a b",
+            "x@sha256:12",
+            "http://x/y",
+            "user:pw@host/x",
+            "a/../b",
+            "a/b:é",
+            &"a".repeat(600),
+        ] {
             assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
         }
     }

@@ -446,4 +446,28 @@ mod tests {
         check(IMAGE_CONFIG_MEDIA_TYPE, -1, None);
         check(IMAGE_CONFIG_MEDIA_TYPE, (4 << 20) + 1, None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn f09_no_body_gives_unprintable_text(
+            text in ".{0,20}",
+            at in proptest::prelude::any::<proptest::sample::Index>(),
+            byte in proptest::prelude::any::<u8>(),
+        ) {
+            let text = serde_json::Value::from(text);
+            let platform = format!(r#","platform":{{"os":{text},"architecture":"amd64","os.version":{text}}}"#);
+            for body in [index(&descriptor(&platform)), image(&descriptor(""))] {
+                let mut spoilt = body.clone().into_bytes();
+                let at = at.index(spoilt.len());
+                spoilt[at] = byte;
+                for body in [body.as_bytes(), &spoilt, &body.as_bytes()[..at]] {
+                    let Ok(Content::Index(entries)) = read(body, None) else { continue };
+                    let said = entries.iter().flat_map(|entry| [&entry.os_version, &entry.operating_system]).flatten();
+                    for text in said {
+                        proptest::prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
+                    }
+                }
+            }
+        }
+    }
 }

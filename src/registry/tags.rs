@@ -182,4 +182,22 @@ mod tests {
         let mut tags = TagList { received_bytes: MAX_TOTAL_BYTES, ..TagList::default() };
         assert!(tags.add_page(br#"{"tags":[]}"#).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn f09_no_body_gives_a_name_outside_the_grammar(
+            names in proptest::collection::vec(".{0,20}|[a-z0-9.-]{1,140}", 0..8),
+            cut in proptest::prelude::any::<proptest::sample::Index>(),
+            byte in proptest::prelude::any::<u8>(),
+        ) {
+            let body = serde_json::json!({ "name": "x", "tags": names }).to_string().into_bytes();
+            let mut spoilt = body.clone();
+            spoilt[cut.index(body.len())] = byte;
+            for body in [body.as_slice(), &spoilt, &body[..cut.index(body.len())]] {
+                let mut tags = TagList::default();
+                let _ = tags.add_page(body);
+                proptest::prop_assert!(tags.names.iter().all(|name| is_tag(name)));
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The real client against a registry that behaves, and against ones that do not.
 
 mod authentication;
+mod hostile;
 mod listing;
 mod manifests;
 mod transport;
