@@ -97,14 +97,14 @@ fn a_flag_beats_a_variable_beats_the_file() {
     // Port 1 cannot be had by a test that is not root, and by root it is told apart by the text.
     let listens_on = |arguments: &[&str], variable: Option<&str>| {
         let mut command = Command::new(WINTAG);
-        command.args(["serve", "--config", config]).args(arguments).env("WINTAG_OFFLINE", "true");
+        command.args(["serve", "--config", config]).args(arguments).env("WINTAG_ADMIN_LISTEN", "off");
         if let Some(variable) = variable {
             command.env("WINTAG_LISTEN", variable);
         }
         let mut process = command.stderr(std::process::Stdio::piped()).spawn().expect("wintag was built");
-        let mut line = String::new();
-        let mut talk = std::io::BufReader::new(process.stderr.take().expect("it is piped"));
-        std::io::BufRead::read_line(&mut talk, &mut line).expect("it says something");
+        let talk = std::io::BufReader::new(process.stderr.take().expect("it is piped"));
+        let mut lines = std::io::BufRead::lines(talk).map_while(Result::ok);
+        let line = lines.find(|line| line.contains("127.0.0.")).expect("it names the address");
         let _ = process.kill();
         let _ = process.wait();
         line
@@ -112,4 +112,23 @@ fn a_flag_beats_a_variable_beats_the_file() {
     assert!(listens_on(&[], None).contains("127.0.0.1:1"), "the file");
     assert!(listens_on(&[], Some("127.0.0.2:0")).contains("127.0.0.2:"), "the variable");
     assert!(listens_on(&["--listen", "127.0.0.3:0"], Some("127.0.0.2:0")).contains("127.0.0.3:"), "the flag");
+}
+
+#[test]
+fn an_empty_variable_is_not_set_and_a_flag_may_take_back_what_the_file_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("wintag.toml");
+    std::fs::write(&config, "offline = true\n").expect("it is writable");
+    let config = config.to_str().expect("the path is text");
+    let unknown = ["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299", "--config", config];
+    let unreachable = ["--mirror", "mcr.microsoft.com=http://127.0.0.1:9"];
+    // Offline nobody knows the image; else the registry is asked and cannot be.
+    check(&unknown, 2, "", "offline");
+    check(&[&unknown[..], &unreachable[..], &["--offline=false"]].concat(), 4, "", "");
+    for (variable, status) in [("false", 4), ("0", 4), ("1", 2), ("", 2)] {
+        let mut command = Command::new(WINTAG);
+        command.args(unknown).args(unreachable).env("WINTAG_OFFLINE", variable).env("WINTAG_LISTEN", "");
+        let ended = command.output().expect("wintag was built");
+        assert_eq!(ended.status.code(), Some(status), "{variable:?}: {}", text(&ended.stderr));
+    }
 }

@@ -174,7 +174,11 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
     }
     let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#;
     bed.registry.behave(move |_| Response::new(404, unknown).header("content-type", "application/json").into());
-    let answer = bed.get(&check_of(0)).await;
+    // That what was there is gone is believed the second time, half a minute later: a test of the shelf shows that.
+    let answer = bed.service.json(&check_of(0)).await;
+    assert_eq!(answer["freshness"]["stale"], true);
+    // What was never there is not there.
+    let answer = bed.get(&check_of(2)).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &"unknown-image".into()));
     bed.registry.stop().await;
     let answer = bed.service.json(&check_of(1)).await;
