@@ -10,20 +10,21 @@ use crate::answers::Context;
 use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http;
+use crate::http::{self, Behaviour, Signals};
 use crate::registry::{Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
 pub use crate::http::{Listeners, document_text};
 
-/// The snapshot is written so often at most. A crash then costs the answers of a minute, and a busy
-/// service writes a file of some megabytes a minute.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
+/// The snapshot is written so often at most, and only when something was learnt. A crash then costs what was
+/// learnt in ten seconds; the file has some hundred kilobytes, and some megabytes where many repositories are in use.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
 /// The application: what answers questions, and what works in the background.
 pub struct App {
     context: Arc<Context>,
     metrics: Arc<Metrics>,
+    behaviour: Behaviour,
 }
 
 impl App {
@@ -32,18 +33,32 @@ impl App {
     /// # Errors
     /// When the settings of a registry cannot be used, such as a CA file that is not one.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        let clock = Clock::system();
+        Self::with_clock(settings, Clock::system())
+    }
+
+    /// As [`Self::new`], with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_clock(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         let registries = Arc::new(Registries::new(settings.registries)?);
         let catalogue_settings = CatalogueSettings {
             offline: settings.offline,
             fresh_for: settings.fresh_for,
             state_dir: settings.state_dir,
         };
+        let behaviour = Behaviour { clients: settings.clients, drain_delay: settings.drain_delay };
         let metrics = Arc::new(Metrics::new());
         let catalogue =
             Catalogue::new(registries, settings.tables, clock.clone(), metrics.clone(), &catalogue_settings);
-        let context = Context { catalogue, families: settings.families, tables: settings.tables, clock };
-        Ok(Self { context: Arc::new(context), metrics })
+        let context = Context {
+            catalogue,
+            families: settings.families,
+            tables: settings.tables,
+            kubernetes_hosts: settings.kubernetes_hosts,
+            clock,
+        };
+        Ok(Self { context: Arc::new(context), metrics, behaviour })
     }
 
     /// What answers questions.
@@ -56,10 +71,19 @@ impl App {
     /// # Errors
     /// When a socket cannot be used.
     pub async fn serve(self, listeners: Listeners, traces: Traces) -> io::Result<()> {
+        let signals = Signals::listen()?;
+        self.serve_until(Some(signals), listeners, traces).await
+    }
+
+    /// As [`Self::serve`], until one of these signals, or for ever without them.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn serve_until(self, signals: Option<Signals>, listeners: Listeners, traces: Traces) -> io::Result<()> {
         in_background(&self.context, Catalogue::load_snapshot).await;
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
-        let served = http::serve(self.context, self.metrics, traces, listeners).await;
+        let served = http::serve(self.context, self.metrics, traces, listeners, self.behaviour, signals).await;
         stop.cancel();
         // It ends by itself once it is told to, after it has written what is new.
         let _ = keeper.await;

@@ -21,17 +21,19 @@
 //!                    ▼
 //!                 answers                 the use cases: where facts meet the rule
 //!                    │
-//!                    ▼
-//!                catalogue                what each repository holds, and since when that is known
-//!                    │
-//!                    ▼
-//!                registry                 the one door out
-//!                    │
+//!                    ├───────────┐
+//!                    ▼           ▼
+//!                catalogue   platforms    catalogue: what each repository holds, and since when that is known;
+//!                    │           │        platforms: answers in the words of pipelines and clusters
+//!                    ▼           │
+//!                registry        │        the one door out
+//!                    │           │
+//!                    ├───────────┘
 //!                    ▼
 //!                 images ──▶ windows      names and tags; builds, releases, patches, the rule
 //! ```
 //!
-//! A room may also use what is further down than the next one: `answers` uses `images` and `windows`,
+//! A room may also use what is further down than the next one: `answers` uses `platforms`, `images` and `windows`,
 //! `config` makes values of `registry`, `images` and `windows`. Beside the picture stands `clock`, the one
 //! place that reads the time. The whole list of arrows is `ROOMS` in `tests/tidy.rs`, which fails on any
 //! other.
@@ -40,6 +42,7 @@
 //! |---|---|---|
 //! | [`windows`] | versions, releases, patches, host texts, the compatibility rule. Values in, values out | I/O, the clock, actix, reqwest, moka, tokio, tracing |
 //! | [`images`] | references, families, the tag grammar, digests | the same |
+//! | [`platforms`] | what other tools print and want to be told, in their own words: shells, build systems, Docker, clusters, updaters. Values in, text out | the same |
 //! | [`registry`] | how a registry is asked, and what may be asked of whom. Returns our types, never those of a client library | actix, moka |
 //! | [`catalogue`] | freshness: memory, the embedded data, one fetch at a time | actix, reqwest, the OCI crate |
 //! | [`answers`] | the use cases. The decision is a pure function of the question, the facts and the date | actix, reqwest |
@@ -54,7 +57,7 @@
 //!
 //! `GET /resolve?image=microsoft/nanoserver&host=16299`, from the socket to the answer:
 //!
-//! 1. `http/guard.rs` refuses what is too large. `http/mod.rs` has the route, and `http/resolve.rs` the handler:
+//! 1. `http/clients.rs` refuses who takes more than a share, `http/guard.rs` what is too large. `http/mod.rs` has the route, and `http/resolve.rs` the handler:
 //!    read, ask, reply.
 //! 2. `api/params.rs` takes the query apart and notes all that is wrong; `api/reading.rs` makes domain types
 //!    of the rest. `images/family.rs` turns the image into a repository, `windows/host.rs` the host text
@@ -74,8 +77,9 @@
 //! 8. Back in `answers/resolve.rs`, the manifest of the first candidate is read by the same shelf. Where it
 //!    contradicts the name of the tag, the registry is believed; an image that does not run then is
 //!    passed over for the next candidate.
-//! 9. `api/resolve.rs` turns the resolution into the object on the wire, or `api/problem.rs` the refusal
-//!    into a problem with its status; `http/reply.rs` writes it with its headers.
+//! 9. `api/resolve.rs` turns the resolution into the object on the wire or, by `platforms/formats.rs`, into the
+//!    text that was asked for, or `api/problem.rs` the refusal into a problem with its status; `http/reply.rs`
+//!    writes it with its headers.
 //!
 //! # Invariants
 //!
@@ -131,8 +135,12 @@
 //!   release also goes into `STABLE_LONG_TERM_BUILDS` in `windows/compat.rs`, where it moves the floor.
 //! - *A family of images*: a row of `images/data/families.csv`, and what is known of its tags in
 //!   `images/data/catalogue.csv`. A new form of tag is a case of the grammar in `images/tag.rs`.
+//! - *An error text*: a row of `platforms/diagnosis/data/errors.csv`, and the text in `tests/data/diagnosis`. A new cause is
+//!   also a case of `platforms/diagnosis/cause.rs`, and its remedies are chosen in `answers/remedy.rs`.
 //! - *A reason of the rule*: a case of `windows/reason.rs` (code, sentence, source), given in
 //!   `windows/compat.rs`. What is not of the rule is a function of `answers/remark.rs`.
+//! - *A format of `/resolve`*: a case of `TextFormat` in `platforms/formats.rs`, its word and its line in the doc comment of
+//!   `api/resolve.rs`, its bytes in `tests/it/formats.rs`, and the tool that reads it in `tests/formats-check`.
 //! - *An endpoint*: the use case in `answers`, its types in `api`, its handler in a file of `http`, a line
 //!   among the routes of `http/mod.rs` and one among the paths of `http/document.rs`; examples for
 //!   `openapi/examples.json` and for the README. Tests fail until all of that is there.
@@ -144,6 +152,8 @@
 pub mod windows;
 
 pub mod images;
+
+pub mod platforms;
 
 pub mod clock;
 
@@ -164,3 +174,11 @@ pub mod config;
 pub mod app;
 
 pub mod cli;
+
+/// The door for the fuzz targets (`tests/fuzz`) to the parsers that are private. It is in no ordinary build.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::catalogue::check_snapshot as snapshot;
+    pub use crate::registry::fuzzing::*;
+}

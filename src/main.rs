@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     forget_empty_settings();
-    wintag::cli::run(wintag::cli::Arguments::parse())
+    wintag::cli::run(wintag::cli::Arguments::of_process())
 }
 
 /// A variable that is set to nothing is not set: compose files and charts write settings that way.

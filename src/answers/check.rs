@@ -1,6 +1,6 @@
 //! The use case behind `/check`: does this very image run on this host?
 
-use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Miss, Wanted};
+use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Wait, Wanted};
 use crate::images::{Digest, NamedImage, Selector};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
@@ -10,6 +10,7 @@ use super::host::HostDescription;
 use super::observed::{base_of, still_true};
 use super::question::{Architecture, AskedHost};
 use super::remark::Remark;
+use super::suggested::{Unchecked, unchecked};
 
 /// The tag that a reference without tag or digest selects, as every client takes it.
 const DEFAULT_TAG: &str = "latest";
@@ -73,10 +74,19 @@ pub struct CheckedEntry {
 /// Answers the question.
 ///
 /// # Errors
-/// When neither the registry nor the embedded catalogue knows the image.
-pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Miss> {
+/// When neither the registry nor the embedded catalogue knows the image; tags to use instead are named.
+pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Unchecked> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
-    let (digest, entries, freshness) = match catalogue.image(&question.image.repository, wanted(question)).await? {
+    let wanted = wanted(question);
+    let wait = Wait::begin(&context.clock);
+    let found = match catalogue.image(&question.image.repository, wanted.clone(), &wait).await {
+        Ok(found) => found,
+        Err(miss) => {
+            let looked_for = if let Wanted::Tag(tag) = wanted { Some(tag) } else { None };
+            return Err(unchecked(context, question, miss, looked_for, &wait).await);
+        }
+    };
+    let (digest, entries, freshness) = match found {
         FoundImage::Manifest(Found { value, freshness }) => {
             (Some(value.digest.clone()), from_manifest(question, &value), freshness)
         }

@@ -3,7 +3,7 @@
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Now};
 use crate::images::Families;
-use crate::windows::Tables;
+use crate::windows::{Tables, WindowsVersion};
 
 /// What is known, and what the time is. One of it lives as long as the process.
 pub struct Context {
@@ -13,6 +13,8 @@ pub struct Context {
     pub families: Families,
     /// The Windows tables.
     pub tables: &'static Tables,
+    /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as they were configured.
+    pub kubernetes_hosts: Vec<WindowsVersion>,
     /// Where the time comes from.
     pub clock: Clock,
 }

@@ -79,26 +79,21 @@ pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
         .collect()
 }
 
-/// The images of the matrix when none are asked for: every build that base images were made of.
-pub fn all_images(tables: &Tables) -> Vec<WindowsVersion> {
+/// The images of the matrix when none are asked for: every build that base images were made of, described as the
+/// server release of that build.
+pub fn all_images(tables: &Tables, today: Date) -> Vec<HostDescription> {
     let with_images = tables.releases().iter().filter(|release| !release.lines.is_empty());
     let builds: BTreeSet<u32> = with_images.map(|release| release.build).collect();
-    builds.into_iter().map(WindowsVersion::of_build).collect()
+    let versions = builds.into_iter().map(WindowsVersion::of_build);
+    versions
+        .map(|version| HostDescription::new(&version.to_string(), version, HostKind::Server, tables, today))
+        .collect()
 }
 
 /// Every host against every image.
-pub fn matrix(
-    hosts: Vec<MatrixHost>,
-    images: &[WindowsVersion],
-    platform: Platform,
-    tables: &Tables,
-    today: Date,
-) -> Matrix {
-    let cells = hosts.iter().flat_map(|host| images.iter().map(|image| cell(host.facts, *image, platform))).collect();
-    let images = images
-        .iter()
-        .map(|image| HostDescription::new(&image.to_string(), *image, HostKind::Server, tables, today))
-        .collect();
+pub fn matrix(hosts: Vec<MatrixHost>, images: Vec<HostDescription>, platform: Platform) -> Matrix {
+    let of_host = |host: &MatrixHost| images.iter().map(|image| cell(host.facts, image.version, platform)).collect();
+    let cells = hosts.iter().flat_map::<Vec<Cell>, _>(of_host).collect();
     Matrix { cells, hosts, images }
 }
 
@@ -132,9 +127,9 @@ mod tests {
     fn the_whole_matrix_has_every_host_and_image() {
         let tables = Tables::embedded();
         let hosts = all_hosts(tables, today());
-        let images = all_images(tables);
+        let images = all_images(tables, today());
         assert_eq!((hosts.len(), images.len()), (29, 10));
-        let matrix = matrix(hosts, &images, Platform::Docker, tables, today());
+        let matrix = matrix(hosts, images, Platform::Docker);
         assert_eq!(matrix.cells.len(), 29 * 10);
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::images::NamedImage;
-use crate::windows::{HostFacts, Reason, WindowsVersion};
+use crate::windows::{HostFacts, Platform, Reason, SOURCE_COMPATIBILITY, WindowsVersion};
 
 /// A reason or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,15 @@ const SOURCE_MAPPING: &str =
     "https://github.com/microsoft/containerregistry/blob/main/docs/dockerhub-to-mcr-repo-mapping.md";
 /// How registries serve tags and manifests.
 const SOURCE_DISTRIBUTION: &str = "https://github.com/opencontainers/distribution-spec/blob/main/spec.md";
+/// What the labels of a Kubernetes node mean.
+const SOURCE_NODE_LABELS: &str = "https://kubernetes.io/docs/reference/node/node-labels/";
 
 impl Remark {
+    /// The code of a host that gets no patches any more.
+    pub(super) const HOST_OUT_OF_SUPPORT: &str = "host-out-of-support";
+    /// The code of an image that gets no patches any more.
+    pub(super) const IMAGE_OUT_OF_SUPPORT: &str = "image-out-of-support";
+
     /// A reason of the compatibility rule.
     pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
         Self { code: reason.code(), message: reason.message(host, image), source: reason.source().to_owned() }
@@ -38,7 +45,7 @@ impl Remark {
     }
 
     pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {
-        Self::new("host-out-of-support", format!("support of {name} ended on {ended}"), SOURCE_LIFECYCLE)
+        Self::new(Self::HOST_OUT_OF_SUPPORT, format!("support of {name} ended on {ended}"), SOURCE_LIFECYCLE)
     }
 
     pub(super) fn host_support_limited(name: &str, support: &str) -> Self {
@@ -63,7 +70,7 @@ impl Remark {
 
     pub(super) fn image_out_of_support(what: &str, ended: Date) -> Self {
         Self::new(
-            "image-out-of-support",
+            Self::IMAGE_OUT_OF_SUPPORT,
             format!("{what} has got no patches since support of the image ended on {ended}"),
             SOURCE_IMAGE_LIFECYCLE,
         )
@@ -75,6 +82,11 @@ impl Remark {
             format!("{} on Docker Hub was replaced by {}, which answers", image.requested, image.repository),
             SOURCE_MAPPING,
         )
+    }
+
+    pub(super) fn node_contradicts(what: &str, platform: Platform) -> Self {
+        let source = if platform == Platform::Kubernetes { SOURCE_NODE_LABELS } else { SOURCE_COMPATIBILITY };
+        Self::new("node-contradicts-itself", what.to_owned(), source)
     }
 
     pub(super) fn registry_contradicts_tag(tag: &str, said: WindowsVersion) -> Self {

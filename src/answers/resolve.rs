@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted};
+use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wait, Wanted};
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
@@ -77,7 +77,8 @@ struct Settled {
 /// When the tags cannot be had, or none will do.
 pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Resolution, Refusal> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
-    let tags = catalogue.tags(&question.image.repository).await.map_err(Refusal::Miss)?;
+    let wait = Wait::begin(&context.clock);
+    let tags = catalogue.tags(&question.image.repository, &wait).await.map_err(Refusal::Miss)?;
     let today = now.date();
     let plan = plan(question, &tags.value, tables, today)
         .map_err(|shortfall| Refusal::Shortfall(Box::new(shortfall), tags.freshness))?;
@@ -86,7 +87,7 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
         let (settled, freshness) = if tags.freshness.provenance == Provenance::Embedded {
             (Ok(from_catalogue(candidate, catalogue, tables, question)), tags.freshness)
         } else {
-            match read(catalogue, question, candidate).await {
+            match read(catalogue, question, candidate, &wait).await {
                 Ok((manifest, freshness)) => {
                     (settle(question, candidate, &manifest), tags.freshness.combine(freshness))
                 }
@@ -125,10 +126,11 @@ async fn read(
     catalogue: &Catalogue,
     question: &ResolveQuestion,
     candidate: &Candidate<'_>,
+    wait: &Wait,
 ) -> Result<(Arc<Manifest>, Freshness), Miss> {
     let wanted = Wanted::Tag(candidate.tag.text.clone());
     // The name of the tag alone gives an answer, so there is always something to fall back on.
-    let found = catalogue.manifest(&question.image.repository, wanted, true).await?;
+    let found = catalogue.manifest(&question.image.repository, wanted, true, wait).await?;
     Ok((found.value, found.freshness))
 }
 

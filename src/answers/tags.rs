@@ -2,8 +2,11 @@
 //! are the same image.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wanted};
+use futures_util::future::join_all;
+
+use crate::catalogue::{Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wait, Wanted};
 use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{Kb, Tables, WindowsVersion};
 
@@ -74,9 +77,9 @@ pub struct ListedTag {
 
 /// What is known of the image behind a tag.
 #[derive(Clone, Default)]
-struct Known {
+pub(super) struct Known {
     digest: Option<Digest>,
-    os_version: Option<WindowsVersion>,
+    pub(super) os_version: Option<WindowsVersion>,
 }
 
 /// Answers the question.
@@ -85,7 +88,8 @@ struct Known {
 /// When the tags cannot be had.
 pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTags, Miss> {
     let Context { catalogue, tables, .. } = context;
-    let found = catalogue.tags(&question.image.repository).await?;
+    let wait = Wait::begin(&context.clock);
+    let found = catalogue.tags(&question.image.repository, &wait).await?;
     let all = &*found.value;
     let mut freshness = found.freshness;
     let wanted: Vec<&KnownTag> = all.iter().filter(|tag| fits(question, tag, tables)).collect();
@@ -97,6 +101,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         question,
         known: HashMap::new(),
         reads_left: MAX_MANIFESTS,
+        wait: &wait,
         freshness: &mut freshness,
     };
     let page: Vec<&KnownTag> = match &question.tag {
@@ -104,16 +109,13 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         Some(_) => wanted.clone(),
     };
     let read_from_registry = found.freshness.provenance != Provenance::Embedded && page.len() <= MAX_MANIFESTS;
-    for tag in &page {
-        reader.learn(tag, read_from_registry).await;
-    }
+    reader.learn(&page, read_from_registry).await;
     let mut page = page;
     if let Some(first) = page.first().copied().filter(|_| question.tag.is_some()) {
         let version = reader.known.get(&first.text).and_then(|known| known.os_version).or(first.version);
-        for sibling in all.iter().filter(|tag| may_be(tag, version, first)) {
-            reader.learn(sibling, read_from_registry).await;
-            page.push(sibling);
-        }
+        let siblings: Vec<&KnownTag> = all.iter().filter(|tag| may_be(tag, version, first)).collect();
+        reader.learn(&siblings, read_from_registry).await;
+        page.extend(siblings);
     }
     let known = reader.known;
     let same = |tag: &KnownTag| same_image(all, &known, tag);
@@ -122,6 +124,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     if let (Some(asked), Some(first)) = (&question.tag, listed.first().cloned()) {
         listed.retain(|tag| tag.tag == *asked || first.same_image.contains(&tag.tag));
         total = listed.len();
+        listed = listed.into_iter().skip(question.offset).take(question.limit).collect();
     }
     Ok(ListedTags { image: question.image.clone(), tags: listed, total, freshness })
 }
@@ -167,34 +170,41 @@ struct Reader<'a> {
     question: &'a TagsQuestion,
     known: HashMap<String, Known>,
     reads_left: usize,
+    wait: &'a Wait,
     freshness: &'a mut Freshness,
 }
 
 impl Reader<'_> {
-    /// Learns what a tag points to: from the registry if it may be asked, else from memory or from the
-    /// embedded catalogue.
-    async fn learn(&mut self, tag: &KnownTag, may_ask: bool) {
+    /// Learns what tags point to: from the registry if it may be asked, of all at once, so that they
+    /// share the wait for it; else from memory or from the embedded catalogue.
+    async fn learn(&mut self, tags: &[&KnownTag], may_ask: bool) {
         let repository = &self.question.image.repository;
-        let mut manifest = None;
-        if may_ask && self.reads_left > 0 {
-            self.reads_left -= 1;
-            let read = self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true).await;
-            if let Ok(found) = read {
+        let count = if may_ask { self.reads_left.min(tags.len()) } else { 0 };
+        self.reads_left -= count;
+        let asked = tags.iter().take(count);
+        let reads = asked
+            .clone()
+            .map(|tag| self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, self.wait));
+        for (tag, read) in asked.zip(join_all(reads).await) {
+            let manifest = read.ok().map(|found| {
                 *self.freshness = self.freshness.combine(found.freshness);
-                manifest = Some(found.value);
-            }
-        } else {
-            manifest = self.catalogue.known_manifest(repository, &tag.text);
+                found.value
+            });
+            self.note(tag, manifest);
         }
-        let known = match &manifest {
-            Some(manifest) => from_manifest(manifest, tag),
+        for tag in tags.iter().skip(count) {
+            self.note(tag, self.catalogue.known_manifest(repository, Wanted::Tag(tag.text.clone())));
+        }
+    }
+
+    fn note(&mut self, tag: &KnownTag, manifest: Option<Arc<Manifest>>) {
+        let known = match manifest {
+            Some(manifest) => from_manifest(&manifest, tag),
             None => self.seen(tag),
         };
         self.known.insert(tag.text.clone(), known);
     }
-}
 
-impl Reader<'_> {
     /// What the embedded catalogue saw, where that is still true.
     fn seen(&self, tag: &KnownTag) -> Known {
         let as_of = self.catalogue.embedded_as_of();
@@ -203,7 +213,8 @@ impl Reader<'_> {
     }
 }
 
-fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
+/// What a manifest says of the image behind a tag.
+pub(super) fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
     let versions = || manifest.entries.iter().filter_map(|entry| entry.os_version.as_deref()?.parse().ok());
     let named_build = tag.version.map(|version| version.build);
     let of_the_build = versions().find(|version: &WindowsVersion| Some(version.build) == named_build);

@@ -14,7 +14,8 @@ use crate::answers::{CheckQuestion, Checked, CheckedEntry};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CheckParams {
-    /// An image reference in a registry that is allowed, with a tag or digest; without either it is `latest`.
+    /// An image reference in a registry that is allowed, with a tag or digest; without either it is `latest`,
+    /// which base images do not have.
     #[param(example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113", min_length = 1, max_length = 512)]
     pub image: String,
     /// The host, as any machine prints it.
@@ -40,7 +41,7 @@ pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
     let architecture = reading::architecture(&mut params).unwrap_or_default();
-    let platform = reading::platform(&mut params);
+    let platform = reading::platform(&mut params).unwrap_or_default();
     params.finish()?;
     let (Some((image, selector)), Some(host)) = (reference, host) else {
         return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));

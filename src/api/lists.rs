@@ -94,12 +94,15 @@ pub fn read_identify(
     };
     let tables = reading.tables;
     let describe = |version: WindowsVersion, kind| HostDescription::new(&requested, version, kind, tables, today);
+    let version = answer.host.as_ref().map(|host| host.version);
+    // A revision in the text is that of its build, whatever release that is.
+    let version_of =
+        |build| version.filter(|version| version.build == build).unwrap_or(WindowsVersion::of_build(build));
     let could_mean: Vec<HostObject> = answer
         .could_mean
         .iter()
-        .map(|candidate| (&describe(WindowsVersion::of_build(candidate.build), candidate.kind)).into())
+        .map(|candidate| (&describe(version_of(candidate.build), candidate.kind)).into())
         .collect();
-    let version = answer.host.as_ref().map(|host| host.version);
     let host = answer.host.map(|host| HostObject::from(&describe(host.version, host.kind)));
     let of = |read: fn(&HostObject) -> Option<String>| host.as_ref().and_then(read);
     Ok(IdentityObject {

@@ -7,10 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::common::{HostKindWord, HostObject, VerdictWord};
 use super::params::Params;
 use super::problem::Problem;
-use super::reading::{self, Reading};
+use super::reading::{self, Reading, Refused};
 use super::resolve::PlatformChoice;
-use crate::answers::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
-use crate::windows::{HostKind, WindowsVersion};
+use crate::answers::{Cell, HostDescription, Matrix, MatrixHost, all_hosts, all_images, matrix};
 
 /// So many hosts and images are compared at most: twice what the tables hold.
 const MAX_LIST: usize = 64;
@@ -36,47 +35,47 @@ pub struct MatrixParams {
 /// # Errors
 /// A problem that lists everything that is wrong.
 pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Date) -> Result<Matrix, Box<Problem>> {
+    let tables = reading.tables;
     let mut params = Params::new::<MatrixParams>(pairs);
-    let platform = reading::platform(&mut params);
-    let hosts = read_hosts(&mut params, "hosts", reading, today, None);
-    let images = read_hosts(&mut params, "images", reading, today, Some(HostKind::Server));
+    let platform = reading::platform(&mut params).unwrap_or_default();
+    let hosts = read_list(&mut params, "hosts", |text| {
+        let host = reading::decided("hosts", &reading.read_host("hosts", text, None)?)?;
+        Ok(MatrixHost::new(text, host.version, host.kind, host.edition, tables, today))
+    });
+    let images = read_list(&mut params, "images", |text| {
+        let host = reading::decided("images", &reading.read_version("images", text)?)?;
+        Ok(HostDescription::new(text, host.version, host.kind, tables, today))
+    });
     params.finish()?;
-    let hosts = hosts.unwrap_or_else(|| all_hosts(reading.tables, today));
-    let images: Vec<WindowsVersion> = match images {
-        Some(images) => images.iter().map(|image| image.facts.version).collect(),
-        None => all_images(reading.tables),
-    };
-    Ok(matrix(hosts, &images, platform, reading.tables, today))
+    let hosts = hosts.unwrap_or_else(|| all_hosts(tables, today));
+    let images = images.unwrap_or_else(|| all_images(tables, today));
+    Ok(matrix(hosts, images, platform))
 }
 
-/// A list of Windows versions, as hosts. Images are servers, so that their names are read as such.
-fn read_hosts(
-    params: &mut Params,
-    name: &str,
-    reading: Reading<'_>,
-    today: Date,
-    kind: Option<HostKind>,
-) -> Option<Vec<MatrixHost>> {
+/// The items of a list; what is wrong is said of each item by its place, because texts are not repeated.
+fn read_list<T>(params: &mut Params, name: &str, read: impl Fn(&str) -> Result<T, Refused>) -> Option<Vec<T>> {
     let list = params.optional(name)?;
     let texts = split_list(&list);
+    if texts.is_empty() {
+        params.refuse(name, "empty", "the list has no items; give some or leave it out".to_owned());
+    }
     if texts.len() > MAX_LIST {
         params.refuse(name, "too-many", format!("at most {MAX_LIST} are compared"));
         return None;
     }
-    let mut read = Vec::new();
-    for text in texts {
-        let Some(answer) = reading.read_host(params, name, text, kind) else { continue };
-        match answer.host {
-            Some(host) => {
-                read.push(MatrixHost::new(text, host.version, host.kind, host.edition, reading.tables, today));
-            }
-            None => {
-                let names = answer.could_mean.iter().map(reading::describe).collect();
-                params.refuse_among(name, "ambiguous", "it could be any of these; give the build".to_owned(), names);
+    let mut items = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        match read(text) {
+            Ok(item) => items.push(item),
+            Err((kind, mut error)) => {
+                if texts.len() > 1 {
+                    error.message = format!("item {}: {}", at + 1, error.message);
+                }
+                params.refuse_with((kind, error));
             }
         }
     }
-    Some(read)
+    Some(items)
 }
 
 /// The items of a list. A comma followed by a space belongs to a name (`Windows Server, version 1709`).

@@ -10,7 +10,13 @@ pub mod reading;
 
 pub mod resolve;
 
+pub mod batch;
+
 pub mod check;
+
+pub mod nodes;
+
+pub mod admission;
 
 pub mod matrix;
 
@@ -18,8 +24,16 @@ pub mod lists;
 
 pub mod tags;
 
+pub mod renovate;
+
+pub mod badge;
+
+pub mod diagnose;
+
 pub mod common;
 
 pub mod problem;
+
+mod refusals;
 
 pub mod etag;

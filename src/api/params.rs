@@ -16,6 +16,10 @@ pub struct Params {
     problems: Vec<(ProblemKind, ErrorObject)>,
 }
 
+/// The parameters of an operation that has none.
+#[derive(IntoParams)]
+pub struct NoParams {}
+
 impl Params {
     /// Takes the parameters of an operation. The names that it documents are the ones it allows.
     pub fn new<P: IntoParams>(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -27,12 +31,11 @@ impl Params {
                 let is_word =
                     name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
                 let shown = if is_word { name.as_str() } else { "(unprintable)" };
-                params.refuse_among(
-                    shown,
-                    "unknown-parameter",
-                    "there is no such parameter".to_owned(),
-                    allowed.clone(),
-                );
+                let message = match allowed.as_slice() {
+                    [] => "there is no such parameter; this call takes none".to_owned(),
+                    names => format!("there is no such parameter; there are {}", names.join(", ")),
+                };
+                params.refuse_among(shown, "unknown-parameter", message, allowed.clone());
             } else if value.len() > MAX_VALUE_BYTES {
                 params.refuse(&name, "too-long", format!("a value has at most {MAX_VALUE_BYTES} bytes"));
             } else if params.values.insert(name.clone(), value).is_some() {
@@ -69,8 +72,8 @@ impl Params {
         let value = self.optional(name)?;
         let chosen = choices.iter().find(|(word, _)| *word == value).map(|(_, chosen)| *chosen);
         if chosen.is_none() {
-            let words = choices.iter().map(|(word, _)| (*word).to_owned()).collect();
-            self.refuse_among(name, "not-allowed", "it is one of the words listed".to_owned(), words);
+            let words: Vec<String> = choices.iter().map(|(word, _)| (*word).to_owned()).collect();
+            self.refuse_among(name, "not-allowed", format!("it is one of {}", words.join(", ")), words);
         }
         chosen
     }
@@ -117,14 +120,20 @@ impl Params {
     /// Notes a problem of another kind, such as an image that nobody knows.
     pub fn refuse_as(&mut self, kind: ProblemKind, name: &str, code: &str, message: String, allowed: Vec<String>) {
         let error = ErrorObject { parameter: Some(name.to_owned()), code: code.to_owned(), message, allowed };
-        self.problems.push((kind, error));
+        self.refuse_with((kind, error));
+    }
+
+    /// Notes a problem that was found elsewhere.
+    pub fn refuse_with(&mut self, refused: (ProblemKind, ErrorObject)) {
+        self.problems.push(refused);
     }
 
     /// Ends the reading.
     ///
     /// # Errors
     /// When anything was refused. Problems that are all of one kind keep it; several kinds make an
-    /// `invalid-parameter` that lists them all.
+    /// `invalid-parameter` that lists them all, also where one of them is a registry that is not allowed: the request
+    /// has to be written anew in any case, and no single status would tell of the others.
     pub fn finish(self) -> Result<(), Box<Problem>> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {

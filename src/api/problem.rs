@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::resolve::AlternativeObject;
-use crate::answers::{Pin, Refusal, ResolveQuestion, Shortfall};
-use crate::catalogue::{Miss, RegistryError};
-use crate::images::NamedImage;
+
+/// What to do about a registry that is not allowed.
+pub const ALLOW_REGISTRY: &str = "; name it in the configuration file, or with --mirror, to allow it";
 
 /// What kind of problem. The HTTP status of each is here and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +31,26 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// None of the media types that are accepted can be given.
     NotAcceptable,
-    /// The request has a body where none is read.
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The request has a body where none is read, or a larger one than is read.
     PayloadTooLarge,
     /// Path and query are too long.
     UriTooLong,
+    /// The body is of a type that is not read here.
+    UnsupportedMediaType,
     /// The headers are too large.
     HeadersTooLarge,
+    /// The client takes more than its share.
+    QuotaExceeded,
     /// The registry's answer makes no sense.
     UpstreamInvalid,
     /// The registry cannot be asked.
     UpstreamUnavailable,
+    /// Too much waits for registries already.
+    TemporaryReducedCapacity,
+    /// The service was told to stop.
+    Draining,
     /// The registry did not answer in time.
     UpstreamTimeout,
     /// A defect in wintag.
@@ -49,7 +59,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidParameter,
         Self::RegistryNotAllowed,
         Self::HostNotAllowed,
@@ -60,11 +70,16 @@ impl ProblemKind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
+        Self::RequestTimeout,
         Self::PayloadTooLarge,
         Self::UriTooLong,
+        Self::UnsupportedMediaType,
         Self::HeadersTooLarge,
+        Self::QuotaExceeded,
         Self::UpstreamInvalid,
         Self::UpstreamUnavailable,
+        Self::TemporaryReducedCapacity,
+        Self::Draining,
         Self::UpstreamTimeout,
         Self::Internal,
     ];
@@ -82,11 +97,20 @@ impl ProblemKind {
             Self::NotFound => (404, "not-found", "there is nothing at this path"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "the path does not take this method"),
             Self::NotAcceptable => (406, "not-acceptable", "no accepted media type can be given"),
+            Self::RequestTimeout => (408, "request-timeout", "the request did not arrive in time"),
             Self::PayloadTooLarge => (413, "payload-too-large", "the body of the request is too large"),
             Self::UriTooLong => (414, "uri-too-long", "path and query are too long"),
+            Self::UnsupportedMediaType => {
+                (415, "unsupported-media-type", "the body is of a type that is not read here")
+            }
             Self::HeadersTooLarge => (431, "headers-too-large", "the headers are too large"),
+            Self::QuotaExceeded => (429, "quota-exceeded", "the client takes more than its share"),
             Self::UpstreamInvalid => (502, "upstream-invalid", "the registry gave an answer that makes no sense"),
             Self::UpstreamUnavailable => (503, "upstream-unavailable", "the registry cannot be asked"),
+            Self::TemporaryReducedCapacity => {
+                (503, "temporary-reduced-capacity", "too many requests wait for registries")
+            }
+            Self::Draining => (503, "draining", "the service was told to stop"),
             Self::UpstreamTimeout => (504, "upstream-timeout", "the registry did not answer in time"),
             Self::Internal => (500, "internal", "wintag failed"),
         }
@@ -100,6 +124,16 @@ impl ProblemKind {
     /// The stable code.
     pub const fn code(self) -> &'static str {
         self.parts().1
+    }
+
+    /// What identifies the kind: the path `/problems/` and the code, or a name that is registered for it.
+    fn uri(self) -> String {
+        let registry = match self {
+            // Registered by draft-ietf-httpapi-ratelimit-headers.
+            Self::QuotaExceeded | Self::TemporaryReducedCapacity => "https://iana.org/assignments/http-problem-types#",
+            _ => "/problems/",
+        };
+        format!("{registry}{}", self.code())
     }
 
     /// The problem as one line of text. Nothing of the caller's or the registry's text is in it.
@@ -120,7 +154,7 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     kind: KindOrInternal,
-    /// Identifies the kind of problem; the path `/problems/` and the code.
+    /// Identifies the kind of problem: the path `/problems/` and the code, or the name that is registered for it.
     #[serde(rename = "type")]
     pub kind_uri: String,
     /// What kind of problem it is, in words; the same for every problem of the kind.
@@ -143,6 +177,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub available_kbs: Vec<String>,
+    /// Which limits the client has gone beyond.
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub violated_policies: Vec<String>,
     /// After so many seconds it is worth asking again; also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
@@ -174,17 +212,31 @@ pub struct ErrorObject {
 }
 
 impl Problem {
-    /// How long a caller is asked to wait when the registry does not say, in seconds. Renovate gives up
+    /// How long a caller is asked to wait at most, and where nobody knows, in seconds. Renovate gives up
     /// above 60, and a failure is remembered for 30.
-    const RETRY_AFTER_SECONDS: u64 = 30;
+    pub(super) const RETRY_AFTER_SECONDS: u64 = 30;
+    /// Who takes too much is never told to wait longer, for the same reason.
+    const LONGEST_QUOTA_SECONDS: u64 = 60;
 
+    /// Nobody waits for a registry for longer, so that by then those who wait now have gone.
+    const CROWD_SECONDS: u64 = 10;
+
+    /// A client takes more than this policy allows, until so many seconds from now.
+    pub fn of_quota(policy: &'static str, detail: String, retry_after_seconds: u64) -> Self {
+        let retry_after_seconds = Some(retry_after_seconds.clamp(1, Self::LONGEST_QUOTA_SECONDS));
+        let violated_policies = vec![policy.to_owned()];
+        Self { retry_after_seconds, violated_policies, ..Self::new(ProblemKind::QuotaExceeded, detail) }
+    }
     /// A problem of this kind.
     pub fn new(kind: ProblemKind, detail: String) -> Self {
-        let retry_after_seconds = matches!(kind, ProblemKind::UpstreamUnavailable | ProblemKind::UpstreamTimeout)
-            .then_some(Self::RETRY_AFTER_SECONDS);
+        let retry_after_seconds = match kind {
+            ProblemKind::UpstreamUnavailable | ProblemKind::UpstreamTimeout => Some(Self::RETRY_AFTER_SECONDS),
+            ProblemKind::TemporaryReducedCapacity => Some(Self::CROWD_SECONDS),
+            _ => None,
+        };
         Self {
             kind: KindOrInternal(kind),
-            kind_uri: format!("/problems/{}", kind.code()),
+            kind_uri: kind.uri(),
             title: kind.title().to_owned(),
             status: kind.status(),
             code: kind.code().to_owned(),
@@ -192,94 +244,23 @@ impl Problem {
             errors: Vec::new(),
             alternatives: Vec::new(),
             available_kbs: Vec::new(),
+            violated_policies: Vec::new(),
             retry_after_seconds,
         }
+    }
+
+    /// One thing that is wrong with the request.
+    pub fn of_parameter(name: &str, code: &str, message: String) -> Self {
+        let mut problem = Self::new(ProblemKind::InvalidParameter, format!("{name}: {message}"));
+        let error =
+            ErrorObject { parameter: Some(name.to_owned()), code: code.to_owned(), message, allowed: Vec::new() };
+        problem.errors.push(error);
+        problem
     }
 
     /// Which kind it is.
     pub fn kind(&self) -> ProblemKind {
         self.kind.0
-    }
-
-    /// Why this image could not be looked up.
-    pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
-        let kind = match miss {
-            Miss::Offline => ProblemKind::UnknownImage,
-            Miss::Registry(error) => match error {
-                RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
-                RegistryError::NotFound { .. } | RegistryError::Refused { .. } => ProblemKind::UnknownImage,
-                RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } => {
-                    ProblemKind::UpstreamUnavailable
-                }
-                RegistryError::TimedOut => ProblemKind::UpstreamTimeout,
-                RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
-            },
-        };
-        let what_to_do = match kind {
-            ProblemKind::RegistryNotAllowed => "; name it in the configuration file, or with --mirror, to allow it",
-            ProblemKind::UnknownImage => "; check the spelling, and see /tags for the tags of a repository",
-            _ => "",
-        };
-        Self::new(kind, format!("{}: {miss}{what_to_do}", image.repository))
-    }
-
-    /// Why there is no answer to this question.
-    pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
-        match refusal {
-            Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
-            Refusal::Shortfall(shortfall, _) => Self::of_shortfall(shortfall, question),
-        }
-    }
-
-    fn of_shortfall(shortfall: &Shortfall, question: &ResolveQuestion) -> Self {
-        let repository = &question.image.repository;
-        let host = question.host.host.version;
-        let architecture = question.architecture.as_str();
-        match shortfall {
-            Shortfall::NoTags => Self::new(
-                ProblemKind::NoCompatibleTag,
-                format!("{repository} has no tag for {architecture} that names a Windows release"),
-            ),
-            Shortfall::NoneRuns { nearest, passed_over } => {
-                let mut problem = Self::new(
-                    ProblemKind::NoCompatibleTag,
-                    format!(
-                        "no tag of {repository} for {architecture} runs on {host} as asked; the nearest are listed with the reasons{}",
-                        passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
-                    ),
-                );
-                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
-                problem
-            }
-            Shortfall::NoSuchForm { build, pin, above_ceiling, nearest } => {
-                let form = match pin {
-                    Pin::Release => "release tag",
-                    Pin::Kb => "KB tag",
-                    Pin::Build => "build tag",
-                };
-                let detail = if *above_ceiling {
-                    format!(
-                        "every {form} of {repository} for build {build} is above the host's revision ({host}), or its revision is not known"
-                    )
-                } else {
-                    format!("{repository} has no {form} for build {build}; ask for another pin")
-                };
-                let mut problem = Self::new(ProblemKind::NoCompatibleTag, detail);
-                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
-                problem
-            }
-            Shortfall::KbNotFound { available } => {
-                let kb = question.kb.map_or_else(String::new, |kb| kb.to_string());
-                let mut problem = Self::new(
-                    ProblemKind::KbNotFound,
-                    format!(
-                        "no tag of {repository} for {architecture} names {kb}; the KBs that have one and run on {host} are listed"
-                    ),
-                );
-                problem.available_kbs = available.iter().map(ToString::to_string).collect();
-                problem
-            }
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The parameters that several operations have, read the same way everywhere.
 
 use crate::answers::{Architecture, AskedHost, Context};
+use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{Families, FamilyError, NamedImage, Selector};
-use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host};
+use crate::windows::{Host, HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host};
 
 use super::params::Params;
-use super::problem::ProblemKind;
+use super::problem::{ALLOW_REGISTRY, ErrorObject, ProblemKind};
 
 /// What reading needs to know.
 #[derive(Clone, Copy)]
@@ -14,16 +15,24 @@ pub struct Reading<'a> {
     pub families: &'a Families,
     /// The Windows tables.
     pub tables: &'static Tables,
+    /// Knows which registries may be asked; reading asks none.
+    pub catalogue: &'a Catalogue,
 }
+
+/// What is wrong with one value.
+pub type Refused = (ProblemKind, ErrorObject);
 
 /// An example host for error texts.
 const EXAMPLE_HOST: &str = "10.0.17763.1039";
+/// What to write for the Windows version of an image.
+const HOW_TO_SAY_VERSION: &str = "give the word that tags have for a release (ltsc2022, 1809), a build (20348), or a \
+    version (10.0.20348.2113)";
 /// An example image for error texts.
 const EXAMPLE_IMAGE: &str = "nanoserver";
 
 impl<'a> From<&'a Context> for Reading<'a> {
     fn from(context: &'a Context) -> Self {
-        Self { families: &context.families, tables: context.tables }
+        Self { families: &context.families, tables: context.tables, catalogue: &context.catalogue }
     }
 }
 
@@ -31,73 +40,122 @@ impl Reading<'_> {
     /// The parameter `image`: a family or a repository.
     pub fn image(&self, params: &mut Params) -> Option<NamedImage> {
         let text = params.required("image", EXAMPLE_IMAGE)?;
-        self.families.read(&text).map_err(|error| self.refuse_image(params, &error)).ok()
+        let image = self.families.read(&text).map_err(|error| refuse_image(params, &error)).ok()?;
+        self.allowed(params, &image).then_some(image)
     }
 
     /// The parameter `image` where it may have a tag or digest.
     pub fn reference(&self, params: &mut Params) -> Option<(NamedImage, Selector)> {
         let text = params.required("image", "mcr.microsoft.com/windows/nanoserver:ltsc2022")?;
-        self.families.read_reference(&text).map_err(|error| self.refuse_image(params, &error)).ok()
+        let read = self.families.read_reference(&text).map_err(|error| refuse_image(params, &error)).ok()?;
+        self.allowed(params, &read.0).then_some(read)
     }
 
-    fn refuse_image(&self, params: &mut Params, error: &FamilyError) {
-        match error {
-            FamilyError::Unknown { known } => {
-                params.refuse_as(ProblemKind::UnknownImage, "image", "unknown-image", error.to_string(), known.clone());
-            }
-            FamilyError::Reference(_) | FamilyError::Table { .. } => {
-                params.refuse("image", "not-allowed", error.to_string());
-            }
+    /// Whether the registry of the image may be asked; else that is noted with all else that is wrong.
+    fn allowed(&self, params: &mut Params, image: &NamedImage) -> bool {
+        let allowed = self.catalogue.allows(&image.repository);
+        if !allowed {
+            let error = RegistryError::NotAllowed { registry: image.repository.registry().to_owned() };
+            let kind = ProblemKind::RegistryNotAllowed;
+            params.refuse_as(kind, "image", kind.code(), format!("{error}{ALLOW_REGISTRY}"), Vec::new());
         }
+        allowed
     }
 
     /// The parameters `host` and `host_type`: a host that is decided.
     pub fn host(&self, params: &mut Params) -> Option<AskedHost> {
         let reading = self.host_reading(params)?;
-        let HostReading { host, could_mean } = reading;
-        if host.is_none() {
-            let names = could_mean.iter().map(describe).collect();
-            let message = "it could be any of these; give the build, such as 10.0.19045".to_owned();
-            params.refuse_among("host", "ambiguous", message, names);
-        }
-        host.map(|host| AskedHost { host, could_mean })
+        let host = decided("host", &reading).map_err(|refused| params.refuse_with(refused)).ok()?;
+        Some(AskedHost { host, could_mean: reading.could_mean })
     }
 
     /// The parameters `host` and `host_type`, also when the text leaves it open which host it is.
     pub fn host_reading(&self, params: &mut Params) -> Option<HostReading> {
         let kind = params.choice("host_type", &[("server", HostKind::Server), ("client", HostKind::Client)]);
         let text = params.required("host", EXAMPLE_HOST)?;
-        self.read_host(params, "host", &text, kind)
+        self.read_host("host", &text, kind).map_err(|refused| params.refuse_with(refused)).ok()
     }
 
-    /// A host out of a list, such as the hosts of the matrix.
-    pub fn read_host(
-        &self,
-        params: &mut Params,
-        name: &str,
-        text: &str,
-        kind: Option<HostKind>,
-    ) -> Option<HostReading> {
-        let error = match read_host(text, kind, self.tables) {
-            Ok(reading) => return Some(reading),
-            Err(error) => error,
-        };
-        let message = error.to_string();
-        match error {
-            HostError::Unknown { suggestions } => {
-                params.refuse_as(ProblemKind::UnknownHost, name, "unknown-host", message, suggestions);
+    /// A host, in the parameter of this name.
+    ///
+    /// # Errors
+    /// When the text is no host.
+    pub fn read_host(&self, name: &str, text: &str, kind: Option<HostKind>) -> Result<HostReading, Refused> {
+        read_host(text, kind, self.tables).map_err(|error| {
+            let message = error.to_string();
+            match error {
+                HostError::Unknown { suggestions } => unknown(ProblemKind::UnknownHost, name, message, suggestions),
+                HostError::NotWindows | HostError::TooOld { .. } => {
+                    unknown(ProblemKind::UnknownHost, name, message, Vec::new())
+                }
+                HostError::Empty | HostError::TooLong | HostError::Automatic => {
+                    (ProblemKind::InvalidParameter, error_of(name, "not-allowed", message, Vec::new()))
+                }
             }
-            HostError::NotWindows | HostError::TooOld { .. } => {
-                params.refuse_as(ProblemKind::UnknownHost, name, "unknown-host", message, Vec::new());
-            }
-            HostError::Empty | HostError::TooLong | HostError::Automatic => params.refuse(name, "not-allowed", message),
-        }
-        None
+        })
+    }
+
+    /// The Windows version of images, in the parameter of this name. It is read as that of a server host.
+    ///
+    /// # Errors
+    /// When the text is no Windows version.
+    pub fn read_version(&self, name: &str, text: &str) -> Result<HostReading, Refused> {
+        let read = |text: &str| read_host(text, Some(HostKind::Server), self.tables);
+        read(text).map_err(|error| {
+            let (what, mut suggestions) = match error {
+                HostError::Unknown { suggestions } => {
+                    ("no Windows release is known by this text".to_owned(), suggestions)
+                }
+                HostError::TooOld { what } => {
+                    (format!("{what} has no container images; the first are those of build 14393"), Vec::new())
+                }
+                _ => ("this is not a Windows version".to_owned(), Vec::new()),
+            };
+            suggestions.retain(|text| read(text).is_ok_and(|reading| reading.host.is_some()));
+            let nearest = match suggestions.as_slice() {
+                [] => String::new(),
+                some => format!(" (did you mean {}?)", some.join(", ")),
+            };
+            let message = format!("{what}{nearest}; {HOW_TO_SAY_VERSION}");
+            unknown(ProblemKind::UnknownImage, name, message, suggestions)
+        })
     }
 }
 
+/// The host, where the text leaves no doubt.
+///
+/// # Errors
+/// When it could be several builds; they are named.
+pub fn decided(name: &str, reading: &HostReading) -> Result<Host, Refused> {
+    reading.host.clone().ok_or_else(|| {
+        let names: Vec<String> = reading.could_mean.iter().map(describe).collect();
+        let build = reading.could_mean.first().map_or(0, |candidate| candidate.build);
+        let message = format!("it could be any of these: {}; give the build, such as 10.0.{build}", names.join("; "));
+        (ProblemKind::InvalidParameter, error_of(name, "ambiguous", message, names))
+    })
+}
+
+fn refuse_image(params: &mut Params, error: &FamilyError) {
+    match error {
+        FamilyError::Unknown { known } => {
+            params.refuse_as(ProblemKind::UnknownImage, "image", "unknown-image", error.to_string(), known.clone());
+        }
+        FamilyError::Reference(_) | FamilyError::Table { .. } => {
+            params.refuse("image", "not-allowed", error.to_string());
+        }
+    }
+}
+
+fn unknown(kind: ProblemKind, name: &str, message: String, allowed: Vec<String>) -> Refused {
+    (kind, error_of(name, kind.code(), message, allowed))
+}
+
+fn error_of(name: &str, code: &str, message: String, allowed: Vec<String>) -> ErrorObject {
+    ErrorObject { parameter: Some(name.to_owned()), code: code.to_owned(), message, allowed }
+}
+
 /// What a text could mean, in words.
-pub fn describe(candidate: &HostCandidate) -> String {
+fn describe(candidate: &HostCandidate) -> String {
     match &candidate.name {
         Some(name) => format!("{name} ({})", candidate.build),
         None => candidate.build.to_string(),
@@ -110,9 +168,9 @@ pub fn architecture(params: &mut Params) -> Option<Architecture> {
 }
 
 /// The parameter `platform`.
-pub fn platform(params: &mut Params) -> Platform {
+pub fn platform(params: &mut Params) -> Option<Platform> {
     let choices = [("docker", Platform::Docker), ("kubernetes", Platform::Kubernetes), ("swarm", Platform::Swarm)];
-    params.choice("platform", &choices).unwrap_or_default()
+    params.choice("platform", &choices)
 }
 
 /// The parameter `isolation`; none when any will do.

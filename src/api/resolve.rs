@@ -7,14 +7,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject};
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
 use crate::answers::{Alternative, Pin, Pins, Resolution, ResolveQuestion};
+use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{Isolation, Platform};
 
-/// The parameters of `/resolve`.
-#[derive(IntoParams)]
+/// A question of `/resolve`.
+#[derive(IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
+#[schema(as = Question)]
 pub struct ResolveParams {
     /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`, `windows`, `iis`), or a
     /// repository, also by its old Docker Hub name.
@@ -45,10 +47,19 @@ pub struct ResolveParams {
     /// The very patch that is wanted, such as `KB4043961`.
     #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
-    /// Where the container runs; `docker` when not given. Kubernetes runs process isolation only.
+    /// Where the container runs; `docker` when not given, or what the format is for. Kubernetes runs process isolation
+    /// only.
     #[param(inline)]
     pub platform: Option<PlatformChoice>,
-    /// The form of the answer; `json` when not given.
+    /// The form of the answer; `json`, the whole answer, when not given. All others are text.
+    ///
+    /// - `tag`, `reference` (repository and tag), `pinned` (with the digest; 503 where that is not known): one line.
+    /// - `env`: the variables `WINDOWS_TAG`, `WINDOWS_IMAGE` (the reference), `WINDOWS_DIGEST` (empty where it is not
+    ///   known), `WINDOWS_BUILD` (of the host, as `10.0.16299`) and `WINDOWS_ISOLATION`. `github`, `azure` and
+    ///   `powershell`: the same for GitHub Actions, Azure Pipelines and PowerShell.
+    /// - `dockerfile`: its first lines. `compose`: a file of Docker Compose.
+    /// - `swarm`: a stack file, and `kubernetes`: a RuntimeClass and a Pod, for nodes of the host's build. They are of their
+    ///   platform, which need not be given.
     #[param(inline)]
     pub format: Option<FormatChoice>,
 }
@@ -121,6 +132,24 @@ pub enum FormatChoice {
     Tag,
     /// The image reference alone, as one line of text.
     Reference,
+    /// The image reference with its digest, as one line of text.
+    Pinned,
+    /// Variables, one in a line: `WINDOWS_TAG=1709`.
+    Env,
+    /// The same for GitHub Actions.
+    Github,
+    /// The same variables as logging commands of Azure Pipelines.
+    Azure,
+    /// The same variables as statements of PowerShell.
+    Powershell,
+    /// The first lines of a Dockerfile.
+    Dockerfile,
+    /// A file of Docker Compose.
+    Compose,
+    /// A stack file of Docker Swarm.
+    Swarm,
+    /// Objects of Kubernetes.
+    Kubernetes,
 }
 
 /// In which form the answer is given.
@@ -128,19 +157,32 @@ pub enum FormatChoice {
 pub enum Format {
     /// The whole answer.
     Json,
-    /// The tag alone.
-    Tag,
-    /// The image reference alone.
-    Reference,
+    /// Text for a tool.
+    Text(TextFormat),
 }
 
 impl Format {
+    /// What those get who accept text and name no form.
+    pub const TAG: Self = Self::Text(TextFormat::Tag);
+
+    /// Every form.
+    pub fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Json).chain(TextFormat::ALL.map(Self::Text))
+    }
+
     /// The word of the parameter.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
-            Self::Tag => "tag",
-            Self::Reference => "reference",
+            Self::Text(format) => format.as_str(),
+        }
+    }
+
+    /// The platform that the form is for, where it is for one only.
+    const fn platform(self) -> Option<Platform> {
+        match self {
+            Self::Json => None,
+            Self::Text(format) => format.platform(),
         }
     }
 }
@@ -167,17 +209,23 @@ impl ResolveRequest {
         let pin = params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
         let kb = params.parsed("kb");
         let platform = reading::platform(&mut params);
-        let format =
-            params.choice("format", &[("json", Format::Json), ("tag", Format::Tag), ("reference", Format::Reference)]);
+        let formats: Vec<_> = Format::all().map(|format| (format.as_str(), format)).collect();
+        let format = params.choice("format", &formats);
+        let of_format = format.and_then(Format::platform);
+        if of_format.is_some_and(|of_format| platform.is_some_and(|platform| platform != of_format)) {
+            params.refuse(
+                "platform",
+                "contradiction",
+                "the format is for another platform; leave platform out".to_owned(),
+            );
+        }
+        let platform = platform.or(of_format).unwrap_or_default();
         if kb.is_some() && pin == Some(Pin::Release) {
             params.refuse("pin", "contradiction", "a release tag moves and cannot hold a kb; leave pin out".to_owned());
         }
         params.finish()?;
         let (Some(image), Some(host)) = (image, host) else {
-            return Err(Box::new(Problem::new(
-                super::problem::ProblemKind::Internal,
-                "a parameter was lost".to_owned(),
-            )));
+            return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
         };
         let pin = pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release });
         let image = Arc::new(image);
@@ -185,7 +233,9 @@ impl ResolveRequest {
         Ok(Self { question, format })
     }
 
-    /// The one address of this answer: every parameter that decides it, in a fixed order, spelt one way.
+    /// The one address of this answer: every parameter that decides it, in a fixed order, spelt one way. What follows
+    /// from the spelling alone is of that address: `requested` is in its words, and it has no warning of an old name
+    /// or of a text that could mean several hosts.
     pub fn canonical(&self, format: Format) -> String {
         let question = &self.question;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -213,6 +263,28 @@ impl ResolveRequest {
         query.append_pair("format", format.as_str());
         format!("/resolve?{}", query.finish())
     }
+}
+
+/// The answer as text for a tool.
+///
+/// # Errors
+/// When what the registry says is not safe as text, or when the text has a digest and nobody knows it.
+pub fn resolution_text(resolution: &Resolution, format: TextFormat) -> Result<String, Box<Problem>> {
+    let chosen = Chosen {
+        repository: &resolution.image.repository,
+        tag: &resolution.tag,
+        digest: resolution.digest.as_ref(),
+        host: resolution.host.version,
+        isolation: resolution.isolation,
+    };
+    format.print(&chosen).map_err(|why| match why {
+        Unprintable::Unsafe => Box::new(Problem::new(ProblemKind::UpstreamInvalid, why.to_string())),
+        Unprintable::NoDigest => {
+            let detail =
+                format!("{}: {why}; ask again when it can be asked, or use format=reference", resolution.reference());
+            Box::new(Problem::new(ProblemKind::UpstreamUnavailable, detail))
+        }
+    })
 }
 
 /// The answer of `/resolve`: one tag, the isolation mode, and why.

@@ -180,7 +180,7 @@ impl TagsObject {
     /// The answer to this question.
     pub fn new(question: &TagsQuestion, listed: &ListedTags) -> Self {
         let next = question.offset + question.limit;
-        let next = (question.tag.is_none() && next < listed.total).then(|| next_page(question, next));
+        let next = (next < listed.total).then(|| next_page(question, next));
         Self {
             repository: listed.image.repository.to_string(),
             tags: listed.tags.iter().map(TagObject::from).collect(),
@@ -202,6 +202,7 @@ fn next_page(question: &TagsQuestion, offset: usize) -> String {
     };
     append("build", question.build.map(|build| build.to_string()));
     append("release", question.release.clone());
+    append("tag", question.tag.clone());
     append("kb", question.kb.map(|kb| kb.to_string()));
     append("arch", question.architecture.map(|architecture| architecture.as_str().to_owned()));
     append("offset", Some(offset.to_string()));

@@ -16,6 +16,8 @@ mod shelf;
 
 mod reporting;
 
+mod wait;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,21 +28,20 @@ use crate::clock::{Clock, Now};
 use crate::images::Repository;
 use crate::registry::Registries;
 use crate::telemetry::{CacheLayer, Metrics, Operation};
-use crate::windows::Tables;
+use crate::windows::{Tables, WindowsVersion};
 
 pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
 use embedded::Embedded;
-use shelf::{Got, Kept, Lifetimes, Patience, Shelf, Terms};
+pub use shelf::MAX_FLIGHTS;
+use shelf::{Got, Kept, Lifetimes, Shelf, Terms};
 use shrunk::Shrunk;
 use snapshot::Snapshot;
 pub use snapshot::SnapshotState;
+#[cfg(fuzzing)]
+pub use snapshot::check_snapshot;
 pub use tags::{KnownTag, Observation, RepositoryTags};
+pub use wait::Wait;
 
-/// How long a caller waits for a registry when there is an older answer to give: resolvers give up at
-/// this point too (unbound, serve-expired-client-timeout).
-const PATIENCE_WITH_FALLBACK: Duration = Duration::from_millis(1800);
-/// How long a caller waits when there is nothing else: the time one exchange with a registry may take.
-const PATIENCE_WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
 /// For how long an answer that cannot be renewed is given, marked as stale. RFC 8767 advises one to
 /// three days for the like in DNS.
 const USABLE_FOR: Duration = Duration::from_secs(72 * 3600);
@@ -112,6 +113,9 @@ pub enum Miss {
     /// Registries may not be asked, and the embedded catalogue does not have it.
     #[error("registries are not asked (--offline), and the embedded catalogue does not have it")]
     Offline,
+    /// Too much waits for registries already, and the registry was not asked.
+    #[error("too many requests wait for registries, so that this one is not asked; ask again a little later")]
+    Crowded,
 }
 
 impl Miss {
@@ -183,19 +187,21 @@ impl Catalogue {
         self.registries.allows(repository.registry())
     }
 
-    /// The tags of a repository.
+    /// The tags of a repository, for a question that waits so long.
     ///
     /// # Errors
     /// When the registry is not allowed, says there is no such repository, or cannot be asked while
     /// nothing older is known.
-    pub async fn tags(&self, repository: &Repository) -> Result<Found<RepositoryTags>, Miss> {
+    pub async fn tags(&self, repository: &Repository, wait: &Wait) -> Result<Found<RepositoryTags>, Miss> {
         self.refuse_unless_allowed(repository)?;
         let embedded = self.embedded.tags(repository);
         if self.offline {
             let kept = self.tags.peek(repository).map(|kept| found(Got::Stale(kept)));
             return kept.unwrap_or_else(|| embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline));
         }
-        let before = self.tags.peek(repository).map_or(0, |kept| kept.value.len());
+        let kept = self.tags.peek(repository);
+        let before = kept.as_ref().map_or(0, |kept| kept.value.len());
+        let terms = self.terms(repository, kept.is_some() || embedded.is_some(), wait);
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
             let (shrunk, metrics) = (self.shrunk.clone(), self.metrics.clone());
@@ -208,14 +214,11 @@ impl Catalogue {
                 Ok(RepositoryTags::new(tags))
             }
         };
-        let got = self.tags.get(repository.clone(), self.terms(repository, embedded.is_some()), fetch).await;
+        let got = self.tags.get(repository.clone(), terms, fetch).await;
         reporting::count_lookup(&self.metrics, CacheLayer::Tags, &got);
-        match got {
-            Got::Nothing(error) => match embedded {
-                Some(value) if Miss::from(error.clone()).is_silence() => Ok(self.as_embedded(value)),
-                _ => Err(error.into()),
-            },
-            got => found(got),
+        match (found(got), embedded) {
+            (Err(miss), Some(value)) if miss.is_silence() => Ok(self.as_embedded(value)),
+            (found, _) => found,
         }
     }
 
@@ -231,10 +234,11 @@ impl Catalogue {
         repository: &Repository,
         wanted: Wanted,
         has_fallback: bool,
+        wait: &Wait,
     ) -> Result<Found<Manifest>, Miss> {
         self.refuse_unless_allowed(repository)?;
+        let kept = self.manifests.peek(&(repository.clone(), wanted.clone()));
         if self.offline {
-            let kept = self.manifests.peek(&(repository.clone(), wanted));
             return kept.map_or(Err(Miss::Offline), |kept| found(Got::Stale(kept)));
         }
         let fetch = || {
@@ -246,7 +250,7 @@ impl Catalogue {
                 manifest
             }
         };
-        let terms = self.terms(repository, has_fallback);
+        let terms = self.terms(repository, kept.is_some() || has_fallback, wait);
         let got = self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await;
         reporting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
         found(got)
@@ -257,21 +261,31 @@ impl Catalogue {
     ///
     /// # Errors
     /// As [`Self::tags`].
-    pub async fn image(&self, repository: &Repository, wanted: Wanted) -> Result<FoundImage, Miss> {
+    pub async fn image(&self, repository: &Repository, wanted: Wanted, wait: &Wait) -> Result<FoundImage, Miss> {
         let embedded = match &wanted {
             Wanted::Tag(tag) => self.embedded.tags(repository).and_then(|tags| tags.find(tag).cloned()),
             Wanted::Digest(_) => None,
         };
-        match (self.manifest(repository, wanted, embedded.is_some()).await, embedded) {
+        match (self.manifest(repository, wanted, embedded.is_some(), wait).await, embedded) {
             (Ok(found), _) => Ok(FoundImage::Manifest(found)),
             (Err(miss), Some(tag)) if miss.is_silence() => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag)))),
             (Err(miss), _) => Err(miss),
         }
     }
 
-    /// The manifest of a tag if it is in memory, of whatever age; nobody is asked.
-    pub fn known_manifest(&self, repository: &Repository, tag: &str) -> Option<Arc<Manifest>> {
-        self.manifests.peek(&(repository.clone(), Wanted::Tag(tag.to_owned()))).map(|kept| kept.value)
+    /// What a tag or digest selects if that is in memory, of whatever age; nobody is asked.
+    pub fn known_manifest(&self, repository: &Repository, wanted: Wanted) -> Option<Arc<Manifest>> {
+        self.manifests.peek(&(repository.clone(), wanted)).map(|kept| kept.value)
+    }
+
+    /// The tags of a repository that are in memory, of whatever age, else the embedded ones; nobody is asked.
+    pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
+        self.tags.peek(repository).map(|kept| kept.value).or_else(|| self.embedded.tags(repository))
+    }
+
+    /// The version that a tag stands for by its name alone.
+    pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
+        KnownTag::new(tag.to_owned(), None, self.tables).version
     }
 
     /// How fresh the tags of a repository are now; nobody is asked.
@@ -300,9 +314,9 @@ impl Catalogue {
         self.embedded.as_of()
     }
 
-    fn terms(&self, repository: &Repository, has_fallback: bool) -> Terms {
+    fn terms(&self, repository: &Repository, has_fallback: bool, wait: &Wait) -> Terms {
         let is_private = self.registries.has_credentials(repository.registry());
-        Terms { patience: PATIENCE, has_fallback, is_private }
+        Terms { patience: wait.left(has_fallback), has_fallback, is_private }
     }
 
     fn refuse_unless_allowed(&self, repository: &Repository) -> Result<(), Miss> {
@@ -317,9 +331,6 @@ impl Catalogue {
         Found { value, freshness }
     }
 }
-
-const PATIENCE: Patience =
-    Patience { with_fallback: PATIENCE_WITH_FALLBACK, without_fallback: PATIENCE_WITHOUT_FALLBACK };
 
 /// About how much memory a manifest takes, in bytes: its digest, and a few short texts for each entry.
 fn weight_of_manifest(manifest: &Manifest) -> usize {
@@ -343,5 +354,6 @@ fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
         Got::Fresh(kept) => make(provenance_in_memory(&kept), kept, false),
         Got::Stale(kept) => make(provenance_in_memory(&kept), kept, true),
         Got::Nothing(error) => Err(error.into()),
+        Got::Crowded => Err(Miss::Crowded),
     }
 }

@@ -42,6 +42,7 @@ pub fn count_lookup<V>(metrics: &Metrics, layer: CacheLayer, got: &Got<V>) {
         Got::Fresh(_) => CacheResult::Fresh,
         Got::Stale(_) => CacheResult::Stale,
         Got::Nothing(_) => CacheResult::Nothing,
+        Got::Crowded => CacheResult::Crowded,
     };
     metrics.count_cache_request(layer, result);
 }

@@ -59,7 +59,14 @@ pub enum Got<V> {
     Stale(Kept<V>),
     /// Nothing: the registry refused, failed or did not answer in time.
     Nothing(RegistryError),
+    /// Nothing, and the registry was not asked: [`MAX_FLIGHTS`] are under way.
+    Crowded,
 }
+
+/// So many different things are asked for at a time on one shelf; any number of callers may wait for each. A
+/// registry gets three requests at a time and takes about a tenth of a second for each, so that within the ten
+/// seconds that a caller waits about as many are answered: who came after them would wait for nothing.
+pub const MAX_FLIGHTS: usize = 256;
 
 /// How long the caller waits for a registry.
 #[derive(Clone, Copy, Debug)]
@@ -189,11 +196,12 @@ where
             }
             return Got::Fresh(kept.clone());
         }
-        let failed = self.failed(&key, now);
-        let outcome = match failed {
+        let outcome = match self.failed(&key, now) {
             Some(error) => Err(error),
             None => {
-                let flight = self.join(key.clone(), now, terms.is_private, fetch);
+                let Some(flight) = self.join(key.clone(), now, terms.is_private, fetch) else {
+                    return kept.map_or(Got::Crowded, Got::Stale);
+                };
                 let Terms { patience, has_fallback, .. } = terms;
                 let wait = if has_fallback || kept.is_some() {
                     // Who comes late to a slow flight has waited with the others already.
@@ -214,9 +222,10 @@ where
         }
     }
 
-    /// The failure that is remembered for this key.
+    /// The failure that is remembered for this key, and for how long it still is.
     fn failed(&self, key: &K, now: Now) -> Option<RegistryError> {
-        self.failures.get(key).filter(|(_, until)| now.elapsed < *until).map(|(error, _)| error)
+        let (error, until) = self.failures.get(key).filter(|(_, until)| now.elapsed < *until)?;
+        Some(error.with_time_left(until.saturating_sub(now.elapsed)))
     }
 
     /// At this age a fact in use is renewed: in the last tenth of its freshness (as unbound prefetches),
@@ -225,20 +234,23 @@ where
         self.lifetimes.fresh_for.mul_f64(0.9 + 0.1 * fastrand::f64())
     }
 
-    /// The flight for this key: the one under way, or a new one.
-    fn join<F>(&self, key: K, now: Now, is_private: bool, fetch: impl FnOnce() -> F) -> Flight<V>
+    /// The flight for this key: the one under way, or a new one unless there are too many.
+    fn join<F>(&self, key: K, now: Now, is_private: bool, fetch: impl FnOnce() -> F) -> Option<Flight<V>>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&key) {
-            return flight.clone();
+            return Some(flight.clone());
         }
         // A flight that landed just now, between the caller's look and this one, is not flown again.
         if let Some(kept) =
             self.kept.get(&key).filter(|kept| kept.learnt.elapsed >= now.elapsed && kept.age_when_loaded.is_none())
         {
-            return Flight { outcome: std::future::ready(Ok(kept)).boxed().shared(), began: now.elapsed };
+            return Some(Flight { outcome: std::future::ready(Ok(kept)).boxed().shared(), began: now.elapsed });
+        }
+        if flights.len() >= MAX_FLIGHTS {
+            return None;
         }
         let landing = Landing {
             key: key.clone(),
@@ -259,7 +271,7 @@ where
         .shared();
         let flight = Flight { outcome, began: now.elapsed };
         flights.insert(key, flight.clone());
-        flight
+        Some(flight)
     }
 }
 
@@ -516,6 +528,28 @@ mod tests {
         // From the future: of now, and growing older from now on.
         assert!(matches!(get(-50_000, 0).await, Got::Fresh(_)));
         assert!(matches!(get(-50_000, 901).await, Got::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn s12_beyond_so_many_flights_only_what_is_kept_is_given() {
+        const KEPT: usize = MAX_FLIGHTS;
+        let clock = clock();
+        let lifetimes = Lifetimes { fresh_for: Duration::from_secs(900), usable_for: Duration::from_secs(7200) };
+        let shelf = Arc::new(Shelf::<usize, u32>::new(1 << 20, |_| 4, clock.clone(), lifetimes));
+        assert!(matches!(shelf.get(KEPT, ALONE, || async { Ok(7) }).await, Got::New(_)));
+        clock.advance(Duration::from_secs(901));
+        let never = std::future::pending::<Result<u32, RegistryError>>;
+        for key in 0..MAX_FLIGHTS {
+            let shelf = shelf.clone();
+            tokio::spawn(async move { shelf.get(key, ALONE, never).await });
+        }
+        while shelf.flights.lock().unwrap().len() < MAX_FLIGHTS {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(shelf.get(KEPT + 1, ALONE, never).await, Got::Crowded));
+        assert!(matches!(shelf.get(KEPT, ALONE, never).await, Got::Stale(kept) if *kept.value == 7));
+        // Who asks for something that is under way may still wait for it.
+        assert!(matches!(shelf.get(0, WITH_FALLBACK, never).await, Got::Nothing(RegistryError::TimedOut)));
     }
 
     #[tokio::test]

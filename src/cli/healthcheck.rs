@@ -3,10 +3,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Ending;
-use crate::config::DEFAULT_LISTEN;
+use super::{Ending, fail};
+use crate::config::Settings;
 
 /// A service that needs longer than this to say that it is ready is not.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -18,11 +19,18 @@ pub struct HealthcheckArguments {
     /// Address and port of the service, as it was told to listen [default: 127.0.0.1:8080]
     #[arg(long, env = "WINTAG_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    /// Configuration file of the service, for its address when no other is given
+    #[arg(long, env = "WINTAG_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Asks, and says how it went.
 pub fn run(arguments: &HealthcheckArguments) -> Ending {
-    let address = reachable(arguments.listen.unwrap_or(DEFAULT_LISTEN));
+    let address = match Settings::listen_of(arguments.listen, arguments.config.as_deref()) {
+        Ok(listen) => reachable(listen),
+        Err(error) => return fail(Ending::Failed, &error),
+    };
     match ask(address) {
         Ok(true) => Ending::Answered,
         Ok(false) => {

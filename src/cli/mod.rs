@@ -1,121 +1,38 @@
 //! The command line: the same questions as over HTTP, the same JSON. Standard output is data, standard
 //! error is talk, and the exit status says how it ended.
 
+mod arguments;
+
+mod diagnose;
+
 mod healthcheck;
 
+mod open_files;
+
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use tokio::net::TcpSocket;
 
 use crate::answers;
 use crate::api::check::{CheckObject, read_check};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::reading::Reading;
-use crate::api::resolve::{Format, ResolutionObject, ResolveRequest};
+use crate::api::resolve::{Format, ResolutionObject, ResolveRequest, resolution_text};
 use crate::app::{self, App, Listeners};
 use crate::config::{AdminListen, DEFAULT_ADMIN_LISTEN, ServeArgs, Settings, SourceArgs};
 use crate::telemetry::{self, Traces};
 
-const AFTER_HELP: &str = "\
-Examples:
-  wintag serve
-  wintag serve --mirror mcr.microsoft.com=http://127.0.0.1:5000
-  wintag resolve nanoserver --host 10.0.17763.1039
-  wintag resolve servercore --host \"$(cmd /c ver)\" --format tag
-  wintag check mcr.microsoft.com/windows/servercore:ltsc2022 --host 17763
-
-Exit status:
-  0  answered; for check: the image runs
-  1  check: the image does not run, or nobody can tell
-  2  the arguments are wrong, or the host or image is not known
-  3  no tag runs as asked, or no tag names the KB
-  4  the registry is not configured, cannot be asked, or answers nonsense
-  5  the service cannot start or failed, or is not ready (healthcheck)";
-
-/// Tells which tag of a Windows base image runs on a Windows host, and in which isolation mode.
-///
-/// Without a command it serves, as `wintag serve` does.
-#[derive(Debug, Parser)]
-#[command(name = "wintag", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: ServeArgs,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve HTTP; Swagger UI is at /swagger-ui/
-    Serve(ServeArgs),
-    /// Print the tag of an image that runs on a host, and the isolation mode
-    Resolve(ResolveArguments),
-    /// Print whether this very image runs on a host; the exit status tells too
-    Check(CheckArguments),
-    /// Print the OpenAPI document of the service
-    Openapi,
-    /// Ask a service on this machine whether it is ready; for container health checks
-    Healthcheck(healthcheck::HealthcheckArguments),
-}
-
-#[derive(Debug, clap::Args)]
-struct HostArguments {
-    /// The host, as any machine prints it: 17763, 10.0.17763.1039, ltsc2019, "Windows Server 2019"
-    #[arg(long)]
-    host: String,
-    /// Settles whether the host is a server or a client: server, client
-    #[arg(long, value_name = "TYPE")]
-    host_type: Option<String>,
-    /// Architecture of the image: amd64, arm64, arm [default: amd64]
-    #[arg(long)]
-    arch: Option<String>,
-    /// Where the container runs: docker, kubernetes, swarm [default: docker]
-    #[arg(long)]
-    platform: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-struct ResolveArguments {
-    /// A family (nanoserver, servercore, server, windows, iis) or a repository
-    image: String,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Isolation modes that will do: any, process, hyperv [default: any]
-    #[arg(long)]
-    isolation: Option<String>,
-    /// Form of tag: release, kb, build [default: release]
-    #[arg(long)]
-    pin: Option<String>,
-    /// The very patch, such as KB4043961
-    #[arg(long)]
-    kb: Option<String>,
-    /// Form of the answer: json, tag, reference [default: json]
-    #[arg(long)]
-    format: Option<String>,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-struct CheckArguments {
-    /// An image reference with a tag or digest
-    #[arg(value_name = "REFERENCE")]
-    image: String,
-    #[command(flatten)]
-    host: HostArguments,
-    #[command(flatten)]
-    source: SourceArgs,
-}
+pub use arguments::Arguments;
+use arguments::{AFTER_HELP, CheckArguments, Command, HostArguments, ResolveArguments};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Answered = 0,
-    DoesNotRun = 1,
+    /// It does not run, or nothing was recognised.
+    No = 1,
     BadArguments = 2,
     NoTag = 3,
     Upstream = 4,
@@ -137,6 +54,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Resolve(arguments) => with_runtime(resolve(arguments)),
         Command::Check(arguments) => with_runtime(check(arguments)),
+        Command::Diagnose(arguments) => with_runtime(diagnose::diagnose(arguments)),
     };
     ending.into()
 }
@@ -194,11 +112,12 @@ fn serve(arguments: &ServeArgs) -> Ending {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(Ending::Failed, &error),
     };
+    open_files::raise_limit();
     with_runtime(serve_with(settings, telemetry.traces()))
 }
 
 async fn serve_with(settings: Settings, traces: Traces) -> Ending {
-    let listener = match TcpListener::bind(settings.listen) {
+    let listener = match bind(settings.listen) {
         Ok(listener) => listener,
         Err(error) => {
             eprintln!("wintag: cannot listen on {}: {error}; choose another address with --listen", settings.listen);
@@ -225,6 +144,17 @@ async fn serve_with(settings: Settings, traces: Traces) -> Ending {
     }
 }
 
+/// A listening socket. The standard library would let 128 connections wait; of a crowd that comes at once
+/// the others would try again only after a second.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    /// So many connections may wait to be taken: as many as Linux allows, where nobody changed that.
+    const WAITING_CONNECTIONS: u32 = 4096;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS)?.into_std()
+}
+
 /// The socket of the listener for those who run the service. Only where nobody asked for an address
 /// does the service go on without.
 fn bind_admin(setting: Option<AdminListen>) -> Result<Option<TcpListener>, Ending> {
@@ -233,7 +163,7 @@ fn bind_admin(setting: Option<AdminListen>) -> Result<Option<TcpListener>, Endin
         Some(AdminListen::At(address)) => (address, true),
         None => (DEFAULT_ADMIN_LISTEN, false),
     };
-    match TcpListener::bind(address) {
+    match bind(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if is_wanted => {
             eprintln!("wintag: cannot listen on {address}: {error}; choose another address with --admin-listen");
@@ -266,8 +196,10 @@ async fn resolve(arguments: ResolveArguments) -> Ending {
     match answers::resolve(app.context(), &asked.question).await {
         Err(refusal) => explain(&Problem::of_refusal(&refusal, &asked.question)),
         Ok(resolution) => match asked.format {
-            Some(Format::Tag) => print(&resolution.tag),
-            Some(Format::Reference) => print(&resolution.reference()),
+            Some(Format::Text(format)) => match resolution_text(&resolution, format) {
+                Ok(text) => print(text.trim_end()),
+                Err(problem) => explain(&problem),
+            },
             Some(Format::Json) | None => print_json(&ResolutionObject::from(&resolution)),
         },
     }
@@ -283,9 +215,9 @@ async fn check(arguments: CheckArguments) -> Ending {
         Err(problem) => return explain(&problem),
     };
     match answers::check(app.context(), &question).await {
-        Err(miss) => explain(&Problem::of_miss(&miss, &question.image)),
+        Err(unchecked) => explain(&Problem::of_unchecked(&unchecked, &question)),
         Ok(checked) => match print_json(&CheckObject::from(&checked)) {
-            Ending::Answered if checked.isolation.is_none() => Ending::DoesNotRun,
+            Ending::Answered if checked.isolation.is_none() => Ending::No,
             ending => ending,
         },
     }
@@ -309,7 +241,8 @@ fn print_json<T: serde::Serialize>(value: &T) -> Ending {
 /// A problem, for people.
 fn explain(problem: &Problem) -> Ending {
     eprintln!("wintag: {}: {}", problem.title, problem.detail);
-    for error in problem.errors.iter().filter(|error| !error.allowed.is_empty()) {
+    // What the message has listed is not listed again.
+    for error in problem.errors.iter().filter(|error| !error.allowed.iter().all(|word| error.message.contains(word))) {
         eprintln!("  {}: {}", error.parameter.as_deref().unwrap_or("request"), error.allowed.join(", "));
     }
     for other in &problem.alternatives {
@@ -324,15 +257,20 @@ fn explain(problem: &Problem) -> Ending {
         ProblemKind::RegistryNotAllowed
         | ProblemKind::UpstreamInvalid
         | ProblemKind::UpstreamUnavailable
+        | ProblemKind::TemporaryReducedCapacity
         | ProblemKind::UpstreamTimeout => Ending::Upstream,
         // Of HTTP alone; none of them can happen here.
         ProblemKind::HostNotAllowed
         | ProblemKind::NotFound
         | ProblemKind::MethodNotAllowed
         | ProblemKind::NotAcceptable
+        | ProblemKind::RequestTimeout
         | ProblemKind::PayloadTooLarge
+        | ProblemKind::UnsupportedMediaType
         | ProblemKind::UriTooLong
         | ProblemKind::HeadersTooLarge
+        | ProblemKind::QuotaExceeded
+        | ProblemKind::Draining
         | ProblemKind::Internal => Ending::Failed,
     }
 }

@@ -2,10 +2,13 @@
 //! table is compared with them by a test.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::clients::{RateLimit, TrustedProxy};
 use super::{AdminListen, LogFormat, Mirror, Span};
+use crate::windows::WindowsVersion;
 
 /// Only this machine, until told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
@@ -14,6 +17,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr
 pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9090));
 /// New tags appear a few times a month; a quarter of an hour is soon enough, and spares the registry.
 pub const DEFAULT_FRESH_FOR: Span = Span(Duration::from_secs(15 * 60));
+/// Load balancers ask for readiness every few seconds, and Kubernetes needs about as long until its nodes send no
+/// more new requests.
+pub const DEFAULT_DRAIN_DELAY: Span = Span(Duration::from_secs(5));
 
 /// The settings of the service.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,6 +31,22 @@ pub struct ServeArgs {
     /// Address and port of metrics and detailed health, or off [default: 127.0.0.1:9090]
     #[arg(long, env = "WINTAG_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<AdminListen>,
+
+    /// Requests a minute that one client may make, or off [default: 6000, and no limit for this machine]
+    #[arg(long, env = "WINTAG_RATE_LIMIT", value_name = "NUMBER")]
+    pub rate_limit: Option<RateLimit>,
+
+    /// Address or network of a proxy whose X-Forwarded-For names the client; may be repeated, in the variable separated by commas
+    #[arg(long, env = "WINTAG_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxy: Vec<TrustedProxy>,
+
+    /// Connections at a time, of which one client may have a quarter [default: 12000]
+    #[arg(long, env = "WINTAG_MAX_CONNECTIONS", value_name = "NUMBER")]
+    pub max_connections: Option<NonZeroU32>,
+
+    /// How long requests are still taken after SIGTERM, while /readyz says 503 [default: 5s]
+    #[arg(long, env = "WINTAG_DRAIN_DELAY", value_name = "SPAN")]
+    pub drain_delay: Option<Span>,
 
     /// Directory for the snapshot of what registries said; none is kept when not given
     #[arg(long, env = "WINTAG_STATE_DIR", value_name = "DIRECTORY")]
@@ -38,13 +60,17 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_LOG", value_name = "FILTER")]
     pub log_level: Option<String>,
 
+    /// Windows versions of the nodes of the Kubernetes cluster whose pods are admitted, separated by commas; any when not given
+    #[arg(long, env = "WINTAG_KUBERNETES_HOSTS", value_name = "VERSIONS", value_delimiter = ',')]
+    pub kubernetes_hosts: Vec<WindowsVersion>,
+
     /// Where knowledge comes from.
     #[command(flatten)]
     pub source: SourceArgs,
 }
 
 /// The settings that say where knowledge comes from.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct SourceArgs {
     /// Send requests for a registry somewhere else; may be repeated, in the variable separated by commas
     #[arg(long, env = "WINTAG_MIRROR", value_name = "REGISTRY=URL", value_delimiter = ',')]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use super::clients::{RateLimit, TrustedProxy};
 use super::{AdminListen, ConfigError, LogFormat, Span};
 
 /// A configuration file is a page or two; a larger one is another file by mistake.
@@ -21,10 +23,17 @@ pub struct File {
     pub listen: Option<SocketAddr>,
     #[serde(deserialize_with = "parsed")]
     pub admin_listen: Option<AdminListen>,
+    #[serde(deserialize_with = "parsed")]
+    pub rate_limit: Option<RateLimit>,
+    pub trusted_proxy: Vec<TrustedProxy>,
+    pub max_connections: Option<NonZeroU32>,
+    #[serde(deserialize_with = "parsed")]
+    pub drain_delay: Option<Span>,
     pub state_dir: Option<PathBuf>,
     #[serde(deserialize_with = "parsed")]
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
+    pub kubernetes_hosts: Vec<String>,
     pub offline: Option<bool>,
     #[serde(deserialize_with = "parsed")]
     pub fresh_for: Option<Span>,
@@ -71,7 +80,15 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
         return Err(bad(format!("larger than {MAX_FILE_BYTES} bytes; is this the right file?")));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    toml::from_str(&text).map_err(|error| bad(error.to_string()))
+    toml::from_str(&text).map_err(|error| bad(where_and_what(&text, &error)))
+}
+
+/// The place of an error and what is wrong there. The line itself is not shown: it may hold a password
+/// that was written where none belongs.
+fn where_and_what(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    format!("{}{}", line.unwrap_or_default(), error.message())
 }
 
 /// A value that is written as on the command line.

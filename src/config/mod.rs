@@ -2,6 +2,7 @@
 //! file.
 
 mod args;
+mod clients;
 mod file;
 
 use std::collections::BTreeMap;
@@ -14,13 +15,17 @@ use url::Url;
 
 use crate::images::{Base, Families, Family, Repository};
 use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
-use crate::windows::{TableError, Tables};
+use crate::windows::{TableError, Tables, WindowsVersion};
 
-pub use args::{DEFAULT_ADMIN_LISTEN, DEFAULT_LISTEN, ServeArgs, SourceArgs};
+pub use args::{DEFAULT_ADMIN_LISTEN, ServeArgs, SourceArgs};
+pub use clients::ClientLimits;
 
 /// The registries that may be asked when nothing is configured: that of the base images, and Docker Hub,
 /// where most images that are built on them are.
 const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
+
+/// Each is compared with each image of each pod; there are fewer builds of Windows.
+const MAX_KUBERNETES_HOSTS: usize = 64;
 
 /// All settings, checked.
 #[derive(Debug)]
@@ -29,6 +34,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where metrics are; [`DEFAULT_ADMIN_LISTEN`], if that is free, when nobody said.
     pub admin_listen: Option<AdminListen>,
+    /// What clients may take.
+    pub clients: ClientLimits,
+    /// How long requests are still taken after the service was told to stop.
+    pub drain_delay: Duration,
     /// The directory of the snapshot; none is kept without one.
     pub state_dir: Option<PathBuf>,
     /// What is logged, and how.
@@ -39,6 +48,8 @@ pub struct Settings {
     pub fresh_for: Duration,
     /// The registries that may be asked.
     pub registries: RegistriesSettings,
+    /// The versions of the Windows nodes of the Kubernetes cluster whose pods are admitted; none when nobody said.
+    pub kubernetes_hosts: Vec<WindowsVersion>,
     /// The families of images.
     pub families: Families,
     /// The Windows tables.
@@ -89,7 +100,7 @@ impl std::str::FromStr for Mirror {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let example = "write REGISTRY=URL, such as mcr.microsoft.com=http://127.0.0.1:5000";
-        let (registry, url) = text.split_once('=').ok_or(example)?;
+        let (registry, url) = text.trim().split_once('=').ok_or(example)?;
         let registry = registry_name(registry).ok_or(example)?;
         Ok(Self { registry, url: mirror_url(url)? })
     }
@@ -223,6 +234,15 @@ impl Settings {
         Ok(Self { state_dir: None, ..Self::load(None, source)? })
     }
 
+    /// Where a service with this option and this configuration file listens.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn listen_of(option: Option<SocketAddr>, config: Option<&Path>) -> Result<SocketAddr, ConfigError> {
+        let in_file = || Ok(config.map(file::read).transpose()?.and_then(|file| file.listen));
+        option.map_or_else(in_file, |listen| Ok(Some(listen))).map(|listen| listen.unwrap_or(args::DEFAULT_LISTEN))
+    }
+
     fn load(service: Option<&ServeArgs>, source: &SourceArgs) -> Result<Self, ConfigError> {
         let file = match &source.config {
             Some(path) => file::read(path)?,
@@ -248,11 +268,25 @@ impl Settings {
         Ok(Self {
             listen: service.and_then(|service| service.listen).or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
             admin_listen: service.and_then(|service| service.admin_listen).or(file.admin_listen),
+            clients: ClientLimits::new(
+                service.and_then(|service| service.rate_limit).or(file.rate_limit),
+                service
+                    .map(|service| service.trusted_proxy.clone())
+                    .filter(|proxies| !proxies.is_empty())
+                    .unwrap_or(file.trusted_proxy),
+                service.and_then(|service| service.max_connections).or(file.max_connections),
+            ),
+            drain_delay: service
+                .and_then(|service| service.drain_delay)
+                .or(file.drain_delay)
+                .unwrap_or(args::DEFAULT_DRAIN_DELAY)
+                .0,
             log: LogSettings {
                 format: service.and_then(|service| service.log_format).or(file.log_format),
                 level: service.and_then(|service| service.log_level.clone()).or(file.log_level),
             },
             state_dir: service.and_then(|service| service.state_dir.clone()).or(file.state_dir),
+            kubernetes_hosts: kubernetes_hosts(service, file.kubernetes_hosts)?,
             offline: source.offline.or(file.offline).unwrap_or(false),
             fresh_for: source.fresh_for.or(file.fresh_for).unwrap_or(args::DEFAULT_FRESH_FOR).0,
             registries: RegistriesSettings {
@@ -263,6 +297,23 @@ impl Settings {
             tables,
         })
     }
+}
+
+/// The versions of a cluster's nodes.
+fn kubernetes_hosts(service: Option<&ServeArgs>, of_file: Vec<String>) -> Result<Vec<WindowsVersion>, ConfigError> {
+    let bad = |detail| ConfigError::Value { setting: "kubernetes_hosts".to_owned(), detail };
+    let given = service.map(|service| service.kubernetes_hosts.clone()).filter(|given| !given.is_empty());
+    let hosts = match given {
+        Some(hosts) => hosts,
+        None => {
+            let read = of_file.iter().map(|text| text.parse::<WindowsVersion>());
+            read.collect::<Result<_, _>>().map_err(|error| bad(error.to_string()))?
+        }
+    };
+    if hosts.len() > MAX_KUBERNETES_HOSTS {
+        return Err(bad(format!("at most {MAX_KUBERNETES_HOSTS} versions; give each once, not once for each node")));
+    }
+    Ok(hosts)
 }
 
 /// Newer Windows tables, from files named as the embedded ones are. They are read once and live as

@@ -11,7 +11,8 @@ use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App as ActixApp, Error, HttpRequest, HttpResponse, HttpServer, web};
 
-use super::{REQUEST_TIMEOUT, read_only, reply};
+use super::drain::Draining;
+use super::{REQUEST_TIMEOUT, health, read_only, reply};
 use crate::answers::{Context, Freshness, Provenance};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::{Problem, ProblemKind};
@@ -32,17 +33,24 @@ struct Bound(SocketAddr);
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub fn server(context: Arc<Context>, metrics: Arc<Metrics>, listener: TcpListener) -> io::Result<Server> {
+pub fn server(
+    context: Arc<Context>,
+    metrics: Arc<Metrics>,
+    draining: web::Data<Draining>,
+    listener: TcpListener,
+) -> io::Result<Server> {
     let bound = Bound(listener.local_addr()?);
     let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(context.clone())
             .app_data(metrics.clone())
+            .app_data(draining.clone())
             .app_data(web::Data::new(bound))
             .wrap(from_fn(refuse_other_hosts))
+            .wrap(from_fn(shut_out_pages))
             .service(read_only("/metrics", show_metrics))
-            .service(read_only("/livez", super::health::live))
+            .service(read_only("/livez", health::live))
             .service(read_only("/readyz", show_readiness))
             .default_service(web::to(nothing_here))
     });
@@ -66,12 +74,19 @@ async fn show_metrics(request: HttpRequest, context: web::Data<Context>, metrics
     }
 }
 
-async fn show_readiness(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+async fn show_readiness(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    draining: web::Data<Draining>,
+) -> HttpResponse {
+    if let Some(refusal) = health::refuse_when_draining(&request, &draining) {
+        return refusal;
+    }
     let query = pairs_of_query(request.query_string());
     if query.iter().any(|(name, _)| name == "verbose") {
         reply::health(verbose_readiness(&context))
     } else {
-        reply::health("ok")
+        reply::health("ok\n")
     }
 }
 
@@ -104,6 +119,16 @@ impl fmt::Display for SourceInWords {
         })?;
         if self.0.stale { f.write_str(" stale") } else { Ok(()) }
     }
+}
+
+/// No page may read what is here, so that none is told that it may.
+async fn shut_out_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut answered = next.call(request).await?;
+    answered.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    Ok(answered)
 }
 
 /// A page in a browser of this machine could have its own name point here (DNS rebinding) and read what

@@ -27,8 +27,9 @@ pub async fn check_image(request: HttpRequest, context: web::Data<Context>) -> H
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_check(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let checked =
-        answers::check(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+    let checked = answers::check(context, &question)
+        .await
+        .map_err(|unchecked| Box::new(Problem::of_unchecked(&unchecked, &question)))?;
     let about = About { freshness: Some(checked.freshness), ..About::default() };
     Ok(reply::json(request, &CheckObject::from(&checked), &about))
 }

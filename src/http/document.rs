@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
@@ -49,24 +50,36 @@ pub fn document_text() -> serde_json::Result<String> {
             Windows containers are tied to the build of their host. wintag asks the registries which tags there are, applies \
             Microsoft's compatibility rules, and answers with one exact tag, the isolation mode, and the reasons.\n\n\
             The interface only grows: new paths, new fields and new values may come, so take no notice of what you do not know. \
-            Codes are stable; messages are for people.",
+            Codes are stable; messages are for people.\n\n\
+            Three refusals have no body, and close the connection, because the HTTP library gives them: 408, when the head of the \
+            first request is not there within five seconds; 400, when what is sent is not HTTP/1.1 or could be read as more than one \
+            request; and 431, when a head is larger than 128 KiB or has more than 96 headers.",
         contact(name = "The wintag project"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
     tags(
         (name = "Answers", description = "Which tag runs on a host, and whether an image does"),
+        (name = "Clusters", description = "Lists of nodes, and pods to admit"),
         (name = "Knowledge", description = "What the answers stand on: hosts, releases, images, tags"),
+        (name = "Other tools", description = "The same in the forms that other tools read"),
         (name = "Health", description = "The state of the service, and its description"),
     ),
     paths(
         super::resolve::resolve,
+        super::batch::resolve_batch,
+        super::diagnose::diagnose,
         super::check::check_image,
+        super::kubernetes::answer_for_kubernetes_nodes,
+        super::kubernetes::review_admission,
+        super::swarm::answer_for_swarm_nodes,
         super::matrix::compare,
         super::lists::identify,
         super::lists::list_releases,
         super::lists::list_images,
         super::tags::list_tags,
+        super::renovate::feed_renovate,
+        super::badge::show_badge,
         super::health::live,
         super::health::ready,
         serve,
@@ -137,6 +150,11 @@ impl Modify for Headers {
                 "200" | "304" => {
                     add("ETag", "Names this answer; send it as `If-None-Match` to be told only what is new.")
                 }
+                "429" => {
+                    add("Retry-After", "After so many seconds there is an answer again, at most 60.");
+                    add("RateLimit-Policy", "How often a client may ask: `q` requests in `w` seconds.");
+                    add("RateLimit", "What is left of that: `r` requests, and more in `t` seconds.");
+                }
                 "503" | "504" => add("Retry-After", "After so many seconds it is worth asking again."),
                 _ => {}
             }
@@ -157,31 +175,57 @@ struct Example {
     operation: String,
     summary: String,
     request: String,
+    /// The body that was sent, with POST: JSON, or a text.
+    #[serde(default)]
+    sent: Option<serde_json::Value>,
     status: u16,
     body: serde_json::Value,
 }
 
+impl Example {
+    const fn method(&self) -> &'static str {
+        if self.sent.is_some() { "POST" } else { "GET" }
+    }
+}
+
 impl Modify for Examples {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::example::ExampleBuilder;
         let examples: Vec<Example> = serde_json::from_str(EXAMPLES).expect("a test replays the embedded examples");
+        add_requests(openapi, &examples);
         for_each_response(openapi, |operation, status, response| {
             let its = examples.iter().filter(|it| it.operation == operation && it.status.to_string() == status);
             for example in its {
                 for (media, content) in &mut response.content {
                     let RefOr::T(content) = content else { continue };
-                    if !media.ends_with("json") {
+                    if media.ends_with("json") == example.body.is_string() {
                         continue;
                     }
+                    // It may have one example, or several that have names.
+                    content.example = None;
                     let built = ExampleBuilder::new()
                         .summary(&example.summary)
-                        .description(format!("`GET {}`", example.request))
+                        .description(format!("`{} {}`", example.method(), example.request))
                         .value(Some(example.body.clone()))
                         .build();
                     content.examples.insert(example.name.clone(), built.into());
                 }
             }
         });
+    }
+}
+
+/// Shows what was sent beside what was answered.
+fn add_requests(openapi: &mut utoipa::openapi::OpenApi, examples: &[Example]) {
+    for operation in openapi.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        let id = operation.operation_id.clone().unwrap_or_default();
+        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            for example in examples.iter().filter(|it| it.operation == id && it.status == 200) {
+                let built = ExampleBuilder::new().summary(&example.summary).value(example.sent.clone()).build();
+                content.examples.insert(example.name.clone(), built.into());
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use futures_util::FutureExt as _;
@@ -17,6 +18,9 @@ use crate::api::problem::{Problem, ProblemKind};
 const MAX_URI_BYTES: usize = 2048;
 /// The most that all headers may take, in bytes: what common proxies allow.
 const MAX_HEADER_BYTES: usize = 16 << 10;
+
+/// The name of paths that only take POST.
+pub const POST_ONLY: &str = "post-only";
 
 /// Answers the request, unless it is too large or the handler fails.
 pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
@@ -46,8 +50,10 @@ fn too_large(request: &ServiceRequest) -> Option<Problem> {
     }
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let has_body = length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING);
-    if has_body && request.method().is_safe() {
-        let detail = "a question is asked in the query; a body is not read".to_owned();
+    // Where only POST is taken, that is what such a request is told.
+    let is_read = request.request().match_name() != Some(POST_ONLY);
+    if has_body && is_read && [Method::GET, Method::HEAD].contains(request.method()) {
+        let detail = "a question of this method is asked in the query; a body is not read".to_owned();
         return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
     }
     None

@@ -1,9 +1,11 @@
 //! `GET /livez` and `/readyz`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::GeneralProblems;
+use super::drain::Draining;
+use super::problems::HealthProblems;
 use super::reply;
+use crate::api::problem::{Problem, ProblemKind};
 
 /// Whether the process runs
 ///
@@ -11,24 +13,35 @@ use super::reply;
 #[utoipa::path(
     get, path = "/livez", operation_id = "checkLiveness", tag = "Health",
     responses(
-        (status = 200, description = "It runs", body = String, content_type = "text/plain", example = "ok"),
-        GeneralProblems,
+        (status = 200, description = "It runs", body = String, content_type = "text/plain", example = "ok\n"),
+        HealthProblems,
     )
 )]
 pub async fn live() -> HttpResponse {
-    reply::health("ok")
+    reply::health("ok\n")
 }
 
 /// Whether it can answer
 ///
-/// It can as soon as it listens: the embedded catalogue is always there.
+/// It can as soon as it listens: the embedded catalogue is always there. Once it was told to stop it says no, and
+/// still answers for some seconds.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "checkReadiness", tag = "Health",
     responses(
-        (status = 200, description = "It answers", body = String, content_type = "text/plain", example = "ok"),
-        GeneralProblems,
+        (status = 200, description = "It answers", body = String, content_type = "text/plain", example = "ok\n"),
+        (status = 503, description = "It was told to stop", content(
+            (Problem = "application/problem+json"),
+            (String = "text/plain", example = json!(ProblemKind::Draining.line())),
+        )),
+        HealthProblems,
     )
 )]
-pub async fn ready() -> HttpResponse {
-    reply::health("ok")
+pub async fn ready(request: HttpRequest, draining: web::Data<Draining>) -> HttpResponse {
+    refuse_when_draining(&request, &draining).unwrap_or_else(|| reply::health("ok\n"))
+}
+
+/// What is said of readiness once the service was told to stop.
+pub fn refuse_when_draining(request: &HttpRequest, draining: &Draining) -> Option<HttpResponse> {
+    let detail = "the service was told to stop; send new requests elsewhere".to_owned();
+    draining.has_begun().then(|| reply::problem(request, &Problem::new(ProblemKind::Draining, detail)))
 }

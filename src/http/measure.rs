@@ -21,6 +21,7 @@ pub async fn measure_requests(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let _under_way = metrics.begin_request();
     let span = traces.span(|| traced(&request));
     let answered = match &span {
         Some(span) => next.call(request).instrument(span.clone()).await,

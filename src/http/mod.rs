@@ -4,7 +4,15 @@
 
 mod resolve;
 
+mod batch;
+
+mod diagnose;
+
 mod check;
+
+mod kubernetes;
+
+mod swarm;
 
 mod matrix;
 
@@ -12,13 +20,23 @@ mod lists;
 
 mod tags;
 
+mod renovate;
+
+mod badge;
+
 mod health;
 
 mod document;
 
 mod guard;
 
+mod clients;
+
+mod drain;
+
 mod problems;
+
+mod body;
 
 mod reply;
 
@@ -31,25 +49,29 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::HttpServiceFactory;
+use actix_web::dev::Server;
 use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder, web};
+use actix_web::{
+    App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource, Responder, Route, web,
+};
 
 use crate::answers::Context;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::config::ClientLimits;
 use crate::telemetry::{Metrics, Traces};
 
-pub use document::document_text;
+use clients::Clients;
+use drain::Draining;
 
-/// Requests under way get so long when the service is told to stop: less than the 30 seconds that
-/// Kubernetes and Docker Swarm give a container.
-const DRAIN: Duration = Duration::from_secs(25);
+pub use document::document_text;
+pub use drain::Signals;
+
 /// A client must have sent its request within so long; the slow ones would hold connections.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The paths that are answered, for the text of a 404.
-const PATHS: &str =
-    "/resolve, /check, /matrix, /identify, /releases, /images, /tags, /openapi.json, /swagger-ui/, /livez, /readyz";
+const PATHS: &str = "/resolve, /diagnose, /check, /kubernetes/nodes, /kubernetes/admission, /swarm/nodes, /matrix, /identify, /releases, /images, /tags, /renovate, /badge, /openapi.json, /swagger-ui/, /livez, /readyz";
 
 /// The sockets of the service.
 pub struct Listeners {
@@ -59,7 +81,15 @@ pub struct Listeners {
     pub admin: Option<TcpListener>,
 }
 
-/// Serves until SIGTERM or SIGINT; the listener for those who run it is the last to stop.
+/// What the service allows, and how it ends.
+pub struct Behaviour {
+    /// What clients may take.
+    pub clients: ClientLimits,
+    /// How long requests are still taken after the service was told to stop.
+    pub drain_delay: Duration,
+}
+
+/// Serves until a signal says to stop, or for ever without them; the listener for those who run it is the last to stop.
 ///
 /// # Errors
 /// When a socket cannot be used.
@@ -68,14 +98,23 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     traces: Traces,
     listeners: Listeners,
+    behaviour: Behaviour,
+    signals: Option<Signals>,
 ) -> io::Result<()> {
+    let draining = web::Data::new(Draining::default());
     let admin = match listeners.admin {
-        Some(listener) => Some(admin::server(context.clone(), metrics.clone(), listener)?),
+        Some(listener) => Some(admin::server(context.clone(), metrics.clone(), draining.clone(), listener)?),
         None => None,
     };
     let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
     let admin = admin.map(tokio::spawn);
-    let served = serve_everybody(context, metrics, traces, listeners.public).await;
+    let Behaviour { clients, drain_delay } = behaviour;
+    let server = public_server(context, metrics, traces, draining.clone(), clients, listeners.public)?;
+    let handle = server.handle();
+    let served = tokio::select! {
+        served = server => served,
+        () = drain::stop(signals, &draining, &handle, drain_delay) => Ok(()),
+    };
     if let (Some(handle), Some(admin)) = (admin_handle, admin) {
         handle.stop(false).await;
         let _ = admin.await;
@@ -83,18 +122,30 @@ pub async fn serve(
     served
 }
 
-async fn serve_everybody(
+/// The server for everybody, which stops when it is told to and not by a signal.
+fn public_server(
     context: Arc<Context>,
     metrics: Arc<Metrics>,
     traces: Traces,
+    draining: web::Data<Draining>,
+    limits: ClientLimits,
     listener: TcpListener,
-) -> io::Result<()> {
+) -> io::Result<Server> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
     let (context, metrics, traces) = (web::Data::from(context), web::Data::from(metrics), web::Data::new(traces));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let connections_a_worker = (limits.max_connections.get() as usize).div_ceil(workers);
+    let clients = Arc::new(Clients::new(limits));
+    let counting = clients.clone();
+    let clients = web::Data::from(clients);
     let server = HttpServer::new(move || {
         ActixApp::new()
             .wrap(from_fn(guard::guard))
+            .wrap(from_fn(clients::limit_clients))
+            .wrap(from_fn(drain::close_connections))
+            .app_data(clients.clone())
+            .app_data(draining.clone())
             .app_data(context.clone())
             .app_data(document.clone())
             .app_data(metrics.clone())
@@ -102,19 +153,32 @@ async fn serve_everybody(
             .configure(routes)
             .wrap(from_fn(measure::measure_requests))
     });
-    server.client_request_timeout(REQUEST_TIMEOUT).shutdown_timeout(DRAIN.as_secs()).listen(listener)?.run().await
+    let server = server
+        .workers(workers)
+        .max_connections(connections_a_worker)
+        .on_connect(move |stream, data| counting.connected(stream, data))
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .shutdown_timeout(drain::FINISHING.as_secs())
+        .disable_signals();
+    Ok(server.listen(listener)?.run())
 }
 
 /// Every path, once.
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(read_only("/resolve", resolve::resolve))
+        .service(read_or_posted("/resolve", resolve::resolve, batch::resolve_batch))
+        .service(posted_only("/diagnose", diagnose::diagnose))
         .service(read_only("/check", check::check_image))
+        .service(posted_only("/kubernetes/nodes", kubernetes::answer_for_kubernetes_nodes))
+        .service(posted_only("/kubernetes/admission", kubernetes::review_admission))
+        .service(posted_only("/swarm/nodes", swarm::answer_for_swarm_nodes))
         .service(read_only("/matrix", matrix::compare))
         .service(read_only("/identify", lists::identify))
         .service(read_only("/releases", lists::list_releases))
         .service(read_only("/images", lists::list_images))
         .service(read_only("/tags", tags::list_tags))
+        .service(read_only("/renovate", renovate::feed_renovate))
+        .service(read_only("/badge", badge::show_badge))
         .service(read_only("/livez", health::live))
         .service(read_only("/readyz", health::ready))
         .service(read_only("/openapi.json", document::serve))
@@ -124,25 +188,63 @@ fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(nothing_here));
 }
 
-/// A path that is read with GET and HEAD; any other method is a problem that names these two.
-fn read_only<F, Args>(path: &str, handler: F) -> impl HttpServiceFactory + use<F, Args>
+/// A path that is read with GET and HEAD.
+fn read_only<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Clone,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path)
-        .route(web::method(Method::GET).to(handler.clone()))
-        .route(web::method(Method::HEAD).to(handler))
-        .default_service(web::to(wrong_method))
+    read_with(path, handler).default_service(refuse_method("GET, HEAD"))
 }
 
-async fn wrong_method(request: HttpRequest) -> HttpResponse {
-    let detail = "this path takes GET and HEAD".to_owned();
+/// A path that is read, and that also takes questions in a body.
+fn read_or_posted<F, Args, G, GArgs>(path: &str, read: F, posted: G) -> Resource
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+    G: Handler<GArgs>,
+    GArgs: FromRequest + 'static,
+    G::Output: Responder + 'static,
+{
+    read_with(path, read).route(web::post().to(posted)).default_service(refuse_method("GET, HEAD, POST"))
+}
+
+/// A path that only takes questions in a body.
+fn posted_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path).name(guard::POST_ONLY).route(web::post().to(handler)).default_service(refuse_method("POST"))
+}
+
+fn read_with<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path).route(web::method(Method::GET).to(handler.clone())).route(web::method(Method::HEAD).to(handler))
+}
+
+/// Answers a method that the path does not take.
+fn refuse_method(methods: &'static str) -> Route {
+    web::to(move |request| other_method(request, methods))
+}
+
+/// A method that the path does not take is a problem that names those it takes. OPTIONS is how a browser asks
+/// whether a page may send what it wants to send.
+async fn other_method(request: HttpRequest, methods: &'static str) -> HttpResponse {
+    let asks = |name| request.headers().contains_key(name);
+    if request.method() == Method::OPTIONS && asks(header::ORIGIN) && asks(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return reply::preflight(methods);
+    }
+    let detail = format!("this path takes {methods}");
     let mut response = reply::problem(&request, &Problem::new(ProblemKind::MethodNotAllowed, detail));
-    response
-        .headers_mut()
-        .insert(actix_web::http::header::ALLOW, actix_web::http::header::HeaderValue::from_static("GET, HEAD"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     response
 }
 

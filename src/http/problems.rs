@@ -17,19 +17,33 @@ const OF_ALL: [(&str, &str); 4] = [
     ("431", "The headers are too large"),
     ("500", "A defect in wintag; other requests are answered"),
 ];
+/// Of every operation but those that tell the state of the service.
+const OF_LIMITED: [(&str, &str); 1] = [("429", "The client has asked too often, or has too many connections")];
 /// Of every operation with parameters.
 const OF_PARAMETERS: [(&str, &str); 2] =
     [("400", "Parameters are wrong; all of them are named"), ("406", "No accepted media type can be given")];
+/// Of operations that read a body.
+const OF_BODIES: [(&str, &str); 5] = [
+    ("400", "The body or the parameters are wrong; all that is wrong is named"),
+    ("408", "The body did not arrive in time"),
+    ("413", "The body is too large"),
+    ("415", "The body is of a type that is not read here"),
+    ("503", "Too many bodies are being read, or too many questions wait for registries"),
+];
 /// Of operations that read a host.
-const OF_HOSTS: [(&str, &str); 1] = [("404", "The host is not a Windows that runs containers")];
+const OF_HOSTS: [(&str, &str); 1] =
+    [("404", "The host is not a Windows that runs containers, or what stands for an image is no Windows version")];
 /// Of operations that may ask a registry.
 const OF_REGISTRIES: [(&str, &str); 5] = [
     ("403", "The registry is not configured"),
     ("404", "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which"),
     ("502", "The registry's answer makes no sense"),
-    ("503", "The registry cannot be asked, and nothing older is known"),
+    ("503", "The registry cannot be asked, or too many wait for one already, and nothing older is known"),
     ("504", "The registry did not answer in time, and nothing older is known"),
 ];
+
+/// The problems of an operation that tells the state of the service.
+pub struct HealthProblems;
 
 /// The problems of an operation that has no parameters.
 pub struct GeneralProblems;
@@ -43,9 +57,34 @@ pub struct HostProblems;
 /// The problems of an operation that may ask a registry.
 pub struct LookupProblems;
 
-impl IntoResponses for GeneralProblems {
+/// The problems of an operation that reads a body.
+pub struct BodyProblems;
+
+/// The problems of an operation that reads a body and may ask a registry.
+pub struct PostedLookupProblems;
+
+impl IntoResponses for PostedLookupProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BodyProblems::responses().into_iter().chain(problems(&OF_REGISTRIES)).collect()
+    }
+}
+
+impl IntoResponses for BodyProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let of_all = problems(&OF_ALL).chain(problems(&OF_LIMITED));
+        of_all.chain(problems(&OF_PARAMETERS)).chain(problems(&OF_BODIES)).collect()
+    }
+}
+
+impl IntoResponses for HealthProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&OF_ALL).collect()
+    }
+}
+
+impl IntoResponses for GeneralProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&OF_ALL).chain(problems(&OF_LIMITED)).collect()
     }
 }
 
@@ -70,7 +109,8 @@ impl IntoResponses for LookupProblems {
 fn with_problems(further: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let (status, description) = NOT_MODIFIED;
     let not_modified = (status.to_owned(), Response::new(description).into());
-    problems(&OF_ALL).chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified]).collect()
+    let general = problems(&OF_ALL).chain(problems(&OF_LIMITED));
+    general.chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified]).collect()
 }
 
 /// Each problem: JSON, and the one line that those get who ask for text.

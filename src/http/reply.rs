@@ -8,14 +8,17 @@ use serde::Serialize;
 use crate::answers::{Freshness, Provenance};
 use crate::api::etag::etag;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::resolve::Format;
 
 /// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one while
 /// they ask again, and for a day when that fails (RFC 5861).
 const CACHE_FRESH: &str = "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
 /// A stale answer is kept only for so long as RFC 8767 advises for stale data, 30 seconds.
-const CACHE_STALE: &str = "public, max-age=30";
-/// Problems are not kept, except by those who ask again at once.
-const CACHE_PROBLEM: &str = "no-store";
+pub const CACHE_STALE: &str = "public, max-age=30";
+/// Problems are not kept, nor is the state of the service or the answer to a body.
+const NOT_KEPT: &str = "no-store";
+/// For so long browsers need not ask again whether a page may ask: a day, and browsers keep it for less.
+const PREFLIGHT_SECONDS: u32 = 86_400;
 /// Where the interface is described.
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
 /// The media type of problems (RFC 9457).
@@ -76,16 +79,10 @@ pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> Htt
     }
 }
 
-/// A line of text, which a shell can take as it is; or 304 when the caller has it. A text that holds
-/// anything that a shell or a build system could take for a command is not given.
-pub fn text(request: &HttpRequest, line: &str, about: &About) -> HttpResponse {
-    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@=+-".contains(&byte);
-    if line.is_empty() || !line.bytes().all(is_safe) {
-        let detail =
-            "the registry's answer holds characters that are not safe in a text answer; ask for JSON".to_owned();
-        return problem(request, &Problem::new(ProblemKind::UpstreamInvalid, detail));
-    }
-    bytes(request, "text/plain; charset=utf-8", format!("{line}\n").into_bytes(), about)
+/// A text that a tool reads as it stands, or 304 when the caller has it. It is text/plain also where it is in a
+/// language that has a media type: browsers show it, and the tools do not look.
+pub fn text(request: &HttpRequest, text: String, about: &About) -> HttpResponse {
+    bytes(request, "text/plain; charset=utf-8", text.into_bytes(), about)
 }
 
 /// The answer, or the problem.
@@ -97,8 +94,19 @@ pub fn or_problem(request: &HttpRequest, answer: Result<HttpResponse, Box<Proble
 pub fn health(state: impl Into<String>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     common_headers(&mut response);
-    response.insert_header((header::CACHE_CONTROL, CACHE_PROBLEM));
+    response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
     response.content_type("text/plain; charset=utf-8").body(state.into())
+}
+
+/// What a browser wants to know before a page of another origin may use a method or send JSON.
+pub fn preflight(methods: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::NoContent();
+    common_headers(&mut response);
+    response
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS))
+        .finish()
 }
 
 /// A problem: JSON, or one line for those who asked for text.
@@ -111,7 +119,7 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     common_headers(&mut response);
-    response.insert_header((header::CACHE_CONTROL, CACHE_PROBLEM));
+    response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
     if let Some(seconds) = problem.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
@@ -128,13 +136,19 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
 pub fn wants_text(request: &HttpRequest) -> bool {
     let query = crate::api::params::pairs_of_query(request.query_string());
     match query.iter().find(|(name, _)| name == "format") {
-        Some((_, format)) => ["tag", "reference"].contains(&format.as_str()),
+        Some((_, word)) => Format::all().any(|format| format != Format::Json && format.as_str() == word),
         None => request.headers().contains_key(header::ACCEPT) && accepted(request) == Accepted::Text,
     }
 }
 
 /// An answer of this media type, or 304 when the caller has it.
 pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &About) -> HttpResponse {
+    if !request.method().is_safe() {
+        let mut response = HttpResponse::Ok();
+        common_headers(&mut response);
+        // What was asked is in the body, which no cache looks at.
+        return response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(body);
+    }
     let etag = etag(&body);
     let not_modified = has_etag(request, &etag);
     let mut response = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };

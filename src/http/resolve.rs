@@ -8,18 +8,18 @@ use crate::answers::{self, Context};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
-use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest};
+use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text};
 
 /// Which tag of an image runs on a host
 ///
-/// Answers with one exact tag, the isolation mode, and the reasons. `format=tag` gives the tag alone,
-/// for `TAG=$(curl -fsS …)`.
+/// Answers with one exact tag, the isolation mode, and the reasons. `format` gives the answer as text that a shell, a
+/// build system or a cluster reads: `format=tag` the tag alone, for `TAG=$(curl -fsS …)`.
 #[utoipa::path(
     get, path = "/resolve", operation_id = "resolve", tag = "Answers", params(ResolveParams),
     responses(
         (status = 200, description = "The tag and the isolation mode", content(
             (ResolutionObject = "application/json"),
-            (String = "text/plain", example = json!("1709\n")),
+            (String = "text/plain"),
         )),
         LookupProblems,
     )
@@ -34,7 +34,7 @@ async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse
     let resolution = answers::resolve(context, question)
         .await
         .map_err(|refusal| Box::new(Problem::of_refusal(&refusal, question)))?;
-    let by_header = if reply::accepted(request) == Accepted::Text { Format::Tag } else { Format::Json };
+    let by_header = if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
     let format = asked.format.unwrap_or(by_header);
     let about = About {
         freshness: Some(resolution.freshness),
@@ -44,7 +44,6 @@ async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse
     };
     Ok(match format {
         Format::Json => reply::json(request, &ResolutionObject::from(&resolution), &about),
-        Format::Tag => reply::text(request, &resolution.tag, &about),
-        Format::Reference => reply::text(request, &resolution.reference(), &about),
+        Format::Text(format) => reply::text(request, resolution_text(&resolution, format)?, &about),
     })
 }

@@ -73,7 +73,11 @@ pub struct NamedImage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FamilyError {
     /// One word that is no family.
-    #[error("no family of base images is called that; families: {}", known.join(", "))]
+    #[error(
+        "no family of base images is called that; families: {}; any other image is named by its repository, such as \
+         docker.io/library/golang",
+        known.join(", ")
+    )]
     Unknown {
         /// The families there are.
         known: Vec<String>,

@@ -99,7 +99,7 @@ pub enum ParseReferenceError {
     #[error("the digest of an image reference is written @sha256: and 64 lower-case hexadecimal digits")]
     Digest,
     /// A repository was asked for, and a tag or digest was given with it.
-    #[error("a repository is wanted here, without a tag or digest")]
+    #[error("a repository is wanted here: leave the tag or digest out, or ask check, which takes one")]
     NotARepository,
 }
 
@@ -117,6 +117,10 @@ impl FromStr for ImageReference {
         let reference: Reference = text.parse().map_err(|_| ParseReferenceError::Grammar)?;
         let repository =
             Repository { registry: reference.registry().to_owned(), path: reference.repository().to_owned() };
+        // In the crate's grammar a first part with capital letters is a host, which it then makes a part of the path.
+        if repository.path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(ParseReferenceError::Grammar);
+        }
         // The crate fills in the tag `latest` where none is written; whether one was written shows in the text.
         let tag = reference.tag().filter(|tag| text.contains(&format!(":{tag}"))).map(str::to_owned);
         let digest =
@@ -170,6 +174,8 @@ mod tests {
             "",
             " ",
             "A/B:c",
+            "W/i",
+            "Microsoft/nanoserver:1709",
             "a b",
             "x@sha256:12",
             "http://x/y",

@@ -44,10 +44,16 @@ impl Resolve for PublicOnly {
         let is_proxy = self.proxy_hosts.iter().any(|host| host == name.as_str());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let kept: Vec<SocketAddr> = found.filter(|address| is_proxy || is_public(address.ip())).collect();
-            if kept.is_empty() { Err(NotPublic.into()) } else { Ok(Box::new(kept.into_iter()) as Addrs) }
+            let kept = if is_proxy { found.collect() } else { only_public(found)? };
+            Ok(Box::new(kept.into_iter()) as Addrs)
         })
     }
+}
+
+/// Those of the addresses that one look-up gave which may be dialled.
+fn only_public(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+    let kept: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+    if kept.is_empty() { Err(NotPublic) } else { Ok(kept) }
 }
 
 /// Whether an address belongs to the public internet, by the IANA special-purpose address registries.
@@ -174,6 +180,18 @@ mod tests {
         ] {
             assert_eq!(resolver.admits(&Url::parse(url).unwrap()), admitted, "{url}");
         }
+    }
+
+    #[test]
+    fn x03_what_each_look_up_gives_is_judged_anew() {
+        let look_up = |addresses: &[&str]| {
+            let found = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0));
+            only_public(found).ok().map(|kept| kept.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(look_up(&["1.1.1.1"]), Some(vec!["1.1.1.1".to_owned()]));
+        assert_eq!(look_up(&["169.254.169.254"]), None);
+        assert_eq!(look_up(&["10.0.0.1", "1.1.1.1", "::1"]), Some(vec!["1.1.1.1".to_owned()]));
+        assert_eq!(look_up(&[]), None);
     }
 
     #[test]

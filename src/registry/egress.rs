@@ -62,16 +62,29 @@ pub(super) struct Clients {
     public_only: Client,
     // The client holds another handle of the same resolver; this one decides about literal addresses.
     resolver: Arc<PublicOnly>,
+    trusts_nobody: bool,
 }
 
 impl Clients {
-    /// Makes the clients, which trust the system's CAs and these.
+    /// Makes the clients, which trust the system's CAs and these. On a system that has none they trust
+    /// nobody: then registries are asked over http only.
     pub(super) fn build(certificates: Vec<Certificate>) -> Result<Self, reqwest::Error> {
         let resolver = Arc::new(PublicOnly::of_system());
-        let configured = builder(certificates.clone()).build()?;
+        let usual = builder().tls_certs_merge(certificates.clone()).build();
+        let trusts_nobody = usual.is_err();
+        let trusting = || match trusts_nobody {
+            false => builder().tls_certs_merge(certificates.clone()),
+            true => builder().tls_certs_only([]),
+        };
+        let configured = usual.or_else(|_| trusting().build())?;
         // Its own pool: a connection that was made without the check must not be reused under it.
-        let public_only = builder(certificates).dns_resolver(Arc::clone(&resolver)).build()?;
-        Ok(Self { configured, public_only, resolver })
+        let public_only = trusting().dns_resolver(Arc::clone(&resolver)).build()?;
+        Ok(Self { configured, public_only, resolver, trusts_nobody })
+    }
+
+    /// Whether there is no CA certificate, so that nothing is reached over https.
+    pub(super) fn trust_nobody(&self) -> bool {
+        self.trusts_nobody
     }
 
     /// Sends a request and reads the answer. A connection that breaks is tried once more: it may
@@ -90,13 +103,13 @@ impl Clients {
             result => result,
         }
         .map_err(|failure| match failure {
-            Failure::Transport(error) => describe(&error),
+            Failure::Transport(error) => describe(&error, self.trusts_nobody),
             Failure::Unusable(error) => error,
         })
     }
 }
 
-fn builder(certificates: Vec<Certificate>) -> reqwest::ClientBuilder {
+fn builder() -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
@@ -107,7 +120,6 @@ fn builder(certificates: Vec<Certificate>) -> reqwest::ClientBuilder {
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        .tls_certs_merge(certificates)
 }
 
 enum Failure {
@@ -170,7 +182,7 @@ fn is_broken_connection(error: &reqwest::Error) -> bool {
     !error.is_timeout() && !error.is_connect() && !error.is_builder()
 }
 
-fn describe(error: &reqwest::Error) -> RegistryError {
+fn describe(error: &reqwest::Error, trusts_nobody: bool) -> RegistryError {
     if error.is_timeout() {
         return RegistryError::TimedOut;
     }
@@ -183,6 +195,9 @@ fn describe(error: &reqwest::Error) -> RegistryError {
         Some(ErrorKind::ConnectionRefused) => "the connection was refused",
         Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => "it cannot be reached",
         // So the TLS library reports what it does not accept.
+        Some(ErrorKind::InvalidData) if error.is_connect() && trusts_nobody => {
+            "no secure connection: this system has no CA certificates"
+        }
         Some(ErrorKind::InvalidData) if error.is_connect() => "no secure connection: certificate or protocol",
         _ if error.is_connect() => "no connection",
         _ => "the connection broke",

@@ -61,6 +61,22 @@ impl RegistryError {
         Self::Invalid { detail: detail.into() }
     }
 
+    /// After how long it is worth asking again, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The same error for one who learns of it later, when nobody is asked for `left`.
+    pub fn with_time_left(mut self, left: Duration) -> Self {
+        if let Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } = &mut self {
+            *retry_after = Some(left);
+        }
+        self
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::Unavailable { detail: detail.into(), retry_after: None }
     }
@@ -119,7 +135,7 @@ pub enum SetupError {
         /// The file.
         path: PathBuf,
     },
-    /// The HTTP client cannot be made, for example because the system has no CA certificates.
+    /// The HTTP client cannot be made.
     #[error("cannot set up the HTTP client")]
     Client(#[from] reqwest::Error),
 }

@@ -138,10 +138,12 @@ impl Pass<'_> {
     pub(super) fn ended(self, error: Option<&RegistryError>, now: Instant) {
         let mut state = self.gate.lock();
         let asked_for = match error {
-            Some(RegistryError::RateLimited { retry_after }) => Some(retry_after.unwrap_or(state.next_shut)),
-            Some(RegistryError::Unavailable { retry_after, .. }) => *retry_after,
+            Some(RegistryError::RateLimited { retry_after } | RegistryError::Unavailable { retry_after, .. }) => {
+                *retry_after
+            }
             _ => None,
         };
+        let is_rate_limited = matches!(error, Some(RegistryError::RateLimited { .. }));
         let is_failure = matches!(
             error,
             Some(RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } | RegistryError::TimedOut)
@@ -153,9 +155,13 @@ impl Pass<'_> {
             return;
         }
         state.failures = state.failures.saturating_add(1);
-        if asked_for.is_some() || self.is_probe || state.failures >= FAILURES_TO_SHUT {
-            let wait = asked_for.unwrap_or(state.next_shut);
+        if let Some(wait) = asked_for {
+            // The registry knows how long it needs; that it asked for a second several times is no reason for minutes.
             state.shut_until = Some(now + wait);
+        } else if !self.is_probe && state.shut_until.is_some_and(|until| now < until) {
+            // It was under way when another one shut the gate, and tells nothing new.
+        } else if is_rate_limited || self.is_probe || state.failures >= FAILURES_TO_SHUT {
+            state.shut_until = Some(now + state.next_shut);
             state.next_shut = (state.next_shut * 2).min(LONGEST_SHUT);
         }
     }
@@ -235,6 +241,32 @@ mod tests {
         gate.pass().await.unwrap().ended(Some(&limited), now);
         assert_eq!(gate.lock().shut_until, Some(now + Duration::from_secs(7)));
         assert!(gate.pass().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn f05_short_pauses_that_are_asked_for_do_not_add_up() {
+        let gate = Gate::new(BUDGET, Instant::now());
+        let limited = RegistryError::RateLimited { retry_after: Some(Duration::ZERO) };
+        for _ in 0..20 {
+            fails(&gate, &limited).await;
+        }
+        let now = Instant::now();
+        gate.pass().await.unwrap().ended(Some(&down()), now);
+        assert_eq!(gate.lock().shut_until, Some(now + FIRST_SHUT));
+    }
+
+    #[tokio::test]
+    async fn f07_failures_at_the_same_time_shut_it_once() {
+        let gate = Gate::new(BUDGET, Instant::now());
+        for _ in 1..FAILURES_TO_SHUT {
+            fails(&gate, &down()).await;
+        }
+        let together = [gate.pass().await.unwrap(), gate.pass().await.unwrap(), gate.pass().await.unwrap()];
+        let now = Instant::now();
+        for pass in together {
+            pass.ended(Some(&down()), now);
+        }
+        assert_eq!(gate.lock().shut_until, Some(now + FIRST_SHUT));
     }
 
     #[tokio::test]

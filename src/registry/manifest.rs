@@ -75,14 +75,14 @@ const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json,
      application/vnd.oci.image.manifest.v1+json";
 
 /// The largest manifest or configuration that is read, in bytes (OCI distribution specification: registries take manifests of 4 MiB at least).
-const MAX_BODY_BYTES: usize = 4 << 20;
+pub(super) const MAX_BODY_BYTES: usize = 4 << 20;
 
 /// The most entries of an index, and the most layers of an image; docker stops at 127 layers. Ours.
-const MAX_DESCRIPTORS: usize = 256;
+pub(super) const MAX_DESCRIPTORS: usize = 256;
 
 /// The longest text taken from a platform, in bytes, and the most features. Ours; real ones stay below 20.
-const MAX_TEXT_BYTES: usize = 128;
-const MAX_FEATURES: usize = 32;
+pub(super) const MAX_TEXT_BYTES: usize = 128;
+pub(super) const MAX_FEATURES: usize = 32;
 
 /// The header in which registries name the digest of a manifest (OCI distribution specification).
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -158,7 +158,7 @@ async fn fetch_config(
 
 /// What a manifest's body holds.
 #[derive(Debug, PartialEq, Eq)]
-enum Content {
+pub(super) enum Content {
     Index(Vec<Entry>),
     /// `None` where the configuration is not that of an image: a chart, a signature.
     Image {
@@ -167,9 +167,9 @@ enum Content {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct BlobReference {
+pub(super) struct BlobReference {
     digest: Digest,
-    size_bytes: usize,
+    pub size_bytes: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,7 @@ struct Outline {
     config: Option<IgnoredAny>,
 }
 
-fn read(body: &[u8], content_type: Option<&str>) -> Result<Content, RegistryError> {
+pub(super) fn read(body: &[u8], content_type: Option<&str>) -> Result<Content, RegistryError> {
     let not_in_format = |_| RegistryError::invalid("the manifest is not in the format");
     let outline: Outline = serde_json::from_slice(body).map_err(not_in_format)?;
     if outline.schema_version != 2 {
@@ -281,7 +281,7 @@ fn sha256(text: &str) -> Result<Digest, RegistryError> {
 
 /// The part of an image's configuration that tells for which system it is.
 #[derive(Default, Deserialize)]
-struct ImageConfig {
+pub(super) struct ImageConfig {
     os: Option<String>,
     architecture: Option<String>,
     variant: Option<String>,
@@ -292,7 +292,7 @@ struct ImageConfig {
 }
 
 impl ImageConfig {
-    fn into_entry(self, digest: Digest) -> Entry {
+    pub(super) fn into_entry(self, digest: Digest) -> Entry {
         let features = self.os_features.unwrap_or_default().into_iter().take(MAX_FEATURES);
         let mut entry = Entry {
             digest,
@@ -320,6 +320,7 @@ fn printable(text: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::fuzzing;
 
     const A: &str = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
 
@@ -456,16 +457,13 @@ mod tests {
         ) {
             let text = serde_json::Value::from(text);
             let platform = format!(r#","platform":{{"os":{text},"architecture":"amd64","os.version":{text}}}"#);
+            fuzzing::config(format!(r#"{{"os":{text},"os.features":[{text},{text}]}}"#).as_bytes());
             for body in [index(&descriptor(&platform)), image(&descriptor(""))] {
                 let mut spoilt = body.clone().into_bytes();
                 let at = at.index(spoilt.len());
                 spoilt[at] = byte;
                 for body in [body.as_bytes(), &spoilt, &body.as_bytes()[..at]] {
-                    let Ok(Content::Index(entries)) = read(body, None) else { continue };
-                    let said = entries.iter().flat_map(|entry| [&entry.os_version, &entry.operating_system]).flatten();
-                    for text in said {
-                        proptest::prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
-                    }
+                    fuzzing::manifest(body);
                 }
             }
         }

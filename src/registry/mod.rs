@@ -33,6 +33,8 @@ mod token;
 mod link;
 mod retry_after;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod test_server;
 #[cfg(test)]

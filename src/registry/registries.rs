@@ -27,7 +27,7 @@ impl Registries {
     /// Checks the settings, reads the CA files and makes the clients. Nothing is sent yet.
     ///
     /// # Errors
-    /// When a name, a mirror or a CA file cannot be used, or the system offers no CA certificates.
+    /// When a name, a mirror or a CA file cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         Self::with_exchange_timeout(settings, EXCHANGE_TIMEOUT)
     }
@@ -35,6 +35,12 @@ impl Registries {
     /// As [`Registries::new`]; tests of slow registries shorten the time.
     pub(super) fn with_exchange_timeout(settings: Settings, exchange_timeout: Duration) -> Result<Self, SetupError> {
         let usual_clients = Clients::build(Vec::new())?;
+        if usual_clients.trust_nobody() {
+            tracing::warn!(
+                "this system has no CA certificates: registries are not reached over https, but for those with a \
+                 ca_file; install the CA certificates of the system, or name them in SSL_CERT_FILE"
+            );
+        }
         let mut upstreams = BTreeMap::new();
         for (name, registry) in settings.registries {
             let base = base_url(&name, &registry)?;

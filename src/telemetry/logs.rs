@@ -1,9 +1,11 @@
 //! Logs on standard error: text for people at a terminal, else a JSON object a line for machines.
 //!
-//! Values are written as JSON strings or as quoted text, so that nothing in them can end a line or
-//! begin a sequence that a terminal obeys.
+//! Values are written as JSON strings or as quoted text, and what leaves this process holds no character
+//! that ends a line, moves a cursor or turns the direction of text, whoever wrote it.
 
-use std::io::IsTerminal as _;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::{Layer, Registry};
@@ -16,11 +18,77 @@ const DEFAULT_FILTER: &str = "wintag=info,warn";
 /// The layer that writes events.
 pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {
     let filter = EnvFilter::builder().parse(settings.level.as_deref().unwrap_or(DEFAULT_FILTER))?;
-    let is_terminal = std::io::stderr().is_terminal();
+    let is_terminal = io::stderr().is_terminal();
     let format = settings.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || Escaped { format, has_colours: is_terminal });
     Ok(match format {
         LogFormat::Text => layer.with_ansi(is_terminal).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     })
+}
+
+/// Standard error, which gets each event as one line.
+struct Escaped {
+    format: LogFormat,
+    has_colours: bool,
+}
+
+impl Write for Escaped {
+    /// Takes a whole event, as the layer gives it.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = escape(text.strip_suffix('\n').unwrap_or(&text), self.format, self.has_colours);
+        writeln!(io::stderr().lock(), "{line}")?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// A line with `\u` before what must not be written as it is. The escapes of colours stay where there
+/// are any: in values the layer has escaped that character itself.
+fn escape(line: &str, format: LogFormat, has_colours: bool) -> Cow<'_, str> {
+    let must_not = |character: char| is_unsafe(character) && !(has_colours && character == '\u{1b}');
+    if !line.contains(must_not) {
+        return Cow::Borrowed(line);
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for character in line.chars() {
+        let code = u32::from(character);
+        // It fails only where there is no memory.
+        let _ = match format {
+            _ if !must_not(character) => escaped.write_char(character),
+            LogFormat::Json => write!(escaped, "\\u{code:04x}"),
+            LogFormat::Text => write!(escaped, "\\u{{{code:x}}}"),
+        };
+    }
+    Cow::Owned(escaped)
+}
+
+/// Controls, the separators of lines and paragraphs, and the marks of direction (Unicode, UAX #9).
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\r\nb\u{1b}[31m\u{7f}\u{9b}\u{2028}\u{202e}\u{2066}é\t";
+
+    #[test]
+    fn o02_no_event_holds_what_ends_a_line_or_turns_text() {
+        let text = escape(HOSTILE, LogFormat::Text, false);
+        assert_eq!(text, r"a\u{d}\u{a}b\u{1b}[31m\u{7f}\u{9b}\u{2028}\u{202e}\u{2066}é\u{9}");
+        assert!(escape(HOSTILE, LogFormat::Text, true).contains("\u{1b}[31m\\u{7f}"));
+        let json = serde_json::json!({ "message": HOSTILE }).to_string();
+        let escaped = escape(&json, LogFormat::Json, false);
+        assert!(!escaped.contains(is_unsafe), "{escaped}");
+        let read: serde_json::Value = serde_json::from_str(&escaped).unwrap();
+        assert_eq!(read["message"], HOSTILE);
+        assert!(matches!(escape("plain é", LogFormat::Text, false), Cow::Borrowed(_)));
+    }
 }

@@ -4,12 +4,13 @@
 //! configuration and the repositories of the families. Nothing that a caller writes becomes a label, so
 //! that nobody can make the memory grow with made-up names.
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// All metrics, in a registry of their own. One of it lives as long as the process.
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
+    requests_under_way: IntGauge,
     upstream_requests: IntCounterVec,
     cache_requests: IntCounterVec,
     snapshot_write_failures: IntCounter,
@@ -85,6 +86,8 @@ pub enum CacheResult {
     Stale,
     /// Nothing, and no registry gave it.
     Nothing,
+    /// Nothing, and no registry was asked because too much waits for them.
+    Crowded,
 }
 
 impl Metrics {
@@ -101,6 +104,9 @@ impl Metrics {
         };
         let requests =
             counters("wintag_requests_total", "Requests, by the pattern of their path.", &["route", "outcome"]);
+        let requests_under_way =
+            IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.").expect(VALID);
+        registry.register(Box::new(requests_under_way.clone())).expect(ONCE);
         let upstream_requests = counters(
             "wintag_upstream_requests_total",
             "Times that a registry was asked for something; one may take several requests.",
@@ -128,7 +134,21 @@ impl Metrics {
                 .expect(VALID);
         registry.register(Box::new(build_info.clone())).expect(ONCE);
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Self { registry, requests, upstream_requests, cache_requests, snapshot_write_failures, data_age }
+        Self {
+            registry,
+            requests,
+            requests_under_way,
+            upstream_requests,
+            cache_requests,
+            snapshot_write_failures,
+            data_age,
+        }
+    }
+
+    /// Counts a request as under way until what is returned is dropped.
+    pub fn begin_request(&self) -> UnderWay {
+        self.requests_under_way.inc();
+        UnderWay(self.requests_under_way.clone())
     }
 
     /// Counts a request. The route is the pattern of a path, never what the caller wrote.
@@ -166,6 +186,7 @@ impl Metrics {
             CacheResult::New => "new",
             CacheResult::Stale => "stale",
             CacheResult::Nothing => "nothing",
+            CacheResult::Crowded => "crowded",
         };
         self.cache_requests.with_label_values(&[layer, result]).inc();
     }
@@ -186,6 +207,16 @@ impl Metrics {
     /// Never in practice: the names are valid.
     pub fn text(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// A request under way.
+pub struct UnderWay(IntGauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        // Also when the caller goes away before the answer.
+        self.0.dec();
     }
 }
 
@@ -211,6 +242,8 @@ mod tests {
         metrics.count_cache_request(CacheLayer::Manifests, CacheResult::Stale);
         metrics.count_snapshot_write_failure();
         metrics.tell_data_age("mcr.microsoft.com/windows", 1.5);
+        drop(metrics.begin_request());
+        let _under_way = metrics.begin_request();
         let text = metrics.text().unwrap();
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let version = env!("CARGO_PKG_VERSION");
@@ -221,6 +254,7 @@ mod tests {
                 "wintag_cache_requests_total{layer=\"manifests\",result=\"stale\"} 1",
                 "wintag_data_age_seconds{repository=\"mcr.microsoft.com/windows\"} 1.5",
                 "wintag_requests_total{outcome=\"client_error\",route=\"/resolve\"} 1",
+                "wintag_requests_under_way 1",
                 "wintag_snapshot_write_failures_total 1",
                 "wintag_upstream_requests_total{operation=\"tags\",outcome=\"rate_limited\",registry=\"mcr.microsoft.com\"} 1",
             ]

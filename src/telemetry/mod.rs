@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogSettings;
-pub use metrics::{CacheLayer, CacheResult, Metrics, Operation, RequestOutcome, UpstreamOutcome};
+pub use metrics::{CacheLayer, CacheResult, Metrics, Operation, RequestOutcome, UnderWay, UpstreamOutcome};
 pub use traces::{TracedRequest, Traces};
 
 /// Logs and traces, from the start of the process to its end. Dropping it sends the spans that are

@@ -35,8 +35,8 @@ const TARGET: &str = "wintag::request";
 /// The methods that have a name in a span; any other is `_OTHER` (OpenTelemetry semantic conventions, HTTP).
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// Decides which requests are traced. Cheap to clone.
-#[derive(Clone)]
+/// Decides which requests are traced; none unless the environment asks for it. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Traces(Option<Arc<Sampling>>);
 
 struct Sampling {

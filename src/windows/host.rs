@@ -7,6 +7,7 @@
 
 use super::host_clues::Clues;
 use super::release::{HostKind, Release};
+use super::spelling::edit_distance;
 use super::tables::Tables;
 use super::version::WindowsVersion;
 
@@ -62,7 +63,7 @@ pub enum HostError {
     #[error("the host is longer than {MAX_HOST_TEXT_BYTES} bytes; {HOW_TO_SAY}")]
     TooLong,
     /// `auto`.
-    #[error("auto cannot work, because this service cannot see the host; {HOW_TO_SAY}")]
+    #[error("auto cannot work, because wintag cannot see the host; {HOW_TO_SAY}")]
     Automatic,
     /// A Linux kernel or another operating system.
     #[error(
@@ -250,25 +251,29 @@ fn suggest(clues: &Clues, tables: &Tables) -> Vec<String> {
     if suggestions.is_empty() {
         let mut near: Vec<(usize, u32, String)> = Vec::new();
         for word in clues.names.iter().chain(&clues.unknown).filter(|word| word.len() <= LONGEST_WORD_COMPARED) {
-            for known in tables.releases().iter().flat_map(words_for) {
-                let distance = edit_distance(word, &known.to_ascii_lowercase());
+            // The year of a long-term release was cut off its word.
+            let is_year = clues.long_term && word.bytes().all(|byte| byte.is_ascii_digit());
+            let word = if is_year { format!("ltsc{word}") } else { word.clone() };
+            for (known, name) in tables.releases().iter().flat_map(words_for) {
+                let distance = edit_distance(&word, &known.to_ascii_lowercase());
                 if distance <= MOST_EDITS && distance * 2 < word.len() {
-                    near.push((distance, digits_of(word).abs_diff(digits_of(&known)), known));
+                    near.push((distance, digits_of(&word).abs_diff(digits_of(known)), name.to_owned()));
                 }
             }
         }
         near.sort();
         near.dedup();
-        suggestions.extend(near.into_iter().map(|(_, _, known)| known));
+        suggestions.extend(near.into_iter().map(|(_, _, name)| name));
     }
     suggestions.truncate(MOST_SUGGESTIONS);
     suggestions
 }
 
-/// The words that people use for a release.
-fn words_for(release: &Release) -> impl Iterator<Item = String> + use<'_> {
+/// The words that people use for a release, each with what it is suggested as: a year alone says little.
+fn words_for(release: &Release) -> impl Iterator<Item = (&str, &str)> {
     let year = release.name.strip_prefix("Windows Server ").filter(|rest| rest.len() == 4);
-    release.lines.iter().chain([&release.version]).map(String::as_str).chain(year).map(str::to_owned)
+    let words = release.lines.iter().chain([&release.version]).map(|word| (word.as_str(), word.as_str()));
+    words.chain(year.map(|year| (year, release.name.as_str())))
 }
 
 /// The digits of a word as one number: `22h2` is 222. Only for comparing words of one form.
@@ -276,31 +281,6 @@ fn digits_of(word: &str) -> u32 {
     word.chars()
         .filter_map(|character| character.to_digit(10))
         .fold(0, |number, digit| number.wrapping_mul(10).wrapping_add(digit))
-}
-
-/// The number of letters to add, drop, change, or exchange with their neighbour.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    let mut previous_left = None;
-    for (row, left) in left.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, &right_character) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
-            let change = at(&last, column) + usize::from(left != right_character);
-            let mut best = change.min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
-            let exchanged = column.checked_sub(1).and_then(|index| right.get(index)) == Some(&left)
-                && previous_left == Some(right_character);
-            if exchanged {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
-        previous_left = Some(left);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }
 
 fn did_you_mean(suggestions: &[String]) -> String {

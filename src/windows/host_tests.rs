@@ -202,6 +202,10 @@ fn what_is_not_a_host_is_refused() {
         ("22H3", unknown(&["22H2"])),
         ("ltcs2019", unknown(&["ltsc2019", "ltsc2016"])),
         ("lstc2022", unknown(&["ltsc2022", "ltsc2025"])),
+        ("ltsc2028", unknown(&["ltsc2025", "ltsc2022", "ltsc2019"])),
+        ("2028", unknown(&["Windows Server 2025", "Windows Server 2022"])),
+        ("Windows Server 2021", unknown(&["Windows Server 2022", "Windows Server 2025"])),
+        ("27H1", unknown(&["26H1", "21H1"])),
         ("Windows 10 23H2", unknown(&["Windows Server, version 23H2", "Windows 11, version 23H2"])),
         ("Windows Server 22H2", unknown(&["Windows 10, version 22H2", "Windows 11, version 22H2"])),
         ("foo 1709", unknown(&["Windows Server, version 1709", "Windows 10, version 1709"])),
@@ -355,8 +359,8 @@ fn suggestions_and_names_are_hosts_themselves() {
     for release in Tables::embedded().releases() {
         let host = read(&release.name, None).unwrap().host.unwrap();
         assert_eq!((host.version.build, host.kind), (release.build, release.kind), "{}", release.name);
-        for word in words_for(release) {
-            assert!(read(&word, None).is_ok(), "{word}");
+        for (word, name) in words_for(release) {
+            assert!(read(word, None).is_ok() && read(name, None).is_ok(), "{word}");
         }
     }
 }

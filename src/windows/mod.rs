@@ -22,6 +22,8 @@ mod host_clues;
 
 mod host_words;
 
+mod spelling;
+
 mod compat;
 
 mod reason;
@@ -34,5 +36,6 @@ pub use host::{Edition, Host, HostCandidate, HostError, HostReading, MAX_HOST_TE
 pub use kb::KbEntry;
 pub use reason::{Reason, SOURCE_COMPATIBILITY};
 pub use release::{Channel, HostKind, ParseChannelError, ParseHostKindError, Release, Support};
+pub use spelling::edit_distance;
 pub use tables::{TableError, Tables};
 pub use version::{Kb, ParseKbError, ParseVersionError, WindowsVersion};

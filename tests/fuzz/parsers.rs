@@ -4,24 +4,42 @@
 use std::sync::LazyLock;
 
 use jiff::civil::date;
+use tokio::runtime::{Builder, Runtime};
+use wintag::answers::admit;
+use wintag::api::badge::read_badge;
 use wintag::api::check::read_check;
 use wintag::api::lists::read_identify;
 use wintag::api::matrix::{MatrixObject, read_matrix};
 use wintag::api::params::pairs_of_query;
 use wintag::api::problem::Problem;
 use wintag::api::reading::Reading;
+use wintag::api::renovate::read_renovate;
 use wintag::api::resolve::{Format, ResolveRequest};
 use wintag::api::tags::read_tags;
+use wintag::app::App;
+use wintag::config::{Settings, SourceArgs};
 use wintag::images::{Digest, Families, ImageReference, Repository, Tag};
+use wintag::platforms::diagnosis::{MAX_FINDINGS, diagnose};
+use wintag::platforms::kubernetes::admission::Review;
+use wintag::platforms::{kubernetes, swarm};
 use wintag::windows::{HostKind, Kb, Tables, WindowsVersion, read_host};
 
 static FAMILIES: LazyLock<Families> = LazyLock::new(Families::embedded);
+/// The program without settings is made in it; nothing ever runs in it.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime can be made"));
+/// What the program knows without settings. No registry is asked.
+static APP: LazyLock<App> = LazyLock::new(|| {
+    let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
+    let _entered = RUNTIME.enter();
+    App::new(Settings::of_command(&source).expect("nothing is set")).expect("nothing is set")
+});
 
 /// A parser under test: it takes any text and panics only if it is wrong.
 pub type Parser = fn(&str);
 
 /// All of them, by the names that the fuzz targets have too.
-pub const ALL: [(&str, Parser); 9] = [
+pub const ALL: [(&str, Parser); 12] = [
     ("image", image),
     ("family", family),
     ("host", host),
@@ -31,6 +49,9 @@ pub const ALL: [(&str, Parser); 9] = [
     ("digest", digest),
     ("query", query),
     ("tables", tables),
+    ("diagnosis", diagnosis),
+    ("nodes", nodes),
+    ("review", review),
 ];
 
 /// An image reference that is read has parts of safe characters, and prints as a text that reads as the same.
@@ -108,7 +129,7 @@ pub fn digest(text: &str) {
 /// The query string of every operation. What is refused is refused by name, and without control characters in the
 /// text; what is read has one address that is read as the same.
 pub fn query(text: &str) {
-    let reading = Reading { families: &FAMILIES, tables: Tables::embedded() };
+    let reading = Reading::from(APP.context());
     let today = date(2026, 1, 1);
     match ResolveRequest::read(pairs_of_query(text), reading) {
         Ok(asked) => {
@@ -129,6 +150,12 @@ pub fn query(text: &str) {
     if let Err(problem) = read_tags(pairs_of_query(text), reading) {
         refused(&problem);
     }
+    if let Err(problem) = read_renovate(pairs_of_query(text), reading) {
+        refused(&problem);
+    }
+    if let Err(problem) = read_badge(pairs_of_query(text), reading) {
+        refused(&problem);
+    }
     if let Err(problem) = read_identify(pairs_of_query(text), reading, today) {
         refused(&problem);
     }
@@ -147,6 +174,26 @@ pub fn tables(text: &str) {
     let _ = Tables::from_csv(releases, kbs);
 }
 
+/// An error text. What is found is somewhere in the text, and goes into commands, so that it holds nothing to be escaped.
+pub fn diagnosis(text: &str) {
+    let findings = diagnose(text, Tables::embedded());
+    assert!(findings.len() <= MAX_FINDINGS);
+    for finding in findings {
+        assert!(
+            finding.span.start < finding.span.end && finding.span.end <= text.chars().count(),
+            "{:?}",
+            finding.span
+        );
+        assert!(
+            !finding.evidence.is_empty() && !finding.evidence.chars().any(char::is_control),
+            "{}",
+            finding.evidence
+        );
+        let image = finding.image.as_deref().unwrap_or_default();
+        assert!(is_plain(image) && !image.starts_with('-'), "{image}");
+    }
+}
+
 fn refused(problem: &Problem) {
     assert!((400..500).contains(&problem.status), "{}: {}", problem.status, problem.detail);
     assert!(!problem.errors.is_empty());
@@ -160,4 +207,26 @@ fn refused(problem: &Problem) {
 /// Nothing in the text needs quoting or escaping anywhere.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte))
+}
+
+/// Names of nodes that are read can stand in a command, and so can what is written about them.
+pub fn nodes(text: &str) {
+    let tables = Tables::embedded();
+    let of_kubernetes = kubernetes::nodes::read(text.as_bytes(), tables).into_iter().flatten().flatten();
+    let of_swarm = swarm::nodes::read(text.as_bytes(), tables).into_iter().flatten().flatten();
+    let commands = of_kubernetes
+        .map(|node| kubernetes::label_command(&node.name, &node.labels))
+        .chain(of_swarm.map(|node| swarm::label_command(&node.name, &node.labels)));
+    for command in commands {
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b" -_./=".contains(&byte);
+        assert!(command.bytes().all(is_safe), "{command:?}");
+    }
+}
+
+/// Whatever is asked is answered within the bounds of warnings, and a patch is a list of additions.
+pub fn review(text: &str) {
+    let Ok(Review { request: Some(request), .. }) = serde_json::from_str(text) else { return };
+    let admission = admit(APP.context(), &request);
+    assert!(admission.warnings.iter().all(|warning| warning.len() <= 120 && !warning.contains('\n')));
+    assert!(admission.patch.iter().all(|change| change["op"] == "add" && change["path"].is_string()));
 }

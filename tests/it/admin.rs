@@ -52,6 +52,7 @@ async fn what_happens_is_counted() {
         "wintag_requests_total{outcome=\"client_error\",route=\"other\"} 1",
         "wintag_requests_total{outcome=\"ok\",route=\"/resolve\"} 2",
         "wintag_requests_total{outcome=\"ok\",route=\"/swagger-ui/{path:.*}\"} 1",
+        "wintag_requests_under_way 0",
         "wintag_snapshot_write_failures_total 0",
         "wintag_upstream_requests_total{operation=\"manifest\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
         "wintag_upstream_requests_total{operation=\"tags\",outcome=\"not_found\",registry=\"mcr.microsoft.com\"} 1",
@@ -96,8 +97,8 @@ async fn the_age_of_the_families_is_told() {
 async fn health_is_told_in_detail() {
     let registry = DockerRegistry::start();
     let service = Service::mirrored(&registry.host(), &ADMIN);
-    assert_eq!(service.ask_admin("GET", "/livez", &[]).await.text, "ok");
-    assert_eq!(service.ask_admin("GET", "/readyz", &[]).await.text, "ok");
+    assert_eq!(service.ask_admin("GET", "/livez", &[]).await.text, "ok\n");
+    assert_eq!(service.ask_admin("GET", "/readyz", &[]).await.text, "ok\n");
     service.json("/tags?image=nanoserver").await;
     let told = service.ask_admin("GET", "/readyz?verbose", &[]).await.text;
     let lines: Vec<&str> = told.lines().collect();
@@ -120,7 +121,7 @@ async fn f15_a_state_directory_that_cannot_be_used_is_told() {
 async fn o06_the_public_listener_has_none_of_it() {
     let service = Service::mirrored("127.0.0.1:1", &ADMIN);
     assert_eq!(service.get("/metrics").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(service.get("/readyz?verbose").await.text, "ok");
+    assert_eq!(service.get("/readyz?verbose").await.text, "ok\n");
     assert_eq!(service.ask_admin("GET", "/resolve", &[]).await.status, StatusCode::NOT_FOUND);
     let answer = service.ask_admin("DELETE", "/metrics", &[]).await;
     assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));

@@ -49,6 +49,62 @@ fn exit_statuses_say_how_it_ended() {
 }
 
 #[test]
+fn what_says_where_knowledge_comes_from_holds_before_and_after_the_command() {
+    let job = ["resolve", "nanoserver", "--host", "16299", "--format", "tag"];
+    let config = ["--config", "/nonexistent.toml"];
+    check(&[&["--offline"], &job[..]].concat(), 0, "1709\n", "");
+    check(&[&config[..], &job].concat(), 5, "", "/nonexistent.toml");
+    check(&[&config[..], &["serve"]].concat(), 5, "", "/nonexistent.toml");
+    // The nearer one wins.
+    let unknown = [
+        "check",
+        "mcr.microsoft.com/dotnet/sdk:8.0",
+        "--host",
+        "16299",
+        "--mirror",
+        "mcr.microsoft.com=http://127.0.0.1:9",
+    ];
+    check(&[&["--offline"], &unknown[..], &["--offline=false"]].concat(), 4, "", "");
+    check(&[&["--offline=false"], &unknown[..], &["--offline"]].concat(), 2, "", "");
+    // What only the service has would do nothing there.
+    check(&[&["--listen", "127.0.0.1:0"], &job[..]].concat(), 2, "", "write it after serve");
+    check(&["--listen", "127.0.0.1:0", "serve"], 2, "", "wintag serve --listen");
+}
+
+#[test]
+fn problems_say_what_to_do_without_a_path_of_the_service() {
+    check(&["matrix"], 2, "", "wintag serve");
+    for arguments in [
+        &["check", "nanoserver", "--host", "16299"][..],
+        &["check", "nanoserver:ltsc2016", "--host", "16299"],
+        &["check", "nanosever:1709", "--host", "16299"],
+        &["resolve", "windows/nanosever", "--host", "16299"],
+        &["resolve", "nanosever", "--host", "22H2"],
+        &["resolve", "nanoserver:1709", "--host", "auto"],
+    ] {
+        let ended = wintag(&[arguments, &["--offline"]].concat());
+        let talk = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{talk}");
+        for path in ["/tags", "/resolve", "/check", "/images", "/identify"] {
+            assert!(!talk.contains(path), "{talk}");
+        }
+    }
+    // What there is to choose from is listed once.
+    let ended = wintag(&["resolve", "nanoserver", "--host", "16299", "--pin", "x", "--offline"]);
+    assert_eq!(text(&ended.stderr).matches("release, kb, build").count(), 1);
+}
+
+#[test]
+fn an_error_text_is_diagnosed_from_a_file_or_standard_input() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/diagnosis/service-ps-with-host.txt");
+    check(&["diagnose", file, "--offline"], 0, "\"tag\": \"windowsservercore-1709\"", "");
+    // Standard input is empty here.
+    check(&["diagnose", "--offline"], 2, "", "it is empty");
+    check(&["diagnose", concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"), "--offline"], 1, "\"findings\": []", "");
+    check(&["diagnose", "/nonexistent", "--offline"], 2, "", "No such file");
+}
+
+#[test]
 fn a_refused_answer_leaves_standard_output_empty() {
     let ended = wintag(&["resolve", "nanosever", "--host", "16299", "--offline", "--format", "tag"]);
     assert_eq!(text(&ended.stdout), "");
@@ -71,6 +127,13 @@ async fn it_prints_what_the_service_answers() {
 async fn a_health_check_asks_the_service() {
     let service = Service::offline();
     check(&["healthcheck", "--listen", service.address()], 0, "", "");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("wintag.toml");
+    std::fs::write(&config, format!("listen = {:?}\n", service.address())).expect("it is writable");
+    let config = config.to_str().expect("the path is text");
+    check(&["healthcheck", "--config", config], 0, "", "");
+    check(&["healthcheck", "--config", config, "--listen", "127.0.0.1:9"], 5, "", "127.0.0.1:9");
+    check(&["healthcheck", "--config", "/nonexistent.toml"], 5, "", "/nonexistent.toml");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use proptest::sample::select;
 mod parsers;
 
 /// Texts that are right for one parser or another; mutations start from them.
-const RIGHT: [&str; 26] = [
+const RIGHT: [&str; 34] = [
     "mcr.microsoft.com/windows/nanoserver:ltsc2022",
     "mcr.microsoft.com/windows/servercore@sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a",
     "microsoft/nanoserver",
@@ -36,7 +36,15 @@ const RIGHT: [&str; 26] = [
     "hosts=ltsc2019,10.0.26100.4061;1709&images=ltsc2022",
     "image=servercore&tag=ltsc2019&limit=10&offset=5&build=17763",
     "family,base,repository,names,legacy_names,source\nx,nanoserver,a.example/x,x;y,,s\n",
+    r#"{"kind": "Node", "metadata": {"name": "a", "labels": {"node.kubernetes.io/windows-build": "10.0.17763"}}, "status": {"nodeInfo": {"operatingSystem": "windows", "kernelVersion": "10.0.17763.557", "osImage": "Windows Server 2019"}}}"#,
+    r#"[{"ID": "n1", "Description": {"Hostname": "WIN-1", "Platform": {"OS": "windows"}}, "Spec": {"Labels": {"OsVersion": "10.0.16299"}}}] {"Name": "WIN-1", "KernelVersion": "10.0 14393 (14393.1715)", "Swarm": {"NodeID": "n1"}}"#,
+    r#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u", "kind": {"kind": "Pod"}, "operation": "CREATE", "object": {"spec": {"os": {"name": "windows"}, "containers": [{"image": "mcr.microsoft.com/windows/nanoserver:ltsc2022"}], "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}}}}}}"#,
     "%FF%FE%00&&==&image=%24(id)&host=%0d%0a%u2028",
+    "no matching manifest for windows(10.0.26200)/amd64/v3 in the manifest list entries: no match for platform in manifest",
+    "a Windows version 10.0.20348-based image is incompatible with a 10.0.17763 host",
+    "docker run --isolation=hyperv -v a:b contoso/app:ltsc2019 cmd\n\u{1b}[31mexited unexpectedly\u{1b}[0m. (0xc0370106)",
+    "Name: a\nNode: b/1\nKernel Version: 10.0.17763.1\nImage: \\\"contoso/app\\\"\nfailed to start sandbox container 0x80370101",
+    "y5blbdum70zo \\_ web.1 microsoft/iis:windowsservercore-10.0.14393.1715 WIN \"starting container failed: 3221225785\"",
     "##vso[task.setvariable variable=x]$(id)`id`\r\n\u{1b}[31m\u{202e}\u{2028}",
 ];
 

@@ -63,9 +63,18 @@ async fn head_is_get_without_the_body() {
 #[tokio::test]
 async fn another_method_is_a_problem_that_names_the_right_ones() {
     let service = Service::offline();
-    for path in
-        ["/resolve", "/check", "/matrix", "/identify", "/releases", "/images", "/tags", "/livez", "/swagger-ui/x"]
-    {
+    for path in [
+        "/check",
+        "/matrix",
+        "/identify",
+        "/releases",
+        "/images",
+        "/tags",
+        "/renovate",
+        "/badge",
+        "/livez",
+        "/swagger-ui/x",
+    ] {
         for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
             let answer = service.send(method, path, &[]).await;
             assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
@@ -73,6 +82,13 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
             assert_eq!(answer.json()["code"], "method-not-allowed");
         }
     }
+}
+
+#[tokio::test]
+async fn a_path_that_takes_bodies_names_its_methods() {
+    let service = Service::offline();
+    let answer = service.send("PUT", "/resolve", &[]).await;
+    assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD, POST"));
 }
 
 #[tokio::test]
@@ -212,9 +228,129 @@ async fn an_undecided_host_is_a_question_back() {
 }
 
 #[tokio::test]
+async fn a_registry_that_is_not_allowed_is_named_beside_all_else_that_is_wrong() {
+    let service = Service::offline();
+    for (path, status, codes) in [
+        ("/tags?image=registry.example.com/x", 403, vec!["registry-not-allowed"]),
+        (
+            "/resolve?image=registry.example.com/x&host=foo&pin=z",
+            400,
+            vec!["unknown-host", "registry-not-allowed", "not-allowed"],
+        ),
+        ("/check?image=registry.example.com/x:1", 400, vec!["missing-parameter", "registry-not-allowed"]),
+    ] {
+        let answer = service.get(path).await;
+        let problem = answer.json();
+        let named = problem["errors"].as_array().expect("a list").iter().map(|error| error["code"].clone());
+        assert_eq!(
+            (answer.status.as_u16(), named.collect::<Vec<_>>()),
+            (status, codes.into_iter().map(Value::from).collect())
+        );
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("--mirror")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_a_tag_that_is_not_there_names_tags_that_are() {
+    let service = Service::offline();
+    let refused = async |image: &str, host: &str| {
+        let answer = service.get(&format!("/check?image={image}&host={host}")).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &json!("unknown-image")), "{image}");
+        let problem = answer.json();
+        let allowed = problem["errors"][0]["allowed"].as_array().cloned().unwrap_or_default();
+        let tags = allowed.iter().filter_map(|text| text.as_str()?.rsplit_once(':').map(|(_, tag)| tag.to_owned()));
+        (problem["detail"].as_str().expect("a text").to_owned(), tags.collect::<Vec<_>>())
+    };
+    let (detail, tags) = refused("nanoserver", "16299").await;
+    for said in ["nanoserver:latest", "no tag was given", "base images have not had since April 2019", "gives 1709"] {
+        assert!(detail.contains(said), "{detail}");
+    }
+    assert_eq!(tags[..2], ["1709", "ltsc2025"]);
+    for tag in tags {
+        service.json(&format!("/check?image=nanoserver:{tag}&host=16299")).await;
+    }
+    // The same build by another word, a slip of the finger, the nearest revision, and what is like nothing.
+    assert_eq!(refused("nanoserver:ltsc2016", "20348").await.1[..2], ["ltsc2022", "sac2016"]);
+    assert_eq!(refused("nanoserver:lstc2019", "20348").await.1[..2], ["ltsc2022", "ltsc2019"]);
+    assert_eq!(refused("servercore:10.0.14393.1771", "20348").await.1[..2], ["ltsc2022", "10.0.14393.1770"]);
+    assert_eq!(refused("nanoserver:x", "16299").await.1[0], "1709");
+    // Where nothing is known of the repository there is nothing to name.
+    let (detail, tags) = refused("mcr.microsoft.com/windows/nanosever", "16299").await;
+    assert!(detail.contains("check the spelling") && !detail.contains("base images have"), "{detail}");
+    assert!(tags.is_empty());
+}
+
+#[tokio::test]
+async fn the_lists_of_the_matrix_are_checked_as_what_they_are() {
+    let service = Service::offline();
+    let refused = async |query: &str| {
+        let answer = service.get(&format!("/matrix?{query}")).await;
+        let problem = answer.json();
+        (answer.status.as_u16(), problem["errors"][0].clone(), problem["detail"].as_str().expect("a text").to_owned())
+    };
+    for text in ["x", "linux", "2012", "26H3"] {
+        let (status, error, detail) = refused(&format!("images={text}")).await;
+        assert_eq!((status, &error["code"]), (404, &json!("unknown-image")), "{text}");
+        assert!(!detail.contains("host") && detail.contains("ltsc2022"), "{detail}");
+    }
+    assert_eq!(refused("images=ltsc2028").await.1["allowed"], json!(["ltsc2025", "ltsc2022", "ltsc2019"]));
+    assert_eq!(refused("hosts=2028").await.1["allowed"], json!(["Windows Server 2025", "Windows Server 2022"]));
+    let (status, error, _) = refused("hosts=1709,foo").await;
+    assert_eq!((status, &error["code"]), (404, &json!("unknown-host")));
+    assert!(error["message"].as_str().is_some_and(|message| message.starts_with("item 2: ")), "{error}");
+    assert_eq!(refused("hosts=,").await.1["code"], "empty");
+
+    let matrix = service.json("/matrix?hosts=LTSC2019&images=ltsc2022,18362").await;
+    let requested = |list: &str| -> Vec<Value> {
+        matrix[list].as_array().expect("a list").iter().map(|item| item["requested"].clone()).collect()
+    };
+    assert_eq!(
+        (requested("hosts"), requested("images")),
+        (vec![json!("LTSC2019")], vec![json!("ltsc2022"), json!("18362")])
+    );
+}
+
+#[tokio::test]
+async fn what_a_host_could_mean_has_the_revision_of_the_text() {
+    let service = Service::offline();
+    let identity = service.json("/identify?host=10.0.16299.1087").await;
+    let versions = identity["could_mean"].as_array().expect("a list").iter().map(|host| host["os_version"].clone());
+    assert_eq!(versions.collect::<Vec<_>>(), ["10.0.16299.1087", "10.0.16299.1087"]);
+    let identity = service.json("/identify?host=1709").await;
+    assert_eq!(identity["could_mean"][0]["revision"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_tags_that_are_the_same_image_come_in_pages_too() {
+    let service = Service::offline();
+    let whole = service.json("/tags?image=servercore&tag=ltsc2022").await;
+    assert_eq!((&whole["total"], &whole["next"]), (&json!(2), &Value::Null));
+    let first = service.json("/tags?image=servercore&tag=ltsc2022&limit=1").await;
+    assert_eq!((first["tags"].as_array().map(Vec::len), &first["total"]), (Some(1), &json!(2)));
+    let second = service.json(first["next"].as_str().expect("there is more")).await;
+    assert_eq!((&second["tags"][0], &second["next"]), (&whole["tags"][1], &Value::Null));
+}
+
+#[tokio::test]
+async fn the_detail_alone_says_what_is_allowed() {
+    let service = Service::offline();
+    for (path, said) in [
+        ("/resolve?image=nanoserver&host=1709&format=yaml", "json, tag, reference"),
+        ("/resolve?image=nanoserver&host=22H2", "Windows 11, version 22H2 (22621)"),
+        ("/resolve?image=nanoserver:1709&host=1709", "check"),
+        ("/identify?hots=1709", "host, host_type"),
+        ("/releases?build=1709", "takes none"),
+    ] {
+        let answer = service.get(path).await;
+        let detail = answer.json()["detail"].as_str().expect("a text").to_owned();
+        assert!(answer.status.as_u16() == 400 && detail.contains(said), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
 async fn it_stops_when_it_is_told_to() {
     let service = Service::offline();
-    assert_eq!(service.get("/readyz").await.text, "ok");
+    assert_eq!(service.get("/readyz").await.text, "ok\n");
     let status = service.terminate();
     assert_eq!(status.code(), Some(0));
 }

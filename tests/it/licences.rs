@@ -22,7 +22,7 @@ fn o12_every_licence_and_source_is_allowed() {
 
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(&top)
         .output()
         .expect("cargo is there");

@@ -2,15 +2,21 @@
 //! program, the registry a real one.
 
 mod admin;
+mod badge;
+mod batch;
 mod cli;
+mod clusters;
+mod diagnose;
 mod facts;
 mod faults;
+mod formats;
 mod hostile;
 mod http;
 mod licences;
 mod openapi;
 mod readme;
 mod registry_fixture;
+mod renovate;
 mod resolve;
 mod snapshot;
 mod support;

@@ -2,8 +2,9 @@
 //!
 //! A block marked `console` holds commands, each after `$ ` (and `> ` on the lines that continue it), and
 //! below each what it prints. They are run by bash as they stand, with `wintag` on the path and the
-//! address `127.0.0.1:8080` replaced by that of a service which never asks a registry. Blocks that cannot
-//! be run so are marked `sh`.
+//! address `127.0.0.1:8080` replaced by that of a service which never asks a registry, on a day that does not pass.
+//! The program itself follows the day, so that the outputs of its commands must be of what is long decided. Blocks
+//! that cannot be run so are marked `sh`.
 //!
 //! With the variable `WINTAG_BLESS` set, the test writes the outputs and the table of settings anew.
 
@@ -18,7 +19,8 @@ use tempfile::TempDir;
 use wintag::api::problem::ProblemKind;
 use wintag::cli::Arguments;
 
-use crate::support::service::{Service, WINTAG};
+use crate::support::service::WINTAG;
+use crate::support::still_service::StillService;
 
 /// The address of the service on the page.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -33,7 +35,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 
 #[test]
 fn every_example_prints_what_the_readme_shows() {
-    let service = Service::offline();
+    let service = StillService::start();
     let shell = Shell::new(service.address());
     correct(|readme| {
         let mut lines = readme.lines().peekable();

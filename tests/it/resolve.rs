@@ -350,6 +350,23 @@ async fn a_registry_that_contradicts_a_tags_name_is_believed() {
 }
 
 #[tokio::test]
+async fn a_check_without_a_tag_names_tags_of_the_registry() {
+    let registry = registry_of(&[("ltsc2022", Some("10.0.20348.1")), ("ltsc2019", Some("10.0.17763.1"))]);
+    let service = Service::mirrored(&registry.host(), &[]);
+    let answer = service.get("/check?image=servercore&host=17763").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let problem = answer.json();
+    let named = ["ltsc2019", "ltsc2022"].map(|tag| format!("mcr.microsoft.com/windows/servercore:{tag}"));
+    assert_eq!(problem["errors"][0]["allowed"], serde_json::json!(named));
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("latest")), "{problem}");
+
+    // Nobody answers: the embedded catalogue still names tags.
+    let answer = Service::mirrored("127.0.0.1:9", &[]).get("/check?image=servercore&host=17763").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["errors"][0]["allowed"][0], named[0]);
+}
+
+#[tokio::test]
 async fn a_tag_whose_image_does_not_say_its_version_is_passed_over() {
     let tags = [("1903", None), ("1809", Some("10.0.17763.1"))];
     let expected = "1809 hyperv hyperv hyperv-runs-older-or-equal+build-differs";

@@ -1,74 +1,15 @@
 //! Logs on standard error, and traces as a collector gets them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::collector::Collector;
 use crate::support::service::{Service, WINTAG};
 
-/// A collector: every request that it was sent, as the first line and the body.
-struct Collector {
-    address: String,
-    received: Receiver<(String, Vec<u8>)>,
-}
-
-impl Collector {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound").to_string();
-        let (send, received) = channel();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let mut reader = BufReader::new(stream);
-                let (mut first, mut length) = (String::new(), 0);
-                reader.read_line(&mut first).expect("a request has a first line");
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).expect("a request has headers");
-                    let line = line.trim_end().to_lowercase();
-                    if line.is_empty() {
-                        break;
-                    }
-                    if let Some(value) = line.strip_prefix("content-length:") {
-                        length = value.trim().parse().expect("a length is a number");
-                    }
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).expect("the body arrives");
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-                reader.get_mut().write_all(answer).expect("the service reads the answer");
-                if send.send((first, body)).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { address, received }
-    }
-
-    /// A service that never asks a registry and sends its traces here.
-    fn traced_service(&self, ratio: &str) -> Service {
-        let endpoint = format!("http://{}", self.address);
-        let variables = [
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
-            ("OTEL_TRACES_SAMPLER_ARG", ratio),
-            ("NO_PROXY", "127.0.0.1"),
-        ];
-        Service::start_in(&["--offline"], &variables)
-    }
-
-    /// Everything that was sent until now, as one.
-    fn everything(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Ok((first, body)) = self.received.recv_timeout(Duration::from_millis(200)) {
-            assert_eq!(first.trim_end(), "POST /v1/traces HTTP/1.1");
-            all.extend(body);
-        }
-        all
-    }
+/// A service that never asks a registry and sends its traces here.
+fn traced_service(collector: &Collector, ratio: &str) -> Service {
+    Service::start_in(&["--offline"], &collector.variables(ratio).each_ref().map(|(name, value)| (*name, &**value)))
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
@@ -78,7 +19,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 #[tokio::test]
 async fn a_caller_that_traces_finds_the_request_in_its_trace() {
     let collector = Collector::start();
-    let service = collector.traced_service("0");
+    let service = traced_service(&collector, "0");
     let ask = async |id: u8, flags: &str| {
         let traceparent = format!("00-{}-b7ad6b7169203331-{flags}", format!("{id:02x}").repeat(16));
         service.send("GET", "/resolve?image=nanoserver&host=17763", &[("traceparent", &traceparent)]).await
@@ -98,7 +39,7 @@ async fn a_caller_that_traces_finds_the_request_in_its_trace() {
 #[tokio::test]
 async fn the_share_of_other_requests_is_traced() {
     let collector = Collector::start();
-    let service = collector.traced_service("1");
+    let service = traced_service(&collector, "1");
     service.get("/tags?image=nanoserver").await;
     service.get("/made-up").await;
     assert!(service.terminate().success());

@@ -21,6 +21,8 @@ use super::{Catalogue, KnownTag, RepositoryTags};
 use crate::images::Repository;
 use crate::registry::{Manifest, Wanted};
 use file::{Content, SnapshotFile};
+#[cfg(fuzzing)]
+pub use stored::check_any as check_snapshot;
 
 /// What a snapshot holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,4 @@
-//! Fuzzes `parsers::host`.
+//! See `parsers::host`.
 #![no_main]
 
-#[path = "../parsers.rs"]
-#[expect(dead_code, reason = "each target has one parser")]
-mod parsers;
-
-libfuzzer_sys::fuzz_target!(|text: &str| parsers::host(text));
+libfuzzer_sys::fuzz_target!(|text: &str| wintag_fuzz::host(text));

@@ -1,8 +1,4 @@
-//! Fuzzes `parsers::tables`.
+//! See `parsers::tables`.
 #![no_main]
 
-#[path = "../parsers.rs"]
-#[expect(dead_code, reason = "each target has one parser")]
-mod parsers;
-
-libfuzzer_sys::fuzz_target!(|text: &str| parsers::tables(text));
+libfuzzer_sys::fuzz_target!(|text: &str| wintag_fuzz::tables(text));

@@ -1,13 +1,15 @@
 //! F: the registry is down, slow, limited or talks nonsense.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::StatusCode;
 
 use super::bed::{Bed, Fault, always, check_faults, check_of, delay, nonsense, outage, service_with_mirror, tags_of};
-use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
-use crate::support::misbehaving_registry::closed_address;
+use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
+use crate::support::misbehaving_registry::tls::Authority;
+use crate::support::misbehaving_registry::{MisbehavingRegistry, closed_address};
 use crate::support::service::Service;
 
 #[tokio::test]
@@ -183,4 +185,97 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
     bed.registry.stop().await;
     let answer = bed.service.json(&check_of(1)).await;
     assert_eq!((&answer["freshness"]["source"], &answer["freshness"]["stale"]), (&"cache".into(), &true.into()));
+}
+
+/// A name that was looked up before and is no longer: the second process has the knowledge of the first.
+#[tokio::test]
+async fn f08_a_name_that_cannot_be_looked_up_leaves_what_was_known() {
+    let holdings = Holdings::usual();
+    let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await;
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let options = ["--fresh-for", "0s", "--state-dir", state.path().to_str().expect("its name is text")];
+    let (service, _folder) = service_with_mirror(&format!("http://{}", registry.authority()), "", &options);
+    let told = [service.json(&tags_of(0)).await, service.json(&check_of(0)).await];
+    assert!(service.terminate().success());
+    // A label of 64 bytes is no name, so that nobody is asked for its address.
+    let (service, _folder) = service_with_mirror(&format!("http://{}.example", "a".repeat(64)), "", &options);
+    for (question, told) in [tags_of(0), check_of(0)].iter().zip(told) {
+        let answer = service.json(question).await;
+        let freshness = &answer["freshness"];
+        assert_eq!((&freshness["source"], &freshness["stale"]), (&"snapshot".into(), &true.into()));
+        assert_eq!((&answer["tags"], &answer["entries"]), (&told["tags"], &told["entries"]));
+    }
+}
+
+#[tokio::test]
+async fn f05_the_caller_is_told_when_to_come_back() {
+    for (asked_for, least, most) in [("7", 1, 7), ("1", 1, 1), ("999", 30, 30), ("garbage", 1, 30)] {
+        let limited = Response::new(429, "{}").header("retry-after", asked_for);
+        let bed = Bed::start(move |_| limited.clone().into()).await;
+        // The second is answered from memory, by what is left of the time.
+        for _ in 0..2 {
+            let answer = bed.get(&tags_of(0)).await;
+            let seconds = answer.json()["retry_after_seconds"].as_u64().expect("it is told");
+            assert!((least..=most).contains(&seconds), "{asked_for}: {seconds}");
+            assert_eq!(answer.header("retry-after"), seconds.to_string());
+        }
+    }
+}
+
+/// The registry answers only when it was asked for all siblings of a tag that may be under way together:
+/// one after the other they would never come.
+#[tokio::test]
+async fn f04_the_tags_of_one_answer_are_read_together() {
+    const TAGS: [&str; 4] = ["ltsc2022", "10.0.20348.2113", "ltsc2022-KB5032198", "10.0.20348"];
+    let holdings = Holdings::of(&TAGS.map(|tag| (tag, "10.0.20348.2113")));
+    let (gate, waiting) = (Gate::closed(), AtomicUsize::new(0));
+    let bed = Bed::start(move |asked| {
+        let answer = holdings.answer(asked);
+        if !asked.path().contains("/manifests/") {
+            return answer;
+        }
+        // So many exchanges with one registry are under way at a time.
+        if waiting.fetch_add(1, Ordering::SeqCst) + 1 == 3 {
+            gate.open();
+        }
+        answer.held(&gate)
+    })
+    .await;
+    let answer = bed.service.json(&tags_of(0)).await;
+    let tags = answer["tags"].as_array().expect("it is a list");
+    assert_eq!(tags.len(), TAGS.len());
+    assert!(tags.iter().all(|tag| tag["digest"].is_string()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_system_without_certificates_is_served() {
+    let nothing = [("SSL_CERT_FILE", "/nonexistent/ca.pem"), ("SSL_CERT_DIR", "/nonexistent")];
+    let service = Service::start_in(&["--offline"], &nothing);
+    assert_eq!(service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"], "embedded");
+
+    let authority = Authority::new();
+    let holdings = Holdings::usual();
+    let secure_holdings = holdings.clone();
+    let secure =
+        MisbehavingRegistry::start_tls(authority.server_for("127.0.0.1"), move |asked| secure_holdings.answer(asked));
+    let (secure, plain) = (secure.await, MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (ca, config) = (folder.path().join("ca.pem"), folder.path().join("wintag.toml"));
+    std::fs::write(&ca, authority.pem()).expect("it is writable");
+    let (secure_at, plain_at) = (secure.authority(), plain.authority());
+    let text = format!(
+        "[registries.\"c0.example\"]\nmirror = \"https://{secure_at}\"\n\
+         [registries.\"c1.example\"]\nmirror = \"http://{plain_at}\"\n\
+         [registries.\"c2.example\"]\nmirror = \"https://{secure_at}\"\nca_file = {ca:?}\n"
+    );
+    std::fs::write(&config, text).expect("it is writable");
+    let service = Service::start_in(&["--config", config.to_str().expect("its name is text")], &nothing);
+    let warning = service.line_with("CA certificates").await;
+    assert!(warning.contains("WARN"), "{warning}");
+    let refused = service.get(&tags_of(0)).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &"upstream-unavailable".into()));
+    assert!(refused.text.contains("this system has no CA certificates"), "{}", refused.text);
+    for case in [1, 2] {
+        assert_eq!(service.json(&tags_of(case)).await["freshness"]["source"], "registry", "{case}");
+    }
 }

@@ -3,12 +3,15 @@
 //! outputs. `rows.csv` says for each ID which tests cover it, or why none does.
 
 mod availability;
-mod bed;
+pub mod bed;
 mod crowd;
 mod good_mode;
+mod inbound;
+mod matrix;
 mod outputs;
 mod poisoning;
 mod requests;
 mod resources;
+mod secrets;
 mod table;
 mod tokens;

@@ -1,6 +1,7 @@
 //! O: what goes out must not do harm where it arrives.
 
 use super::bed::{Bed, CANARY, check_of, resolve_of, tags_of};
+use crate::formats::words;
 use crate::support::docker_registry::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
@@ -60,7 +61,7 @@ async fn o02_o03_hostile_questions_are_not_repeated_as_they_are() {
             // JSON escapes control characters.
             assert!(!answer.text.chars().any(char::is_control), "{question}: {}", answer.text);
             assert_eq!(answer.header("x-content-type-options"), "nosniff");
-            for format in ["tag", "reference"] {
+            for format in words() {
                 let text = service.get(&format!("{question}&format={format}")).await;
                 assert_eq!(text.status, answer.status, "{question}");
                 assert_safe_text(&text, &question);
@@ -82,7 +83,7 @@ async fn o03_hostile_registries_put_nothing_into_text_answers() {
         false => holdings.answer(asked),
     })
     .await;
-    for format in ["tag", "reference"] {
+    for format in words() {
         let answer = bed.get(&format!("{}&format={format}", resolve_of(0))).await;
         // An os.version that is no version is none, and a tag without one is not chosen.
         assert_eq!(answer.status.as_u16(), 404, "{}", answer.text);
@@ -91,6 +92,35 @@ async fn o03_hostile_registries_put_nothing_into_text_answers() {
     for path in [tags_of(0), check_of(0), resolve_of(0)] {
         let answer = bed.get(&path).await;
         assert!(!answer.text.contains("vso") && !answer.text.contains("$(id)"), "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn o03_what_a_hostile_registry_lists_is_in_no_format() {
+    let holdings = Holdings::usual();
+    let list = tag_list(&[
+        "ltsc2022",
+        "ltsc2022$(id)",
+        "10.0.20348.2113`id`",
+        "10.0.20348.9999\nWINDOWS_TAG=x",
+        "ltsc2022-KB5059092##vso[task.setvariable variable=PATH]x",
+        "10.0.20348.9999'; calc '",
+    ]);
+    let bed = Bed::start(move |asked| match asked.path().ends_with("/tags/list") {
+        true => list.clone().into(),
+        false => holdings.answer(asked),
+    })
+    .await;
+    let asked = |pin: &str, word: &str| format!("{}&pin={pin}&format={word}", resolve_of(0));
+    let variables = bed.get(&asked("release", "env")).await.text;
+    assert!(variables.starts_with("WINDOWS_TAG=ltsc2022\nWINDOWS_IMAGE=c0.example/case/0:ltsc2022\n"), "{variables}");
+    for word in words() {
+        for pin in ["release", "kb", "build"] {
+            let text = bed.get(&asked(pin, word)).await.text;
+            for hostile in ["id)", "`", "9999", "PATH", "calc", "\r", "\u{1b}"] {
+                assert!(!text.contains(hostile), "{word} {pin}: {text}");
+            }
+        }
     }
 }
 

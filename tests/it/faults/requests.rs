@@ -2,7 +2,6 @@
 
 use super::bed::{Bed, case_of, check_of, tags_of};
 use crate::support::misbehaving_registry::behaviour::Behaviour;
-use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::raw_client::{RawClient, exchange};
 use crate::support::service::Service;
 
@@ -65,6 +64,13 @@ async fn x15_ambiguous_framing_is_refused() {
         with(&format!("content-length: {length}\r\n"), hidden),
         with("x-folded: a\r\n b\r\n", ""),
         "GET /readyz HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        with(&format!("x-bare: a\ncontent-length: {length}\r\n"), hidden),
+        with(&format!("x-bare: a\rcontent-length: {length}\r\n"), hidden),
+        with(
+            &format!("content-length: {length}\r\nx-bare: a\ntransfer-encoding: chunked\r\n"),
+            &format!("0\r\n\r\n{hidden}"),
+        ),
+        with("transfer-encoding: chunked\r\n", &format!("0\n\n{hidden}")),
         "GET /readyz HTTP/1.1\r\nhost : x\r\n\r\n".to_owned(),
     ] {
         let mut client = RawClient::connect(service.address()).await;
@@ -75,7 +81,29 @@ async fn x15_ambiguous_framing_is_refused() {
         client.finish().await;
         assert!(client.answer().await.is_none(), "the hidden request was answered: {request:?}");
     }
+    // A line may end with a line feed alone (RFC 9112, section 2.2); that hides nothing.
+    let plain = exchange(service.address(), "GET /readyz HTTP/1.1\nhost: x\n\n").await;
+    assert_eq!(plain.map(|answer| answer.status), Some(200));
     assert_eq!(service.get("/livez").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn x15_no_other_protocol_is_spoken() {
+    let service = Service::offline();
+    let with = |headers: &str| format!("GET /readyz HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+    for (request, status) in [
+        (with("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"), 200),
+        (with("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"), 200),
+        ("CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n".to_owned(), 404),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400),
+    ] {
+        let mut client = RawClient::connect(service.address()).await;
+        // What is sent behind it is a request of HTTP/1.1 or nothing.
+        client.send(format!("{request}GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        assert_eq!(client.answer().await.map(|answer| answer.status), Some(status), "{request:?}");
+        client.finish().await;
+        assert!(client.answer().await.is_none_or(|second| second.status == 404), "{request:?}");
+    }
 }
 
 #[tokio::test]
@@ -91,19 +119,4 @@ async fn x18_what_may_not_be_read_looks_like_what_is_not_there() {
         seen.dedup();
         assert_eq!(seen.len(), 1);
     }
-}
-
-#[tokio::test]
-async fn f18_a_service_that_is_told_to_stop_answers_first() {
-    use crate::support::misbehaving_registry::behaviour::Gate;
-    let (gate, holdings) = (Gate::closed(), Holdings::usual());
-    let script_gate = gate.clone();
-    let Bed { registry, service, .. } = Bed::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
-    let mut client = RawClient::connect(service.address()).await;
-    client.send(format!("GET {} HTTP/1.1\r\nhost: x\r\n\r\n", tags_of(0))).await;
-    registry.arrived(1).await;
-    let ended = tokio::task::spawn_blocking(move || service.terminate());
-    gate.open();
-    assert_eq!(client.answer().await.map(|answer| answer.status), Some(200));
-    assert_eq!(ended.await.expect("it does not panic").code(), Some(0));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use wintag::catalogue::{Catalogue, CatalogueSettings, Wanted};
+use wintag::catalogue::{Catalogue, CatalogueSettings, Wait, Wanted};
 use wintag::clock::Clock;
 use wintag::images::Repository;
 use wintag::registry::{Registries, RegistrySettings, Settings};
@@ -35,8 +35,16 @@ async fn s05_what_is_not_allowed_costs_the_registry_nothing() {
         let bed = &bed;
         async move { bed.get(&path).await.status.as_u16() }
     });
-    for (number, status) in join_all(asked).await.into_iter().enumerate() {
-        assert_eq!(status, [403, 400][number % 2], "{number}");
+    let mut asked = asked.enumerate();
+    loop {
+        // A slow machine would be too slow to send all of them in the time that a request has.
+        let some: Vec<_> = asked.by_ref().take(100).collect();
+        if some.is_empty() {
+            break;
+        }
+        for (number, status) in join_all(some.into_iter().map(async |(number, asked)| (number, asked.await))).await {
+            assert_eq!(status, [403, 400][number % 2], "{number}");
+        }
     }
     assert_eq!(bed.registry.connections(), 0);
 }
@@ -143,8 +151,13 @@ async fn s08_an_index_is_read_to_a_depth_and_a_length() {
 
 /// A catalogue in front of this registry, with a clock that stands still.
 fn catalogue(registry: &MisbehavingRegistry, clock: &Clock) -> Catalogue {
+    catalogue_that_waits(registry, clock, None)
+}
+
+/// The same, with this time for an exchange.
+fn catalogue_that_waits(registry: &MisbehavingRegistry, clock: &Clock, timeout: Option<Duration>) -> Catalogue {
     let mirror = Some(format!("http://{}", registry.authority()).parse().expect("it is a URL"));
-    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
+    let settings = RegistrySettings { mirror, timeout, ..RegistrySettings::default() };
     let settings = Settings {
         registries: [("a.example".to_owned(), settings)].into(),
         docker_config: Some("/nonexistent/config.json".into()),
@@ -166,20 +179,22 @@ fn repository() -> Repository {
 async fn s09_a_flood_of_tags_that_are_not_there_leaves_the_others() {
     let holdings = Holdings::usual();
     let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await;
-    let catalogue = catalogue(&registry, &clock());
+    let clock = clock();
+    let catalogue = catalogue(&registry, &clock);
+    let wait = Wait::begin(&clock);
     let known = Wanted::Tag("ltsc2022".to_owned());
-    catalogue.tags(&repository()).await.expect("it has tags");
-    catalogue.manifest(&repository(), known.clone(), false).await.expect("it has the tag");
+    catalogue.tags(&repository(), &wait).await.expect("it has tags");
+    catalogue.manifest(&repository(), known.clone(), false, &wait).await.expect("it has the tag");
     let repository = repository();
     // More than the failures that are remembered.
     for chunk in (0..11_000).collect::<Vec<_>>().chunks(50) {
         let wanted = chunk.iter().map(|number| Wanted::Tag(format!("none{number}")));
-        let asked = wanted.map(|wanted| catalogue.manifest(&repository, wanted, false));
+        let asked = wanted.map(|wanted| catalogue.manifest(&repository, wanted, false, &wait));
         assert!(join_all(asked).await.iter().all(Result::is_err));
     }
     let before = registry.requests().len();
-    catalogue.tags(&repository).await.expect("it is kept");
-    catalogue.manifest(&repository, known, false).await.expect("it is kept");
+    catalogue.tags(&repository, &wait).await.expect("it is kept");
+    catalogue.manifest(&repository, known, false, &wait).await.expect("it is kept");
     assert_eq!(registry.requests().len(), before);
 }
 
@@ -192,9 +207,10 @@ async fn f20_an_outage_of_three_days_is_bridged() {
     let clock = clock();
     let catalogue = catalogue(&registry, &clock);
     let ask = async || {
-        let tags = catalogue.tags(&repository()).await.map(|found| found.freshness.stale);
+        let wait = Wait::begin(&clock);
+        let tags = catalogue.tags(&repository(), &wait).await.map(|found| found.freshness.stale);
         let wanted = Wanted::Tag("ltsc2022".to_owned());
-        (tags, catalogue.manifest(&repository(), wanted, false).await.map(|found| found.freshness.stale))
+        (tags, catalogue.manifest(&repository(), wanted, false, &wait).await.map(|found| found.freshness.stale))
     };
     assert_eq!(ask().await, (Ok(false), Ok(false)));
     registry.behave(|_| Behaviour::status(503));
@@ -213,6 +229,47 @@ async fn f20_an_outage_of_three_days_is_bridged() {
     assert_eq!(registry.requests().len(), before);
     clock.advance(STEP);
     assert!(matches!(ask().await, (Err(_), Err(_))), "what is too old is not answered");
+}
+
+#[tokio::test]
+async fn f04_nothing_is_left_of_slow_exchanges() {
+    const ASKED: usize = 8;
+    let holdings = Holdings::usual();
+    let registry = MisbehavingRegistry::start(move |asked| match holdings.answer(asked) {
+        Behaviour::Answer(response) if asked.path().ends_with("ltsc2022") => Behaviour::Trickle(response),
+        _ => Behaviour::Silence,
+    })
+    .await;
+    // A runtime of its own, so that all its tasks are those of the service.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    let clock = clock();
+    let catalogue = {
+        let _inside = runtime.enter();
+        Arc::new(catalogue_that_waits(&registry, &clock, Some(Duration::from_millis(300))))
+    };
+    let tasks = runtime.metrics();
+    let base = tasks.num_alive_tasks();
+    let asked = (0..ASKED).map(|number| {
+        let (catalogue, clock) = (catalogue.clone(), clock.clone());
+        let tag = if number % 2 == 0 { "ltsc2022".to_owned() } else { format!("silent{number}") };
+        runtime.spawn(async move {
+            let wait = Wait::begin(&clock);
+            catalogue.manifest(&repository(), Wanted::Tag(tag), false, &wait).await.is_err()
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    registry.arrived(1).await;
+    assert!(tasks.num_alive_tasks() > base);
+    assert!(join_all(asked).await.into_iter().all(|failed| failed.expect("nothing panics")));
+    let ended = async {
+        while tasks.num_alive_tasks() > base {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    assert!(ended.is_ok(), "{} tasks are left", tasks.num_alive_tasks() - base);
+    runtime.shutdown_background();
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! A running wintag: the real program, on a free port.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -20,6 +21,7 @@ pub struct Service {
     address: String,
     admin_address: Option<String>,
     talk: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
     client: Client,
 }
 
@@ -57,8 +59,10 @@ impl Service {
         command.env("DOCKER_CONFIG", "/nonexistent");
         // Services of many tests run at once, and the default port is one.
         command.env("WINTAG_ADMIN_LISTEN", "off");
+        // Nobody has to notice that it stops.
+        command.env("WINTAG_DRAIN_DELAY", "0s");
         command.envs(variables.iter().copied());
-        let mut process = command.stderr(Stdio::piped()).spawn().expect("wintag was built");
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("wintag was built");
         let mut talk = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let mut admin_address = None;
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -73,12 +77,16 @@ impl Service {
                 Some(line.split_once("listening on http://")?.1.split(',').next()?.to_owned())
             })
             .expect("wintag says where it listens");
-        // What it says later must not fill the pipe.
-        let later = said.clone();
-        std::thread::spawn(move || {
-            talk.map_while(Result::ok).for_each(|line| later.lock().expect(NO_PANIC).push(line));
-        });
-        Self { process, address, admin_address, talk: said, client: Client::new() }
+        // What it says later must not fill the pipes.
+        let output = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let keep = |lines: Box<dyn Iterator<Item = std::io::Result<String>> + Send>| {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                lines.map_while(Result::ok).for_each(|line| said.lock().expect(NO_PANIC).push(line));
+            })
+        };
+        let readers = vec![keep(Box::new(talk)), keep(Box::new(output))];
+        Self { process, address, admin_address, talk: said, readers, client: Client::new() }
     }
 
     /// A service that never asks a registry.
@@ -128,6 +136,16 @@ impl Service {
         self.send_to(&self.address, method, path, headers).await
     }
 
+    /// Sends a body; a text is sent as text, anything else as JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        post(&self.address, path, body).await
+    }
+
+    /// Sends a body of this media type.
+    pub async fn post_as(&self, path: &str, media: &str, body: impl Into<reqwest::Body>) -> Answer {
+        post_as(&self.address, path, media, body).await
+    }
+
     /// Asks the listener for those who run the service, which must be on.
     pub async fn ask_admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let address = self.admin_address.as_ref().expect("the listener was asked for");
@@ -145,16 +163,45 @@ impl Service {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.timeout(Duration::from_secs(30)).send().await.expect("wintag answers");
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("the body arrives") }
+        answer_to(request).await
     }
 
     /// Asks it to stop and waits for the end.
-    pub fn terminate(mut self) -> std::process::ExitStatus {
-        let stopped = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill is everywhere");
-        assert!(stopped.success());
-        self.process.wait().expect("it ends")
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// The same, and everything that it ever said on standard output and standard error, in lines.
+    pub fn terminate_and_tell(mut self) -> Vec<String> {
+        self.signal("TERM");
+        assert!(self.wait().success());
+        for reader in self.readers.drain(..) {
+            reader.join().expect("it ends with the pipe");
+        }
+        std::mem::take(&mut *self.talk.lock().expect(NO_PANIC))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is everywhere");
+        assert!(sent.success());
+    }
+
+    /// How it ended, within half a minute.
+    pub fn ended(mut self) -> ExitStatus {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        for _ in 0..3000 {
+            if let Some(status) = self.process.try_wait().expect("it is a child") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end");
     }
 }
 
@@ -163,4 +210,28 @@ impl Drop for Service {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Asks the service at this address.
+pub async fn get(address: &str, path: &str) -> Answer {
+    answer_to(Client::new().get(format!("http://{address}{path}"))).await
+}
+
+/// Sends a body to the service at this address; a text is sent as text, anything else as JSON.
+pub async fn post(address: &str, path: &str, body: &Value) -> Answer {
+    match body {
+        Value::String(text) => post_as(address, path, "text/plain; charset=utf-8", text.clone()).await,
+        json => post_as(address, path, "application/json", json.to_string()).await,
+    }
+}
+
+async fn post_as(address: &str, path: &str, media: &str, body: impl Into<reqwest::Body>) -> Answer {
+    let request = Client::new().post(format!("http://{address}{path}"));
+    answer_to(request.header("content-type", media).body(body)).await
+}
+
+async fn answer_to(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.timeout(Duration::from_secs(30)).send().await.expect("wintag answers");
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.expect("the body arrives") }
 }

@@ -58,6 +58,12 @@ impl Holdings {
         self.tags.insert(tag.to_owned(), digest);
     }
 
+    /// Adds what the other one holds.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.tags.extend(other.tags.clone());
+        self.content.extend(other.content.clone());
+    }
+
     /// The digest of a tag.
     pub fn digest(&self, tag: &str) -> &str {
         &self.tags[tag]

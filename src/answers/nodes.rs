@@ -1,0 +1,234 @@
+//! The use case behind `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of nodes runs, and whether one tag
+//! runs on all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::catalogue::{Freshness, Miss};
+use crate::clock::Now;
+use crate::images::NamedImage;
+use crate::platforms::node::{ListError, Node, Skipped};
+use crate::platforms::{kubernetes, swarm};
+use crate::windows::{BUILD_2016, Edition, Host, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict};
+
+use super::context::Context;
+use super::host::HostDescription;
+use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
+use super::remark::Remark;
+use super::resolve::{Refusal, Resolution, resolve};
+
+/// So many groups are answered. Each costs a look into a registry, and there are fewer builds of Windows; revisions count
+/// on 14393 only.
+pub const MAX_GROUPS: usize = 64;
+
+/// A list of nodes, answered.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The Windows nodes, in the order of the list.
+    pub nodes: Vec<FleetNode>,
+    /// Nodes on which the same images run, the oldest Windows first.
+    pub groups: Vec<Group>,
+    /// The one tag that runs on all Windows nodes, or why there is none.
+    pub one_for_all: Result<Resolution, String>,
+    /// The nodes that were left out.
+    pub skipped: Vec<Skipped>,
+    /// How old what is known of the tags is; `None` when nothing was looked up.
+    pub freshness: Option<Freshness>,
+}
+
+/// A Windows node.
+#[derive(Debug)]
+pub struct FleetNode {
+    /// As it was read.
+    pub node: Node,
+    /// Its Windows.
+    pub host: HostDescription,
+    /// What to look out for.
+    pub warnings: Vec<Remark>,
+}
+
+/// Nodes on which the same images run: those of one build and, on 14393, of one revision.
+#[derive(Debug)]
+pub struct Group {
+    /// What they have in common: the revision on 14393 only.
+    pub version: WindowsVersion,
+    /// Their names.
+    pub nodes: Vec<String>,
+    /// What was asked for them: for the node of the lowest revision.
+    pub question: ResolveQuestion,
+    /// The tag for them, or why there is none.
+    pub answer: Result<Resolution, Refusal>,
+}
+
+/// Why a list of nodes has no answer.
+#[derive(Debug)]
+pub enum FleetRefusal {
+    /// It is not a list of nodes.
+    List(ListError),
+    /// The tags cannot be had.
+    Miss(Miss),
+    /// More groups than are answered.
+    TooManyGroups(usize),
+}
+
+/// Answers for what `kubectl get nodes -o json` prints.
+///
+/// # Errors
+/// When that is not a list of nodes, the tags of the image cannot be had, or the groups are too many.
+pub async fn kubernetes_nodes(context: &Context, image: &Arc<NamedImage>, list: &[u8]) -> Result<Fleet, FleetRefusal> {
+    let read = kubernetes::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
+    answer_for_nodes(context, image, Platform::Kubernetes, read).await
+}
+
+/// Answers for what `docker node inspect` and `docker info` print.
+///
+/// # Errors
+/// As [`kubernetes_nodes`].
+pub async fn swarm_nodes(context: &Context, image: &Arc<NamedImage>, list: &[u8]) -> Result<Fleet, FleetRefusal> {
+    let read = swarm::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
+    answer_for_nodes(context, image, Platform::Swarm, read).await
+}
+
+async fn answer_for_nodes(
+    context: &Context,
+    image: &Arc<NamedImage>,
+    platform: Platform,
+    read: Vec<Result<Node, Skipped>>,
+) -> Result<Fleet, FleetRefusal> {
+    let (mut nodes, mut skipped) = (Vec::new(), Vec::new());
+    for node in read {
+        match node {
+            Ok(node) => nodes.push(node),
+            Err(left_out) => skipped.push(left_out),
+        }
+    }
+    let together = group(&nodes);
+    if together.len() > MAX_GROUPS {
+        return Err(FleetRefusal::TooManyGroups(together.len()));
+    }
+    let answers = join_all(together.into_iter().map(|(key, members)| async move {
+        let question = question_for(image, platform, &members);
+        let answer = resolve(context, &question).await;
+        let nodes = members.iter().map(|node| node.name.clone()).collect();
+        Group { version: key.0, nodes, question, answer }
+    }));
+    let groups = answers.await;
+    if let Some(Err(Refusal::Miss(miss))) =
+        groups.iter().map(|group| &group.answer).find(|answer| matches!(answer, Err(Refusal::Miss(_))))
+    {
+        return Err(FleetRefusal::Miss(miss.clone()));
+    }
+    let unknown = skipped.iter().filter(|left_out| left_out.reason.may_be_windows()).count();
+    let one_for_all = one_for_all(context, platform, &groups, unknown).await;
+    let freshness = groups.iter().filter_map(freshness_of).reduce(Freshness::combine);
+    let now = context.now();
+    let nodes = nodes.into_iter().map(|node| describe(node, context, now, platform)).collect();
+    Ok(Fleet { nodes, groups, one_for_all, skipped, freshness })
+}
+
+/// The nodes by what decides which images run there: the version (with the revision on 14393 only), the kind, the edition.
+fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node>> {
+    let mut groups: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
+    for node in nodes {
+        let Host { version, kind, edition, .. } = node.host;
+        let counts = if version.build == BUILD_2016 { version } else { version.without_revision() };
+        groups.entry((counts, kind, edition == Edition::Home)).or_default().push(node);
+    }
+    groups
+}
+
+/// The question for a group: its lowest known revision stands for all, because a newer image can fail on it.
+fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) -> ResolveQuestion {
+    let known = members.iter().filter(|node| node.host.version.revision.is_some());
+    let lowest = known.min_by_key(|node| node.host.version).or(members.first());
+    let host = lowest.map(|node| node.host.clone()).expect("a group is made when its first node is put into it");
+    let host = Host { requested: host.version.to_string(), ..host };
+    ResolveQuestion {
+        image: image.clone(),
+        host: AskedHost { host, could_mean: Vec::new() },
+        isolation: None,
+        pin: Pin::Release,
+        kb: None,
+        platform,
+        architecture: Architecture::Amd64,
+    }
+}
+
+/// The tag that runs on every node. If any does, the one for the oldest Windows does: newer images do not run there, and
+/// what that Windows runs is the newest that others can be asked to run. Process isolation on all, else Hyper-V on all;
+/// clients are asked for Hyper-V first, as they are alone. Nobody knows what runs on nodes of unknown version.
+async fn one_for_all(
+    context: &Context,
+    platform: Platform,
+    groups: &[Group],
+    unknown: usize,
+) -> Result<Resolution, String> {
+    if unknown > 0 {
+        let nodes = if unknown == 1 { "one node" } else { "several nodes" };
+        return Err(format!(
+            "the Windows version of {nodes} under skipped is not known; find it out as said there, and ask again"
+        ));
+    }
+    let Some(oldest) = groups.first() else { return Err("the list has no Windows node".to_owned()) };
+    let are_clients = groups.iter().all(|group| group.question.host.host.kind == HostKind::Client);
+    let modes: &[Isolation] = match platform {
+        Platform::Kubernetes => &[Isolation::Process],
+        Platform::Docker | Platform::Swarm if are_clients => &[Isolation::HyperV, Isolation::Process],
+        Platform::Docker | Platform::Swarm => &[Isolation::Process, Isolation::HyperV],
+    };
+    let mut why = Vec::new();
+    for mode in modes {
+        let question = ResolveQuestion { isolation: Some(*mode), ..oldest.question.clone() };
+        let Ok(resolution) = resolve(context, &question).await else {
+            why.push(format!("no tag runs on {} in {} isolation", oldest.version, name_of(*mode)));
+            continue;
+        };
+        let refused = groups.iter().find_map(|group| refusal(group, resolution.os_version, *mode));
+        match refused {
+            None => return Ok(resolution),
+            Some(reason) => why.push(reason),
+        }
+    }
+    if platform == Platform::Kubernetes {
+        why.push("Kubernetes has no other isolation".to_owned());
+    }
+    Err(why.join("; "))
+}
+
+/// Why this image does not run on this group.
+fn refusal(group: &Group, image: WindowsVersion, mode: Isolation) -> Option<String> {
+    let facts = group.question.host.facts();
+    let compatibility = verdict(facts, Some(image), group.question.platform);
+    let of_mode = compatibility.of(mode);
+    if of_mode.verdict == Verdict::Yes {
+        return None;
+    }
+    let reasons: Vec<String> = of_mode.reasons.iter().map(|reason| reason.message(facts, Some(image))).collect();
+    Some(reasons.join("; "))
+}
+
+fn freshness_of(group: &Group) -> Option<Freshness> {
+    match &group.answer {
+        Ok(resolution) => Some(resolution.freshness),
+        Err(Refusal::Shortfall(_, freshness)) => Some(*freshness),
+        Err(Refusal::Miss(_)) => None,
+    }
+}
+
+const fn name_of(isolation: Isolation) -> &'static str {
+    match isolation {
+        Isolation::Process => "process",
+        Isolation::HyperV => "Hyper-V",
+    }
+}
+
+fn describe(node: Node, context: &Context, now: Now, platform: Platform) -> FleetNode {
+    let asked = AskedHost { host: node.host.clone(), could_mean: Vec::new() };
+    let host = HostDescription::of(&asked, context.tables, now.date());
+    let mut warnings: Vec<Remark> =
+        node.contradictions.iter().map(|text| Remark::node_contradicts(text, platform)).collect();
+    warnings.extend(host.remarks(&asked));
+    FleetNode { node, host, warnings }
+}

@@ -1,0 +1,141 @@
+//! Remedies on the host, on its engine, and on the cluster: what to look up, to install, to update, or to set.
+
+use crate::platforms::diagnosis::Setting;
+use crate::windows::{HostKind, Isolation, WindowsVersion};
+
+use super::diagnose::Case;
+use super::remedy::Remedy;
+
+/// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since this one
+/// (containerd/containerd pull request 13156).
+const PAUSE: (&str, &str) = ("registry.k8s.io/pause", "3.10.2");
+
+pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
+    let command = match case.finding.setting {
+        Setting::Kubernetes => "kubectl get node NODE -o jsonpath='{.status.nodeInfo.kernelVersion}'",
+        _ => "docker info --format '{{.OSVersion}}'",
+    };
+    let message = "find the Windows version of the host with this, and send its output together with the error: then the \
+                   answer names the tag";
+    Remedy::new("find-host-version", message).command(command)
+}
+
+pub(super) fn find_image_version(case: &Case<'_>, why: &str) -> Remedy {
+    let command = format!("docker image inspect --format '{{{{.OsVersion}}}}' {}", case.image_in_command());
+    Remedy::new("find-image-version", why).command(command)
+}
+
+pub(super) fn update_host(case: &Case<'_>) -> Remedy {
+    let to = match case.finding.image_version {
+        Some(WindowsVersion { revision: Some(revision), build }) => {
+            format!(" to 10.0.{build}.{revision} or later, the version of the image")
+        }
+        _ => String::new(),
+    };
+    Remedy::new("update-host", format!("install the latest cumulative update on the host{to}, and start it again"))
+}
+
+pub(super) fn update_both(case: &Case<'_>) -> Remedy {
+    let mut remedy = update_host(case);
+    remedy.code = "update-both";
+    remedy.message = "bring host and image to the same side of the update of February 2020: the host by the update of \
+                      11 February 2020 or a later one, the image by a rebuild on a base of 18 February 2020 or later"
+        .to_owned();
+    remedy
+}
+
+pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
+    let (server, client) = (
+        "Install-WindowsFeature -Name Hyper-V -Restart",
+        "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All",
+    );
+    let is_client = case.host.is_some_and(|host| host.host.kind == HostKind::Client);
+    let (command, other) = if is_client { (client, "") } else { (server, client) };
+    let mut message =
+        "install Hyper-V on the host, as administrator; if it is there, let the hypervisor start with Windows: \
+                       bcdedit /set hypervisorlaunchtype auto, then restart"
+            .to_owned();
+    if !other.is_empty() {
+        message.push_str(&format!(". On Windows 10 and 11: {other}"));
+    }
+    Remedy::new("enable-hyperv", message).command(command)
+}
+
+pub(super) fn expose_virtualization() -> Remedy {
+    Remedy::new(
+        "expose-virtualization",
+        "if the host is a virtual machine, give it nested virtualization: with Hyper-V by this on the machine that it runs on, \
+         while it is off; in a cloud by a size that has it. Virtual machines on ARM have none",
+    )
+    .command("Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true")
+}
+
+pub(super) fn install_containers() -> Remedy {
+    Remedy::new("install-containers", "install the Containers feature on the host, as administrator")
+        .command("Install-WindowsFeature -Name Containers -Restart")
+}
+
+pub(super) fn fix_pause_image() -> Remedy {
+    let (repository, tag) = PAUSE;
+    let message = format!(
+        "use a pause image with an entry for the node's build: this line in containerd's config.toml (with containerd 2: \
+         `sandbox = \"{repository}:{tag}\"` under pinned_images), or --pod-infra-container-image of a kubelet with Docker. \
+         docker manifest inspect {repository}:{tag} lists the builds"
+    );
+    let remedy = Remedy::new("fix-pause-image", message).image(&repository, tag).isolated(Isolation::Process);
+    remedy.command(format!("sandbox_image = \"{repository}:{tag}\""))
+}
+
+pub(super) fn update_client() -> Remedy {
+    Remedy::new(
+        "update-host",
+        "process isolation on a client needs Windows 10, version 1809 (build 17763) or later, and Docker 18.09.1 or later",
+    )
+}
+
+pub(super) fn use_older_engine() -> Remedy {
+    Remedy::new("use-older-engine", "on this host use Docker Engine 20.10, the last that runs on Windows Server 2016; this prints the version there is")
+        .command("docker version --format '{{.Server.Version}}'")
+}
+
+pub(super) fn use_newer_host() -> Remedy {
+    Remedy::new("use-newer-host", "or move to Windows Server 2019 (build 17763) or later")
+}
+
+pub(super) fn switch_engine(code: &'static str, to: &str) -> Remedy {
+    let message =
+        format!("if the image is for {to}, let Docker Desktop run {to} containers; this in PowerShell changes over");
+    Remedy::new(code, message).command(format!("& $Env:ProgramFiles\\Docker\\Docker\\DockerCli.exe -Switch{to}Engine"))
+}
+
+pub(super) fn exclude_from_scanning() -> Remedy {
+    let message = "keep the virus scanner out of the engine's files";
+    Remedy::new("exclude-from-scanning", message).command(r"Add-MpPreference -ExclusionPath $Env:ProgramData\docker")
+}
+
+pub(super) fn run_elevated() -> Remedy {
+    let message = "run the command as administrator, or make the user a Hyper-V administrator and log on again";
+    Remedy::new("run-elevated", message).command("Add-LocalGroupMember -Group 'Hyper-V Administrators' -Member USER")
+}
+
+pub(super) fn look_at_nodes() -> Remedy {
+    let message = "compare the constraints of the service with what each node has";
+    Remedy::new("look-at-nodes", message).command(
+        "docker node inspect --format '{{.Description.Platform.OS}} {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
+    )
+}
+
+pub(super) fn update_engine() -> Remedy {
+    Remedy::new(
+        "update-engine",
+        "update the engine: by the rules this image runs on this host, but with containerd/platforms v1.0.0-rc.2 to rc.4 \
+         the engine refuses images of ltsc2022 here; with v1.0.0-rc.5 or later it takes them",
+    )
+}
+
+pub(super) fn use_linux_nodes() -> Remedy {
+    let message = "if it is a Linux image, it needs Linux nodes: select them in the pod";
+    Remedy::new("use-linux-nodes", message).command(
+        r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"linux"}}}}}'"#,
+    )
+}

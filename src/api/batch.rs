@@ -1,0 +1,90 @@
+//! Many questions in one request, on the wire.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::reading::Reading;
+use super::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest};
+use crate::answers::ResolveQuestion;
+
+/// So many questions are answered at once. Each may need a registry, and a client waits for all of them; a build
+/// matrix has fewer.
+pub const MAX_QUESTIONS: usize = 100;
+
+/// Many questions.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with a list named requests")]
+pub struct BatchRequest {
+    /// The questions, each with the parameters that `GET /resolve` takes, but `format`.
+    #[schema(value_type = Vec<ResolveParams>, min_items = 1, max_items = 100)]
+    pub requests: Vec<Map<String, Value>>,
+}
+
+impl BatchRequest {
+    /// Reads the questions, each by itself.
+    ///
+    /// # Errors
+    /// When there are none or too many.
+    pub fn read(self, reading: Reading<'_>) -> Result<Vec<Result<ResolveQuestion, Box<Problem>>>, Box<Problem>> {
+        let count = self.requests.len();
+        if count == 0 || count > MAX_QUESTIONS {
+            let detail = format!("it has 1 to {MAX_QUESTIONS} questions; these are {count}");
+            return Err(Box::new(Problem::of_parameter("requests", "not-allowed", detail)));
+        }
+        Ok(self.requests.into_iter().map(|question| read_question(question, reading)).collect())
+    }
+}
+
+fn read_question(members: Map<String, Value>, reading: Reading<'_>) -> Result<ResolveQuestion, Box<Problem>> {
+    let refuse =
+        |name: &str, detail: &str| Err(Box::new(Problem::of_parameter(name, "not-allowed", detail.to_owned())));
+    let mut pairs = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        match value {
+            Value::String(text) => pairs.push((name, text)),
+            // A build is a number to those who write JSON.
+            Value::Number(number) => pairs.push((name, number.to_string())),
+            Value::Null => {}
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                return refuse(&name, "it is a text or a number");
+            }
+        }
+    }
+    let asked = ResolveRequest::read(pairs, reading)?;
+    match asked.format {
+        None | Some(Format::Json) => Ok(asked.question),
+        Some(_) => refuse("format", "a batch is answered in JSON; leave it out"),
+    }
+}
+
+/// The answers of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Batch)]
+pub struct BatchObject {
+    /// An answer for each question, in the same order.
+    pub results: Vec<BatchItemObject>,
+}
+
+/// The answer to one question of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BatchItem)]
+pub struct BatchItemObject {
+    /// The HTTP status that the question would have got alone.
+    #[schema(example = 200)]
+    pub status: u16,
+    /// The answer, or null where there is a problem.
+    pub resolution: Option<ResolutionObject>,
+    /// Why there is no answer, or null where there is one.
+    pub problem: Option<Problem>,
+}
+
+impl From<Result<ResolutionObject, Box<Problem>>> for BatchItemObject {
+    fn from(result: Result<ResolutionObject, Box<Problem>>) -> Self {
+        match result {
+            Ok(resolution) => Self { status: 200, resolution: Some(resolution), problem: None },
+            Err(problem) => Self { status: problem.status, resolution: None, problem: Some(*problem) },
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `/diagnose` on the wire.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::common::{HostObject, ImageObject, IsolationWord};
+use super::problem::Problem;
+use crate::answers::{Diagnosed, Remedy};
+use crate::platforms::diagnosis::Setting;
+
+/// Said when nothing was recognised.
+const NOTHING_RECOGNISED: &str = "nothing here is known to come from the Windows version of a container: looked for were errors of \
+    Docker, containerd, Swarm, Kubernetes and the Host Compute Service about versions, pulls, isolation and Hyper-V. Give the \
+    whole error: docker service ps --no-trunc SERVICE, kubectl describe pod POD, or what docker run prints";
+/// Said when the host is not in the text, which decides the tag.
+const HOST_MISSING: &str =
+    "add the output of docker info, or of kubectl describe node: with the host the answer names the tag";
+
+/// The text that was sent. What PowerShell writes into a file by `>` is UTF-16; what is not text is replaced.
+///
+/// # Errors
+/// When there is none: more likely the output of a command that failed than a question.
+pub fn read_text(bytes: &[u8]) -> Result<String, Box<Problem>> {
+    if bytes.trim_ascii().is_empty() {
+        let detail = "it is empty; send the error as it was printed".to_owned();
+        return Err(Box::new(Problem::of_parameter("body", "empty", detail)));
+    }
+    Ok(match bytes {
+        [0xff, 0xfe, text @ ..] => {
+            let units: Vec<u16> = text.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+            String::from_utf16_lossy(&units)
+        }
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    })
+}
+
+/// What an error text says.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Diagnosis)]
+pub struct DiagnosisObject {
+    /// What was recognised, in the order of the text; at most 8.
+    pub findings: Vec<FindingObject>,
+    /// How to get more out of it, or null when there is nothing to add.
+    pub hint: Option<String>,
+}
+
+/// Something that is wrong, and what to do about it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Finding)]
+pub struct FindingObject {
+    /// The stable code.
+    #[schema(example = "os-version-mismatch")]
+    pub code: String,
+    /// What happened, for people; it may change.
+    pub message: String,
+    /// Where the text says so.
+    pub evidence: EvidenceObject,
+    /// The image, or null when the text does not name it.
+    pub image: Option<ImageObject>,
+    /// The Windows version of the image, as far as the error or the tag tells it.
+    #[schema(example = "10.0.14393.1715")]
+    pub image_os_version: Option<String>,
+    /// The host, or null when the text does not tell it.
+    pub host: Option<HostObject>,
+    /// The isolation mode in which it happened, or null when the text does not tell it.
+    pub isolation: Option<IsolationWord>,
+    /// What runs the container: `docker`, `buildkit`, `swarm`, `kubernetes` or `ecs`.
+    #[schema(example = "swarm")]
+    pub platform: String,
+    /// What to do, the best first.
+    pub remedies: Vec<RemedyObject>,
+}
+
+/// A part of the text.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Evidence)]
+pub struct EvidenceObject {
+    /// Where it begins, in characters (Unicode code points) from 0.
+    #[schema(example = 128)]
+    pub start: usize,
+    /// Where it ends; the character there is not part of it.
+    #[schema(example = 222)]
+    pub end: usize,
+    /// What it says, on one line, without colours and control characters, cut after 400 characters.
+    #[schema(example = "The operating system of the container does not match the operating system of the host")]
+    pub text: String,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Remedy)]
+pub struct RemedyObject {
+    /// The stable code.
+    #[schema(example = "rebuild-on-matching-base")]
+    pub code: String,
+    /// What to do, for people; it may change.
+    pub message: String,
+    /// The tag to use, or null when it is not about a tag or the host is not known.
+    #[schema(example = "1709")]
+    pub tag: Option<String>,
+    /// The image to use, with that tag.
+    #[schema(example = "mcr.microsoft.com/windows/servercore:1709")]
+    pub reference: Option<String>,
+    /// The isolation mode to use, or null when it does not matter.
+    pub isolation: Option<IsolationWord>,
+    /// The command to run, or the line to write into a file, as the message says. Words in capital letters (IMAGE,
+    /// SERVICE, NODE) stand for what the text does not tell.
+    #[schema(example = "FROM mcr.microsoft.com/windows/servercore:1709")]
+    pub command: Option<String>,
+}
+
+impl From<&[Diagnosed]> for DiagnosisObject {
+    fn from(diagnosed: &[Diagnosed]) -> Self {
+        let lacks_host = |it: &Diagnosed| it.remedies.iter().any(|remedy| remedy.code == "find-host-version");
+        let hint = match diagnosed {
+            [] => Some(NOTHING_RECOGNISED),
+            _ if diagnosed.iter().any(lacks_host) => Some(HOST_MISSING),
+            _ => None,
+        };
+        Self { findings: diagnosed.iter().map(FindingObject::from).collect(), hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<&Diagnosed> for FindingObject {
+    fn from(diagnosed: &Diagnosed) -> Self {
+        let finding = &diagnosed.finding;
+        Self {
+            code: finding.cause.code().to_owned(),
+            message: diagnosed.message.clone(),
+            evidence: EvidenceObject {
+                start: finding.span.start,
+                end: finding.span.end,
+                text: finding.evidence.clone(),
+            },
+            image: diagnosed.image.as_ref().map(ImageObject::from),
+            image_os_version: finding.image_version.map(|version| version.to_string()),
+            host: diagnosed.host.as_ref().map(HostObject::from),
+            isolation: finding.isolation.map(IsolationWord::from),
+            platform: word(finding.setting).to_owned(),
+            remedies: diagnosed.remedies.iter().map(RemedyObject::from).collect(),
+        }
+    }
+}
+
+impl From<&Remedy> for RemedyObject {
+    fn from(remedy: &Remedy) -> Self {
+        Self {
+            code: remedy.code.to_owned(),
+            message: remedy.message.clone(),
+            tag: remedy.tag.clone(),
+            reference: remedy.reference.clone(),
+            isolation: remedy.isolation.map(IsolationWord::from),
+            command: remedy.command.clone(),
+        }
+    }
+}
+
+const fn word(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Docker => "docker",
+        Setting::BuildKit => "buildkit",
+        Setting::Swarm => "swarm",
+        Setting::Kubernetes => "kubernetes",
+        Setting::Ecs => "ecs",
+    }
+}

@@ -1,0 +1,335 @@
+//! `/kubernetes/nodes` and `/swarm/nodes` on the wire.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::common::{FreshnessObject, HostKindWord, IsolationWord, RemarkObject};
+use super::params::Params;
+use super::problem::{Problem, ProblemKind};
+use super::reading::Reading;
+use crate::answers::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, Remark, Resolution};
+use crate::images::NamedImage;
+use crate::platforms::node::Skipped;
+use crate::platforms::{kubernetes, swarm};
+use crate::windows::{Isolation, Platform, WindowsVersion};
+
+/// The parameters of `/kubernetes/nodes` and `/swarm/nodes`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct NodesParams {
+    /// The family of base images, or the repository, whose tags the nodes are to run; as for `/resolve`.
+    #[param(example = "servercore", min_length = 1, max_length = 237)]
+    pub image: String,
+}
+
+/// Reads the parameters.
+///
+/// # Errors
+/// A problem that lists everything that is wrong.
+pub fn read_image(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Arc<NamedImage>, Box<Problem>> {
+    let mut params = Params::new::<NodesParams>(pairs);
+    let image = reading.image(&mut params);
+    params.finish()?;
+    let lost = || Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
+    image.map(Arc::new).ok_or_else(lost)
+}
+
+impl Problem {
+    /// Why this list of nodes has no answer.
+    pub fn of_fleet(refusal: &FleetRefusal, image: &NamedImage) -> Self {
+        match refusal {
+            FleetRefusal::List(error) => Self::of_parameter("body", "not-allowed", error.to_string()),
+            FleetRefusal::Miss(miss) => Self::of_miss(miss, image),
+            FleetRefusal::TooManyGroups(count) => {
+                let detail = format!("these nodes are of {count} Windows versions; at most {MAX_GROUPS} are answered");
+                Self::of_parameter("body", "not-allowed", detail)
+            }
+        }
+    }
+}
+
+/// The nodes of a cluster: what to label, and which tag runs where.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Nodes)]
+pub struct NodesObject {
+    /// The Windows nodes, in the order of the list.
+    pub nodes: Vec<NodeObject>,
+    /// Nodes that run the same images: those of one build and, on 14393, of one revision. The oldest Windows first.
+    pub groups: Vec<GroupObject>,
+    /// The one tag that runs on all Windows nodes, in one isolation mode; null when there is none.
+    pub one_for_all: Option<OneForAllObject>,
+    /// Why no tag runs on all of them; null when one does.
+    pub why: Option<String>,
+    /// The nodes that were left out.
+    pub skipped: Vec<SkippedObject>,
+    /// What to know of all this.
+    pub warnings: Vec<RemarkObject>,
+    /// Swarm only: how Hyper-V isolation is made the default of an engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub hyperv_by_default: Option<HypervByDefaultObject>,
+    /// How old what is known of the tags is; null when nothing was looked up.
+    pub freshness: Option<FreshnessObject>,
+}
+
+/// A Windows node.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Node)]
+pub struct NodeObject {
+    /// Its name.
+    #[schema(example = "38519acs9010")]
+    pub name: String,
+    /// Its version of Windows; three parts when the revision is not known.
+    #[schema(example = "10.0.14393.1715")]
+    pub os_version: String,
+    /// The version name of the release, or null for a build in no table.
+    #[schema(example = "1607")]
+    pub release: Option<String>,
+    /// Server or client.
+    pub kind: HostKindWord,
+    /// How far the release is supported today, as in the answer of `/identify`; null for a build in no table.
+    #[schema(example = "extended")]
+    pub support: Option<String>,
+    /// The last day of support, when support has ended.
+    #[schema(format = Date)]
+    pub support_ended: Option<String>,
+    /// The labels to set: those that the node lacks, or has with another value.
+    pub labels: BTreeMap<String, String>,
+    /// The commands that set them; none when nothing is to be set.
+    pub commands: Vec<String>,
+    /// Kubernetes only: a merge patch that sets them, for `kubectl patch node NAME --type merge -p PATCH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = Option<Object>)]
+    pub patch: Option<Value>,
+    /// What to look out for, such as fields that contradict each other.
+    pub warnings: Vec<RemarkObject>,
+}
+
+/// Nodes that run the same images.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NodeGroup)]
+pub struct GroupObject {
+    /// The Windows version of the nodes: the build and, on 14393, the revision if it is known.
+    #[schema(example = "10.0.14393.1715")]
+    pub os_version: String,
+    /// Their names.
+    pub nodes: Vec<String>,
+    /// The tag to use, or null when none runs.
+    #[schema(example = "10.0.14393.1715")]
+    pub tag: Option<String>,
+    /// Repository and tag, or null.
+    pub reference: Option<String>,
+    /// What the tag points to, or null when it is not known.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    pub digest: Option<String>,
+    /// The isolation mode to use, or null.
+    pub isolation: Option<IsolationWord>,
+    /// How pods or services are brought to these nodes.
+    #[serde(flatten)]
+    pub placement: PlacementObject,
+    /// What to look out for.
+    pub warnings: Vec<RemarkObject>,
+    /// Why no tag runs, or null.
+    pub problem: Option<Problem>,
+}
+
+/// How pods or services are brought to nodes.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = NodePlacement)]
+pub struct PlacementObject {
+    /// Kubernetes only: the `nodeSelector` of pods.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub selector: BTreeMap<String, String>,
+    /// Swarm only: the constraints of a service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub constraints: Vec<String>,
+    /// Swarm only: the command that creates a service; put your own image, built on this tag, in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub service: Option<String>,
+}
+
+/// The tag that runs on all Windows nodes.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OneForAll)]
+pub struct OneForAllObject {
+    /// The tag.
+    #[schema(example = "ltsc2022")]
+    pub tag: String,
+    /// Repository and tag.
+    pub reference: String,
+    /// What the tag points to, or null when it is not known.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    pub digest: Option<String>,
+    /// The Windows version of the image.
+    #[schema(example = "10.0.20348")]
+    pub os_version: String,
+    /// The isolation mode that works on all of them.
+    pub isolation: IsolationWord,
+    /// How pods or services are kept to Windows nodes.
+    #[serde(flatten)]
+    pub placement: PlacementObject,
+    /// What to look out for, on the oldest of the nodes.
+    pub warnings: Vec<RemarkObject>,
+}
+
+/// A node that was left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SkippedNode)]
+pub struct SkippedObject {
+    /// Its name, or null when it has none that can be shown.
+    pub name: Option<String>,
+    /// Why, as a stable code: `not-windows`, `version-unknown`, `name-not-usable`, `not-a-node`.
+    #[schema(example = "not-windows")]
+    pub code: String,
+    /// Why, and what to do, in words.
+    pub message: String,
+}
+
+/// How Hyper-V isolation is made the default of an engine, for services that cannot ask for it (Docker before 17.12).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HypervByDefault)]
+pub struct HypervByDefaultObject {
+    /// The file, on each Windows node.
+    pub file: String,
+    /// What it holds.
+    #[schema(value_type = Object)]
+    pub content: Value,
+    /// The command that makes the engine read it.
+    pub command: String,
+    /// What it does, and what it needs.
+    pub note: RemarkObject,
+}
+
+impl NodesObject {
+    /// The answer of `/kubernetes/nodes`.
+    pub fn of_kubernetes(fleet: &Fleet) -> Self {
+        Self::new(fleet, Platform::Kubernetes)
+    }
+
+    /// The answer of `/swarm/nodes`.
+    pub fn of_swarm(fleet: &Fleet) -> Self {
+        let content = serde_json::from_str(swarm::DAEMON_JSON).unwrap_or_default();
+        Self {
+            warnings: vec![remark(
+                "swarm-ignores-os-version",
+                "Swarm looks at the operating system and the architecture only, so that every Windows node is the same to \
+                 it: without constraints a task can start on a node that cannot run its image, and fails there",
+                swarm::SOURCE_OS_VERSION,
+            )],
+            hyperv_by_default: Some(HypervByDefaultObject {
+                file: swarm::DAEMON_JSON_PATH.to_owned(),
+                content,
+                command: swarm::RESTART_ENGINE.to_owned(),
+                note: remark(
+                    "hyperv-by-default",
+                    "every container of the node then runs in Hyper-V isolation, so that older images run too; it needs \
+                     the Hyper-V role. Since Docker 17.12 a service can ask for it by itself: --isolation hyperv",
+                    swarm::SOURCE_STEPS,
+                ),
+            }),
+            ..Self::new(fleet, Platform::Swarm)
+        }
+    }
+
+    fn new(fleet: &Fleet, platform: Platform) -> Self {
+        let one = fleet.one_for_all.as_ref();
+        Self {
+            nodes: fleet.nodes.iter().map(|node| node_object(node, platform)).collect(),
+            groups: fleet.groups.iter().map(|group| group_object(group, platform)).collect(),
+            one_for_all: one.ok().map(|resolution| one_for_all(resolution, platform)),
+            why: one.err().cloned(),
+            skipped: fleet.skipped.iter().map(SkippedObject::from).collect(),
+            warnings: Vec::new(),
+            hyperv_by_default: None,
+            freshness: fleet.freshness.map(FreshnessObject::from),
+        }
+    }
+}
+
+fn remark(code: &str, message: &str, source: &str) -> RemarkObject {
+    RemarkObject { code: code.to_owned(), message: message.to_owned(), source: source.to_owned() }
+}
+
+fn remarks(remarks: &[Remark]) -> Vec<RemarkObject> {
+    remarks.iter().map(RemarkObject::from).collect()
+}
+
+fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
+    let FleetNode { node, host, warnings } = described;
+    let has_labels = !node.labels.is_empty();
+    let (command, patch) = match platform {
+        Platform::Kubernetes => {
+            (kubernetes::label_command(&node.name, &node.labels), Some(kubernetes::label_patch(&node.labels)))
+        }
+        Platform::Docker | Platform::Swarm => (swarm::label_command(&node.name, &node.labels), None),
+    };
+    NodeObject {
+        name: node.name.clone(),
+        os_version: host.version.to_string(),
+        release: host.release.clone(),
+        kind: host.kind.into(),
+        support: host.support.map(|support| support.code().to_owned()),
+        support_ended: host.support_ended.map(|ended| ended.to_string()),
+        labels: node.labels.clone(),
+        commands: has_labels.then_some(command).into_iter().collect(),
+        patch: patch.filter(|_| has_labels),
+        warnings: remarks(warnings),
+    }
+}
+
+fn group_object(group: &Group, platform: Platform) -> GroupObject {
+    let resolution = group.answer.as_ref().ok();
+    let problem = group.answer.as_ref().err().map(|refusal| Problem::of_refusal(refusal, &group.question));
+    GroupObject {
+        os_version: group.version.to_string(),
+        nodes: group.nodes.clone(),
+        tag: resolution.map(|resolution| resolution.tag.clone()),
+        reference: resolution.map(Resolution::reference),
+        digest: resolution.and_then(|resolution| resolution.digest.as_ref()).map(ToString::to_string),
+        isolation: resolution.map(|resolution| resolution.isolation.into()),
+        placement: placement(Some(group.version), resolution, platform),
+        warnings: resolution.map(|resolution| remarks(&resolution.warnings)).unwrap_or_default(),
+        problem,
+    }
+}
+
+fn one_for_all(resolution: &Resolution, platform: Platform) -> OneForAllObject {
+    OneForAllObject {
+        tag: resolution.tag.clone(),
+        reference: resolution.reference(),
+        digest: resolution.digest.as_ref().map(ToString::to_string),
+        os_version: resolution.os_version.to_string(),
+        isolation: resolution.isolation.into(),
+        placement: placement(None, Some(resolution), platform),
+        warnings: remarks(&resolution.warnings),
+    }
+}
+
+/// The way to nodes of this version; without one, to any Windows node.
+fn placement(node: Option<WindowsVersion>, resolution: Option<&Resolution>, platform: Platform) -> PlacementObject {
+    if platform == Platform::Kubernetes {
+        return PlacementObject { selector: kubernetes::node_selector(node), ..PlacementObject::default() };
+    }
+    let isolation = resolution.map_or(Isolation::Process, |resolution| resolution.isolation);
+    let constraints = match node {
+        Some(node) => swarm::constraints(node, isolation),
+        None => vec![swarm::ANY_WINDOWS.to_owned()],
+    };
+    let name = node.map_or_else(|| "windows".to_owned(), kubernetes::object_name);
+    let service =
+        resolution.map(|found| swarm::service_command(&name, &found.reference(), found.isolation, &constraints));
+    PlacementObject { constraints, service, ..PlacementObject::default() }
+}
+
+impl From<&Skipped> for SkippedObject {
+    fn from(skipped: &Skipped) -> Self {
+        Self { name: skipped.name.clone(), code: skipped.reason.code().to_owned(), message: skipped.reason.to_string() }
+    }
+}

@@ -1,0 +1,161 @@
+//! Why there is no answer, as problems: what the use cases say, in words for the caller.
+
+use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
+use super::resolve::AlternativeObject;
+use crate::answers::{CheckQuestion, Pin, Refusal, ResolveQuestion, Shortfall, Unchecked};
+use crate::catalogue::{Miss, RegistryError};
+use crate::images::{NamedImage, Selector};
+
+impl Problem {
+    /// Why this image could not be looked up.
+    pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
+        let kind = kind_of(miss);
+        let detail = format!("{}: {}{}", image.repository, why(miss), what_to_do(kind));
+        let mut problem = Self::new(kind, detail);
+        problem.retry_after_seconds = retry_after(miss, kind);
+        problem
+    }
+
+    /// Why this image could not be checked: the tag that was looked for, and tags to use instead.
+    pub fn of_unchecked(unchecked: &Unchecked, question: &CheckQuestion) -> Self {
+        let Unchecked { miss, looked_for, runs, others } = unchecked;
+        let image = &question.image;
+        let Some(tag) = looked_for else { return Self::of_miss(miss, image) };
+        let kind = kind_of(miss);
+        let mut detail = format!("{}:{tag}: {}", image.repository, why(miss));
+        if question.selector == Selector::Default {
+            detail += "; no tag was given, and that means latest";
+            if image.family.is_some() {
+                detail += ", which base images have not had since April 2019";
+            }
+        }
+        detail.extend(runs.iter().map(|tag| format!("; for this host resolve gives {tag}")));
+        if !others.is_empty() {
+            detail +=
+                &format!("; {} tags are {}", if runs.is_some() { "other" } else { "the nearest" }, others.join(", "));
+        }
+        let allowed: Vec<String> = runs.iter().chain(others).map(|tag| format!("{}:{tag}", image.repository)).collect();
+        let mut problem;
+        if allowed.is_empty() {
+            problem = Self::new(kind, detail + what_to_do(kind));
+        } else {
+            let (parameter, code) = (Some("image".to_owned()), kind.code().to_owned());
+            let error = ErrorObject { parameter, code, message: detail.clone(), allowed };
+            problem = Self::new(kind, detail);
+            problem.errors.push(error);
+        }
+        problem.retry_after_seconds = retry_after(miss, kind);
+        problem
+    }
+
+    /// Why there is no answer to this question.
+    pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
+        match refusal {
+            Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
+            Refusal::Shortfall(shortfall, _) => Self::of_shortfall(shortfall, question),
+        }
+    }
+
+    fn of_shortfall(shortfall: &Shortfall, question: &ResolveQuestion) -> Self {
+        let repository = &question.image.repository;
+        let host = question.host.host.version;
+        let architecture = question.architecture.as_str();
+        match shortfall {
+            Shortfall::NoTags => Self::new(
+                ProblemKind::NoCompatibleTag,
+                format!("{repository} has no tag for {architecture} that names a Windows release"),
+            ),
+            Shortfall::NoneRuns { nearest, passed_over } => {
+                let mut problem = Self::new(
+                    ProblemKind::NoCompatibleTag,
+                    format!(
+                        "no tag of {repository} for {architecture} runs on {host} as asked; the nearest are listed with the reasons{}",
+                        passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
+                    ),
+                );
+                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
+                problem
+            }
+            Shortfall::NoSuchForm { build, pin, above_ceiling, nearest } => {
+                let form = match pin {
+                    Pin::Release => "release tag",
+                    Pin::Kb => "KB tag",
+                    Pin::Build => "build tag",
+                };
+                let detail = if *above_ceiling {
+                    format!(
+                        "every {form} of {repository} for build {build} is above the host's revision ({host}), or its revision is not known"
+                    )
+                } else {
+                    format!("{repository} has no {form} for build {build}; ask for another pin")
+                };
+                let mut problem = Self::new(ProblemKind::NoCompatibleTag, detail);
+                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
+                problem
+            }
+            Shortfall::KbNotFound { available } => {
+                let kb = question.kb.map_or_else(String::new, |kb| kb.to_string());
+                let mut problem = Self::new(
+                    ProblemKind::KbNotFound,
+                    format!(
+                        "no tag of {repository} for {architecture} names {kb}; the KBs that have one and run on {host} are listed"
+                    ),
+                );
+                problem.available_kbs = available.iter().map(ToString::to_string).collect();
+                problem
+            }
+        }
+    }
+}
+
+fn kind_of(miss: &Miss) -> ProblemKind {
+    match miss {
+        Miss::Offline => ProblemKind::UnknownImage,
+        Miss::Crowded => ProblemKind::TemporaryReducedCapacity,
+        Miss::Registry(error) => match error {
+            RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
+            RegistryError::NotFound { .. } | RegistryError::Refused { .. } => ProblemKind::UnknownImage,
+            RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } => ProblemKind::UpstreamUnavailable,
+            RegistryError::TimedOut => ProblemKind::UpstreamTimeout,
+            RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
+        },
+    }
+}
+
+/// What exists and may not be read is told in the same words as what does not exist, so that nobody learns
+/// the names of private repositories here; the log says which of both it was.
+fn why(miss: &Miss) -> String {
+    match miss {
+        Miss::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
+            "the registry has no such repository, tag or digest, or does not show it to wintag".to_owned()
+        }
+        _ => miss.to_string(),
+    }
+}
+
+/// When it is worth asking again, in seconds: what the registry said, where it said anything.
+fn retry_after(miss: &Miss, kind: ProblemKind) -> Option<u64> {
+    let asked_for = match miss {
+        Miss::Registry(error) => error.retry_after(),
+        Miss::Offline | Miss::Crowded => None,
+    };
+    match asked_for {
+        // Whole seconds, as the header has them, and not before the time.
+        Some(wait) => {
+            let seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+            Some(seconds.clamp(1, Problem::RETRY_AFTER_SECONDS))
+        }
+        None => Problem::new(kind, String::new()).retry_after_seconds,
+    }
+}
+
+const fn what_to_do(kind: ProblemKind) -> &'static str {
+    match kind {
+        ProblemKind::RegistryNotAllowed => ALLOW_REGISTRY,
+        ProblemKind::UnknownImage => {
+            "; check the spelling: a base image is named by its family, such as nanoserver or servercore, any other image \
+             by its repository"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,54 @@
+//! `wintag diagnose`: an error text from a file or from standard input.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use super::{AFTER_HELP, Ending, build, explain, print_json};
+use crate::answers;
+use crate::api::diagnose::{DiagnosisObject, read_text};
+use crate::config::SourceArgs;
+
+/// An error text has at most so many bytes, as over HTTP.
+const MAX_TEXT_BYTES: u64 = 64 << 10;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct DiagnoseArguments {
+    /// The file with the error; standard input when not given
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// Prints what the text says.
+pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
+    let app = match build(&arguments.source) {
+        Ok(app) => app,
+        Err(ending) => return ending,
+    };
+    let mut bytes = Vec::new();
+    let reading = match &arguments.file {
+        Some(file) => File::open(file).and_then(|file| file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes)),
+        None => std::io::stdin().take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes),
+    };
+    if let Err(error) = reading {
+        let name = arguments.file.as_ref().map_or("standard input".into(), |file| file.to_string_lossy());
+        eprintln!("wintag: {name}: {error}");
+        return Ending::BadArguments;
+    }
+    if bytes.len() as u64 > MAX_TEXT_BYTES {
+        eprintln!("wintag: the text has more than {MAX_TEXT_BYTES} bytes; give the part around the error");
+        return Ending::BadArguments;
+    }
+    let text = match read_text(&bytes) {
+        Ok(text) => text,
+        Err(problem) => return explain(&problem),
+    };
+    let diagnosed = answers::diagnose(app.context(), &text).await;
+    match print_json(&DiagnosisObject::from(diagnosed.as_slice())) {
+        Ending::Answered if diagnosed.is_empty() => Ending::No,
+        ending => ending,
+    }
+}

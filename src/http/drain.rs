@@ -1,0 +1,116 @@
+//! The end of the service: it says that it will stop, goes on answering until those who send requests have
+//! noticed, finishes what is under way, and ends.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+/// Requests under way get so long when no new ones are taken any more. With the usual delay before, that is 25
+/// seconds in all, less than the 30 that Kubernetes gives a container.
+pub const FINISHING: Duration = Duration::from_secs(20);
+
+/// Whether the service was told to stop.
+#[derive(Debug, Default)]
+pub struct Draining(AtomicBool);
+
+impl Draining {
+    /// Whether it was.
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers, and closes connections one answer after the other once the service was told to stop: who keeps one open
+/// would else go on using it, and lose a request when it ends.
+pub async fn close_connections(
+    draining: web::Data<Draining>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut answered = next.call(request).await?;
+    if draining.has_begun() {
+        answered.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(answered)
+}
+
+/// Waits until the service is told to stop, and stops it: after the delay if something else than a person at the
+/// keyboard says so, and at once when it is told a second time. The listener is closed and nothing is under way any more
+/// when this ends, unless it was told twice. Without signals nobody says so.
+pub async fn stop(signals: Option<Signals>, draining: &Draining, server: &ServerHandle, delay: Duration) {
+    let Some(mut signals) = signals else { return std::future::pending().await };
+    let delay = match signals.next().await {
+        Asked::ToTerminate => delay,
+        Asked::AtTheKeyboard => Duration::ZERO,
+    };
+    draining.0.store(true, Ordering::Relaxed);
+    tracing::info!("stopping: taking requests for {} s more, then finishing those under way", delay.as_secs());
+    let finish = async {
+        tokio::time::sleep(delay).await;
+        server.stop(true).await;
+    };
+    tokio::select! {
+        () = finish => {}
+        _ = signals.next() => tracing::warn!("stopping at once: told a second time"),
+    }
+}
+
+/// How the service was told to stop.
+enum Asked {
+    /// SIGTERM: what runs the service wants it to end.
+    ToTerminate,
+    /// SIGINT: somebody pressed Ctrl-C and waits.
+    AtTheKeyboard,
+}
+
+/// The signals that tell the service to stop.
+pub struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Takes the signals from now on, so that they do not end the process.
+    ///
+    /// # Errors
+    /// When the system does not allow that.
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::ToTerminate,
+            _ = self.interrupt.recv() => Asked::AtTheKeyboard,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    /// As on Unix; here there is only Ctrl-C.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> Asked {
+        // It fails only where there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Asked::AtTheKeyboard
+    }
+}

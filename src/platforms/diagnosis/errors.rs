@@ -1,0 +1,151 @@
+//! The table of error texts, and how each is found in a text that was given.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+use super::cause::Cause;
+use crate::windows::WindowsVersion;
+
+/// The rows that come with the program; `data/README.md` says what the columns mean.
+const ERRORS: &str = include_str!("data/errors.csv");
+/// What `…` in a text stands for. Between two parts of one message there is at most a container's identity, a path,
+/// or an image reference.
+const ANYTHING: &str = "[!-~]{0,300}?";
+/// What `{id}` stands for: 64 digits, or what somebody wrote in their place.
+const IDENTITY: &str = "[!-9;-~]{0,80}";
+/// A Windows version in an error text, which may be left out.
+const VERSION: &str = r"(10\.0\.\d{5,6}(?:\.\d{1,6})?)?";
+/// So far before and after a text the words of `unless` are looked for, in bytes.
+const BEFORE: usize = 100;
+const AFTER: usize = 400;
+/// So many places of one text are looked at: the same error is printed again at every attempt, and only what differs in
+/// image or host is told apart.
+const MOST_PLACES: usize = 16;
+
+/// A row of the table, ready for use.
+struct ErrorText {
+    cause: Cause,
+    regex: Regex,
+    needs: Vec<String>,
+    unless: Vec<String>,
+    /// Where in the regex the versions are.
+    host: Option<usize>,
+    image: Option<usize>,
+}
+
+/// A place where an error was found.
+pub(super) struct Place {
+    pub cause: Cause,
+    /// Where in the tight text.
+    pub span: Range<usize>,
+    /// The host's version that the error names.
+    pub host: Option<WindowsVersion>,
+    /// The image's version that the error names.
+    pub image: Option<WindowsVersion>,
+}
+
+#[derive(serde::Deserialize)]
+struct Row {
+    cause: String,
+    text: String,
+    needs: String,
+    unless: String,
+    source: String,
+}
+
+/// Every place in the tight text where an error is, in the order of the text.
+pub(super) fn places(tight: &str) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for error in table() {
+        if !error.needs.is_empty() && !error.needs.iter().any(|word| tight.contains(word)) {
+            continue;
+        }
+        for found in error.regex.captures_iter(tight).take(MOST_PLACES) {
+            let Some(whole) = found.name("number").or_else(|| found.get(0)) else { continue };
+            let (start, end) = (whole.start().saturating_sub(BEFORE), (whole.end() + AFTER).min(tight.len()));
+            let around = tight.get(start..end).unwrap_or_default();
+            if error.unless.iter().any(|word| around.contains(word)) {
+                continue;
+            }
+            let version = |group: Option<usize>| found.get(group?)?.as_str().parse().ok();
+            places.push(Place {
+                cause: error.cause,
+                span: whole.range(),
+                host: version(error.host),
+                image: version(error.image),
+            });
+        }
+    }
+    places.sort_by_key(|place| (place.span.start, place.span.end));
+    places
+}
+
+fn table() -> &'static [ErrorText] {
+    static TABLE: OnceLock<Vec<ErrorText>> = OnceLock::new();
+    TABLE.get_or_init(|| read(ERRORS).expect("the embedded error texts are read by a test"))
+}
+
+fn read(csv: &str) -> Result<Vec<ErrorText>, String> {
+    let rows = csv::Reader::from_reader(csv.as_bytes()).into_deserialize::<Row>().enumerate();
+    rows.map(|(at, row)| {
+        row.map_err(|error| error.to_string()).and_then(read_row).map_err(|bad| format!("row {}: {bad}", at + 1))
+    })
+    .collect()
+}
+
+fn read_row(row: Row) -> Result<ErrorText, String> {
+    let cause = Cause::ALL.into_iter().find(|cause| cause.code() == row.cause);
+    let cause = cause.ok_or_else(|| format!("no cause is called {}", row.cause))?;
+    if row.text.is_empty() || row.source.is_empty() {
+        return Err("a row needs a text and its source".to_owned());
+    }
+    let tight: String =
+        row.text.chars().filter(|character| !character.is_whitespace() && !"\"'`\\".contains(*character)).collect();
+    let tight = tight.to_ascii_lowercase();
+    let (start, body) = tight.strip_prefix('^').map_or(("", tight.as_str()), |body| ("^", body));
+    let mut pattern = regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
+    // The versions are groups, in the order in which they stand.
+    let mut versions: Vec<(usize, &str)> =
+        ["{host}", "{image}"].into_iter().filter_map(|name| Some((body.find(name)?, name))).collect();
+    versions.sort_unstable();
+    for (_, name) in &versions {
+        pattern = pattern.replace(&regex::escape(name), VERSION);
+    }
+    if body.bytes().all(|byte| byte.is_ascii_digit()) {
+        pattern = format!("(?:^|[^0-9])(?P<number>{pattern})(?:[^0-9]|$)");
+    }
+    let group = |wanted: &str| versions.iter().position(|(_, name)| *name == wanted).map(|index| index + 1);
+    let regex = Regex::new(&format!("{start}{pattern}")).map_err(|error| error.to_string())?;
+    let words = |text: &str| text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    Ok(ErrorText {
+        cause,
+        regex,
+        needs: words(&row.needs),
+        unless: words(&row.unless),
+        host: group("{host}"),
+        image: group("{image}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_read_and_every_cause_has_a_text() {
+        let table = read(ERRORS).unwrap();
+        for cause in Cause::ALL {
+            assert!(table.iter().any(|error| error.cause == cause), "{}", cause.code());
+        }
+    }
+
+    #[test]
+    fn a_bad_row_is_named() {
+        let with = |row: &str| read(&format!("cause,text,needs,unless,seen_when,source\n{row}\n")).err();
+        assert_eq!(with("nonesuch,a,,,,b"), Some("row 1: no cause is called nonesuch".to_owned()));
+        assert_eq!(with("linux-engine,a,,,,"), Some("row 1: a row needs a text and its source".to_owned()));
+        assert_eq!(with("linux-engine,a (b,,,,c"), None);
+    }
+}

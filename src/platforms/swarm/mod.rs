@@ -1,0 +1,78 @@
+//! Docker Swarm: the labels that tell Windows nodes apart, and the services that use them.
+//!
+//! Swarm looks at the operating system and the architecture of an image and of a node, never at os.version (moby,
+//! client/service_create.go; swarmkit, PlatformFilter). So nodes get labels, and services constraints on them.
+
+pub mod nodes;
+
+use std::collections::BTreeMap;
+
+use crate::windows::{BUILD_2016, Isolation, WindowsVersion};
+
+/// Where it is said that Swarm does not look at os.version.
+pub const SOURCE_OS_VERSION: &str = "https://github.com/moby/moby/blob/master/client/service_create.go";
+/// Microsoft's steps for Swarm: labels, constraints, and Hyper-V isolation by `daemon.json`.
+pub const SOURCE_STEPS: &str =
+    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
+
+/// The label of the operating system on Microsoft's page.
+pub const OS_LABEL: &str = "OS";
+/// The label of the version on Microsoft's page, with three parts as `(Get-ComputerInfo).OsVersion` prints it.
+pub const OS_VERSION_LABEL: &str = "OsVersion";
+/// The build alone, for constraints.
+pub const BUILD_LABEL: &str = "windows.build";
+/// The revision; only nodes of Windows Server 2016 get it, where process isolation needs equal revisions.
+pub const REVISION_LABEL: &str = "windows.revision";
+
+/// The constraint that every Windows node meets, without any label.
+pub const ANY_WINDOWS: &str = "node.platform.os==windows";
+
+/// Where the engine's settings are on Windows.
+pub const DAEMON_JSON_PATH: &str = r"C:\ProgramData\docker\config\daemon.json";
+/// The setting that makes Hyper-V isolation the default of an engine.
+pub const DAEMON_JSON: &str = r#"{"exec-opts": ["isolation=hyperv"]}"#;
+/// What makes the engine read it.
+pub const RESTART_ENGINE: &str = "Restart-Service docker";
+
+/// Labels and their values.
+pub type Labels = BTreeMap<String, String>;
+
+/// The labels of a node of this version.
+pub fn version_labels(node: WindowsVersion) -> Labels {
+    let mut labels = Labels::from([
+        (OS_LABEL.to_owned(), "windows".to_owned()),
+        (OS_VERSION_LABEL.to_owned(), node.without_revision().to_string()),
+        (BUILD_LABEL.to_owned(), node.build.to_string()),
+    ]);
+    if let Some(revision) = node.revision.filter(|_| node.build == BUILD_2016) {
+        labels.insert(REVISION_LABEL.to_owned(), revision.to_string());
+    }
+    labels
+}
+
+/// The constraints of a service that runs in this mode on nodes of this version. Only process isolation on 14393 minds
+/// the revision.
+pub fn constraints(node: WindowsVersion, isolation: Isolation) -> Vec<String> {
+    let mut constraints = vec![format!("node.labels.{BUILD_LABEL}=={}", node.build)];
+    let minds_revision = node.build == BUILD_2016 && isolation == Isolation::Process;
+    if let Some(revision) = node.revision.filter(|_| minds_revision) {
+        constraints.push(format!("node.labels.{REVISION_LABEL}=={revision}"));
+    }
+    constraints
+}
+
+/// The command that sets these labels on a node, run on a manager.
+pub fn label_command(node: &str, labels: &Labels) -> String {
+    let pairs: String = labels.iter().map(|(key, value)| format!("--label-add {key}={value} ")).collect();
+    format!("docker node update {pairs}{node}")
+}
+
+/// The command that creates a service of this image. `--isolation` needs Docker 17.12 or newer.
+pub fn service_command(name: &str, reference: &str, isolation: Isolation, constraints: &[String]) -> String {
+    let constraints: String = constraints.iter().map(|constraint| format!("--constraint {constraint} ")).collect();
+    let isolation = match isolation {
+        Isolation::Process => "process",
+        Isolation::HyperV => "hyperv",
+    };
+    format!("docker service create --name {name} {constraints}--isolation {isolation} {reference}")
+}

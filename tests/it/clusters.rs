@@ -1,0 +1,291 @@
+//! Lists of nodes, and pods to admit: what kubectl, docker and the API server send, through the real program.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::docker_registry::DockerRegistry;
+use crate::support::raw_client::exchange;
+use crate::support::service::{Answer, Service};
+
+const KUBECTL: &str = include_str!("../data/clusters/kubectl-get-nodes.json");
+const DOCKER: &str = include_str!("../data/clusters/docker-nodes.txt");
+const REVIEW: &str = include_str!("../data/clusters/admission-review.json");
+const BUILD: &str = "node.kubernetes.io/windows-build";
+
+async fn answer_for(service: &Service, path: &str, list: impl Into<String>) -> Value {
+    let answer = service.post_as(path, "application/json", list.into()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.json()
+}
+
+/// Of each group: version, nodes, tag and isolation.
+fn groups(answer: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let line = |group: &Value| {
+        let nodes: Vec<String> = group["nodes"].as_array().expect("a list").iter().map(text).collect();
+        [text(&group["os_version"]), nodes.join("+"), text(&group["tag"]), text(&group["isolation"])].join(" ")
+    };
+    answer["groups"].as_array().expect("a list").iter().map(line).collect()
+}
+
+/// The nodes of the recorded list whose kernel versions begin with one of these.
+fn some_nodes(kernels: &[&str]) -> String {
+    let mut list: Value = serde_json::from_str(KUBECTL).expect("it is JSON");
+    let is_wanted = |node: &Value| {
+        let kernel = node["status"]["nodeInfo"]["kernelVersion"].as_str().expect("each has one");
+        kernels.iter().any(|wanted| kernel.starts_with(wanted))
+    };
+    list["items"].as_array_mut().expect("a list").retain(is_wanted);
+    list.to_string()
+}
+
+#[tokio::test]
+async fn a_mixed_kubernetes_cluster_gets_a_tag_for_each_build() {
+    let service = Service::offline();
+    let answer = answer_for(&service, "/kubernetes/nodes?image=servercore", KUBECTL).await;
+    assert_eq!(
+        groups(&answer),
+        [
+            "10.0.14393.1715 38519acs9010 10.0.14393.1715 process",
+            "10.0.16299 38519acs9011 1709 process",
+            "10.0.17763 akswin2019000000 ltsc2019 process",
+            "10.0.20348 akswin2022000000 ltsc2022 process",
+            "10.0.26100 akswin2025000000 ltsc2025 process",
+        ]
+    );
+    let exact = json!({"kubernetes.io/os": "windows", BUILD: "10.0.14393", "wintag/windows-revision": "1715"});
+    assert_eq!(answer["groups"][0]["selector"], exact);
+    assert_eq!(answer["one_for_all"], Value::Null);
+    let why = answer["why"].as_str().expect("a text");
+    assert!(why.contains("10.0.16299") && why.contains("Kubernetes has no other isolation"), "{why}");
+    assert_eq!(answer["skipped"][0]["code"], "not-windows");
+
+    let oldest = &answer["nodes"][0];
+    let labels = json!({BUILD: "10.0.14393", "wintag/windows-revision": "1715"});
+    assert_eq!((&oldest["labels"], &oldest["patch"]), (&labels, &json!({"metadata": {"labels": labels}})));
+    let command = "kubectl label node 38519acs9010 node.kubernetes.io/windows-build=10.0.14393 \
+                   wintag/windows-revision=1715 --overwrite";
+    assert_eq!(oldest["commands"], json!([command]));
+    // The kubelet of this one sets its label.
+    assert_eq!((&answer["nodes"][2]["labels"], &answer["nodes"][2]["commands"]), (&json!({}), &json!([])));
+}
+
+#[tokio::test]
+async fn one_tag_runs_on_every_node_of_the_stable_interface() {
+    let service = Service::offline();
+    let list = some_nodes(&["10.0.20348", "10.0.26100"]);
+    let answer = answer_for(&service, "/kubernetes/nodes?image=nanoserver", list).await;
+    let one = &answer["one_for_all"];
+    assert_eq!((&one["tag"], &one["isolation"]), (&json!("ltsc2022"), &json!("process")));
+    assert_eq!(one["selector"], json!({"kubernetes.io/os": "windows"}));
+    assert_eq!(answer["why"], Value::Null);
+    // An older one beside them has none.
+    let list = some_nodes(&["10.0.17763", "10.0.20348"]);
+    let answer = answer_for(&service, "/kubernetes/nodes?image=nanoserver", list).await;
+    assert_eq!(answer["one_for_all"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_group_that_runs_nothing_says_why() {
+    let service = Service::offline();
+    let list = some_nodes(&["14393.1715"]).replace("14393.1715.amd64fre", "14393.0.amd64fre");
+    let answer = answer_for(&service, "/kubernetes/nodes?image=servercore", list).await;
+    let group = &answer["groups"][0];
+    assert_eq!((&group["tag"], &group["problem"]["code"]), (&Value::Null, &json!("no-compatible-tag")));
+    assert_eq!(answer["one_for_all"], Value::Null);
+    let answer = answer_for(&service, "/kubernetes/nodes?image=servercore", some_nodes(&[])).await;
+    assert_eq!((groups(&answer), &answer["why"]), (vec![], &json!("the list has no Windows node")));
+}
+
+#[tokio::test]
+async fn a_mixed_swarm_gets_a_service_for_each_build_and_one_for_all_in_hyperv() {
+    let service = Service::offline();
+    let answer = answer_for(&service, "/swarm/nodes?image=servercore", DOCKER).await;
+    assert_eq!(
+        groups(&answer),
+        [
+            "10.0.14393.1715 WIN-BSTMQDRQC2E 10.0.14393.1715 process",
+            "10.0.16299 WIN-1709 1709 process",
+            "10.0.17763 WIN-2019 ltsc2019 process",
+            "10.0.20348 WIN-2022 ltsc2022 process",
+            "10.0.26100 WIN-2025 ltsc2025 process",
+        ]
+    );
+    assert_eq!(
+        answer["groups"][0]["service"],
+        "docker service create --name windows-14393-1715 --constraint node.labels.windows.build==14393 \
+         --constraint node.labels.windows.revision==1715 --isolation process \
+         mcr.microsoft.com/windows/servercore:10.0.14393.1715"
+    );
+    assert_eq!(
+        answer["nodes"][1]["commands"],
+        json!([
+            "docker node update --label-add OS=windows --label-add OsVersion=10.0.16299 --label-add windows.build=16299 WIN-1709"
+        ])
+    );
+    let one = &answer["one_for_all"];
+    assert_eq!((&one["tag"], &one["isolation"]), (&json!("ltsc2016"), &json!("hyperv")));
+    assert_eq!(one["constraints"], json!(["node.platform.os==windows"]));
+    assert_eq!(answer["skipped"][0]["name"], "manager-1");
+    assert_eq!(answer["warnings"][0]["code"], "swarm-ignores-os-version");
+    assert_eq!(answer["hyperv_by_default"]["content"], json!({"exec-opts": ["isolation=hyperv"]}));
+}
+
+#[tokio::test]
+async fn a_swarm_node_of_unknown_version_is_told_what_to_run() {
+    let service = Service::offline();
+    let (inspected, _) = DOCKER.split_once("]\n{").expect("an array and then objects");
+    let answer = answer_for(&service, "/swarm/nodes?image=servercore", format!("{inspected}]")).await;
+    let skipped = &answer["skipped"][0];
+    assert_eq!((&skipped["name"], &skipped["code"]), (&json!("WIN-BSTMQDRQC2E"), &json!("version-unknown")));
+    assert!(skipped["message"].as_str().is_some_and(|text| text.contains("docker info --format '{{json .}}'")));
+    // Nobody knows what runs on it, so that nothing is said to run on all.
+    assert_eq!(answer["one_for_all"], Value::Null);
+    assert!(answer["why"].as_str().is_some_and(|why| why.contains("is not known")), "{}", answer["why"]);
+}
+
+#[tokio::test]
+async fn clients_are_isolated_with_hyperv_also_together() {
+    let service = Service::offline();
+    let client = json!({"Name": "PC-1", "OSType": "windows", "OperatingSystem": "Microsoft Windows 11 Pro",
+        "KernelVersion": "10.0 22631 (22621.1.amd64fre.ni_release.220506-1250)", "Swarm": {"NodeID": "n1"}});
+    let node = json!({"ID": "n1", "Description": {"Hostname": "PC-1", "Platform": {"OS": "windows", "Architecture": "x86_64"}}});
+    let answer = answer_for(&service, "/swarm/nodes?image=nanoserver", format!("[{node}] {client}")).await;
+    assert_eq!(answer["groups"][0]["isolation"], "hyperv", "{answer}");
+    assert_eq!(answer["one_for_all"]["isolation"], "hyperv");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_list_is_said() {
+    let service = Service::offline();
+    let refused = async |path: &str, media: &str, body: String, status: u16, said: &str| {
+        let answer = service.post_as(path, media, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
+        assert!(answer.text.contains(said), "{path}: {}", answer.text);
+    };
+    for (path, command) in [
+        ("/kubernetes/nodes?image=servercore", "kubectl get nodes -o json"),
+        ("/swarm/nodes?image=servercore", "docker node inspect"),
+        ("/kubernetes/admission", "JSON"),
+    ] {
+        for body in ["", "NAME STATUS ROLES", "[", "3"] {
+            refused(path, "application/json", body.to_owned(), 400, command).await;
+        }
+        refused(path, "application/json", "[".repeat(100_000), 400, "body").await;
+        let deep = format!("{}{}", "{\"spec\":".repeat(100_000), "}".repeat(100_000));
+        refused(path, "application/json", deep, 400, "body").await;
+        refused(path, "application/json", " ".repeat((3 << 20) + 1), 413, "3145728 bytes").await;
+        refused(path, "text/html", "{}".to_owned(), 415, "application/json").await;
+        let answer = service.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "POST"));
+        let with_body = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}");
+        let answer = exchange(service.address(), with_body).await;
+        assert_eq!(answer.map(|answer| answer.status), Some(405), "{path}");
+    }
+    let many = |count: usize| {
+        let node = |build: usize| json!({"kind": "Node", "metadata": {"name": "a"}, "status": {"nodeInfo": {"kernelVersion": format!("10.0.{}.1", 30_000 + build)}}});
+        json!({"kind": "List", "items": (0..count).map(node).collect::<Vec<_>>()}).to_string()
+    };
+    refused("/kubernetes/nodes?image=servercore", "application/json", many(65), 400, "at most 64").await;
+    refused("/kubernetes/nodes?image=servercore", "application/json", many(5_001), 400, "at most 5000").await;
+    refused("/kubernetes/nodes", "application/json", KUBECTL.to_owned(), 400, "image").await;
+    refused("/kubernetes/nodes?image=nanosever", "application/json", KUBECTL.to_owned(), 404, "unknown-image").await;
+    refused("/swarm/nodes?image=a.example/b", "application/json", DOCKER.to_owned(), 403, "registry-not-allowed").await;
+}
+
+/// Sends the recorded review with another image, and gives the pod as it is after the patch, and the response.
+async fn admit(service: &Service, image: &str) -> (Value, Value) {
+    let mut review: Value = serde_json::from_str(REVIEW).expect("it is JSON");
+    review["request"]["object"]["spec"]["containers"][0]["image"] = image.into();
+    let answer: Answer = service.post("/kubernetes/admission?timeout=2s", &review).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let answer = answer.json();
+    assert_eq!((&answer["apiVersion"], &answer["kind"]), (&json!("admission.k8s.io/v1"), &json!("AdmissionReview")));
+    let response = answer["response"].clone();
+    assert_eq!((&response["uid"], &response["allowed"]), (&review["request"]["uid"], &json!(true)));
+    assert_eq!(response["patchType"].is_null(), response["patch"].is_null());
+    let mut pod = review["request"]["object"].take();
+    if let Some(patch) = response["patch"].as_str() {
+        let patch = STANDARD.decode(patch).expect("it is base64");
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("it is a JSON patch");
+        json_patch::patch(&mut pod, &patch).expect("it fits the pod");
+    }
+    (pod, response)
+}
+
+#[tokio::test]
+async fn a_pod_is_admitted_with_the_selector_that_its_image_needs() {
+    let service = Service::offline();
+    let image = "mcr.microsoft.com/windows/servercore/iis:windowsservercore-ltsc2019";
+    let (pod, response) = admit(&service, image).await;
+    let review: Value = serde_json::from_str(REVIEW).expect("it is JSON");
+    let mut expected = review["request"]["object"].clone();
+    expected["spec"]["nodeSelector"] = json!({BUILD: "10.0.17763"});
+    assert_eq!(pod, expected);
+    assert_eq!(response["auditAnnotations"], json!({"decision": "selected", "windows-builds": "10.0.17763"}));
+    let (pod, _) = admit(&service, "mcr.microsoft.com/windows/servercore:10.0.14393.1715").await;
+    assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.14393", "wintag/windows-revision": "1715"}));
+}
+
+#[tokio::test]
+async fn the_nodes_of_the_cluster_decide_where_they_are_known() {
+    let service = Service::start(&["--offline", "--kubernetes-hosts", "10.0.17763,10.0.26100"]);
+    let (pod, _) = admit(&service, "mcr.microsoft.com/windows/nanoserver:ltsc2022").await;
+    assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.26100"}));
+    let (pod, response) = admit(&service, "mcr.microsoft.com/windows/nanoserver:1709").await;
+    assert_eq!((&pod["spec"]["nodeSelector"], &response["patch"]), (&Value::Null, &Value::Null));
+    let said = "no one Windows node of this cluster (10.0.17763, 10.0.26100) runs all images of this pod (10.0.16299)";
+    assert_eq!(response["warnings"], json!([said]));
+}
+
+#[tokio::test]
+async fn images_of_two_revisions_of_2016_run_on_no_node() {
+    let service = Service::offline();
+    let mut review: Value = serde_json::from_str(REVIEW).expect("it is JSON");
+    let container = |tag: &str| json!({"name": "a", "image": format!("mcr.microsoft.com/windows/servercore:{tag}")});
+    review["request"]["object"]["spec"]["containers"] =
+        json!([container("10.0.14393.1715"), container("10.0.14393.1770")]);
+    let response = service.post("/kubernetes/admission", &review).await.json()["response"].clone();
+    assert_eq!((&response["patch"], &response["auditAnnotations"]["decision"]), (&Value::Null, &json!("runs-nowhere")));
+}
+
+#[tokio::test]
+async fn admission_knows_what_was_asked_before_and_asks_nobody() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &[]);
+    // A single manifest, of which the name says nothing to those who only know the grammar of other repositories.
+    let image = "mcr.microsoft.com/windows/servercore:10.0.17763.557-amd64";
+    let (pod, response) = admit(&service, "mcr.microsoft.com/dotnet/framework/aspnet:4.8").await;
+    assert_eq!(
+        (&pod["spec"]["nodeSelector"], &response["auditAnnotations"]["decision"]),
+        (&Value::Null, &json!("images-unknown"))
+    );
+    admit(&service, image).await;
+    assert_eq!(registry.settled_requests(), Vec::<String>::new());
+
+    let checked = service.json(&format!("/check?image={image}&host=17763.557")).await;
+    let by_digest =
+        format!("mcr.microsoft.com/windows/servercore@{}", checked["image"]["digest"].as_str().expect("it was read"));
+    service.json(&format!("/check?image={by_digest}&host=17763.557")).await;
+    let asked = registry.settled_requests().len();
+    let (pod, _) = admit(&service, &by_digest).await;
+    assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.17763"}));
+    assert_eq!(registry.settled_requests().len(), asked);
+}
+
+#[tokio::test]
+async fn what_is_no_review_of_v1_is_refused() {
+    let service = Service::offline();
+    for (from, to) in [
+        ("admission.k8s.io/v1", "admission.k8s.io/v1beta1"),
+        ("\"AdmissionReview\"", "\"Pod\""),
+        ("\"uid\"", "\"id\""),
+        ("\"request\"", "\"response\""),
+    ] {
+        let answer = service.post_as("/kubernetes/admission", "application/json", REVIEW.replacen(from, to, 1)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{to}: {}", answer.text);
+    }
+}

@@ -1,0 +1,309 @@
+//! `/diagnose`: the table of real error texts, what their remedies say, and texts that mean harm.
+
+use std::fs;
+use std::path::PathBuf;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::service::Service;
+
+/// A row of `tests/data/diagnosis/cases.csv`; its README says what the columns mean.
+#[derive(serde::Deserialize)]
+struct Case {
+    name: String,
+    text: String,
+    code: String,
+    image: String,
+    image_os_version: String,
+    host: String,
+    isolation: String,
+    platform: String,
+    remedies: String,
+    source: String,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/diagnosis")
+}
+
+/// The text of a case: in the table, or in the file that the table names.
+fn text_of(case: &str) -> String {
+    match case.strip_prefix('@') {
+        Some(file) => fs::read_to_string(folder().join(file)).expect("the file is committed"),
+        None => case.to_owned(),
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let table = csv::Reader::from_path(folder().join("cases.csv")).expect("it is committed");
+    table.into_deserialize().map(|row| row.expect("the columns are those of a case")).collect()
+}
+
+async fn diagnose(service: &Service, text: &str) -> Value {
+    let answer = service.post_as("/diagnose", "text/plain", text.to_owned()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()
+}
+
+/// A remedy as the table writes it: its code, and the tag where it names one.
+fn short(remedy: &Value) -> String {
+    let code = remedy["code"].as_str().expect("a code");
+    remedy["tag"].as_str().map_or_else(|| code.to_owned(), |tag| format!("{code}={tag}"))
+}
+
+#[tokio::test]
+async fn real_texts_are_understood() {
+    let service = Service::offline();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let answer = diagnose(&service, &text_of(&case.text)).await;
+        let findings = answer["findings"].as_array().expect("a list");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let codes: Vec<String> = findings.iter().map(|finding| text(&finding["code"])).collect();
+        let first = findings.first().unwrap_or(&Value::Null);
+        let remedies: Vec<String> = first["remedies"].as_array().into_iter().flatten().map(short).collect();
+        let said = [
+            codes.join(" "),
+            text(&first["image"]["requested"]),
+            text(&first["image_os_version"]),
+            text(&first["host"]["os_version"]),
+            text(&first["isolation"]),
+            text(&first["platform"]),
+            remedies.join(" "),
+        ];
+        let expected =
+            [case.code, case.image, case.image_os_version, case.host, case.isolation, case.platform, case.remedies];
+        assert!(!case.source.is_empty(), "{} has no source", case.name);
+        if said != expected {
+            wrong.push(format!("{}:\n  expected {expected:?}\n  said     {said:?}", case.name));
+        }
+        assert_eq!(findings.is_empty(), answer["hint"].as_str().is_some_and(|hint| hint.contains("nothing here")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_many_texts_and_many_that_are_none() {
+    let (known, unknown): (Vec<Case>, Vec<Case>) = cases().into_iter().partition(|case| !case.code.is_empty());
+    assert!(known.len() >= 40 && unknown.len() >= 10, "{} and {}", known.len(), unknown.len());
+    let has_row = |row: u32| known.iter().any(|case| case.name == format!("e{row:02}"));
+    // Every error of the collection that can be told from text; 35 to 37 are symptoms and no messages.
+    assert!((1..=39).filter(|row| !(35..=37).contains(row)).all(has_row));
+    let files = fs::read_dir(folder()).expect("it is committed");
+    for file in files.map(|file| file.expect("it can be read").file_name().to_string_lossy().into_owned()) {
+        let is_used = known.iter().chain(&unknown).any(|case| case.text == format!("@{file}"));
+        assert!(is_used || ["cases.csv", "README.md"].contains(&file.as_str()), "no case has {file}");
+    }
+}
+
+/// The commands of a text's first finding, of those remedies that have one.
+async fn commands(service: &Service, text: &str) -> Vec<String> {
+    let answer = diagnose(service, text).await;
+    let remedies = answer["findings"][0]["remedies"].as_array().expect("a finding").clone();
+    remedies.iter().filter_map(|remedy| remedy["command"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn the_commands_are_those_to_type() {
+    let service = Service::offline();
+    let daemon = r#"{"exec-opts": ["isolation=hyperv"]}"#;
+    let mismatch =
+        "The operating system of the container does not match the operating system of the host. (0xc0370101)";
+    let of = |image: &str, host: &str| format!("docker run {image}\n{mismatch}\nKernel Version: {host}\n");
+    let check = |text: String, expected: Vec<&'static str>| {
+        let service = &service;
+        async move { assert_eq!(commands(service, &text).await, expected, "{text}") }
+    };
+    // An older image on a newer host: Hyper-V isolation runs it (R1), process isolation does not (R2).
+    check(
+        of("microsoft/nanoserver:sac2016", "10.0 16299 (16299.15.amd64fre.rs3_release.170928-1534)"),
+        vec![
+            "docker run --isolation=process mcr.microsoft.com/windows/nanoserver:1709",
+            "FROM mcr.microsoft.com/windows/nanoserver:1709",
+            "docker run --isolation=hyperv microsoft/nanoserver:sac2016",
+            daemon,
+        ],
+    )
+    .await;
+    // A newer image on an older host runs in neither mode (R1), so that Hyper-V isolation is no remedy.
+    check(
+        of("mcr.microsoft.com/windows/servercore:ltsc2022", "10.0.17763.557"),
+        vec![
+            "docker run --isolation=process mcr.microsoft.com/windows/servercore:ltsc2019",
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2019",
+        ],
+    )
+    .await;
+    // On 14393 process isolation needs the very revision (R4), for which there is a build tag.
+    check(
+        of("microsoft/nanoserver:10.0.14393.2007", "10.0 14393 (14393.1770.amd64fre.rs1_release.170917-1700)"),
+        vec![
+            "docker run --isolation=process mcr.microsoft.com/windows/nanoserver:10.0.14393.1770",
+            "FROM mcr.microsoft.com/windows/nanoserver:10.0.14393.1770",
+            "docker run --isolation=hyperv microsoft/nanoserver:10.0.14393.2007",
+            daemon,
+        ],
+    )
+    .await;
+    // Somebody's own image on Windows 11, whose default is Hyper-V isolation (R8).
+    check(
+        of("--isolation=process contoso/app:ltsc2019", "10.0.22631.1 Windows 11 Pro"),
+        vec![
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2022",
+            "docker manifest inspect --verbose contoso/app:ltsc2019",
+            "docker run --isolation=hyperv contoso/app:ltsc2019",
+            daemon,
+        ],
+    )
+    .await;
+    // It was in Hyper-V isolation already.
+    check(
+        of("--isolation=hyperv contoso/app-nanoserver", "10.0.20348.2113"),
+        vec![
+            "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022",
+            "docker manifest inspect --verbose contoso/app-nanoserver",
+            "docker image inspect --format '{{.OsVersion}}' contoso/app-nanoserver",
+        ],
+    )
+    .await;
+    // Kubernetes has no Hyper-V isolation (R9).
+    check(
+        format!("kubelet Error: failed to start: {mismatch}\nImage: contoso/app:ltsc2019\nOS Image: Windows Server 2022 Datacenter"),
+        vec![
+            r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"10.0.17763"}}}}}'"#,
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2022",
+            "docker manifest inspect --verbose contoso/app:ltsc2019",
+        ],
+    )
+    .await;
+    // Swarm: the page of 2017.
+    check(
+        text_of("@service-ps-with-host.txt"),
+        vec![
+            "docker service update --image mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709 SERVICE",
+            "FROM mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709",
+            "docker service update --isolation hyperv SERVICE",
+            daemon,
+            "docker service update --constraint-add \"node.labels.OsVersion == 10.0.14393\" SERVICE",
+        ],
+    )
+    .await;
+    // An image newer than its host in the same build (R6): the newest tag that is not above the host.
+    check(
+        "docker run mcr.microsoft.com/windows/servercore:ltsc2025\nexited unexpectedly. The compute system exited unexpectedly. \
+         (0xc0370106)\nMicrosoft Windows [Version 10.0.26100.4061]\nDatacenter"
+            .to_owned(),
+        vec![
+            "FROM mcr.microsoft.com/windows/servercore:10.0.26100.4061",
+            "docker run --isolation=hyperv mcr.microsoft.com/windows/servercore:ltsc2025",
+            daemon,
+            "docker image inspect --format '{{.OsVersion}}' mcr.microsoft.com/windows/servercore:ltsc2025",
+        ],
+    )
+    .await;
+    // Engines with the older matcher refuse ltsc2022 on 26200 (R3); a tag with an architecture is no list (R12).
+    check(
+        "docker pull mcr.microsoft.com/windows/servercore:ltsc2022\nno matching manifest for windows(10.0.26200)/amd64/v3 in the \
+         manifest list entries: no match for platform in manifest: not found"
+            .to_owned(),
+        vec![
+            "docker pull mcr.microsoft.com/windows/servercore:ltsc2022-amd64",
+            "docker run --isolation=hyperv mcr.microsoft.com/windows/servercore:ltsc2025",
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2025",
+        ],
+    )
+    .await;
+    // Hyper-V is missing: what installs it, or a tag that does not need it.
+    check(
+        "docker run --isolation=hyperv microsoft/iis:windowsservercore-ltsc2016\nNo hypervisor is present on this system. \
+         (0xc0351000)\nKernel Version: 10.0.17763.1"
+            .to_owned(),
+        vec![
+            "Install-WindowsFeature -Name Hyper-V -Restart",
+            "Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true",
+            "docker run --isolation=process mcr.microsoft.com/windows/servercore/iis:windowsservercore-ltsc2019",
+        ],
+    )
+    .await;
+    // BuildKit and ECS have no Hyper-V isolation either.
+    check(
+        format!(
+            "failed to solve: {mismatch}\nFROM mcr.microsoft.com/windows/servercore:ltsc2019\nOS Version: 10.0.20348"
+        ),
+        vec!["FROM mcr.microsoft.com/windows/servercore:ltsc2022"; 2],
+    )
+    .await;
+    check(
+        "failed to get sandbox image \"k8s.gcr.io/pause:3.5\": no match for platform in manifest: not found".to_owned(),
+        vec!["sandbox_image = \"registry.k8s.io/pause:3.10.2\""],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn evidence_is_a_place_in_the_text_and_the_same_error_is_one_finding() {
+    let service = Service::offline();
+    let error = "a Windows version 10.0.20348-based image is incompatible with a 10.0.17763 host";
+    let text = format!("ошибка:\r\n{error}\r\n{error}\r\n{}", error.replace("20348", "26100"));
+    let answer = diagnose(&service, &text).await;
+    let findings = answer["findings"].as_array().expect("a list");
+    let versions: Vec<&Value> = findings.iter().map(|finding| &finding["image_os_version"]).collect();
+    assert_eq!(versions, ["10.0.20348", "10.0.26100"]);
+    let (start, end) = (&findings[0]["evidence"]["start"], &findings[0]["evidence"]["end"]);
+    let number = |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("a small one");
+    let cut: String = text.chars().skip(number(start)).take(number(end) - number(start)).collect();
+    assert_eq!((cut.as_str(), findings[0]["evidence"]["text"].as_str()), (error, Some(error)));
+}
+
+#[tokio::test]
+async fn s13_texts_that_mean_harm_are_answered() {
+    let service = Service::offline();
+    let size = 64 << 10;
+    let filled = |unit: &str| unit.repeat(size / unit.len());
+    let texts = [
+        filled("((a+)+)+"),
+        filled("9"),
+        filled("\u{202e}\u{200f}"),
+        filled("\0"),
+        filled("\u{1b}[31"),
+        filled("\u{1b}]"),
+        filled("\\u001b"),
+        filled("0xc0370101 "),
+        filled("no matching manifest for windows(10.0.17763"),
+        filled("Name: x\nKernel Version: 10.0.17763.1\n"),
+        filled("image \"a/b:c\" 0x80370101 "),
+        filled("docker run --a b "),
+        filled("default isolation: process "),
+        filled("Failed to create pod sandbox 3221225785\n"),
+        filled("\\\\\\\""),
+        filled("(0xc0370101)\nhost: 10.0.\n"),
+    ];
+    for text in texts {
+        let answer = diagnose(&service, &text).await;
+        let findings = answer["findings"].as_array().expect("a list");
+        assert!(findings.len() <= 8);
+        for finding in findings {
+            let evidence = finding["evidence"]["text"].as_str().expect("a text");
+            assert!(evidence.chars().count() <= 401 && !evidence.chars().any(char::is_control), "{evidence:?}");
+        }
+    }
+    for nothing in ["", " \r\n"] {
+        let answer = service.post_as("/diagnose", "text/plain", nothing).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["errors"][0]["code"]), (400, &Value::from("empty")));
+    }
+    let too_long = service.post_as("/diagnose", "text/plain", "x".repeat(size + 1)).await;
+    assert_eq!(too_long.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let other_type = service.post_as("/diagnose", "image/png", "x").await;
+    assert_eq!(other_type.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let read = service.get("/diagnose").await;
+    assert_eq!((read.status, read.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+}
+
+#[tokio::test]
+async fn what_powershell_writes_into_a_file_is_read() {
+    let text = "\u{feff}image operating system \"windows\" cannot be used on this platform";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let answer = Service::offline().post_as("/diagnose", "text/plain", bytes).await;
+    assert_eq!(answer.json()["findings"][0]["code"], "linux-engine");
+}

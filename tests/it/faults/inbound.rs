@@ -1,0 +1,258 @@
+//! F18, S10 to S12, O08: what clients may take, and what they see when there is too much or the service ends.
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use serde_json::Value;
+use wintag::catalogue::MAX_FLIGHTS;
+
+use super::bed::{Bed, tags_of};
+use crate::support::misbehaving_registry::MisbehavingRegistry;
+use crate::support::misbehaving_registry::behaviour::Gate;
+use crate::support::misbehaving_registry::holdings::Holdings;
+use crate::support::raw_client::{RawAnswer, RawClient, exchange};
+use crate::support::service::{Answer, Service};
+
+/// Needs no registry.
+const QUESTION: &str = "/identify?host=20348";
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
+}
+
+fn json(answer: &RawAnswer) -> Value {
+    serde_json::from_slice(&answer.body).expect("it is JSON")
+}
+
+/// A question from this address, as a proxy passes it on.
+async fn ask_for(service: &Service, clients: &str) -> Answer {
+    service.send("GET", QUESTION, &[("x-forwarded-for", clients)]).await
+}
+
+#[tokio::test]
+async fn s11_a_client_that_asks_too_often_is_told_when_to_come_back() {
+    let service = Service::start(&["--offline", "--rate-limit", "1", "--trusted-proxy", "127.0.0.0/8,10.0.0.0/8"]);
+    assert_eq!(ask_for(&service, "198.51.100.7").await.status.as_u16(), 200);
+    let refused = ask_for(&service, "198.51.100.7").await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (429, &"quota-exceeded".into()));
+    assert_eq!(refused.json()["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(refused.json()["violated-policies"], serde_json::json!(["ip"]));
+    assert_eq!(refused.header("content-type"), "application/problem+json");
+    assert_eq!(refused.header("cache-control"), "no-store");
+    assert_eq!(refused.header("ratelimit-policy"), "\"ip\";q=1;w=60");
+    let retry_after: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    assert!((1..=60).contains(&retry_after), "{retry_after}");
+    assert_eq!(refused.header("ratelimit"), format!("\"ip\";r=0;t={retry_after}"));
+    assert_eq!(refused.json()["retry_after_seconds"], retry_after);
+
+    // What the client made up for itself changes nothing, and neither do further proxies.
+    for made_up in ["203.0.113.1, 198.51.100.7", "203.0.113.2,198.51.100.7, 10.0.0.1"] {
+        assert_eq!(ask_for(&service, made_up).await.status.as_u16(), 429, "{made_up}");
+    }
+    for other in ["198.51.100.8", "203.0.113.1", "198.51.100.7, 198.51.100.9", "2001:db8::1"] {
+        assert_eq!(ask_for(&service, other).await.status.as_u16(), 200, "{other}");
+    }
+    assert_eq!(ask_for(&service, "2001:db8::2").await.status.as_u16(), 429, "another address of the same network");
+    for path in ["/livez", "/readyz"] {
+        let answer = service.send("GET", path, &[("x-forwarded-for", "198.51.100.7")]).await;
+        assert_eq!(answer.status.as_u16(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn s11_a_client_cannot_name_another() {
+    let service = Service::start(&["--offline", "--rate-limit", "1", "--trusted-proxy", "192.0.2.1"]);
+    assert_eq!(ask_for(&service, "198.51.100.1").await.status.as_u16(), 200);
+    for made_up in ["198.51.100.2", "192.0.2.1", "127.0.0.1", "198.51.100.3, 192.0.2.1"] {
+        assert_eq!(ask_for(&service, made_up).await.status.as_u16(), 429, "{made_up}");
+    }
+    let forwarded = service.send("GET", QUESTION, &[("forwarded", "for=198.51.100.9")]).await;
+    assert_eq!(forwarded.status.as_u16(), 429);
+}
+
+#[tokio::test]
+async fn s11_nobody_is_limited_when_that_is_off() {
+    let service = Service::start(&["--offline", "--rate-limit", "off", "--trusted-proxy", "127.0.0.1"]);
+    for _ in 0..20 {
+        assert_eq!(ask_for(&service, "198.51.100.7").await.status.as_u16(), 200);
+    }
+}
+
+#[tokio::test]
+async fn s10_one_client_has_a_part_of_the_connections_only() {
+    const SHARE: usize = 10;
+    let service = Service::start(&["--offline", "--rate-limit", "6000", "--max-connections", "40"]);
+    let mut clients = Vec::new();
+    for _ in 0..SHARE {
+        let mut client = RawClient::connect(service.address()).await;
+        client.send(get(QUESTION)).await;
+        assert_eq!(client.answer().await.map(|answer| answer.status), Some(200));
+        clients.push(client);
+    }
+    let mut excess = RawClient::connect(service.address()).await;
+    excess.send(get("/readyz")).await;
+    assert_eq!(excess.answer().await.map(|answer| answer.status), Some(200), "who watches is always answered");
+    excess.send(get(QUESTION)).await;
+    let refused = excess.answer().await.expect("it is answered");
+    assert_eq!((refused.status, &json(&refused)["violated-policies"][0]), (429, &"connections".into()));
+    assert!(excess.answer().await.is_none(), "the connection is closed");
+
+    // There is room again when the others have gone, as soon as the service notices.
+    drop(clients);
+    for _ in 0..1000 {
+        if exchange(service.address(), get(QUESTION)).await.is_some_and(|answer| answer.status == 200) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the connections are counted although they have ended");
+}
+
+#[tokio::test]
+async fn s10_what_the_http_library_refuses_has_no_body() {
+    let service = Service::offline();
+    let long = format!("GET /livez HTTP/1.1\r\nx-long: {}", "y".repeat(200 << 10));
+    for (request, status) in [
+        ("GET /livez HTTP/1.1\r\nhost: x\r\nx-slow", 408),
+        ("GET /livez HTTP/9.9\r\nhost: x\r\n\r\n", 400),
+        ("no request\r\n\r\n", 400),
+        (&long, 431),
+        (&format!("GET /livez HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(97)), 431),
+    ] {
+        let mut client = RawClient::connect(service.address()).await;
+        client.send(request).await;
+        let answer = client.answer().await.expect("it is answered");
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{:.40}", request);
+        assert!(client.answer().await.is_none(), "{:.40}", request);
+    }
+    let description = service.json("/openapi.json").await["info"]["description"].to_string();
+    for told in ["have no body", "408", "400", "431"] {
+        assert!(description.contains(told), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn s12_only_what_must_wait_is_turned_away() {
+    const TOO_MANY: usize = 20;
+    let (gate, holdings) = (Gate::closed(), Holdings::usual());
+    let script_gate = gate.clone();
+    let registry = MisbehavingRegistry::start(move |asked| match asked.path().contains("/cold/") {
+        true => holdings.answer(asked).held(&script_gate),
+        false => holdings.answer(asked),
+    })
+    .await;
+    let service = Service::mirrored(&registry.authority(), &[]);
+    let known = "/tags?image=mcr.microsoft.com/known/x";
+    assert_eq!(service.get(known).await.status.as_u16(), 200);
+
+    let cold = |number: usize| get(&format!("/tags?image=mcr.microsoft.com/cold/{number}"));
+    let mut clients = Vec::new();
+    for number in 0..MAX_FLIGHTS + TOO_MANY {
+        let mut client = RawClient::connect(service.address()).await;
+        client.send(cold(number)).await;
+        clients.push(client);
+    }
+    let mut answers: FuturesUnordered<_> = clients.iter_mut().map(RawClient::answer).collect();
+    // The registry answers nobody yet, so that these are the ones that do not wait.
+    for answer in answers.by_ref().take(TOO_MANY).collect::<Vec<_>>().await {
+        let answer = answer.expect("it is answered");
+        let problem = json(&answer);
+        assert_eq!((answer.status, &problem["code"]), (503, &"temporary-reduced-capacity".into()));
+        assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
+        assert!(problem["retry_after_seconds"].as_u64().is_some_and(|seconds| (1..=30).contains(&seconds)));
+    }
+    // What is known is answered, also when it is only embedded.
+    assert_eq!(service.json(known).await["freshness"]["source"], "cache");
+    assert_eq!(service.json("/tags?image=servercore").await["freshness"]["source"], "embedded");
+    assert_eq!(service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"], "embedded");
+    gate.open();
+    for answer in answers.collect::<Vec<_>>().await {
+        assert_eq!(answer.map(|answer| answer.status), Some(200));
+    }
+    let late = exchange(service.address(), cold(MAX_FLIGHTS + TOO_MANY)).await;
+    assert_eq!(late.map(|answer| answer.status), Some(200), "there is room again");
+}
+
+/// A service that has been told to stop, and goes on for an hour.
+async fn draining() -> Service {
+    let service = Service::start(&["--offline", "--drain-delay", "1h", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(service.get("/readyz").await.text, "ok\n");
+    service.signal("TERM");
+    service.line_with("stopping").await;
+    service
+}
+
+#[tokio::test]
+async fn f18_readiness_ends_before_the_answers_do() {
+    let service = draining().await;
+    for refused in [service.get("/readyz").await, service.ask_admin("GET", "/readyz?verbose", &[]).await] {
+        assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &"draining".into()));
+        assert_eq!(refused.header("content-type"), "application/problem+json");
+    }
+    assert_eq!(service.send("GET", "/readyz", &[("accept", "text/plain")]).await.status.as_u16(), 503);
+    assert_eq!(service.get("/livez").await.status.as_u16(), 200);
+    assert_eq!(service.ask_admin("GET", "/metrics", &[]).await.status.as_u16(), 200);
+    let mut client = RawClient::connect(service.address()).await;
+    client.send(get(QUESTION)).await;
+    assert_eq!(client.answer().await.map(|answer| answer.status), Some(200), "new connections are answered");
+    assert!(client.answer().await.is_none(), "connections are not kept");
+    // Told a second time, it ends at once.
+    service.signal("TERM");
+    assert_eq!(service.ended().code(), Some(0));
+}
+
+#[tokio::test]
+async fn f18_told_at_the_keyboard_it_does_not_wait() {
+    let service = Service::start(&["--offline", "--drain-delay", "1h"]);
+    assert_eq!(service.get("/readyz").await.status.as_u16(), 200);
+    service.signal("INT");
+    assert_eq!(service.ended().code(), Some(0));
+}
+
+#[tokio::test]
+async fn f18_a_service_that_is_told_to_stop_answers_first() {
+    let (gate, holdings) = (Gate::closed(), Holdings::usual());
+    let script_gate = gate.clone();
+    let Bed { registry, service, .. } = Bed::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+    let mut waiting = RawClient::connect(service.address()).await;
+    waiting.send(get(&tags_of(0))).await;
+    registry.arrived(1).await;
+    // These have had an answer, and ask no more.
+    let mut idle = join_all((0..5).map(|_| RawClient::connect(service.address()))).await;
+    for client in &mut idle {
+        client.send(get(QUESTION)).await;
+        assert_eq!(client.answer().await.map(|answer| answer.status), Some(200));
+    }
+    service.signal("TERM");
+    for client in &mut idle {
+        assert!(client.answer().await.is_none());
+    }
+    gate.open();
+    assert_eq!(waiting.answer().await.map(|answer| answer.status), Some(200));
+    assert_eq!(service.ended().code(), Some(0));
+}
+
+#[tokio::test]
+async fn o08_browsers_are_told_what_pages_may_do() {
+    let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
+    let asked = [("origin", "https://a.example"), ("access-control-request-method", "GET")];
+    for path in ["/resolve", "/check?image=x", "/livez", "/openapi.json", "/swagger-ui/"] {
+        let answer = service.send("OPTIONS", path, &asked).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "{path}");
+        for (name, value) in [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", if path == "/resolve" { "GET, HEAD, POST" } else { "GET, HEAD" }),
+            ("access-control-allow-headers", "content-type"),
+            ("access-control-max-age", "86400"),
+            ("access-control-allow-credentials", ""),
+        ] {
+            assert_eq!(answer.header(name), value, "{path}: {name}");
+        }
+        for incomplete in [&asked[..1], &asked[1..]] {
+            assert_eq!(service.send("OPTIONS", path, incomplete).await.status.as_u16(), 405, "{path}");
+        }
+    }
+    for (method, path) in [("OPTIONS", "/metrics"), ("GET", "/metrics"), ("GET", "/readyz?verbose"), ("GET", "/x")] {
+        let answer = service.ask_admin(method, path, &asked).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{method} {path}");
+    }
+}

@@ -1,0 +1,44 @@
+//! The service on a day that does not pass.
+//!
+//! An answer follows from the day on which it is given: what is supported, the warnings of that, and the order of the
+//! images that support decides. What is committed (the examples of the OpenAPI document and of the README) is the
+//! answer of one day, and is compared whole with the answer of the same day. So the routes of the program are served
+//! by the process of the tests, with a clock that stands still; the program itself has no way to be told the time.
+
+use std::net::TcpListener;
+
+use wintag::app::{App, Listeners};
+use wintag::clock::Clock;
+use wintag::config::{Settings, SourceArgs};
+use wintag::telemetry::Traces;
+
+/// The day of what is committed. It may be moved on, and what is committed then blessed anew.
+const DAY: &str = "2026-11-23T12:00:00Z";
+
+/// A service that never asks a registry; it ends with the process.
+pub struct StillService {
+    address: String,
+}
+
+impl StillService {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
+        let settings = Settings::of_command(&source).expect("nothing is set");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+        let _entered = runtime.handle().clone().enter();
+        let clock = Clock::manual(DAY.parse().expect("a time"));
+        let app = App::with_clock(settings, clock).expect("nothing is set");
+        std::thread::spawn(move || {
+            let listeners = Listeners { public: listener, admin: None };
+            runtime.block_on(app.serve_until(None, listeners, Traces::default())).expect("it serves");
+        });
+        Self { address }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
