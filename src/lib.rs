@@ -57,8 +57,9 @@
 //!
 //! `GET /resolve?image=microsoft/nanoserver&host=16299`, from the socket to the answer:
 //!
-//! 1. `http/clients.rs` refuses who takes more than a share, `http/guard.rs` what is too large. `http/mod.rs` has the route, and `http/resolve.rs` the handler:
-//!    read, ask, reply.
+//! 1. `http/clients.rs` refuses who takes more than a share, `http/guard.rs` what is too large. Who asks what was
+//!    answered within the last second gets those bytes again, out of `http/ready.rs`, and the way ends here.
+//!    `http/mod.rs` has the route, and `http/resolve.rs` the handler: read, ask, reply.
 //! 2. `api/params.rs` takes the query apart and notes all that is wrong; `api/reading.rs` makes domain types
 //!    of the rest. `images/family.rs` turns the image into a repository, `windows/host.rs` the host text
 //!    into a build. From here on nothing is text that still has to be checked. The command line
@@ -126,6 +127,8 @@
 //!   is dropped.
 //! - **A registry in trouble is left alone.** Failures are remembered for a short time, and a gate before each
 //!   registry shuts after several in a row, lets few requests through at once, and keeps to a budget.
+//! - **Ready answers last a second.** Under load nearly all answers are given again as they are. A second is short enough
+//!   that nothing must tell them of a fact that changed: no links between layers, and no answer that is kept by mistake.
 //! - **No Cargo features.** What is optional is switched when the program runs: one binary, one tested form.
 //!
 //! # Where to add things

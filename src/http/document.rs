@@ -9,12 +9,12 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::problems::GeneralProblems;
-use super::reply::{self, About};
+use super::reply::{self, About, Prepared};
 use crate::api::problem::{Problem, ProblemKind};
 
 /// The document, as it is served.
 pub struct Served {
-    document: String,
+    document: Prepared,
     swagger_ui: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
@@ -25,6 +25,7 @@ impl Served {
             .validator_url("none")
             .try_it_out_enabled(true)
             .display_operation_id(true);
+        let document = Prepared::new("application/json", document.into_bytes(), &About::default());
         Self { document, swagger_ui: Arc::new(config) }
     }
 }
@@ -101,7 +102,7 @@ struct Described;
     responses((status = 200, description = "The document", body = Object), GeneralProblems)
 )]
 pub async fn serve(request: HttpRequest, served: web::Data<Served>) -> HttpResponse {
-    reply::bytes(&request, "application/json", served.document.clone().into_bytes(), &About::default())
+    served.document.respond(&request)
 }
 
 /// People who open the service in a browser want to see what it does.

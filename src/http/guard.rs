@@ -1,4 +1,5 @@
-//! What every request passes: bounds on its size, and a defect in a handler kept to that request.
+//! What every request passes: bounds on its size, the answers that are ready, and a defect in a handler kept to that
+//! request.
 
 use std::panic::AssertUnwindSafe;
 
@@ -10,7 +11,7 @@ use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use futures_util::FutureExt as _;
 
-use super::reply;
+use super::{ready, reply};
 use crate::api::problem::{Problem, ProblemKind};
 
 /// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts; proxies in
@@ -26,6 +27,9 @@ pub const POST_ONLY: &str = "post-only";
 pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
     if let Some(problem) = too_large(&request) {
         let response = reply::problem(request.request(), &problem);
+        return Ok(request.into_response(response));
+    }
+    if let Some(response) = ready::find(&request) {
         return Ok(request.into_response(response));
     }
     let wants_text = reply::wants_text(request.request());

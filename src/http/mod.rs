@@ -30,6 +30,8 @@ mod document;
 
 mod guard;
 
+mod ready;
+
 mod clients;
 
 mod drain;
@@ -146,6 +148,7 @@ fn public_server(
             .wrap(from_fn(drain::close_connections))
             .app_data(clients.clone())
             .app_data(draining.clone())
+            .app_data(web::Data::new(ready::ReadyAnswers::default()))
             .app_data(context.clone())
             .app_data(document.clone())
             .app_data(metrics.clone())

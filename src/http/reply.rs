@@ -1,7 +1,8 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, Accept, Header as _, HeaderValue, Quality};
+use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
@@ -21,6 +22,12 @@ const NOT_KEPT: &str = "no-store";
 const PREFLIGHT_SECONDS: u32 = 86_400;
 /// Where the interface is described.
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
+/// Where an answer came from, for caches in between (RFC 9211).
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// The media type of answers.
+const JSON: &str = "application/json";
+/// The media type of answers for tools.
+const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -48,8 +55,17 @@ pub enum Accepted {
     Nothing,
 }
 
+/// Whether the request says in the usual words, or by saying nothing, that any media type will do.
+pub fn accepts_anything(request: &HttpRequest) -> bool {
+    let mut all = request.headers().get_all(header::ACCEPT);
+    all.next().is_none_or(|accept| accept == "*/*") && all.next().is_none()
+}
+
 /// What the request accepts.
 pub fn accepted(request: &HttpRequest) -> Accepted {
+    if accepts_anything(request) {
+        return Accepted::Json;
+    }
     let Ok(accept) = Accept::parse(request) else { return Accepted::Json };
     if accept.0.is_empty() {
         return Accepted::Json;
@@ -69,20 +85,25 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
 
 /// A JSON answer, or 304 when the caller has it.
 pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> HttpResponse {
-    if !about.asked_for && accepted(request) != Accepted::Json {
-        let detail = "answers are application/json".to_owned();
-        return problem(request, &Problem::new(ProblemKind::NotAcceptable, detail));
+    if let Err(refusal) = accept_json(request, about) {
+        return problem(request, &refusal);
     }
-    match serde_json::to_vec(body) {
-        Ok(body) => bytes(request, "application/json", body, about),
-        Err(error) => problem(request, &Problem::new(ProblemKind::Internal, error.to_string())),
+    match json_bytes(body) {
+        Ok(body) => bytes(request, JSON, body, about),
+        Err(defect) => problem(request, &defect),
     }
 }
 
-/// A text that a tool reads as it stands, or 304 when the caller has it. It is text/plain also where it is in a
-/// language that has a media type: browsers show it, and the tools do not look.
-pub fn text(request: &HttpRequest, text: String, about: &About) -> HttpResponse {
-    bytes(request, "text/plain; charset=utf-8", text.into_bytes(), about)
+fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Box<Problem>> {
+    serde_json::to_vec(body).map_err(|error| Box::new(Problem::new(ProblemKind::Internal, error.to_string())))
+}
+
+/// Refuses a request that accepts no JSON, unless a parameter asked for it.
+fn accept_json(request: &HttpRequest, about: &About) -> Result<(), Box<Problem>> {
+    if about.asked_for || accepted(request) == Accepted::Json {
+        return Ok(());
+    }
+    Err(Box::new(Problem::new(ProblemKind::NotAcceptable, "answers are application/json".to_owned())))
 }
 
 /// The answer, or the problem.
@@ -95,7 +116,7 @@ pub fn health(state: impl Into<String>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     common_headers(&mut response);
     response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
-    response.content_type("text/plain; charset=utf-8").body(state.into())
+    response.content_type(TEXT).body(state.into())
 }
 
 /// What a browser wants to know before a page of another origin may use a method or send JSON.
@@ -124,7 +145,7 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
     if text {
-        return response.content_type("text/plain; charset=utf-8").body(problem.kind().line());
+        return response.content_type(TEXT).body(problem.kind().line());
     }
     match serde_json::to_vec(problem) {
         Ok(bytes) => response.content_type(PROBLEM_JSON).body(bytes),
@@ -134,7 +155,9 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
 
 /// Whether the caller asked for text, by parameter or by header.
 pub fn wants_text(request: &HttpRequest) -> bool {
-    let query = crate::api::params::pairs_of_query(request.query_string());
+    let query = request.query_string();
+    // Nothing is taken apart where the word is not.
+    let query = if query.contains("format") { crate::api::params::pairs_of_query(query) } else { Vec::new() };
     match query.iter().find(|(name, _)| name == "format") {
         Some((_, word)) => Format::all().any(|format| format != Format::Json && format.as_str() == word),
         None => request.headers().contains_key(header::ACCEPT) && accepted(request) == Accepted::Text,
@@ -143,42 +166,105 @@ pub fn wants_text(request: &HttpRequest) -> bool {
 
 /// An answer of this media type, or 304 when the caller has it.
 pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &About) -> HttpResponse {
-    if !request.method().is_safe() {
-        let mut response = HttpResponse::Ok();
-        common_headers(&mut response);
-        // What was asked is in the body, which no cache looks at.
-        return response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(body);
+    if request.method().is_safe() {
+        return Prepared::new(media, body, about).respond(request);
     }
-    let etag = etag(&body);
-    let not_modified = has_etag(request, &etag);
-    let mut response = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = HttpResponse::Ok();
     common_headers(&mut response);
-    let is_stale = about.freshness.is_some_and(|freshness| freshness.stale);
-    response.insert_header((header::CACHE_CONTROL, if is_stale { CACHE_STALE } else { CACHE_FRESH }));
-    response.insert_header((header::ETAG, etag));
-    response
-        .insert_header((header::VARY, if about.negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" }));
-    if let Some(freshness) = about.freshness {
-        let modified = std::time::SystemTime::from(freshness.as_of);
-        response.insert_header((header::LAST_MODIFIED, httpdate::fmt_http_date(modified)));
-        response.insert_header(("Cache-Status", cache_status(freshness)));
+    // What was asked is in the body, which no cache looks at.
+    response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(body)
+}
+
+/// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again: nothing in it is
+/// made anew.
+pub struct Prepared {
+    media: HeaderValue,
+    body: Bytes,
+    etag: HeaderValue,
+    cache_control: HeaderValue,
+    vary: HeaderValue,
+    /// When the source said it, and where the answer came from; of answers that come from a registry.
+    origin: Option<(HeaderValue, HeaderValue)>,
+    canonical: Option<HeaderValue>,
+}
+
+impl Prepared {
+    /// A JSON answer.
+    ///
+    /// # Errors
+    /// When the request accepts something else.
+    pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> Result<Self, Box<Problem>> {
+        accept_json(request, about)?;
+        Ok(Self::new(JSON, json_bytes(body)?, about))
     }
-    if let Some(canonical) = &about.canonical
-        && let Ok(canonical) = HeaderValue::from_str(canonical)
-    {
-        response.insert_header((header::CONTENT_LOCATION, canonical));
+
+    /// A text that a tool reads as it stands. It is text/plain also where it is in a language that has a media type:
+    /// browsers show it, and the tools do not look.
+    pub fn text(text: String, about: &About) -> Self {
+        Self::new(TEXT, text.into_bytes(), about)
     }
-    if not_modified {
-        return response.finish();
+
+    /// An answer of this media type.
+    pub fn new(media: &'static str, body: Vec<u8>, about: &About) -> Self {
+        let is_stale = about.freshness.is_some_and(|freshness| freshness.stale);
+        let origin = about.freshness.map(|freshness| {
+            let modified = httpdate::fmt_http_date(std::time::SystemTime::from(freshness.as_of));
+            (header_value(&modified), HeaderValue::from_static(cache_status(freshness)))
+        });
+        Self {
+            media: HeaderValue::from_static(media),
+            etag: header_value(&etag(&body)),
+            body: Bytes::from(body),
+            cache_control: HeaderValue::from_static(if is_stale { CACHE_STALE } else { CACHE_FRESH }),
+            vary: HeaderValue::from_static(if about.negotiated {
+                "Accept, Accept-Encoding"
+            } else {
+                "Accept-Encoding"
+            }),
+            origin,
+            canonical: about.canonical.as_deref().map(header_value),
+        }
     }
-    response.content_type(media).body(body)
+
+    /// The bytes that this takes in memory, about.
+    pub fn weight(&self) -> usize {
+        /// The texts of the headers, and what manages all of it.
+        const BESIDE_THE_BODY: usize = 1024;
+        self.body.len() + BESIDE_THE_BODY
+    }
+
+    /// The reply to a request that reads: the answer, or 304 when the caller has it.
+    pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
+        let not_modified = has_etag(request, self.etag.as_bytes());
+        let mut response = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        common_headers(&mut response);
+        response.insert_header((header::CACHE_CONTROL, self.cache_control.clone()));
+        response.insert_header((header::ETAG, self.etag.clone()));
+        response.insert_header((header::VARY, self.vary.clone()));
+        if let Some((modified, status)) = &self.origin {
+            response.insert_header((header::LAST_MODIFIED, modified.clone()));
+            response.insert_header((CACHE_STATUS, status.clone()));
+        }
+        if let Some(canonical) = &self.canonical {
+            response.insert_header((header::CONTENT_LOCATION, canonical.clone()));
+        }
+        if not_modified {
+            return response.finish();
+        }
+        response.insert_header((header::CONTENT_TYPE, self.media.clone())).body(self.body.clone())
+    }
+}
+
+/// What is made of closed alphabets is always a header; were it not, an empty one would do no harm.
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn common_headers(response: &mut HttpResponseBuilder) {
-    response.insert_header((header::LINK, LINKS));
-    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response.insert_header((header::LINK, HeaderValue::from_static(LINKS)));
+    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
     // Everything here is public and the same for everybody, so that any page may read it.
-    response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
 }
 
 /// Where the answer came from, for caches in between (RFC 9211).
@@ -194,12 +280,14 @@ fn cache_status(freshness: Freshness) -> &'static str {
 }
 
 /// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC 9110).
-fn has_etag(request: &HttpRequest, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+fn has_etag(request: &HttpRequest, etag: &[u8]) -> bool {
+    fn opaque(tag: &[u8]) -> &[u8] {
+        let tag = tag.trim_ascii();
+        tag.strip_prefix(b"W/").unwrap_or(tag)
+    }
     request
         .headers()
         .get_all(header::IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|tag| tag.trim_ascii() == b"*" || opaque(tag) == opaque(etag))
 }

@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
-use super::reply::{self, About, Accepted};
-use crate::answers::{self, Context};
+use super::ready::ReadyAnswers;
+use super::reply::{self, About, Accepted, Prepared};
+use crate::answers::{self, Context, Provenance};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
@@ -24,11 +25,15 @@ use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveReques
         LookupProblems,
     )
 )]
-pub async fn resolve(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
+pub async fn resolve(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    ready: web::Data<ReadyAnswers>,
+) -> HttpResponse {
+    reply::or_problem(&request, answer(&request, &context, &ready).await)
 }
 
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(request: &HttpRequest, context: &Context, ready: &ReadyAnswers) -> Result<HttpResponse, Box<Problem>> {
     let asked = ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
     let question = &asked.question;
     let resolution = answers::resolve(context, question)
@@ -42,8 +47,14 @@ async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse
         negotiated: asked.format.is_none(),
         asked_for: asked.format.is_some(),
     };
-    Ok(match format {
-        Format::Json => reply::json(request, &ResolutionObject::from(&resolution), &about),
-        Format::Text(format) => reply::text(request, resolution_text(&resolution, format)?, &about),
-    })
+    let prepared = match format {
+        Format::Json => Prepared::json(request, &ResolutionObject::from(&resolution), &about)?,
+        Format::Text(format) => Prepared::text(resolution_text(&resolution, format)?, &about),
+    };
+    let response = prepared.respond(request);
+    // The next one is not told that a registry was asked for it.
+    if resolution.freshness.provenance != Provenance::Registry && (about.asked_for || format == Format::Json) {
+        ready.keep(request.query_string(), about.asked_for, prepared, context.now().elapsed);
+    }
+    Ok(response)
 }
