@@ -18,7 +18,7 @@ use clap::Parser;
 struct Arguments {
     /// Address and port of the server.
     server: SocketAddr,
-    /// Path and query.
+    /// Path and query. NUMBER in it is another number for each request.
     target: String,
     /// Requests a second; as fast as the connections can when not given.
     #[arg(long)]
@@ -33,6 +33,9 @@ struct Arguments {
     #[arg(long, default_value_t = 60)]
     patience_seconds: u64,
 }
+
+/// What in the target is replaced by the number of the request.
+const NUMBER: &str = "NUMBER";
 
 /// A connection, and what of the answer under way has arrived.
 struct Connection {
@@ -64,7 +67,9 @@ fn main() -> io::Result<()> {
 /// Sends all requests and returns the latency of each.
 fn measure(arguments: &Arguments) -> io::Result<Vec<Duration>> {
     let Arguments { server, target, .. } = arguments;
-    let request = format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n").into_bytes();
+    let request_for = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n").into_bytes();
+    let are_alike = !target.contains(NUMBER);
+    let mut request = request_for(target);
     let open = |_| Connection::open(*server);
     let mut connections = (0..arguments.connections.max(1)).map(open).collect::<io::Result<Vec<_>>>()?;
     let mut latencies = Vec::with_capacity(arguments.requests);
@@ -90,6 +95,9 @@ fn measure(arguments: &Arguments) -> io::Result<Vec<Duration>> {
                 connection.due = None;
             }
             None if sent < arguments.requests && due_at(sent, now) <= now => {
+                if !are_alike {
+                    request = request_for(&target.replace(NUMBER, &sent.to_string()));
+                }
                 connection.send(&request, due_at(sent, now))?;
                 sent += 1;
             }
