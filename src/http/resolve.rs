@@ -2,13 +2,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::counting;
 use super::problems::LookupProblems;
 use super::reply::{self, About, Accepted};
-use crate::answers::{self, Context};
+use crate::answers::Context;
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text};
+use crate::telemetry::Metrics;
 
 /// Which tag of an image runs on a host
 ///
@@ -24,16 +26,13 @@ use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveReques
         LookupProblems,
     )
 )]
-pub async fn resolve(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
+pub async fn resolve(request: HttpRequest, context: web::Data<Context>, metrics: web::Data<Metrics>) -> HttpResponse {
+    reply::or_problem(&request, answer(&request, &context, &metrics).await)
 }
 
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(request: &HttpRequest, context: &Context, metrics: &Metrics) -> Result<HttpResponse, Box<Problem>> {
     let asked = ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let question = &asked.question;
-    let resolution = answers::resolve(context, question)
-        .await
-        .map_err(|refusal| Box::new(Problem::of_refusal(&refusal, question)))?;
+    let resolution = counting::resolve(context, metrics, &asked.question).await?;
     let by_header = if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
     let format = asked.format.unwrap_or(by_header);
     let about = About {
