@@ -95,7 +95,7 @@
 //!
 //! **Architecture invariant:** only `clock` reads the wall clock. What the answers stand on, ages and dates, is
 //! reckoned from a `now` that is an argument. Ages are measured on the monotonic clock; the wall clock is for
-//! dates of support and for display. The registry room times its own exchanges, which no answer shows.
+//! dates of support and for display. The registry room times its own exchanges and the HTTP room its requests, which no answer shows.
 //!
 //! **Architecture invariant:** the HTTP status of a problem is chosen in one `match`, in `api/problem.rs`. No
 //! room below knows with which status we answer.
@@ -145,8 +145,10 @@
 //! - *A format of `/resolve`*: a case of `TextFormat` in `platforms/formats.rs`, its word and its line in the doc comment of
 //!   `api/resolve.rs`, its bytes in `tests/it/formats.rs`, and the tool that reads it in `tests/formats-check`.
 //! - *An endpoint*: the use case in `answers`, its types in `api`, its handler in a file of `http`, a line
-//!   among the routes of `http/mod.rs` and one among the paths of `http/document.rs`; examples for
+//!   in `ROUTES` and among the routes of `http/mod.rs` and one among the paths of `http/document.rs`; examples for
 //!   `openapi/examples.json` and for the README. Tests fail until all of that is there.
+//! - *A metric*: `telemetry/metrics.rs`, where all names are; the words of its labels in `telemetry/labels.rs`. The README's
+//!   table is written as that of the settings.
 //! - *A setting*: `config/args.rs` and `config/file.rs`, and the README's table, which
 //!   `WINTAG_BLESS=1 cargo test --test it readme` writes.
 

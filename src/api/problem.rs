@@ -184,6 +184,10 @@ pub struct Problem {
     /// After so many seconds it is worth asking again; also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// The trace of the request, when it is traced: 32 hexadecimal digits. Say them to those who run the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0af7651916cd43dd8448eb211c80319c", pattern = "^[0-9a-f]{32}$")]
+    pub trace_id: Option<String>,
 }
 
 /// The kind, with a default that serde's `skip` needs.
@@ -246,7 +250,13 @@ impl Problem {
             available_kbs: Vec::new(),
             violated_policies: Vec::new(),
             retry_after_seconds,
+            trace_id: None,
         }
+    }
+
+    /// The same problem of a request that belongs to this trace.
+    pub fn in_trace(self, trace_id: Option<String>) -> Self {
+        Self { trace_id, ..self }
     }
 
     /// One thing that is wrong with the request.

@@ -156,6 +156,7 @@ pub struct Catalogue {
     offline: bool,
     snapshot: Option<Snapshot>,
     shrunk: Shrunk,
+    clock: Clock,
     metrics: Arc<Metrics>,
 }
 
@@ -172,12 +173,13 @@ impl Catalogue {
         Self {
             embedded: Embedded::read(tables),
             tags: Shelf::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), lifetimes),
-            manifests: Shelf::new(MAX_MANIFEST_BYTES, weight_of_manifest, clock, lifetimes),
+            manifests: Shelf::new(MAX_MANIFEST_BYTES, weight_of_manifest, clock.clone(), lifetimes),
             registries,
             tables,
             offline: settings.offline,
             snapshot: settings.state_dir.clone().map(Snapshot::new),
             shrunk: Shrunk::default(),
+            clock,
             metrics,
         }
     }
@@ -204,10 +206,10 @@ impl Catalogue {
         let terms = self.terms(repository, kept.is_some() || embedded.is_some(), wait);
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
-            let (shrunk, metrics) = (self.shrunk.clone(), self.metrics.clone());
+            let (shrunk, metrics, clock) = (self.shrunk.clone(), self.metrics.clone(), self.clock.clone());
             async move {
                 let listed = registries.list_tags(&repository).await;
-                reporting::report_fetch(&metrics, &repository, Operation::Tags, &listed);
+                reporting::report_fetch(&metrics, clock.now(), &repository, Operation::Tags, &listed);
                 let texts = listed?;
                 shrunk.judge(&repository, before, texts.len())?;
                 let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
@@ -243,10 +245,10 @@ impl Catalogue {
         }
         let fetch = || {
             let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
-            let metrics = self.metrics.clone();
+            let (metrics, clock) = (self.metrics.clone(), self.clock.clone());
             async move {
                 let manifest = registries.manifest(&repository, &wanted).await;
-                reporting::report_fetch(&metrics, &repository, Operation::Manifest, &manifest);
+                reporting::report_fetch(&metrics, clock.now(), &repository, Operation::Manifest, &manifest);
                 manifest
             }
         };
@@ -302,6 +304,18 @@ impl Catalogue {
         let mut known: Vec<_> = known.map(|(key, kept)| (key, self.freshness_in_memory(&kept))).collect();
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
+    }
+
+    /// Tells what registries are asked for now, and which of them are left alone.
+    pub fn tell_state(&self) {
+        for (layer, (flights, waiters)) in
+            [(CacheLayer::Tags, self.tags.under_way()), (CacheLayer::Manifests, self.manifests.under_way())]
+        {
+            self.metrics.tell_flights(layer, flights, waiters);
+        }
+        for (registry, is_left_alone) in self.registries.left_alone() {
+            self.metrics.tell_circuit(registry, is_left_alone);
+        }
     }
 
     fn freshness_in_memory(&self, kept: &Kept<RepositoryTags>) -> Freshness {

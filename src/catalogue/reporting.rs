@@ -1,14 +1,16 @@
 //! How what happens here is counted and logged.
 
 use super::shelf::Got;
+use crate::clock::Now;
 use crate::images::Repository;
 use crate::registry::RegistryError;
 use crate::telemetry::{CacheLayer, CacheResult, Metrics, Operation, UpstreamOutcome};
 
-/// Counts that a registry was asked, at the end, and logs if it failed: here all callers that wait for
+/// Counts that a registry was asked, which ended now, and logs if it failed: here all callers that wait for
 /// the answer are one.
 pub fn report_fetch<V>(
     metrics: &Metrics,
+    now: Now,
     repository: &Repository,
     operation: Operation,
     fetched: &Result<V, RegistryError>,
@@ -31,6 +33,9 @@ pub fn report_fetch<V>(
         } else {
             tracing::warn!(registry, repository = path, operation, error, "asking the registry failed");
         }
+    }
+    if outcome == UpstreamOutcome::Ok {
+        metrics.tell_refresh(repository.registry(), now.utc.as_duration().as_secs_f64());
     }
     metrics.count_upstream_request(repository.registry(), operation, outcome);
 }

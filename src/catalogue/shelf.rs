@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::clock::{Clock, Now};
 use crate::registry::RegistryError;
+use crate::telemetry::in_current_trace;
 
 /// A fact and when it was learnt.
 #[derive(Debug)]
@@ -117,6 +118,7 @@ pub struct Shelf<K, V> {
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
     flights: Flights<K, V>,
+    waiters: AtomicUsize,
     learnt_count: Arc<AtomicU64>,
     clock: Clock,
     lifetimes: Lifetimes,
@@ -143,7 +145,8 @@ where
             .build();
         let failures = Cache::new(Self::MAX_FAILURES);
         let runtime = Handle::current();
-        Self { kept, failures, flights: Flights::default(), learnt_count: Arc::default(), clock, lifetimes, runtime }
+        let (flights, waiters, learnt_count) = (Flights::default(), AtomicUsize::new(0), Arc::default());
+        Self { kept, failures, flights, waiters, learnt_count, clock, lifetimes, runtime }
     }
 
     /// Puts in a fact that another process learnt, as old as the wall clock says. One from the future is
@@ -173,6 +176,12 @@ where
     /// What is kept for the key, whatever its age, without asking anybody.
     pub fn peek(&self, key: &K) -> Option<Kept<V>> {
         self.kept.get(key)
+    }
+
+    /// How many flights are under way, and how many callers wait for one.
+    pub fn under_way(&self) -> (usize, usize) {
+        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (flights, self.waiters.load(Ordering::Relaxed))
     }
 
     /// Whether this would be used without asking again.
@@ -209,6 +218,7 @@ where
                 } else {
                     patience.without_fallback
                 };
+                let _waiting = Waiting::begin(&self.waiters);
                 tokio::time::timeout(wait, flight.outcome).await.unwrap_or(Err(RegistryError::TimedOut))
             }
         };
@@ -261,6 +271,7 @@ where
             is_private,
         };
         let (fetch, clock) = (fetch(), self.clock.clone());
+        let fetch = in_current_trace(fetch);
         let task = self.runtime.spawn(async move { landing.land(fetch.await, clock.now()) });
         let outcome = async move {
             task.await.unwrap_or_else(|_| {
@@ -272,6 +283,22 @@ where
         let flight = Flight { outcome, began: now.elapsed };
         flights.insert(key, flight.clone());
         Some(flight)
+    }
+}
+
+/// A caller that waits, counted until it is dropped: it may have been answered, or have gone away.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiters: &'a AtomicUsize) -> Self {
+        waiters.fetch_add(1, Ordering::Relaxed);
+        Self(waiters)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -546,10 +573,12 @@ mod tests {
         while shelf.flights.lock().unwrap().len() < MAX_FLIGHTS {
             tokio::task::yield_now().await;
         }
+        assert_eq!(shelf.under_way(), (MAX_FLIGHTS, MAX_FLIGHTS));
         assert!(matches!(shelf.get(KEPT + 1, ALONE, never).await, Got::Crowded));
         assert!(matches!(shelf.get(KEPT, ALONE, never).await, Got::Stale(kept) if *kept.value == 7));
         // Who asks for something that is under way may still wait for it.
         assert!(matches!(shelf.get(0, WITH_FALLBACK, never).await, Got::Nothing(RegistryError::TimedOut)));
+        assert_eq!(shelf.under_way(), (MAX_FLIGHTS, MAX_FLIGHTS), "who has gone does not wait");
     }
 
     #[tokio::test]

@@ -64,6 +64,7 @@ async fn show_metrics(request: HttpRequest, context: web::Data<Context>, metrics
             metrics.tell_data_age(&family.repository.to_string(), age.max(0.0));
         }
     }
+    context.catalogue.tell_state();
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -4,14 +4,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::join_all;
 
 use super::body::{self, MAX_BODY_BYTES};
+use super::counting;
 use super::problems::BodyProblems;
 use super::reply::{self, About};
-use crate::answers::{self, Context, ResolveQuestion};
+use crate::answers::{Context, ResolveQuestion};
 use crate::api::batch::{BatchItemObject, BatchObject, BatchRequest};
 use crate::api::params::{NoParams, Params, pairs_of_query};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::ResolutionObject;
+use crate::telemetry::{self, Metrics};
 
 /// Which tags run, for many hosts and images
 ///
@@ -22,25 +24,39 @@ use crate::api::resolve::ResolutionObject;
     request_body(content = BatchRequest, description = "The questions"),
     responses((status = 200, description = "An answer or a problem for each question", body = BatchObject), BodyProblems)
 )]
-pub async fn resolve_batch(request: HttpRequest, payload: web::Payload, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, payload, &context).await)
+pub async fn resolve_batch(
+    request: HttpRequest,
+    payload: web::Payload,
+    context: web::Data<Context>,
+    metrics: web::Data<Metrics>,
+) -> HttpResponse {
+    reply::or_problem(&request, answer(&request, payload, &context, &metrics).await)
 }
 
-async fn answer(request: &HttpRequest, payload: web::Payload, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    context: &Context,
+    metrics: &Metrics,
+) -> Result<HttpResponse, Box<Problem>> {
     Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()?;
     let asked: BatchRequest = body::read_json(request, payload, MAX_BODY_BYTES).await?;
     let questions = asked.read(Reading::from(context))?;
     // All at once: what needs the same list waits for one fetch, and the gate of a registry lets few through at a time.
-    let results = join_all(questions.into_iter().map(|question| answer_one(question, context))).await;
+    let results = join_all(questions.into_iter().map(|question| answer_one(question, context, metrics))).await;
     Ok(reply::json(request, &BatchObject { results }, &About::default()))
 }
 
-async fn answer_one(question: Result<ResolveQuestion, Box<Problem>>, context: &Context) -> BatchItemObject {
+async fn answer_one(
+    question: Result<ResolveQuestion, Box<Problem>>,
+    context: &Context,
+    metrics: &Metrics,
+) -> BatchItemObject {
     let answer = async {
         let question = question?;
-        let resolution = answers::resolve(context, &question).await;
-        let resolution = resolution.map_err(|refusal| Box::new(Problem::of_refusal(&refusal, &question)))?;
+        let resolution = counting::resolve(context, metrics, &question).await?;
         Ok(ResolutionObject::from(&resolution))
     };
-    answer.await.into()
+    let in_trace = |problem: Box<Problem>| Box::new(problem.in_trace(telemetry::trace_id()));
+    answer.await.map_err(in_trace).into()
 }

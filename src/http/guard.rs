@@ -20,8 +20,8 @@ const MAX_URI_BYTES: usize = 2048;
 /// The most that all headers may take, in bytes: what common proxies allow.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
-/// The name of paths that only take POST.
-pub const POST_ONLY: &str = "post-only";
+/// The paths that only take POST.
+const POST_ONLY: [&str; 4] = ["/diagnose", "/kubernetes/nodes", "/kubernetes/admission", "/swarm/nodes"];
 
 /// Answers the request, unless it is too large or the handler fails.
 pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
@@ -55,8 +55,8 @@ fn too_large(request: &ServiceRequest) -> Option<Problem> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let has_body = length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING);
     // Where only POST is taken, that is what such a request is told.
-    let is_read = request.request().match_name() != Some(POST_ONLY);
-    if has_body && is_read && [Method::GET, Method::HEAD].contains(request.method()) {
+    let is_read = || !POST_ONLY.contains(&request.path());
+    if has_body && [Method::GET, Method::HEAD].contains(request.method()) && is_read() {
         let detail = "a question of this method is asked in the query; a body is not read".to_owned();
         return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
     }

@@ -15,6 +15,7 @@ use actix_web::{HttpResponse, web};
 
 use super::reply::{self, Prepared};
 use crate::answers::Context;
+use crate::telemetry::{AnswerSource, CacheLayer, CacheResult, Metrics, ResolutionOutcome};
 
 /// The path whose answers are kept.
 const PATH: &str = "/resolve";
@@ -37,6 +38,8 @@ struct Answers {
 
 struct Ready {
     answer: Prepared,
+    /// Where its facts came from, for the metrics.
+    source: AnswerSource,
     /// Whether a parameter gave the form, so that `Accept` does not matter; else it is for who accepts anything.
     form_is_named: bool,
     /// On the monotonic clock.
@@ -45,7 +48,7 @@ struct Ready {
 
 impl ReadyAnswers {
     /// Keeps the answer to a query. `now` is on the monotonic clock.
-    pub fn keep(&self, query: &str, form_is_named: bool, answer: Prepared, now: Duration) {
+    pub fn keep(&self, query: &str, form_is_named: bool, answer: Prepared, source: AnswerSource, now: Duration) {
         let Answers { by_query, bytes } = &mut *self.0.borrow_mut();
         let weight = query.len() + answer.weight();
         if *bytes + weight > MAX_BYTES {
@@ -53,18 +56,18 @@ impl ReadyAnswers {
             by_query.clear();
             *bytes = 0;
         }
-        let ready = Ready { answer, form_is_named, until: now + READY_FOR };
+        let ready = Ready { answer, source, form_is_named, until: now + READY_FOR };
         *bytes += weight;
         if let Some(before) = by_query.insert(query.into(), ready) {
             *bytes -= query.len() + before.answer.weight();
         }
     }
 
-    fn find(&self, request: &ServiceRequest, now: Duration) -> Option<HttpResponse> {
+    fn find(&self, request: &ServiceRequest, now: Duration) -> Option<(HttpResponse, AnswerSource)> {
         let answers = self.0.borrow();
         let ready = answers.by_query.get(request.query_string()).filter(|ready| now < ready.until)?;
         let fits = ready.form_is_named || reply::accepts_anything(request.request());
-        fits.then(|| ready.answer.respond(request.request()))
+        fits.then(|| (ready.answer.respond(request.request()), ready.source))
     }
 }
 
@@ -74,7 +77,11 @@ pub fn find(request: &ServiceRequest) -> Option<HttpResponse> {
         return None;
     }
     let now = request.app_data::<web::Data<Context>>()?.now().elapsed;
-    request.app_data::<web::Data<ReadyAnswers>>()?.find(request, now)
+    let (response, source) = request.app_data::<web::Data<ReadyAnswers>>()?.find(request, now)?;
+    let metrics = request.app_data::<web::Data<Metrics>>()?;
+    metrics.count_cache_request(CacheLayer::Answers, CacheResult::Fresh);
+    metrics.count_resolution(ResolutionOutcome::Ok, source);
+    Some(response)
 }
 
 #[cfg(test)]
@@ -103,7 +110,7 @@ mod tests {
     #[test]
     fn an_answer_is_ready_for_a_second() {
         let answers = ReadyAnswers::default();
-        answers.keep("a=b", false, answer("1709\n"), now(5000));
+        answers.keep("a=b", false, answer("1709\n"), AnswerSource::Cache, now(5000));
         assert!(is_ready(&answers, "a=b", None, now(5999)));
         assert!(!is_ready(&answers, "a=b", None, now(6000)));
         assert!(!is_ready(&answers, "b=a", None, now(5999)));
@@ -112,8 +119,8 @@ mod tests {
     #[test]
     fn a_form_that_is_not_named_is_for_those_who_take_any() {
         let answers = ReadyAnswers::default();
-        answers.keep("any", false, answer("{}"), now(0));
-        answers.keep("named", true, answer("1709\n"), now(0));
+        answers.keep("any", false, answer("{}"), AnswerSource::Cache, now(0));
+        answers.keep("named", true, answer("1709\n"), AnswerSource::Cache, now(0));
         for (accept, expected) in
             [(None, true), (Some("*/*"), true), (Some("text/plain"), false), (Some("image/png"), false)]
         {
@@ -127,8 +134,8 @@ mod tests {
         let answers = ReadyAnswers::default();
         let largest = "x".repeat(MAX_BYTES / 10);
         for number in 0..100 {
-            answers.keep(&format!("n={number}"), false, answer(&largest), now(0));
-            answers.keep("same", false, answer(&largest), now(0));
+            answers.keep(&format!("n={number}"), false, answer(&largest), AnswerSource::Cache, now(0));
+            answers.keep("same", false, answer(&largest), AnswerSource::Cache, now(0));
             assert!(is_ready(&answers, "same", None, now(1)));
             let inner = answers.0.borrow();
             let bytes: usize = inner.by_query.iter().map(|(query, ready)| query.len() + ready.answer.weight()).sum();

@@ -10,6 +10,7 @@ use crate::answers::{Freshness, Provenance};
 use crate::api::etag::etag;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::resolve::Format;
+use crate::telemetry;
 
 /// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one while
 /// they ask again, and for a day when that fails (RFC 5861).
@@ -147,7 +148,11 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     if text {
         return response.content_type(TEXT).body(problem.kind().line());
     }
-    match serde_json::to_vec(problem) {
+    let written = match telemetry::trace_id() {
+        Some(trace_id) => serde_json::to_vec(&problem.clone().in_trace(Some(trace_id))),
+        None => serde_json::to_vec(problem),
+    };
+    match written {
         Ok(bytes) => response.content_type(PROBLEM_JSON).body(bytes),
         Err(_) => response.finish(),
     }

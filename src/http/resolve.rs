@@ -2,14 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::counting;
 use super::problems::LookupProblems;
 use super::ready::ReadyAnswers;
 use super::reply::{self, About, Accepted, Prepared};
-use crate::answers::{self, Context, Provenance};
+use crate::answers::{Context, Provenance};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text};
+use crate::telemetry::Metrics;
 
 /// Which tag of an image runs on a host
 ///
@@ -28,17 +30,20 @@ use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveReques
 pub async fn resolve(
     request: HttpRequest,
     context: web::Data<Context>,
+    metrics: web::Data<Metrics>,
     ready: web::Data<ReadyAnswers>,
 ) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context, &ready).await)
+    reply::or_problem(&request, answer(&request, &context, &metrics, &ready).await)
 }
 
-async fn answer(request: &HttpRequest, context: &Context, ready: &ReadyAnswers) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(
+    request: &HttpRequest,
+    context: &Context,
+    metrics: &Metrics,
+    ready: &ReadyAnswers,
+) -> Result<HttpResponse, Box<Problem>> {
     let asked = ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let question = &asked.question;
-    let resolution = answers::resolve(context, question)
-        .await
-        .map_err(|refusal| Box::new(Problem::of_refusal(&refusal, question)))?;
+    let resolution = counting::resolve(context, metrics, &asked.question).await?;
     let by_header = if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
     let format = asked.format.unwrap_or(by_header);
     let about = About {
@@ -54,7 +59,8 @@ async fn answer(request: &HttpRequest, context: &Context, ready: &ReadyAnswers) 
     let response = prepared.respond(request);
     // The next one is not told that a registry was asked for it.
     if resolution.freshness.provenance != Provenance::Registry && (about.asked_for || format == Format::Json) {
-        ready.keep(request.query_string(), about.asked_for, prepared, context.now().elapsed);
+        let source = counting::source(resolution.freshness);
+        ready.keep(request.query_string(), about.asked_for, prepared, source, context.now().elapsed);
     }
     Ok(response)
 }

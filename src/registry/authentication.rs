@@ -140,6 +140,8 @@ impl Authenticator {
             accept: None,
             authorization,
             max_body_bytes: MAX_TOKEN_ANSWER_BYTES,
+            image: None,
+            resends: 0,
         };
         let answer = clients.get(&request).await?;
         match answer.status {

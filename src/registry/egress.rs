@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap};
 use reqwest::{Certificate, Client, Response, StatusCode};
+use tracing::{Instrument as _, Span};
 use url::Url;
 
 use super::address::{NotPublic, PublicOnly};
 use super::error::RegistryError;
+use super::spans::RequestSpan;
 use super::token::Authorization;
 
 /// Time for a connection, with name lookup and TLS. Ours.
@@ -34,6 +36,10 @@ pub(super) struct Request {
     pub authorization: Option<Authorization>,
     /// The most that is read of a body, in bytes.
     pub max_body_bytes: usize,
+    /// The image it is about, for traces.
+    pub image: Option<String>,
+    /// How often the same was asked before in this exchange, for traces.
+    pub resends: u32,
 }
 
 /// Which addresses a request may dial.
@@ -53,6 +59,8 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// The whole body of status 200; else empty.
     pub body: Vec<u8>,
+    /// What a trace tells of the request.
+    pub span: Span,
 }
 
 /// The HTTP clients for one set of trusted certificates. Cheap to clone.
@@ -98,14 +106,23 @@ impl Clients {
             Reach::PublicOnly if self.resolver.admits(&request.url) => &self.public_only,
             Reach::PublicOnly => return Err(not_public()),
         };
-        match attempt(client, request).await {
-            Err(Failure::Transport(error)) if is_broken_connection(&error) => attempt(client, request).await,
+        match self.attempt(client, request, request.resends).await {
+            Err((_, true)) => self.attempt(client, request, request.resends + 1).await,
             result => result,
         }
-        .map_err(|failure| match failure {
-            Failure::Transport(error) => describe(&error, self.trusts_nobody),
-            Failure::Unusable(error) => error,
-        })
+        .map_err(|(error, _)| error)
+    }
+
+    /// Sends a request once. An error comes with whether the connection broke.
+    async fn attempt(&self, client: &Client, request: &Request, resends: u32) -> Result<Answer, (RegistryError, bool)> {
+        let span = RequestSpan::begin(request, resends);
+        let result = attempt(client, request).instrument(span.span().clone()).await;
+        let result = result.map_err(|failure| match failure {
+            Failure::Transport(error) => (describe(&error, self.trusts_nobody), is_broken_connection(&error)),
+            Failure::Unusable(error) => (error, false),
+        });
+        let span = span.end(result.as_ref().map(|answer| answer.status).map_err(|(error, _)| error));
+        result.map(|answer| Answer { span, ..answer })
     }
 }
 
@@ -152,7 +169,7 @@ async fn attempt(client: &Client, request: &Request) -> Result<Answer, Failure> 
         StatusCode::OK => read_body(response, request.max_body_bytes).await?,
         _ => Vec::new(),
     };
-    Ok(Answer { status, headers, body })
+    Ok(Answer { status, headers, body, span: Span::none() })
 }
 
 async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, Failure> {

@@ -99,13 +99,15 @@ impl Gate {
         may
     }
 
+    /// Whether requests are refused now because of how others ended.
+    pub(super) fn is_shut(&self, now: Instant) -> bool {
+        self.lock().shut_until(now).is_some()
+    }
+
     fn refuse_if_shut(&self, now: Instant) -> Result<(), RegistryError> {
-        let state = self.lock();
-        match state.shut_until {
-            Some(until) if now < until || state.is_probing => {
-                Err(come_back(SHUT, until.saturating_duration_since(now)))
-            }
-            _ => Ok(()),
+        match self.lock().shut_until(now) {
+            Some(until) => Err(come_back(SHUT, until.saturating_duration_since(now))),
+            None => Ok(()),
         }
     }
 
@@ -130,6 +132,13 @@ impl Gate {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Until when the gate is shut, if it is. Once that time is over it is shut while one request finds out.
+    fn shut_until(&self, now: Instant) -> Option<Instant> {
+        self.shut_until.filter(|until| now < *until || self.is_probing)
     }
 }
 
@@ -208,8 +217,9 @@ mod tests {
         // The time is over: one request goes through, and no other beside it.
         gate.lock().shut_until = Some(Instant::now());
         let probe = gate.pass().await.unwrap();
-        assert!(gate.pass().await.is_err());
+        assert!(gate.pass().await.is_err() && gate.is_shut(Instant::now()));
         probe.ended(None, Instant::now());
+        assert!(!gate.is_shut(Instant::now()));
         gate.pass().await.unwrap().ended(None, Instant::now());
     }
 

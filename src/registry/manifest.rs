@@ -113,6 +113,7 @@ pub(super) async fn fetch(
         })
         .await?;
     let digest = Digest::of(&document.body);
+    document.span.record("oci.manifest.digest", digest.as_str());
     let announced = document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
     let asked = match wanted {
         Wanted::Tag(_) => true,

@@ -18,6 +18,7 @@ mod tags;
 mod upstream;
 
 mod egress;
+mod spans;
 
 mod gate;
 

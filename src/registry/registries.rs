@@ -74,6 +74,11 @@ impl Registries {
         self.upstreams.keys().map(String::as_str)
     }
 
+    /// The registries that may be asked, and whether each is left alone now, after it failed or asked for that.
+    pub fn left_alone(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.upstreams.iter().map(|(name, upstream)| (name.as_str(), upstream.is_left_alone()))
+    }
+
     /// All tags of a repository: every page, in the order received, each name once. What is not a
     /// tag in the grammar of the distribution specification is left out.
     ///

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use tracing::Span;
 use url::Url;
 
 use super::authentication::Authenticator;
@@ -62,6 +63,8 @@ pub(super) struct Document {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    /// What a trace tells of the request that brought it.
+    pub span: Span,
 }
 
 impl Upstream {
@@ -77,6 +80,11 @@ impl Upstream {
     ) -> Self {
         let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
         Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout }
+    }
+
+    /// Whether it is left alone now, after it failed or asked for that.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.gate.is_shut(Instant::now())
     }
 
     /// Whether the settings have credentials for it.
@@ -98,7 +106,7 @@ impl Upstream {
     pub(super) async fn fetch(&self, ask: Ask<'_>) -> Result<Document, RegistryError> {
         let mut attempt = 1;
         loop {
-            let (result, did_answer) = self.attempt(&ask).await;
+            let (result, did_answer) = self.attempt(&ask, attempt - 1).await;
             let again = did_answer && attempt < MAX_ATTEMPTS && result.as_ref().is_err_and(is_worth_a_retry);
             if !again || !self.gate.may_retry() {
                 return result;
@@ -110,17 +118,17 @@ impl Upstream {
     }
 
     /// Asks once, within the time of an exchange; tells also whether the registry answered at all.
-    async fn attempt(&self, ask: &Ask<'_>) -> (Result<Document, RegistryError>, bool) {
+    async fn attempt(&self, ask: &Ask<'_>, resends: u32) -> (Result<Document, RegistryError>, bool) {
         let pass = match self.gate.pass().await {
             Ok(pass) => pass,
             Err(error) => return (Err(error), false),
         };
         let started_at = Instant::now();
-        let exchanged = tokio::time::timeout(self.exchange_timeout, self.exchange(ask)).await;
+        let exchanged = tokio::time::timeout(self.exchange_timeout, self.exchange(ask, resends)).await;
         let did_answer = matches!(exchanged, Ok(Ok(_)));
         let result = match exchanged {
             Ok(Ok(answer)) if answer.status == StatusCode::OK => {
-                Ok(Document { headers: answer.headers, body: answer.body })
+                Ok(Document { headers: answer.headers, body: answer.body, span: answer.span })
             }
             Ok(Ok(answer)) => Err(refusal(&answer, ask.missing)),
             Ok(Err(error)) => Err(error),
@@ -138,18 +146,21 @@ impl Upstream {
     }
 
     /// Asks with what is known, answers one challenge, and follows redirects where that is wanted.
-    async fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+    async fn exchange(&self, ask: &Ask<'_>, resends: u32) -> Result<Answer, RegistryError> {
         let mut request = Request {
             url: ask.url.clone(),
             reach: Reach::Configured,
             accept: ask.accept,
             authorization: self.authenticator.known(ask.repository_path),
             max_body_bytes: ask.max_body_bytes,
+            image: Some(format!("{}/{}", self.name, ask.repository_path)),
+            resends,
         };
         let mut answer = self.clients.get(&request).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             let authorization = self.authorize(ask, &answer, request.authorization.as_ref()).await?;
             request.authorization = Some(authorization);
+            request.resends += 1;
             answer = self.clients.get(&request).await?;
         }
         if ask.follow_redirects {
@@ -179,6 +190,7 @@ impl Upstream {
             }
             request.reach = if target.host() == self.base.host() { Reach::Configured } else { Reach::PublicOnly };
             request.url = target;
+            request.resends += 1;
             answer = self.clients.get(&request).await?;
         }
         Ok(answer)

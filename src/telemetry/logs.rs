@@ -1,5 +1,7 @@
 //! Logs on standard error: text for people at a terminal, else a JSON object a line for machines.
 //!
+//! What is logged for a request that is traced has the ids of its trace and span at the end of the line.
+//!
 //! Values are written as JSON strings or as quoted text, and what leaves this process holds no character
 //! that ends a line, moves a cursor or turns the direction of text, whoever wrote it.
 
@@ -7,9 +9,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, ParseError, filter_fn};
 use tracing_subscriber::{Layer, Registry};
 
+use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
 
 /// What is logged when nothing is set: what the service does, and trouble in the libraries under it.
@@ -18,6 +22,9 @@ const DEFAULT_FILTER: &str = "wintag=info,warn";
 /// The layer that writes events.
 pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {
     let filter = EnvFilter::builder().parse(settings.level.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    // Spans are for traces; a line has their ids.
+    let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
+    let filter = filter.and(events);
     let is_terminal = io::stderr().is_terminal();
     let format = settings.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
     let layer = tracing_subscriber::fmt::layer().with_writer(move || Escaped { format, has_colours: is_terminal });
@@ -38,12 +45,24 @@ impl Write for Escaped {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = escape(text.strip_suffix('\n').unwrap_or(&text), self.format, self.has_colours);
+        let line = match traces::current() {
+            Some(ids) => Cow::Owned(with_ids(&line, self.format, ids)),
+            None => line,
+        };
         writeln!(io::stderr().lock(), "{line}")?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// A line that also says to which trace it belongs, by the names of OpenTelemetry's "Trace Context in non-OTLP Log Formats".
+fn with_ids(line: &str, format: LogFormat, TraceIds { trace_id, span_id }: TraceIds) -> String {
+    match (format, line.strip_suffix('}')) {
+        (LogFormat::Json, Some(members)) => format!(r#"{members},"trace_id":"{trace_id}","span_id":"{span_id}"}}"#),
+        _ => format!("{line} trace_id={trace_id} span_id={span_id}"),
     }
 }
 
@@ -78,6 +97,17 @@ mod tests {
     use super::*;
 
     const HOSTILE: &str = "a\r\nb\u{1b}[31m\u{7f}\u{9b}\u{2028}\u{202e}\u{2066}é\t";
+
+    #[test]
+    fn a_line_names_its_trace() {
+        let ids = || TraceIds { trace_id: 0xa7.into(), span_id: 0xb7.into() };
+        let (trace_id, span_id) = ("000000000000000000000000000000a7", "00000000000000b7");
+        let read: serde_json::Value =
+            serde_json::from_str(&with_ids(r#"{"a":{"b":1}}"#, LogFormat::Json, ids())).unwrap();
+        assert_eq!(read, serde_json::json!({ "a": { "b": 1 }, "trace_id": trace_id, "span_id": span_id }));
+        let text = with_ids("a b=1", LogFormat::Text, ids());
+        assert_eq!(text, format!("a b=1 trace_id={trace_id} span_id={span_id}"));
+    }
 
     #[test]
     fn o02_no_event_holds_what_ends_a_line_or_turns_text() {

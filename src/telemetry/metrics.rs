@@ -4,90 +4,33 @@
 //! configuration and the repositories of the families. Nothing that a caller writes becomes a label, so
 //! that nobody can make the memory grow with made-up names.
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::sync::OnceLock;
+
+use prometheus::core::Collector;
+use prometheus::{
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use super::labels::{AnswerSource, CacheLayer, CacheResult, Operation, ResolutionOutcome, UpstreamOutcome};
+use super::requests::{BUCKETS, RequestMetrics};
 
 /// All metrics, in a registry of their own. One of it lives as long as the process.
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
+    durations: HistogramVec,
     requests_under_way: IntGauge,
+    resolutions: IntCounterVec,
+    /// Those of `resolutions`, so that counting one looks nothing up.
+    resolutions_by_number: [[OnceLock<IntCounter>; AnswerSource::COUNT]; ResolutionOutcome::COUNT],
+    cache_requests: [[IntCounter; CacheResult::COUNT]; CacheLayer::COUNT],
     upstream_requests: IntCounterVec,
-    cache_requests: IntCounterVec,
-    snapshot_write_failures: IntCounter,
+    flights: IntGaugeVec,
+    waiters: IntGaugeVec,
+    circuit_open: IntGaugeVec,
+    last_refresh: GaugeVec,
     data_age: GaugeVec,
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestOutcome {
-    /// A status below 400.
-    Ok,
-    /// A status of 4xx.
-    ClientError,
-    /// A status of 5xx.
-    ServerError,
-}
-
-/// What a registry was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// The tags of a repository.
-    Tags,
-    /// What a tag or digest stands for.
-    Manifest,
-}
-
-impl Operation {
-    /// Its word in labels and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tags => "tags",
-            Self::Manifest => "manifest",
-        }
-    }
-}
-
-/// How asking a registry ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamOutcome {
-    /// With an answer.
-    Ok,
-    /// There is no such thing.
-    NotFound,
-    /// The registry, or a rule of ours, does not allow it.
-    Refused,
-    /// The registry wants fewer requests.
-    RateLimited,
-    /// The registry cannot be reached, or is out of order.
-    Unavailable,
-    /// It took too long.
-    Timeout,
-    /// The answer cannot be used.
-    Invalid,
-}
-
-/// Which kind of fact was looked for in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheLayer {
-    /// Tag lists.
-    Tags,
-    /// Manifests.
-    Manifests,
-}
-
-/// What was found in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheResult {
-    /// A fact that is still fresh.
-    Fresh,
-    /// Nothing fresh; a registry gave the fact.
-    New,
-    /// A fact that is no longer fresh and could not be renewed.
-    Stale,
-    /// Nothing, and no registry gave it.
-    Nothing,
-    /// Nothing, and no registry was asked because too much waits for them.
-    Crowded,
+    snapshot_write_failures: IntCounter,
 }
 
 impl Metrics {
@@ -97,20 +40,30 @@ impl Metrics {
     /// Never: names and labels are constants, and every test that starts the service makes them.
     pub fn new() -> Self {
         let registry = Registry::new();
-        let counters = |name, help, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
-            registry.register(Box::new(counters.clone())).expect(ONCE);
-            counters
-        };
-        let requests =
-            counters("wintag_requests_total", "Requests, by the pattern of their path.", &["route", "outcome"]);
+        let durations = HistogramOpts::new(
+            "http_server_request_duration_seconds",
+            "Time from a request's head to its answer, by the pattern of the path.",
+        );
+        let durations = HistogramVec::new(
+            durations.buckets(BUCKETS.to_vec()),
+            &["http_request_method", "http_route", "http_response_status_code"],
+        )
+        .expect(VALID);
         let requests_under_way =
             IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.").expect(VALID);
-        registry.register(Box::new(requests_under_way.clone())).expect(ONCE);
-        let upstream_requests = counters(
-            "wintag_upstream_requests_total",
-            "Times that a registry was asked for something; one may take several requests.",
-            &["registry", "operation", "outcome"],
+        let counters = |name, help, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect(VALID))
+        };
+        let gauges = |name, help, labels: &[&str]| {
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID))
+        };
+        let seconds = |name, help, labels: &[&str]| {
+            registered(&registry, GaugeVec::new(Opts::new(name, help), labels).expect(VALID))
+        };
+        let resolutions = counters(
+            "wintag_resolutions_total",
+            "Questions for a tag, by how they ended and where the facts came from.",
+            &["outcome", "freshness"],
         );
         let cache_requests = counters(
             "wintag_cache_requests_total",
@@ -120,80 +73,113 @@ impl Metrics {
         let snapshot_write_failures = IntCounter::new(
             "wintag_snapshot_write_failures_total",
             "Times that the snapshot could not be written to disk.",
-        )
-        .expect(VALID);
-        registry.register(Box::new(snapshot_write_failures.clone())).expect(ONCE);
-        let data_age = GaugeVec::new(
-            Opts::new("wintag_data_age_seconds", "Age of the tag list of a repository of the configured families."),
-            &["repository"],
-        )
-        .expect(VALID);
-        registry.register(Box::new(data_age.clone())).expect(ONCE);
-        let build_info =
-            IntGaugeVec::new(Opts::new("wintag_build_info", "Always 1; the version is the label."), &["version"])
-                .expect(VALID);
-        registry.register(Box::new(build_info.clone())).expect(ONCE);
+        );
+        let build_info = gauges("wintag_build_info", "Always 1; the version is the label.", &["version"]);
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Self {
+        let metrics = Self {
+            durations: registered(&registry, durations),
+            requests_under_way: registered(&registry, requests_under_way),
+            resolutions_by_number: Default::default(),
+            resolutions,
+            cache_requests: CacheLayer::ALL.map(|layer| {
+                CacheResult::ALL.map(|result| cache_requests.with_label_values(&[layer.as_str(), result.as_str()]))
+            }),
+            upstream_requests: counters(
+                "wintag_upstream_requests_total",
+                "Times that a registry was asked for something; one may take several requests.",
+                &["registry", "operation", "outcome"],
+            ),
+            flights: gauges(
+                "wintag_flights",
+                "Different things that registries are being asked for now, by the layer that will keep them.",
+                &["layer"],
+            ),
+            waiters: gauges(
+                "wintag_singleflight_waiters",
+                "Questions that wait for a flight now; any number may wait for one.",
+                &["layer"],
+            ),
+            circuit_open: gauges(
+                "wintag_circuit_open",
+                "1 while a registry is left alone after it failed or asked for that, else 0.",
+                &["registry"],
+            ),
+            last_refresh: seconds(
+                "wintag_last_refresh_success_timestamp_seconds",
+                "When a registry last gave what it was asked for, as seconds since 1970.",
+                &["registry"],
+            ),
+            // By repository and not by registry: lists of one registry are of different ages, and a mean or maximum of
+            // them would hide which one is old. The families of the configuration bound the label.
+            data_age: seconds(
+                "wintag_data_age_seconds",
+                "Age of the tag list of a repository of the configured families.",
+                &["repository"],
+            ),
+            snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
             registry,
-            requests,
-            requests_under_way,
-            upstream_requests,
-            cache_requests,
-            snapshot_write_failures,
-            data_age,
+        };
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    /// Shows the resolutions that there can be from the start: what appears with its first event hides that event
+    /// from `rate` and `increase`.
+    fn begin_at_zero(&self) {
+        for outcome in ResolutionOutcome::ALL {
+            for source in AnswerSource::ALL {
+                if outcome.has_facts() == (source != AnswerSource::Nothing) {
+                    self.resolution(outcome, source);
+                }
+            }
         }
     }
 
-    /// Counts a request as under way until what is returned is dropped.
-    pub fn begin_request(&self) -> UnderWay {
-        self.requests_under_way.inc();
-        UnderWay(self.requests_under_way.clone())
+    /// What counts requests to these routes.
+    pub fn requests(&self, routes: &'static [&'static str]) -> RequestMetrics {
+        RequestMetrics::new(self.durations.clone(), self.requests_under_way.clone(), routes)
     }
 
-    /// Counts a request. The route is the pattern of a path, never what the caller wrote.
-    pub fn count_request(&self, route: &str, outcome: RequestOutcome) {
-        let outcome = match outcome {
-            RequestOutcome::Ok => "ok",
-            RequestOutcome::ClientError => "client_error",
-            RequestOutcome::ServerError => "server_error",
-        };
-        self.requests.with_label_values(&[route, outcome]).inc();
+    /// Counts a question for a tag. It costs one addition.
+    pub fn count_resolution(&self, outcome: ResolutionOutcome, source: AnswerSource) {
+        self.resolution(outcome, source).inc();
+    }
+
+    fn resolution(&self, outcome: ResolutionOutcome, source: AnswerSource) -> &IntCounter {
+        let make = || self.resolutions.with_label_values(&[outcome.as_str(), source.as_str()]);
+        self.resolutions_by_number[outcome as usize][source as usize].get_or_init(make)
+    }
+
+    /// Counts that something was looked for in memory. It costs one addition.
+    pub fn count_cache_request(&self, layer: CacheLayer, result: CacheResult) {
+        self.cache_requests[layer as usize][result as usize].inc();
     }
 
     /// Counts that a configured registry was asked.
     pub fn count_upstream_request(&self, registry: &str, operation: Operation, outcome: UpstreamOutcome) {
-        let outcome = match outcome {
-            UpstreamOutcome::Ok => "ok",
-            UpstreamOutcome::NotFound => "not_found",
-            UpstreamOutcome::Refused => "refused",
-            UpstreamOutcome::RateLimited => "rate_limited",
-            UpstreamOutcome::Unavailable => "unavailable",
-            UpstreamOutcome::Timeout => "timeout",
-            UpstreamOutcome::Invalid => "invalid",
-        };
-        self.upstream_requests.with_label_values(&[registry, operation.as_str(), outcome]).inc();
-    }
-
-    /// Counts that something was looked for in memory.
-    pub fn count_cache_request(&self, layer: CacheLayer, result: CacheResult) {
-        let layer = match layer {
-            CacheLayer::Tags => "tags",
-            CacheLayer::Manifests => "manifests",
-        };
-        let result = match result {
-            CacheResult::Fresh => "fresh",
-            CacheResult::New => "new",
-            CacheResult::Stale => "stale",
-            CacheResult::Nothing => "nothing",
-            CacheResult::Crowded => "crowded",
-        };
-        self.cache_requests.with_label_values(&[layer, result]).inc();
+        self.upstream_requests.with_label_values(&[registry, operation.as_str(), outcome.as_str()]).inc();
     }
 
     /// Counts that the snapshot could not be written.
     pub fn count_snapshot_write_failure(&self) {
         self.snapshot_write_failures.inc();
+    }
+
+    /// Says how many flights are under way for a layer, and how many questions wait for them.
+    pub fn tell_flights(&self, layer: CacheLayer, flights: usize, waiters: usize) {
+        for (gauges, number) in [(&self.flights, flights), (&self.waiters, waiters)] {
+            gauges.with_label_values(&[layer.as_str()]).set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Says whether a configured registry is left alone.
+    pub fn tell_circuit(&self, registry: &str, is_open: bool) {
+        self.circuit_open.with_label_values(&[registry]).set(i64::from(is_open));
+    }
+
+    /// Says when a configured registry gave what it was asked for, in seconds since 1970.
+    pub fn tell_refresh(&self, registry: &str, at_seconds: f64) {
+        self.last_refresh.with_label_values(&[registry]).set(at_seconds);
     }
 
     /// Says how old, in seconds, the tag list of a family's repository is.
@@ -210,20 +196,16 @@ impl Metrics {
     }
 }
 
-/// A request under way.
-pub struct UnderWay(IntGauge);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        // Also when the caller goes away before the answer.
-        self.0.dec();
-    }
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The metric, from now on shown.
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> C {
+    registry.register(Box::new(metric.clone())).expect(ONCE);
+    metric
 }
 
 const VALID: &str = "the names of metrics and labels are valid constants";
@@ -231,33 +213,63 @@ const ONCE: &str = "each name is registered once";
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::telemetry::Method;
 
     /// Dashboards and alerts hold on to these names.
     #[test]
     fn names_and_labels_are_kept() {
         let metrics = Metrics::new();
-        metrics.count_request("/resolve", RequestOutcome::ClientError);
+        let requests = metrics.requests(&["/resolve"]);
+        requests.observe(requests.route(Some("/resolve")), Method::Get, 404, Duration::from_millis(30));
+        requests.observe(requests.route(Some("/made/up")), Method::of("MADE-UP"), 418, Duration::from_secs(60));
+        metrics.count_resolution(ResolutionOutcome::Ok, AnswerSource::StaleSnapshot);
         metrics.count_upstream_request("mcr.microsoft.com", Operation::Tags, UpstreamOutcome::RateLimited);
         metrics.count_cache_request(CacheLayer::Manifests, CacheResult::Stale);
         metrics.count_snapshot_write_failure();
+        metrics.tell_flights(CacheLayer::Tags, 2, 3);
+        metrics.tell_circuit("mcr.microsoft.com", true);
+        metrics.tell_refresh("mcr.microsoft.com", 1.5e9);
         metrics.tell_data_age("mcr.microsoft.com/windows", 1.5);
-        drop(metrics.begin_request());
-        let _under_way = metrics.begin_request();
+        drop(requests.begin());
+        let _under_way = requests.begin();
         let text = metrics.text().unwrap();
-        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let is_shown = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
+        let samples: Vec<&str> = text.lines().filter(is_shown).collect();
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(
-            samples,
+        let found = "http_request_method=\"GET\",http_response_status_code=\"404\",http_route=\"/resolve\"";
+        let other = "http_request_method=\"_OTHER\",http_response_status_code=\"418\",http_route=\"other\"";
+        let mut expected: Vec<String> =
+            ["0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"]
+                .map(|bound| format!("http_server_request_duration_seconds_bucket{{{found},le=\"{bound}\"}} 1"))
+                .to_vec();
+        expected.extend([
+            format!("http_server_request_duration_seconds_sum{{{found}}} 0.03"),
+            format!("http_server_request_duration_seconds_count{{{found}}} 1"),
+            format!("http_server_request_duration_seconds_bucket{{{other},le=\"+Inf\"}} 1"),
+            format!("http_server_request_duration_seconds_sum{{{other}}} 60"),
+            format!("http_server_request_duration_seconds_count{{{other}}} 1"),
+            format!("wintag_build_info{{version=\"{version}\"}} 1"),
+        ]);
+        expected.extend(
             [
-                &format!("wintag_build_info{{version=\"{version}\"}} 1"),
                 "wintag_cache_requests_total{layer=\"manifests\",result=\"stale\"} 1",
+                "wintag_circuit_open{registry=\"mcr.microsoft.com\"} 1",
                 "wintag_data_age_seconds{repository=\"mcr.microsoft.com/windows\"} 1.5",
-                "wintag_requests_total{outcome=\"client_error\",route=\"/resolve\"} 1",
+                "wintag_flights{layer=\"tags\"} 2",
+                "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"} 1500000000",
                 "wintag_requests_under_way 1",
+                "wintag_resolutions_total{freshness=\"stale_snapshot\",outcome=\"ok\"} 1",
+                "wintag_singleflight_waiters{layer=\"tags\"} 3",
                 "wintag_snapshot_write_failures_total 1",
                 "wintag_upstream_requests_total{operation=\"tags\",outcome=\"rate_limited\",registry=\"mcr.microsoft.com\"} 1",
             ]
+            .map(str::to_owned),
         );
+        assert_eq!(samples, expected);
+        // The resolutions that there can be, and no others, are shown before they happen.
+        assert_eq!(text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(), 3 * 6 + 3);
     }
 }

@@ -1,7 +1,9 @@
 //! What the service tells of itself to those who run it: metrics, logs and traces.
 
+mod labels;
 mod logs;
 mod metrics;
+mod requests;
 mod traces;
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -9,8 +11,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogSettings;
-pub use metrics::{CacheLayer, CacheResult, Metrics, Operation, RequestOutcome, UnderWay, UpstreamOutcome};
-pub use traces::{TracedRequest, Traces};
+pub use labels::{AnswerSource, CacheLayer, CacheResult, Method, Operation, ResolutionOutcome, UpstreamOutcome};
+pub use metrics::Metrics;
+pub use requests::{RequestMetrics, Route, UnderWay};
+pub use traces::{Caller, TracedRequest, Traces, in_current_trace, trace_id};
 
 /// Logs and traces, from the start of the process to its end. Dropping it sends the spans that are
 /// still to be sent, for which it may wait some seconds, so that it must not happen on an async thread.

@@ -1,4 +1,5 @@
-//! Traces: a span for some requests, sent to a collector by OTLP over HTTP.
+//! Traces: a span for some requests and for what registries are asked because of them, sent to a collector by OTLP over
+//! HTTP.
 //!
 //! Whether a request is traced is decided before a span is made. Measured, spans that are made and
 //! then dropped by a sampler cost nearly half of the throughput, and one in a hundred costs nothing.
@@ -8,19 +9,24 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use opentelemetry::context::FutureExt as _;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry::trace::{SpanId, TraceContextExt as _, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::field::Empty;
-use tracing::{Level, Span, Subscriber};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::registry::LookupSpan;
+
+use super::labels::Method;
 
 /// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced without it.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -30,10 +36,13 @@ const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 const DEFAULT_RATIO: f64 = 0.01;
 /// Under which name the service is known, where the environment gives it no other.
 const SERVICE_NAME: (&str, &str) = ("OTEL_SERVICE_NAME", "wintag");
-/// Only spans of this target are sent: not those that libraries make.
-const TARGET: &str = "wintag::request";
-/// The methods that have a name in a span; any other is `_OTHER` (OpenTelemetry semantic conventions, HTTP).
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The target of the spans of requests. Only spans of this and the next are sent: not those that libraries make.
+const REQUEST: &str = "wintag::request";
+/// The target of the spans of exchanges, which are made where registries are asked (`registry/spans.rs`). There are
+/// such spans only within a trace.
+const EXCHANGE: &str = "wintag::exchange";
+/// So much is told of a method that has no name here, in bytes.
+const MAX_METHOD_BYTES: usize = 32;
 
 /// Decides which requests are traced; none unless the environment asks for it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -49,16 +58,52 @@ struct Sampling {
 /// A request, as far as a span tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracedRequest {
-    /// The method.
+    /// The method as it was sent.
     pub method: String,
     /// The pattern of the path, when it is one of ours.
-    pub route: Option<String>,
+    pub route: Option<&'static str>,
     /// The path as it was sent, without the query.
     pub path: String,
+    /// The version of HTTP, such as 1.1.
+    pub version: Option<&'static str>,
+    /// The host that was asked, as the caller names it.
+    pub host: Option<String>,
+    /// Its port, where the caller names one.
+    pub port: Option<u16>,
+}
+
+/// The trace that a caller says its request belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'a> {
     /// The header `traceparent` (W3C Trace Context).
-    pub traceparent: Option<String>,
+    pub traceparent: Option<&'a str>,
     /// The header `tracestate`, likewise.
-    pub tracestate: Option<String>,
+    pub tracestate: Option<&'a str>,
+}
+
+/// Which trace and span something belongs to.
+pub(super) struct TraceIds {
+    pub trace_id: TraceId,
+    pub span_id: SpanId,
+}
+
+/// The trace and span that are current here, if they are sent.
+pub(super) fn current() -> Option<TraceIds> {
+    let context = Context::current();
+    let current = context.span().span_context().clone();
+    (current.is_valid() && current.is_sampled())
+        .then(|| TraceIds { trace_id: current.trace_id(), span_id: current.span_id() })
+}
+
+/// The id of the trace that what runs here belongs to, in hexadecimal digits; `None` when it is not traced.
+pub fn trace_id() -> Option<String> {
+    current().map(|ids| ids.trace_id.to_string())
+}
+
+/// The same work, which belongs to the trace that is current here wherever it runs. It does not keep the span of the
+/// request open: a request may be answered before the work is done.
+pub fn in_current_trace<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
+    work.with_current_context()
 }
 
 /// The traces that the environment asks for.
@@ -93,8 +138,19 @@ pub fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let only_requests = Targets::new().with_target(TARGET, Level::INFO);
-    tracing_opentelemetry::layer().with_tracer(provider.tracer("wintag")).with_filter(only_requests)
+    let ours = dynamic_filter_fn(|metadata, _| metadata.target() == REQUEST || Context::current().has_active_span());
+    // What is never sent is found out once for each place in the code.
+    let ours = ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
+        match (metadata.is_span(), metadata.target()) {
+            (true, REQUEST) => Interest::always(),
+            (true, EXCHANGE) => Interest::sometimes(),
+            _ => Interest::never(),
+        }
+    });
+    // Where in the code a span was made, and on which thread, is nothing that who reads a trace asks for.
+    let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("wintag"));
+    let spans = spans.with_location(false).with_threads(false).with_target(false).with_tracked_inactivity(false);
+    spans.with_filter(ours)
 }
 
 impl Traces {
@@ -105,14 +161,21 @@ impl Traces {
 
     /// A span for this request if it is to be traced. A caller that traces decides; of other requests
     /// the configured share is taken.
-    pub fn span(&self, request: impl FnOnce() -> TracedRequest) -> Option<Span> {
+    pub fn span<'a>(
+        &self,
+        caller: impl FnOnce() -> Caller<'a>,
+        request: impl FnOnce() -> TracedRequest,
+    ) -> Option<Span> {
         let sampling = self.0.as_ref()?;
-        let request = request();
-        let parent = sampling.propagator.extract_with_context(&Context::new(), &request);
-        let caller = parent.span().span_context().clone();
-        let is_taken = if caller.is_valid() { caller.is_sampled() } else { sampling.takes_next() };
+        let caller = caller();
+        let parent = match caller.traceparent {
+            Some(_) => sampling.propagator.extract_with_context(&Context::new(), &caller),
+            None => Context::new(),
+        };
+        let of_caller = parent.span().span_context().clone();
+        let is_taken = if of_caller.is_valid() { of_caller.is_sampled() } else { sampling.takes_next() };
         is_taken.then(|| {
-            let span = request.span();
+            let span = request().span();
             // It fails only for spans that nobody sends.
             let _ = span.set_parent(parent);
             span
@@ -142,35 +205,37 @@ impl Sampling {
 
 impl TracedRequest {
     fn span(&self) -> Span {
-        let method = METHODS.into_iter().find(|known| *known == self.method);
+        let method = Method::of(&self.method);
+        let is_known = method != Method::Other;
         // Names are from closed sets, so that a method or path that is made up does not become one.
-        let name = match (method, &self.route) {
-            (Some(method), Some(route)) => format!("{method} {route}"),
-            (Some(method), None) => method.to_owned(),
-            (None, Some(route)) => format!("HTTP {route}"),
-            (None, None) => "HTTP".to_owned(),
-        };
+        let word = if is_known { method.as_str() } else { "HTTP" };
+        let name = self.route.map_or_else(|| word.to_owned(), |route| format!("{word} {route}"));
+        let original = (!is_known).then(|| self.method.get(..MAX_METHOD_BYTES).unwrap_or(&self.method));
         tracing::info_span!(
-            target: TARGET,
+            target: REQUEST,
             "request",
             otel.name = name,
             otel.kind = "server",
             otel.status_code = Empty,
-            http.request.method = method.unwrap_or("_OTHER"),
+            http.request.method = method.as_str(),
+            http.request.method_original = original,
             http.route = self.route,
             http.response.status_code = Empty,
             url.scheme = "http",
             url.path = self.path,
+            server.address = self.host,
+            server.port = self.port.map(i64::from),
+            network.protocol.version = self.version,
             error.type = Empty,
         )
     }
 }
 
-impl Extractor for TracedRequest {
+impl Extractor for Caller<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
-            "traceparent" => self.traceparent.as_deref(),
-            "tracestate" => self.tracestate.as_deref(),
+            "traceparent" => self.traceparent,
+            "tracestate" => self.tracestate,
             _ => None,
         }
     }
@@ -194,8 +259,7 @@ mod tests {
     }
 
     fn is_taken(traces: &Traces, traceparent: Option<&str>) -> bool {
-        let traceparent = traceparent.map(str::to_owned);
-        traces.span(|| TracedRequest { traceparent, ..TracedRequest::default() }).is_some()
+        traces.span(|| Caller { traceparent, tracestate: None }, TracedRequest::default).is_some()
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::StatusCode;
 
@@ -19,9 +20,21 @@ async fn metrics(service: &Service) -> String {
     answer.text
 }
 
-/// The samples, without those whose value is another each time.
+/// The samples that are not zero, without those whose value is another each time.
 fn samples(text: &str) -> BTreeSet<&str> {
-    text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("wintag_data_age_seconds")).collect()
+    const OTHER_EACH_TIME: [&str; 4] =
+        ["#", "wintag_data_age_seconds", "wintag_last_refresh", "http_server_request_duration_seconds_"];
+    let is_wanted = |line: &&str| {
+        let counts_requests = line.starts_with("http_server_request_duration_seconds_count");
+        (counts_requests || !OTHER_EACH_TIME.iter().any(|start| line.starts_with(start))) && !line.ends_with(" 0")
+    };
+    text.lines().filter(is_wanted).collect()
+}
+
+/// The value of a sample that is there.
+fn value(text: &str, sample: &str) -> f64 {
+    let value = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{sample} is not in {text}"))
 }
 
 #[tokio::test]
@@ -40,25 +53,41 @@ async fn what_happens_is_counted() {
     }
     service.send("POST", "/tags", &[]).await;
     let text = metrics(&service).await;
-    let expected = [
+    let requests = [
+        ("GET", "/resolve", 200, 2),
+        ("GET", "/resolve", 400, 1),
+        ("GET", "/tags", 404, 1),
+        ("GET", "other", 404, 1),
+        ("GET", "/swagger-ui/{path:.*}", 200, 1),
+        ("POST", "/tags", 405, 1),
+    ];
+    let requests = requests.map(|(method, route, status, count)| {
+        format!(
+            "http_server_request_duration_seconds_count{{http_request_method=\"{method}\",\
+             http_response_status_code=\"{status}\",http_route=\"{route}\"}} {count}"
+        )
+    });
+    let others = [
         "wintag_build_info{version=\"0.1.0\"} 1",
         "wintag_cache_requests_total{layer=\"manifests\",result=\"fresh\"} 1",
         "wintag_cache_requests_total{layer=\"manifests\",result=\"new\"} 1",
         "wintag_cache_requests_total{layer=\"tags\",result=\"fresh\"} 1",
         "wintag_cache_requests_total{layer=\"tags\",result=\"new\"} 1",
         "wintag_cache_requests_total{layer=\"tags\",result=\"nothing\"} 1",
-        "wintag_requests_total{outcome=\"client_error\",route=\"/resolve\"} 1",
-        "wintag_requests_total{outcome=\"client_error\",route=\"/tags\"} 2",
-        "wintag_requests_total{outcome=\"client_error\",route=\"other\"} 1",
-        "wintag_requests_total{outcome=\"ok\",route=\"/resolve\"} 2",
-        "wintag_requests_total{outcome=\"ok\",route=\"/swagger-ui/{path:.*}\"} 1",
-        "wintag_requests_under_way 0",
-        "wintag_snapshot_write_failures_total 0",
+        "wintag_resolutions_total{freshness=\"cache\",outcome=\"ok\"} 1",
+        "wintag_resolutions_total{freshness=\"registry\",outcome=\"ok\"} 1",
         "wintag_upstream_requests_total{operation=\"manifest\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
         "wintag_upstream_requests_total{operation=\"tags\",outcome=\"not_found\",registry=\"mcr.microsoft.com\"} 1",
         "wintag_upstream_requests_total{operation=\"tags\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
     ];
-    assert_eq!(samples(&text), BTreeSet::from(expected));
+    let expected: BTreeSet<&str> = requests.iter().map(String::as_str).chain(others).collect();
+    assert_eq!(samples(&text), expected);
+    let refreshed = value(&text, "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"}");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs_f64();
+    assert!((now - 60.0..now + 1.0).contains(&refreshed), "{refreshed}");
+    for gauge in ["requests_under_way", "flights{layer=\"tags\"}", "circuit_open{registry=\"mcr.microsoft.com\"}"] {
+        assert_eq!(value(&text, &format!("wintag_{gauge}")), 0.0, "{gauge}");
+    }
     check_with_promtool(&text);
 }
 
@@ -73,15 +102,44 @@ fn check_with_promtool(text: &str) {
 #[tokio::test]
 async fn s14_callers_cannot_make_labels() {
     let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
-    let before = metrics(&service).await.lines().count();
     for number in 0..50 {
         service.get(&format!("/made/up/{number}")).await;
         service.get(&format!("/tags?image=mcr.microsoft.com/made/up/{number}")).await;
         service.send("OPTIONS", &format!("/swagger-ui/{number}"), &[]).await;
+        service.send(&format!("MADE{number}"), "/tags", &[]).await;
     }
-    let after = metrics(&service).await;
-    assert!(after.lines().count() <= before + 5, "{after}");
-    assert!(!after.contains("made"), "{after}");
+    let text = metrics(&service).await;
+    let seen: Vec<&str> = samples(&text).into_iter().filter(|line| line.starts_with("http_server")).collect();
+    let counts: Vec<&str> = seen.iter().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(counts, ["50"; 4], "{text}");
+    assert!(!text.to_lowercase().contains("made"), "{text}");
+}
+
+#[tokio::test]
+async fn every_route_has_its_name() {
+    let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
+    let document = service.json("/openapi.json").await;
+    let paths: Vec<&String> = document["paths"].as_object().expect("there are paths").keys().collect();
+    for path in paths.iter().map(|path| path.as_str()).chain(["/", "/swagger-ui", "/swagger-ui/"]) {
+        service.get(path).await;
+    }
+    let text = metrics(&service).await;
+    for path in paths {
+        assert!(text.contains(&format!("http_route=\"{path}\"")), "{path} is not in ROUTES: {text}");
+    }
+    assert!(!text.contains("http_route=\"other\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_registry_that_is_left_alone_is_told() {
+    let service = Service::mirrored("127.0.0.1:1", &ADMIN);
+    for image in ["a", "b", "c", "d", "e", "f"] {
+        service.get(&format!("/resolve?image=mcr.microsoft.com/{image}/x&host=17763")).await;
+    }
+    let text = metrics(&service).await;
+    assert_eq!(value(&text, "wintag_circuit_open{registry=\"mcr.microsoft.com\"}"), 1.0);
+    assert_eq!(value(&text, "wintag_resolutions_total{freshness=\"none\",outcome=\"unavailable\"}"), 6.0);
+    assert!(!text.contains("wintag_last_refresh_success_timestamp_seconds{"), "it never answered");
 }
 
 #[tokio::test]

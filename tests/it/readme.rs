@@ -13,11 +13,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::{Arg, CommandFactory as _};
 use tempfile::TempDir;
 use wintag::api::problem::ProblemKind;
 use wintag::cli::Arguments;
+use wintag::telemetry::{
+    AnswerSource, CacheLayer, CacheResult, Method, Metrics, Operation, ResolutionOutcome, UpstreamOutcome,
+};
 
 use crate::support::service::WINTAG;
 use crate::support::still_service::StillService;
@@ -29,6 +33,9 @@ const CONSOLE: &str = "```console";
 const FENCE: &str = "```";
 /// The heading of the table of settings, and the line below it.
 const SETTINGS: &str = "| option | variable | file key | default | meaning |\n|---|---|---|---|---|\n";
+
+/// The heading of the table of metrics, and the line below it.
+const METRICS: &str = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
 
 /// Tests that bless write the same file.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -73,6 +80,57 @@ fn the_table_of_settings_is_that_of_the_options() {
         let after = &from_table[rows.map(str::len).sum()..];
         format!("{before}{SETTINGS}{table}{after}")
     });
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_program() {
+    let metrics = Metrics::new();
+    let requests = metrics.requests(&["/resolve"]);
+    requests.observe(requests.route(Some("/resolve")), Method::Get, 200, Duration::ZERO);
+    metrics.count_upstream_request("r", Operation::Tags, UpstreamOutcome::Ok);
+    metrics.tell_flights(CacheLayer::Tags, 0, 0);
+    metrics.tell_circuit("r", false);
+    metrics.tell_refresh("r", 0.0);
+    metrics.tell_data_age("r", 0.0);
+    let text = metrics.text().expect("it can be written");
+    let rows: String = text.lines().filter_map(|line| row_of_metric(line.strip_prefix("# HELP ")?, &text)).collect();
+    correct(|readme| {
+        let (before, from_table) = readme.split_once(METRICS).expect("the README has a table of metrics");
+        let old = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
+        let after = &from_table[old.map(str::len).sum()..];
+        [before, METRICS, &rows, after].concat()
+    });
+}
+
+#[test]
+fn the_words_of_labels_are_in_the_readme() {
+    let readme = readme();
+    let words = [
+        Method::ALL.map(Method::as_str).to_vec(),
+        AnswerSource::ALL.map(AnswerSource::as_str).to_vec(),
+        ResolutionOutcome::ALL.map(ResolutionOutcome::as_str).to_vec(),
+        UpstreamOutcome::ALL.map(UpstreamOutcome::as_str).to_vec(),
+        CacheLayer::ALL.map(CacheLayer::as_str).to_vec(),
+        CacheResult::ALL.map(CacheResult::as_str).to_vec(),
+        Operation::ALL.map(Operation::as_str).to_vec(),
+    ];
+    let (_, paragraph) = readme.split_once("Labels have closed sets of values.").expect("the README tells of labels");
+    let (paragraph, _) = paragraph.split_once("\n\n").expect("the paragraph ends");
+    // The methods that paths take are told with the paths.
+    for word in words.concat().into_iter().filter(|word| !["GET", "HEAD", "POST", "OPTIONS"].contains(word)) {
+        assert!(paragraph.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
+/// The row of a metric, of its name with its help and all that is shown.
+fn row_of_metric(help: &str, text: &str) -> Option<String> {
+    let (name, help) = help.split_once(' ')?;
+    let kind = text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} ")))?;
+    let is_sample = |line: &&str| line.starts_with(name);
+    let labels = text.lines().find(is_sample)?.split_once('{').map_or("", |(_, labels)| labels);
+    let names = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name);
+    let labels: Vec<String> = names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect();
+    Some(format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", ")))
 }
 
 #[test]

@@ -4,16 +4,150 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::collector::Collector;
-use crate::support::service::{Service, WINTAG};
+use crate::support::collector::{Collector, Span};
+use crate::support::docker_registry::DockerRegistry;
+use crate::support::misbehaving_registry::MisbehavingRegistry;
+use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate};
+use crate::support::service::{Answer, Service, WINTAG};
 
 /// A service that never asks a registry and sends its traces here.
 fn traced_service(collector: &Collector, ratio: &str) -> Service {
     Service::start_in(&["--offline"], &collector.variables(ratio).each_ref().map(|(name, value)| (*name, &**value)))
 }
 
+/// A service that asks this registry, and sends what callers trace.
+fn traced_mirror(collector: &Collector, registry: &str, options: &[&str]) -> Service {
+    let mirror = format!("mcr.microsoft.com=http://{registry}");
+    let variables = collector.variables("0");
+    let variables = variables.each_ref().map(|(name, value)| (*name, &**value));
+    Service::start_in(&[&["--mirror", &mirror], options].concat(), &variables)
+}
+
+/// The trace of the caller, and the span of it that asks.
+const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER_ID: &str = "b7ad6b7169203331";
+
+async fn ask_traced(service: &Service, method: &str, path: &str) -> Answer {
+    service.send(method, path, &[("traceparent", &format!("00-{TRACE_ID}-{CALLER_ID}-01"))]).await
+}
+
+/// What is told of a request under an attribute, of the names that begin so.
+fn attributes<'a>(span: &'a Span, names: &[&str]) -> Vec<&'a str> {
+    names.iter().map(|name| span.attribute(name)).collect()
+}
+
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[tokio::test]
+async fn what_registries_are_asked_is_in_the_trace() {
+    let (collector, registry) = (Collector::start(), DockerRegistry::start());
+    let service = traced_mirror(&collector, &registry.host(), &[]);
+    service.get("/tags?image=servercore").await;
+    let answer = ask_traced(&service, "GET", "/resolve?image=nanoserver&host=17763").await.json();
+    // Nobody is asked, and it belongs to the trace of another request.
+    service.get("/resolve?image=nanoserver&host=17763").await;
+    let address = service.address().to_owned();
+    assert!(service.terminate().success());
+    let spans = collector.spans();
+    assert!(spans.iter().all(|span| span.trace_id == TRACE_ID), "{spans:#?}");
+    let (servers, clients): (Vec<&Span>, Vec<&Span>) = spans.iter().partition(|span| span.kind == 2);
+    let [server] = servers[..] else { panic!("{spans:#?}") };
+    let [tags, manifest] = clients[..] else { panic!("{spans:#?}") };
+    assert_eq!((server.name.as_str(), server.parent_id.as_str()), ("GET /resolve", CALLER_ID));
+    let names = ["http.request.method", "http.route", "http.response.status_code", "url.scheme", "url.path"];
+    assert_eq!(attributes(server, &names), ["GET", "/resolve", "200", "http", "/resolve"]);
+    let asked = ["server.address", "server.port", "network.protocol.version", "url.query"];
+    let port = address.rsplit(':').next().expect("it has a port");
+    assert_eq!(attributes(server, &asked), ["127.0.0.1", port, "1.1", ""]);
+    let host = registry.host();
+    let (name, port) = host.split_once(':').expect("it has a port");
+    let digest = answer["digest"].as_str().expect("the registry has it");
+    let tag = answer["tag"].as_str().expect("there is a tag");
+    let manifest_path = format!("manifests/{tag}");
+    for (client, path, digest) in [(tags, "tags/list", ""), (manifest, manifest_path.as_str(), digest)] {
+        assert_eq!((client.name.as_str(), client.kind, &client.parent_id), ("GET", 3, &server.span_id));
+        let names = ["http.request.method", "http.response.status_code", "server.address", "server.port", "error.type"];
+        assert_eq!(attributes(client, &names), ["GET", "200", name, port, ""]);
+        let url = format!("http://{host}/v2/windows/nanoserver/{path}");
+        let image = "mcr.microsoft.com/windows/nanoserver";
+        let names = ["url.full", "container.image.name", "oci.manifest.digest"];
+        assert_eq!(attributes(client, &names), [&url, image, digest]);
+        assert!(server.time.0 <= client.time.0 && client.time.1 <= server.time.1 && !client.has_failed, "{client:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_named_in_the_log_and_in_problems() {
+    for (format, has_ids) in [("json", true), ("text", false)] {
+        let collector = Collector::start();
+        let service = traced_mirror(&collector, "127.0.0.1:1", &["--log-format", format]);
+        let path = "/tags?image=mcr.microsoft.com/windows/nowhere";
+        let problem = ask_traced(&service, "GET", path).await.json();
+        assert_eq!((&problem["status"], &problem["trace_id"]), (&Value::from(503), &Value::from(TRACE_ID)));
+        let line = service.line_with("asking the registry failed").await;
+        let untraced = service.get(path).await.json();
+        assert_eq!(untraced["trace_id"], Value::Null);
+        assert!(service.terminate().success());
+        let spans = collector.spans();
+        let server = spans.iter().find(|span| span.kind == 2).expect("the request is traced");
+        assert!(server.has_failed && server.attribute("error.type") == "503" && server.trace_id == TRACE_ID);
+        let client = spans.iter().find(|span| span.kind == 3).expect("the registry was asked");
+        assert!(client.has_failed && client.attribute("error.type") == "unavailable", "{client:?}");
+        if has_ids {
+            let logged: Value = serde_json::from_str(&line).expect("a line is JSON");
+            assert_eq!((&logged["trace_id"], &logged["span_id"]), (&TRACE_ID.into(), &server.span_id.as_str().into()));
+        } else {
+            assert!(line.ends_with(&format!(" trace_id={TRACE_ID} span_id={}", server.span_id)), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_problem_of_a_batch_names_the_trace() {
+    let collector = Collector::start();
+    let service = traced_service(&collector, "1");
+    let questions = serde_json::json!({ "requests": [{ "image": "nanoserver", "host": "nothing" }] });
+    let batch = service.post("/resolve", &questions).await.json();
+    service.post("/tags", &questions).await;
+    assert!(service.terminate().success());
+    let spans = collector.spans();
+    let server = spans.iter().find(|span| span.name == "POST /resolve").expect("it is traced");
+    assert_eq!(batch["results"][0]["problem"]["trace_id"], server.trace_id.as_str(), "{batch}");
+}
+
+/// The span of a request ends when it is answered, whatever is still under way because of it.
+#[tokio::test]
+async fn a_span_ends_with_its_answer() {
+    let collector = Collector::start();
+    let gate = Gate::closed();
+    let behaviour = Behaviour::status(500).held(&gate);
+    let registry = MisbehavingRegistry::start(move |_| behaviour.clone()).await;
+    let service = traced_mirror(&collector, &registry.authority(), &[]);
+    assert_eq!(ask_traced(&service, "GET", "/tags?image=nanoserver").await.status, 200);
+    // Nothing else is waited for than that it is sent.
+    let spans = loop {
+        let spans = collector.spans();
+        if !spans.is_empty() {
+            break spans;
+        }
+    };
+    assert!(spans.iter().all(|span| span.kind == 2 && span.name == "GET /tags"), "{spans:?}");
+    gate.open();
+}
+
+#[tokio::test]
+async fn methods_that_no_path_takes_are_one() {
+    let collector = Collector::start();
+    let service = traced_service(&collector, "0");
+    ask_traced(&service, "DELETE", "/tags").await;
+    assert!(service.terminate().success());
+    let spans = collector.spans();
+    let [span] = &spans[..] else { panic!("{spans:?}") };
+    assert_eq!(span.name, "HTTP /tags");
+    let names = ["http.request.method", "http.request.method_original", "http.response.status_code"];
+    assert_eq!(attributes(span, &names), ["_OTHER", "DELETE", "405"]);
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ async fn are_under_way(service: &Service, count: usize) -> bool {
         if metrics.lines().any(|line| line == sample) {
             return true;
         }
-        if metrics.contains("wintag_requests_total{") {
+        if metrics.contains("http_server_request_duration_seconds_count{") {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

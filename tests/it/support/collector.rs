@@ -1,5 +1,6 @@
-//! A collector of traces: it takes what is sent by OTLP over HTTP.
+//! A collector of traces: it takes what is sent by OTLP over HTTP, and reads it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
@@ -9,6 +10,29 @@ use std::time::Duration;
 pub struct Collector {
     address: String,
     received: Receiver<(String, Vec<u8>)>,
+}
+
+/// A span that was sent, as far as tests look at it.
+#[derive(Debug, Default)]
+pub struct Span {
+    pub trace_id: String,
+    pub span_id: String,
+    /// The span above it; empty without one.
+    pub parent_id: String,
+    pub name: String,
+    /// 1: within the process, 2: of a server, 3: of a client.
+    pub kind: u64,
+    /// When it began and ended, in nanoseconds.
+    pub time: (u64, u64),
+    pub attributes: BTreeMap<String, String>,
+    pub has_failed: bool,
+}
+
+impl Span {
+    /// The text of an attribute; empty without it.
+    pub fn attribute(&self, name: &str) -> &str {
+        self.attributes.get(name).map_or("", String::as_str)
+    }
 }
 
 impl Collector {
@@ -62,4 +86,114 @@ impl Collector {
         }
         all
     }
+    /// Every span that was sent until now.
+    pub fn spans(&self) -> Vec<Span> {
+        // ExportTraceServiceRequest, ResourceSpans, ScopeSpans (opentelemetry-proto, trace.proto).
+        let all = self.everything();
+        let of_resources = fields(&all).filter_map(|(number, value)| (number == 1).then(|| value.bytes().to_vec()));
+        let of_scopes: Vec<Vec<u8>> = of_resources.flat_map(|bytes| all_of(2, &bytes)).collect();
+        of_scopes.iter().flat_map(|bytes| all_of(2, bytes)).map(|bytes| read_span(&bytes)).collect()
+    }
+}
+
+fn read_span(bytes: &[u8]) -> Span {
+    let mut span = Span::default();
+    for (number, value) in fields(bytes) {
+        match number {
+            1 => span.trace_id = hex(value.bytes()),
+            2 => span.span_id = hex(value.bytes()),
+            4 => span.parent_id = hex(value.bytes()),
+            5 => span.name = value.text(),
+            6 => span.kind = value.number(),
+            7 => span.time.0 = value.number(),
+            8 => span.time.1 = value.number(),
+            9 => span.attributes.extend([read_attribute(value.bytes())]),
+            15 => span.has_failed = fields(value.bytes()).any(|(number, value)| number == 3 && value.number() == 2),
+            _ => {}
+        }
+    }
+    span
+}
+
+fn read_attribute(bytes: &[u8]) -> (String, String) {
+    let (mut name, mut text) = (String::new(), String::new());
+    for (number, value) in fields(bytes) {
+        match number {
+            1 => name = value.text(),
+            _ => {
+                let (kind, value) = fields(value.bytes()).next().expect("an attribute has a value");
+                text = if kind == 1 { value.text() } else { value.number().to_string() };
+            }
+        }
+    }
+    (name, text)
+}
+
+/// The value of one field of a message in the encoding of Protocol Buffers.
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    fn number(&self) -> u64 {
+        let Self::Number(number) = self else { panic!("it is a number") };
+        *number
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        let Self::Bytes(bytes) = self else { panic!("it has a length") };
+        bytes
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes().to_vec()).expect("texts are UTF-8")
+    }
+}
+
+/// The fields of a message, with their numbers.
+fn fields(mut rest: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let key = varint(&mut rest);
+        let value = match key & 7 {
+            0 => Value::Number(varint(&mut rest)),
+            1 => Value::Number(u64::from_le_bytes(take(&mut rest, 8).try_into().expect("they are eight"))),
+            2 => {
+                let length = varint(&mut rest).try_into().expect("it fits");
+                Value::Bytes(take(&mut rest, length))
+            }
+            5 => Value::Number(u32::from_le_bytes(take(&mut rest, 4).try_into().expect("they are four")).into()),
+            kind => panic!("there is no wire type {kind}"),
+        };
+        Some((key >> 3, value))
+    })
+}
+
+fn all_of(wanted: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
+    fields(bytes).filter(|(number, _)| *number == wanted).map(|(_, value)| value.bytes().to_vec()).collect()
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let (taken, after) = rest.split_at(length);
+    *rest = after;
+    taken
+}
+
+fn varint(rest: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = take(rest, 1)[0];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    number
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

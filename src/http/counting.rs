@@ -1,0 +1,50 @@
+//! Counts how questions for a tag end.
+
+use crate::answers::{self, Context, Freshness, Provenance, Refusal, Resolution, ResolveQuestion};
+use crate::api::problem::{Problem, ProblemKind};
+use crate::telemetry::{AnswerSource, Metrics, ResolutionOutcome};
+
+/// Answers the question, and counts that.
+pub async fn resolve(
+    context: &Context,
+    metrics: &Metrics,
+    question: &ResolveQuestion,
+) -> Result<Resolution, Box<Problem>> {
+    match answers::resolve(context, question).await {
+        Ok(resolution) => {
+            metrics.count_resolution(ResolutionOutcome::Ok, source(resolution.freshness));
+            Ok(resolution)
+        }
+        Err(refusal) => {
+            let problem = Problem::of_refusal(&refusal, question);
+            let source = match &refusal {
+                Refusal::Shortfall(_, freshness) => source(*freshness),
+                Refusal::Miss(_) => AnswerSource::Nothing,
+            };
+            metrics.count_resolution(outcome(problem.kind()), source);
+            Err(Box::new(problem))
+        }
+    }
+}
+
+/// The freshness of an answer as metrics name it.
+pub fn source(freshness: Freshness) -> AnswerSource {
+    match (freshness.provenance, freshness.stale) {
+        (Provenance::Registry, _) => AnswerSource::Registry,
+        (Provenance::Cache, false) => AnswerSource::Cache,
+        (Provenance::Cache, true) => AnswerSource::StaleCache,
+        (Provenance::Snapshot, false) => AnswerSource::Snapshot,
+        (Provenance::Snapshot, true) => AnswerSource::StaleSnapshot,
+        (Provenance::Embedded, _) => AnswerSource::Embedded,
+    }
+}
+
+fn outcome(kind: ProblemKind) -> ResolutionOutcome {
+    match kind {
+        ProblemKind::NoCompatibleTag => ResolutionOutcome::NoCompatibleTag,
+        ProblemKind::KbNotFound => ResolutionOutcome::KbNotFound,
+        ProblemKind::UnknownImage => ResolutionOutcome::UnknownImage,
+        ProblemKind::RegistryNotAllowed => ResolutionOutcome::NotAllowed,
+        _ => ResolutionOutcome::Unavailable,
+    }
+}

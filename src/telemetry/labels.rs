@@ -1,0 +1,161 @@
+//! The labels of metrics that are words of ours: closed sets, each value with its number and its word.
+
+/// Enumerations of label values. The number of a value is its place in a table of counters.
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$doc_of_value:meta])* $value:ident = $word:literal,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$doc_of_value])* $value,)+
+        }
+
+        impl $name {
+            /// How many there are.
+            pub const COUNT: usize = [$($word),+].len();
+            /// Each of them, in the order of their numbers.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$value),+];
+
+            /// Its word in labels and logs.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => $word,)+
+                }
+            }
+        }
+    )+};
+}
+
+labels! {
+    /// The method of a request: those that some path takes. Any other is one value, so that nobody can make labels
+    /// up (OpenTelemetry semantic conventions, HTTP).
+    Method {
+        /// GET.
+        Get = "GET",
+        /// HEAD.
+        Head = "HEAD",
+        /// POST.
+        Post = "POST",
+        /// OPTIONS.
+        Options = "OPTIONS",
+        /// Any other.
+        Other = "_OTHER",
+    }
+
+    /// How a question for a tag ended.
+    ResolutionOutcome {
+        /// With a tag.
+        Ok = "ok",
+        /// There are tags, and none runs as asked.
+        NoCompatibleTag = "no_compatible_tag",
+        /// There are tags, and none names the KB.
+        KbNotFound = "kb_not_found",
+        /// Neither a registry nor the catalogue has the image.
+        UnknownImage = "unknown_image",
+        /// The registry is not one of those configured.
+        NotAllowed = "not_allowed",
+        /// Nothing is known, and the registry cannot be asked or gave nothing that can be used.
+        Unavailable = "unavailable",
+    }
+
+    /// Where the facts of an answer came from.
+    AnswerSource {
+        /// A registry was asked for this answer.
+        Registry = "registry",
+        /// A registry was asked before; the facts were in memory, and fresh.
+        Cache = "cache",
+        /// As the last, and they should have been renewed and could not be.
+        StaleCache = "stale_cache",
+        /// A registry was asked by an earlier process; the facts are still fresh.
+        Snapshot = "snapshot",
+        /// As the last, and they should have been renewed and could not be.
+        StaleSnapshot = "stale_snapshot",
+        /// The catalogue inside the program.
+        Embedded = "embedded",
+        /// There were no facts.
+        Nothing = "none",
+    }
+
+    /// What a registry was asked for.
+    Operation {
+        /// The tags of a repository.
+        Tags = "tags",
+        /// What a tag or digest stands for.
+        Manifest = "manifest",
+    }
+
+    /// How asking a registry ended.
+    UpstreamOutcome {
+        /// With an answer.
+        Ok = "ok",
+        /// There is no such thing.
+        NotFound = "not_found",
+        /// The registry, or a rule of ours, does not allow it.
+        Refused = "refused",
+        /// The registry wants fewer requests.
+        RateLimited = "rate_limited",
+        /// The registry cannot be reached, or is out of order.
+        Unavailable = "unavailable",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The answer cannot be used.
+        Invalid = "invalid",
+    }
+
+    /// Which kind of thing was looked for in memory.
+    CacheLayer {
+        /// Answers as they were given a moment ago; only finding one is counted.
+        Answers = "answers",
+        /// Tag lists.
+        Tags = "tags",
+        /// Manifests.
+        Manifests = "manifests",
+    }
+
+    /// What was found in memory.
+    CacheResult {
+        /// A fact that is still fresh.
+        Fresh = "fresh",
+        /// Nothing fresh; a registry gave the fact.
+        New = "new",
+        /// A fact that is no longer fresh and could not be renewed.
+        Stale = "stale",
+        /// Nothing, and no registry gave it.
+        Nothing = "nothing",
+        /// Nothing, and no registry was asked because too much waits for them.
+        Crowded = "crowded",
+    }
+}
+
+impl Method {
+    /// The method of this name; names are case-sensitive (RFC 9110).
+    pub fn of(name: &str) -> Self {
+        Self::ALL.into_iter().find(|method| method.as_str() == name).unwrap_or(Self::Other)
+    }
+}
+
+impl ResolutionOutcome {
+    /// Whether the question ended so because of facts, which then have a source.
+    pub const fn has_facts(self) -> bool {
+        matches!(self, Self::Ok | Self::NoCompatibleTag | Self::KbNotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_other_method_is_one_value() {
+        assert_eq!(Method::of("HEAD"), Method::Head);
+        for other in ["DELETE", "get", "_OTHER", "MADE-UP", ""] {
+            assert_eq!(Method::of(other), Method::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_places() {
+        for (at, source) in AnswerSource::ALL.into_iter().enumerate() {
+            assert_eq!(source as usize, at);
+        }
+    }
+}

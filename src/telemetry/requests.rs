@@ -1,0 +1,80 @@
+//! How long requests take, by route, method and status.
+//!
+//! Every request passes here, so that nothing is looked up by text: a series is found by numbers in a table. It is made
+//! when there is something to count in it, since most of them never have anything.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramVec, IntGauge};
+
+use super::labels::Method;
+
+/// The upper bounds of the durations, in seconds (OpenTelemetry semantic conventions, `http.server.request.duration`).
+pub(super) const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The label of requests to no path of ours.
+const NO_ROUTE: &str = "other";
+/// The statuses that this service answers with, the usual ones first. Any other is counted too, only not so fast.
+const STATUSES: [u16; 21] =
+    [200, 304, 404, 400, 403, 429, 204, 307, 308, 405, 406, 408, 413, 414, 415, 431, 500, 502, 503, 504, 301];
+
+/// The durations of requests, and how many are under way.
+pub struct RequestMetrics {
+    durations: HistogramVec,
+    under_way: IntGauge,
+    routes: &'static [&'static str],
+    /// By route, method and status; the last route is for what has none.
+    series: Box<[OnceLock<Histogram>]>,
+}
+
+/// The route of a request: the pattern of its path, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route(usize);
+
+impl RequestMetrics {
+    pub(super) fn new(durations: HistogramVec, under_way: IntGauge, routes: &'static [&'static str]) -> Self {
+        let count = (routes.len() + 1) * Method::COUNT * STATUSES.len();
+        Self { durations, under_way, routes, series: (0..count).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Counts a request as under way until what is returned is dropped.
+    pub fn begin(&self) -> UnderWay<'_> {
+        self.under_way.inc();
+        UnderWay(&self.under_way)
+    }
+
+    /// The route of this pattern; what is none of ours is one route.
+    pub fn route(&self, pattern: Option<&str>) -> Route {
+        let at = pattern.and_then(|pattern| self.routes.iter().position(|route| *route == pattern));
+        Route(at.unwrap_or(self.routes.len()))
+    }
+
+    /// The pattern of a route, if it is one of ours.
+    pub fn pattern(&self, route: Route) -> Option<&'static str> {
+        self.routes.get(route.0).copied()
+    }
+
+    /// Counts a request that has been answered.
+    pub fn observe(&self, route: Route, method: Method, status: u16, took: Duration) {
+        let make = |status: &str| {
+            let pattern = self.pattern(route).unwrap_or(NO_ROUTE);
+            self.durations.with_label_values(&[method.as_str(), pattern, status])
+        };
+        let place = STATUSES.iter().position(|known| *known == status);
+        let place = place.map(|at| (route.0 * Method::COUNT + method as usize) * STATUSES.len() + at);
+        match place.and_then(|place| self.series.get(place)) {
+            Some(series) => series.get_or_init(|| make(&status.to_string())).observe(took.as_secs_f64()),
+            None => make(&status.to_string()).observe(took.as_secs_f64()),
+        }
+    }
+}
+
+/// A request under way.
+pub struct UnderWay<'a>(&'a IntGauge);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        // Also when the caller goes away before the answer.
+        self.0.dec();
+    }
+}
