@@ -27,9 +27,13 @@ pub fn report_fetch<V>(
     if let Err(error) = fetched {
         let (registry, path, error) = (repository.registry(), repository.path(), error.to_string());
         let operation = operation.as_str();
+        let is_left_alone = matches!(fetched, Err(RegistryError::Unavailable { retry_after: Some(_), .. }));
         if outcome == UpstreamOutcome::NotFound {
             // Somebody mistyped; that is no trouble of ours or of the registry.
             tracing::debug!(registry, repository = path, operation, error, "the registry does not have it");
+        } else if is_left_alone {
+            // The failures that led to this were told; callers must not be able to fill the log with the rest.
+            tracing::debug!(registry, repository = path, operation, error, "the registry is left alone for a while");
         } else {
             tracing::warn!(registry, repository = path, operation, error, "asking the registry failed");
         }

@@ -52,6 +52,7 @@ pub struct Registry {
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
     pub token_hosts: Vec<String>,
+    pub blob_hosts: Vec<String>,
     #[serde(deserialize_with = "parsed")]
     pub timeout: Option<Span>,
     pub requests_per_hour: Option<u32>,

@@ -350,6 +350,7 @@ fn registry_settings(name: &str, table: file::Registry) -> Result<(String, Regis
         ca_file: table.ca_file,
         credentials,
         token_hosts: table.token_hosts,
+        blob_hosts: table.blob_hosts,
         timeout,
         requests_per_hour: table.requests_per_hour,
     };

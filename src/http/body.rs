@@ -24,7 +24,7 @@ const PIECE_BYTES: usize = 1 << 10;
 /// The pieces that nobody has.
 static FREE_PIECES: Semaphore = Semaphore::const_new(MAX_ALL_BODIES_BYTES / PIECE_BYTES);
 /// A client must have sent the body within so long. The slow ones would hold memory and connections.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What `curl --data` says when nobody said anything; it is taken as if nothing was said.
 const SAID_BY_CURL: &str = "application/x-www-form-urlencoded";
 

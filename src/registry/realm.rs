@@ -7,6 +7,7 @@
 use url::{Host, Url};
 
 use super::error::RegistryError;
+use super::settings;
 
 /// A longer address of a token service is not read. Ours.
 const MAX_REALM_BYTES: usize = 2 << 10;
@@ -48,17 +49,11 @@ pub(super) fn parse(
         return Err(invalid());
     }
     url.set_fragment(None);
-    let pinned = is_configured(&url, token_hosts)
+    let pinned = settings::lists(token_hosts, &url)
         || is_same_server(&url, base)
         || (url.scheme() == "https" && is_known(&url, registry))
         || is_same_domain(&url, base);
     Ok(TokenService { url, pinned })
-}
-
-fn is_configured(url: &Url, token_hosts: &[String]) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
-    token_hosts.iter().any(|allowed| allowed == host || Some(allowed) == with_port.as_ref())
 }
 
 fn is_same_server(url: &Url, base: &Url) -> bool {

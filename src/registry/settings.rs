@@ -31,6 +31,9 @@ pub struct RegistrySettings {
     /// Further hosts, `host` or `host:port`, that may receive the credentials as the token service
     /// of this registry.
     pub token_hosts: Vec<String>,
+    /// Further hosts, `host` or `host:port`, that blobs may be fetched from where this registry redirects to them, although
+    /// they stand in a private network. They never get credentials.
+    pub blob_hosts: Vec<String>,
     /// How long one exchange may take, body included, when not the usual time.
     pub timeout: Option<Duration>,
     /// How many requests it may get in an hour, when not the usual number for it.
@@ -46,6 +49,7 @@ impl fmt::Debug for RegistrySettings {
             .field("ca_file", &self.ca_file)
             .field("credentials", &self.credentials)
             .field("token_hosts", &self.token_hosts)
+            .field("blob_hosts", &self.blob_hosts)
             .finish()
     }
 }
@@ -79,6 +83,13 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[hidden]")
     }
+}
+
+/// Whether one of these hosts, `host` or `host:port`, is that of the URL.
+pub(super) fn lists(hosts: &[String], url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
+    hosts.iter().any(|listed| listed == host || Some(listed) == with_port.as_ref())
 }
 
 /// Scheme, host and port of a URL, without user and password.

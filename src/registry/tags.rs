@@ -82,11 +82,12 @@ pub(super) struct TagList {
     seen: HashSet<String>,
     received_names: usize,
     received_bytes: usize,
+    has_pages: bool,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    // Null is how some registries write an empty list; a body without the field is not a list.
+    // A body without the field is not a list.
     #[serde(deserialize_with = "Option::deserialize")]
     tags: Option<Vec<String>>,
 }
@@ -100,6 +101,12 @@ impl TagList {
         }
         let page: Page = serde_json::from_slice(body)
             .map_err(|_| RegistryError::invalid("the list of tags is not in the format"))?;
+        // A page after the others may write its emptiness so. A whole list that is null is none: some registries give it for a
+        // repository that they have lost, and what is known of that is better than nothing.
+        let had_pages = std::mem::replace(&mut self.has_pages, true);
+        if page.tags.is_none() && !had_pages {
+            return Err(RegistryError::invalid("the list of tags is null"));
+        }
         let received = page.tags.unwrap_or_default();
         self.received_names += received.len();
         if self.received_names > MAX_NAMES {
@@ -132,7 +139,6 @@ mod tests {
             br#"{"name":"x","tags":["b","a","b","ltsc2022-amd64"],"more":[{}]}"#,
             Some(&["b", "a", "ltsc2022-amd64"]),
         );
-        check(br#"{"name":"x","tags":null}"#, Some(&[]));
         check(br#"{"tags":[]}"#, Some(&[]));
     }
 
@@ -157,6 +163,7 @@ mod tests {
             "[]",
             "{}",
             r#"{"errors":[]}"#,
+            r#"{"name":"x","tags":null}"#,
             r#"{"tags":"a"}"#,
             r#"{"tags":[1]}"#,
             r#"{"tags":[null]}"#,

@@ -14,7 +14,7 @@ use super::error::{Missing, RegistryError};
 use super::gate::Gate;
 use super::redirect;
 use super::retry_after;
-use super::settings::RegistrySettings;
+use super::settings::{self, RegistrySettings};
 use super::token::Authorization;
 use crate::clock::wall_clock;
 
@@ -39,6 +39,8 @@ pub(super) struct Upstream {
     authenticator: Authenticator,
     gate: Gate,
     exchange_timeout: Duration,
+    /// Hosts in private networks where blobs may be.
+    blob_hosts: Vec<String>,
 }
 
 /// What an exchange asks for.
@@ -73,13 +75,14 @@ impl Upstream {
         name: &str,
         base: Url,
         clients: Clients,
-        settings: RegistrySettings,
+        mut settings: RegistrySettings,
         docker_config: Option<PathBuf>,
         gate: Gate,
         exchange_timeout: Duration,
     ) -> Self {
+        let blob_hosts = std::mem::take(&mut settings.blob_hosts);
         let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
-        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout }
+        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout, blob_hosts }
     }
 
     /// Whether it is left alone now, after it failed or asked for that.
@@ -188,7 +191,9 @@ impl Upstream {
                 // Gone for the rest of the exchange, even if a later redirect leads back.
                 request.authorization = None;
             }
-            request.reach = if target.host() == self.base.host() { Reach::Configured } else { Reach::PublicOnly };
+            // Another port of the registry's own host is another service, which nobody allowed.
+            let is_allowed = target.origin() == self.base.origin() || settings::lists(&self.blob_hosts, &target);
+            request.reach = if is_allowed { Reach::Configured } else { Reach::PublicOnly };
             request.url = target;
             request.resends += 1;
             answer = self.clients.get(&request).await?;

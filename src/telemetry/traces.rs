@@ -138,7 +138,10 @@ pub fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let ours = dynamic_filter_fn(|metadata, _| metadata.target() == REQUEST || Context::current().has_active_span());
+    let ours = dynamic_filter_fn(|metadata, _| {
+        let target = metadata.target();
+        metadata.is_span() && (target == REQUEST || target == EXCHANGE && Context::current().has_active_span())
+    });
     // What is never sent is found out once for each place in the code.
     let ours = ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
         match (metadata.is_span(), metadata.target()) {

@@ -121,7 +121,11 @@ async fn x06_credentials_end_where_a_redirect_leaves_the_server() {
         _ => Reply::new(307, &[("location", "/here")], ""),
     })
     .await;
-    manifest(&with_credentials(&server)).await.unwrap();
+    let credentials = Some(Credentials { username: "me".to_owned(), password: Secret::new("pw") });
+    let blob_hosts = vec![store.authority()];
+    let registries =
+        with_settings(&server, RegistrySettings { credentials, blob_hosts, ..RegistrySettings::default() });
+    manifest(&registries).await.unwrap();
     let sent_to = |server: &TestServer, target: &str| {
         let request = server.requests().into_iter().find(|request| request.target == target).unwrap();
         request.header("authorization").to_owned()
@@ -141,6 +145,7 @@ async fn x02_redirects_into_the_network_are_not_followed() {
         format!("http://localhost:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         format!("http://127.0.0.2:{port}/"),
+        format!("http://127.0.0.1:{port}/"),
         "http://169.254.169.254/latest/meta-data".to_owned(),
         "file:///etc/passwd".to_owned(),
     ] {

@@ -146,8 +146,10 @@ async fn f09_names_that_are_no_tags_are_left_out() {
 }
 
 #[tokio::test]
-async fn f09_a_list_that_is_null_is_empty() {
+async fn f09_null_is_no_list() {
     let bed = Bed::start(|_| Behaviour::json(r#"{"name":"x","tags":null}"#)).await;
+    assert_eq!(bed.get(&tags_of(0)).await.status.as_u16(), 502);
+    let bed = Bed::start(|_| Behaviour::json(r#"{"name":"x","tags":[]}"#)).await;
     assert_eq!(bed.service.json(&tags_of(0)).await["total"], 0);
 }
 

@@ -37,11 +37,19 @@ impl Bed {
 
     /// A service that has a user and a password for each registry.
     pub async fn start_with_credentials(script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static) -> Self {
+        Self::start_with_credentials_and("", script).await
+    }
+
+    /// The same, with further settings of the registry.
+    pub async fn start_with_credentials_and(
+        settings: &str,
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
         let registry = MisbehavingRegistry::start(script).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let password = folder.path().join("password");
         std::fs::write(&password, CANARY).expect("it is writable");
-        Self::over(registry, &format!("username = \"reader\"\npassword_file = {password:?}\n"), &[])
+        Self::over(registry, &format!("username = \"reader\"\npassword_file = {password:?}\n{settings}"), &[])
     }
 
     /// A service in front of this registry; `settings` is added to the table of each of its names.

@@ -42,27 +42,35 @@ async fn x01_only_configured_registries_are_asked() {
 
 /// An image whose configuration is at the other end of a redirect: what the service answers.
 async fn redirected(target: &str) -> u16 {
+    redirected_with(target, "").await
+}
+
+/// The same, with settings of the registry.
+async fn redirected_with(target: &str, settings: &str) -> u16 {
     let mut holdings = Holdings::default();
     let manifest = holdings.put_image("x", &Platform::windows("amd64", Some("10.0.20348.1"), false));
     holdings.tag("ltsc2022", DOCKER_MANIFEST, &manifest);
     let target = target.to_owned();
-    let bed = Bed::start_with_credentials(move |asked| match asked.path().contains("/blobs/") {
+    let script = move |asked: &_| match Asked::path(asked).contains("/blobs/") {
         true => Behaviour::redirect(&target),
         false if asked.header("authorization").is_empty() => Behaviour::unauthorized("Basic realm=\"x\""),
         false => holdings.answer(asked),
-    })
-    .await;
+    };
+    let bed = Bed::start_with_credentials_and(settings, script).await;
     bed.get(&check_of(0)).await.status.as_u16()
 }
 
 #[tokio::test]
 async fn x02_a_blob_is_not_fetched_from_within_the_network() {
     let trap = MisbehavingRegistry::trap("127.0.0.2", Behaviour::json("{}")).await;
-    let port = trap.port();
+    let own = MisbehavingRegistry::trap("127.0.0.1", Behaviour::json("{}")).await;
+    let (port, own_port) = (trap.port(), own.port());
     for target in [
         format!("http://127.0.0.2:{port}/x"),
         format!("http://[::ffff:127.0.0.2]:{port}/x"),
         format!("http://2130706434:{port}/x"),
+        // Another port of the registry's own host.
+        format!("http://127.0.0.1:{own_port}/x"),
         "http://169.254.169.254/latest/meta-data".to_owned(),
         "http://[fd00:ec2::254]/latest/meta-data".to_owned(),
         "http://100.100.100.200/latest/meta-data".to_owned(),
@@ -71,7 +79,7 @@ async fn x02_a_blob_is_not_fetched_from_within_the_network() {
     ] {
         assert_eq!(redirected(&target).await, 502, "{target}");
     }
-    assert_eq!(trap.connections(), 0);
+    assert_eq!((trap.connections(), own.connections()), (0, 0));
 }
 
 #[tokio::test]
@@ -111,10 +119,11 @@ async fn x03_a_name_is_judged_by_the_address_that_is_dialled() {
 
 #[tokio::test]
 async fn x06_a_redirect_leaves_the_password_behind() {
-    // Another port of the registry's own host, which may be reached.
+    // Another port of the registry's own host, where blobs were said to be.
     let trap = MisbehavingRegistry::trap("127.0.0.1", Behaviour::json("{}")).await;
     // The body is not that of the digest.
-    assert_eq!(redirected(&format!("http://{}/x", trap.authority())).await, 502);
+    let allowed = format!("blob_hosts = [\"{}\"]\n", trap.authority());
+    assert_eq!(redirected_with(&format!("http://{}/x", trap.authority()), &allowed).await, 502);
     assert_eq!(trap.requests().len(), 1);
 }
 
