@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::{Entry, EntryRole, Wanted};
-use crate::images::{NamedImage, Selector};
+use crate::images::{Digest, NamedImage, Selector};
 use crate::platforms::kubernetes::admission::{Admission, Cluster, ImageVersions, Request};
 use crate::windows::{HostKind, WindowsVersion};
 
@@ -27,16 +27,27 @@ pub fn admit(context: &Context, request: &Request) -> Admission {
 /// else what the name of its tag says in a repository of base images.
 fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
     let Ok((image, selector)) = context.families.read_reference(image) else { return Vec::new() };
-    let wanted = match selector {
+    let known = |wanted| context.catalogue.known_manifest(&image.repository, wanted);
+    let (manifest, by_name) = match selector {
         Selector::Default => return Vec::new(),
-        Selector::Tag(tag) => Wanted::Tag(tag),
-        Selector::Digest { digest, .. } => Wanted::Digest(digest),
+        Selector::Tag(tag) => (known(Wanted::Tag(tag.clone())), version_of_tag(context, &image, &tag)),
+        Selector::Digest { tag, digest } => {
+            // The tag beside it, as in `format=pinned`, may be how the same image became known.
+            let by_tag = || known(Wanted::Tag(tag.clone()?)).filter(|manifest| manifest.digest == digest);
+            let by_name = || tag.as_deref().and_then(|tag| version_of_tag(context, &image, tag));
+            (
+                known(Wanted::Digest(digest.clone())).or_else(by_tag),
+                version_of_digest(context, &image, &digest).or_else(by_name),
+            )
+        }
     };
-    if let Some(manifest) = context.catalogue.known_manifest(&image.repository, wanted.clone()) {
-        let versions: BTreeSet<WindowsVersion> = manifest.entries.iter().filter_map(version_of).collect();
-        return versions.into_iter().collect();
+    match manifest {
+        Some(manifest) => {
+            let versions: BTreeSet<WindowsVersion> = manifest.entries.iter().filter_map(version_of).collect();
+            versions.into_iter().collect()
+        }
+        None => by_name.into_iter().collect(),
     }
-    version_by_name(context, &image, &wanted).into_iter().collect()
 }
 
 /// The version of an entry, if it is an image of Windows for the architecture of Windows nodes.
@@ -47,17 +58,16 @@ fn version_of(entry: &Entry) -> Option<WindowsVersion> {
     entry.os_version.as_deref().filter(|_| counts)?.parse().ok()
 }
 
-fn version_by_name(context: &Context, image: &NamedImage, wanted: &Wanted) -> Option<WindowsVersion> {
+fn version_of_tag(context: &Context, image: &NamedImage, tag: &str) -> Option<WindowsVersion> {
     let tags = context.catalogue.known_tags(&image.repository);
-    match wanted {
-        Wanted::Tag(tag) => {
-            let known = tags.as_ref().and_then(|tags| tags.find(tag)).and_then(|tag| tag.version);
-            // A tag that is newer than the list that is known; what names of other repositories mean, nobody knows.
-            known.or_else(|| image.family.as_ref().and_then(|_| context.catalogue.version_of_name(tag)))
-        }
-        Wanted::Digest(digest) => tags?.iter().find_map(|tag| {
-            let seen = tag.observation.as_ref()?;
-            (seen.digest.as_ref() == Some(digest)).then_some(seen.os_version.or(tag.version))?
-        }),
-    }
+    let known = tags.as_ref().and_then(|tags| tags.find(tag)).and_then(|tag| tag.version);
+    // A tag that is newer than the list that is known; what names of other repositories mean, nobody knows.
+    known.or_else(|| image.family.as_ref().and_then(|_| context.catalogue.version_of_name(tag)))
+}
+
+fn version_of_digest(context: &Context, image: &NamedImage, digest: &Digest) -> Option<WindowsVersion> {
+    context.catalogue.known_tags(&image.repository)?.iter().find_map(|tag| {
+        let seen = tag.observation.as_ref()?;
+        (seen.digest.as_ref() == Some(digest)).then_some(seen.os_version.or(tag.version))?
+    })
 }

@@ -1,7 +1,10 @@
 //! Many questions in one request, on the wire.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
@@ -19,7 +22,66 @@ pub const MAX_QUESTIONS: usize = 100;
 pub struct BatchRequest {
     /// The questions, each with the parameters that `GET /resolve` takes, but `format`.
     #[schema(value_type = Vec<ResolveParams>, min_items = 1, max_items = 100)]
-    pub requests: Vec<Map<String, Value>>,
+    pub requests: Vec<Question>,
+}
+
+/// One question as it was sent: its members in their order, also one that comes twice; `None` when it is no object.
+#[derive(Debug)]
+pub struct Question(Option<Vec<(String, Value)>>);
+
+impl<'de> Deserialize<'de> for Question {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(QuestionReader)
+    }
+}
+
+struct QuestionReader;
+
+impl<'de> Visitor<'de> for QuestionReader {
+    type Value = Question;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the parameters of a question")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Question, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Question(Some(members)))
+    }
+
+    // What is no object is a problem of this question alone.
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Question, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Question(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Question, E> {
+        Ok(Question(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Question, E> {
+        Ok(Question(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Question, E> {
+        Ok(Question(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Question, E> {
+        Ok(Question(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Question, E> {
+        Ok(Question(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Question, E> {
+        Ok(Question(None))
+    }
 }
 
 impl BatchRequest {
@@ -37,9 +99,15 @@ impl BatchRequest {
     }
 }
 
-fn read_question(members: Map<String, Value>, reading: Reading<'_>) -> Result<ResolveQuestion, Box<Problem>> {
+fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQuestion, Box<Problem>> {
     let refuse =
         |name: &str, detail: &str| Err(Box::new(Problem::of_parameter(name, "not-allowed", detail.to_owned())));
+    let Question(Some(members)) = question else {
+        return refuse(
+            "requests",
+            "each question is an object, such as {\"image\": \"nanoserver\", \"host\": \"16299\"}",
+        );
+    };
     let mut pairs = Vec::with_capacity(members.len());
     for (name, value) in members {
         match value {

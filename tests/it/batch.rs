@@ -55,6 +55,10 @@ async fn what_is_wrong_with_a_batch_is_said() {
         (json!({"image": "nanoserver", "host": ["16299"]}), "host"),
         (json!({"image": "nanoserver", "host": "16299", "tag": "1709"}), "tag"),
         (json!({"host": "16299"}), "image"),
+        (json!(null), "requests"),
+        (json!("nanoserver"), "requests"),
+        (json!([["nanoserver"], {"host": 1}]), "requests"),
+        (json!(16299), "requests"),
     ] {
         let batch = service.post("/resolve", &json!({"requests": [item]})).await.json();
         let problem = &batch["results"][0]["problem"];
@@ -64,6 +68,10 @@ async fn what_is_wrong_with_a_batch_is_said() {
             "{item}"
         );
     }
+    // A parameter that comes twice is refused, as in a query.
+    let twice = r#"{"requests": [{"image": "nanoserver", "host": "16299", "image": "iis"}]}"#;
+    let batch = service.post_as("/resolve", "application/json", twice).await.json();
+    assert_eq!(batch["results"][0]["problem"]["errors"][0]["parameter"], "image");
     assert_eq!(service.post("/resolve?image=nanoserver", &json!({"requests": [question]})).await.status, 400);
 }
 

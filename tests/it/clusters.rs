@@ -273,7 +273,13 @@ async fn admission_knows_what_was_asked_before_and_asks_nobody() {
     let asked = registry.settled_requests().len();
     let (pod, _) = admit(&service, &by_digest).await;
     assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.17763"}));
-    assert_eq!(registry.settled_requests().len(), asked);
+    // A digest with the tag that it was found under, as another answer gave it.
+    let pinned = service.get("/resolve?image=servercore&host=17134&isolation=hyperv&format=pinned").await.text;
+    let (_, response) = admit(&service, pinned.trim()).await;
+    assert!(pinned.contains("@sha256:") && response["patch"].is_string(), "{pinned}: {response}");
+    let asked_for_the_pin = registry.settled_requests().len();
+    admit(&service, pinned.trim()).await;
+    assert_eq!(registry.settled_requests().len(), asked_for_the_pin);
 }
 
 #[tokio::test]

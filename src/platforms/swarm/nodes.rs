@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{BUILD_LABEL, OS_VERSION_LABEL, version_labels};
+use super::{BUILD_LABEL, OS_VERSION_LABEL, REVISION_LABEL, version_labels};
 use crate::platforms::node::{
     Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set, usable_name,
     without_byte_order_mark,
@@ -191,10 +191,13 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
     }
     let name = name.ok_or_else(|| skip(SkipReason::NameNotUsable))?;
     let label = |key: &str| node.labels.get(key).and_then(Option::as_deref);
+    // As one version, the two labels that this program asks to set.
+    let with_revision =
+        label(BUILD_LABEL).zip(label(REVISION_LABEL)).map(|(build, revision)| format!("{build}.{revision}"));
     let found = [
         ("docker info", node.version.as_deref()),
         ("the label OsVersion", label(OS_VERSION_LABEL)),
-        ("the label windows.build", label(BUILD_LABEL)),
+        ("the label windows.build", with_revision.as_deref().or(label(BUILD_LABEL))),
     ];
     let clues: Vec<Clue<'_>> =
         found.into_iter().filter_map(|(place, text)| Some(Clue { place, text: text? })).collect();
@@ -260,6 +263,14 @@ mod tests {
         let body = json!([inspect("n1", "a", "windows", has), info("n1", "a", OF_2016, "")]).to_string();
         let node = read(&body).remove(0).unwrap();
         assert_eq!(node.labels, BTreeMap::from([("windows.revision".to_owned(), "1715".to_owned())]));
+    }
+
+    #[test]
+    fn the_labels_that_were_set_are_read_back() {
+        let has =
+            json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1715"});
+        let node = read(&inspect("n1", "a", "windows", has).to_string()).remove(0).unwrap();
+        assert_eq!((node.host.version.to_string().as_str(), node.labels.len()), ("10.0.14393.1715", 0));
     }
 
     #[test]
