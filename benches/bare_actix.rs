@@ -13,9 +13,6 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Answers every request with the bytes of a file, as JSON, until it is told to stop.
 #[derive(Parser)]
 struct Arguments {

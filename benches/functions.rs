@@ -20,10 +20,6 @@ use wintag::config::{Settings, SourceArgs};
 use wintag::images::Tag;
 use wintag::windows::{Edition, HostFacts, HostKind, Platform, Tables, WindowsVersion, read_host, verdict};
 
-/// The allocator of the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Hosts in the forms in which machines print them.
 const HOSTS: [&str; 12] = [
     "16299",
