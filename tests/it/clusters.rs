@@ -270,7 +270,6 @@ async fn admission_knows_what_was_asked_before_and_asks_nobody() {
     let by_digest =
         format!("mcr.microsoft.com/windows/servercore@{}", checked["image"]["digest"].as_str().expect("it was read"));
     service.json(&format!("/check?image={by_digest}&host=17763.557")).await;
-    let asked = registry.settled_requests().len();
     let (pod, _) = admit(&service, &by_digest).await;
     assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.17763"}));
     // A digest with the tag that it was found under, as another answer gave it.
