@@ -59,6 +59,14 @@ impl Clock {
         }
     }
 
+    /// The present moment on the monotonic clock alone, which costs half.
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Kind::System { started } => started.elapsed(),
+            Kind::Manual(_) => self.now().elapsed,
+        }
+    }
+
     /// Moves a manual clock on; the machine's clocks do not listen.
     pub fn advance(&self, by: Duration) {
         if let Kind::Manual(now) = &self.0 {

@@ -1,5 +1,7 @@
 //! What every use case stands on.
 
+use std::time::Duration;
+
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Now};
 use crate::images::Families;
@@ -23,5 +25,10 @@ impl Context {
     /// The present moment.
     pub fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// The present moment on the monotonic clock alone.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 }

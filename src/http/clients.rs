@@ -14,16 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::dev::Extensions;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::reply;
-use crate::answers::Context;
 use crate::api::problem::Problem;
 use crate::config::ClientLimits;
 
@@ -92,7 +89,7 @@ impl Clients {
     }
 
     /// Why a request is not answered, when its client has taken too much. `now` is on the monotonic clock.
-    fn refuse(&self, request: &HttpRequest, now: Duration) -> Option<HttpResponse> {
+    pub fn refuse(&self, request: &HttpRequest, now: Duration) -> Option<HttpResponse> {
         if NOT_LIMITED.contains(&request.path()) {
             return None;
         }
@@ -183,19 +180,6 @@ fn read_address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse().map(|address: std::net::SocketAddr| address.ip()).ok();
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     text.parse().ok().or_else(with_port).or_else(in_brackets).map(|address: IpAddr| address.to_canonical())
-}
-
-/// Answers the request unless its client has taken too much.
-pub async fn limit_clients(
-    clients: web::Data<Clients>,
-    context: web::Data<Context>,
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
-    match clients.refuse(request.request(), context.now().elapsed) {
-        Some(refusal) => Ok(request.into_response(refusal)),
-        None => next.call(request).await,
-    }
 }
 
 #[cfg(test)]

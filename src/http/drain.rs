@@ -5,11 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::dev::ServerHandle;
 
 /// Requests under way get so long when no new ones are taken any more. With the usual delay before, that is 25
 /// seconds in all, less than the 30 that Kubernetes gives a container.
@@ -24,20 +20,6 @@ impl Draining {
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Answers, and closes connections one answer after the other once the service was told to stop: who keeps one open
-/// would else go on using it, and lose a request when it ends.
-pub async fn close_connections(
-    draining: web::Data<Draining>,
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
-    let mut answered = next.call(request).await?;
-    if draining.has_begun() {
-        answered.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    Ok(answered)
 }
 
 /// Waits until the service is told to stop, and stops it: after the delay if something else than a person at the

@@ -1,5 +1,4 @@
-//! What every request passes: bounds on its size, the answers that are ready, and a defect in a handler kept to that
-//! request.
+//! Bounds on the size of a request, and a defect in a handler kept to that request.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,9 +8,10 @@ use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 
-use super::{ready, reply};
+use super::reply;
 use crate::api::problem::{Problem, ProblemKind};
 
 /// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts; proxies in
@@ -23,15 +23,13 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 /// The paths that only take POST.
 const POST_ONLY: [&str; 4] = ["/diagnose", "/kubernetes/nodes", "/kubernetes/admission", "/swarm/nodes"];
 
-/// Answers the request, unless it is too large or the handler fails.
-pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, actix_web::Error> {
-    if let Some(problem) = too_large(&request) {
-        let response = reply::problem(request.request(), &problem);
-        return Ok(request.into_response(response));
-    }
-    if let Some(response) = ready::find(&request) {
-        return Ok(request.into_response(response));
-    }
+/// Refuses a request that is too large.
+pub fn refuse_too_large(request: &HttpRequest) -> Option<HttpResponse> {
+    too_large(request).map(|problem| reply::problem(request, &problem))
+}
+
+/// Answers the request, unless the handler fails.
+pub async fn contain_panics(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
     let wants_text = reply::wants_text(request.request());
     // The request cannot be kept for the reply: actix routes it only while it is the one owner.
     AssertUnwindSafe(next.call(request)).catch_unwind().await.unwrap_or_else(|_| {
@@ -41,7 +39,7 @@ pub async fn guard(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servi
     })
 }
 
-fn too_large(request: &ServiceRequest) -> Option<Problem> {
+fn too_large(request: &HttpRequest) -> Option<Problem> {
     let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri_bytes > MAX_URI_BYTES {
         let detail = format!("path and query have at most {MAX_URI_BYTES} bytes");
@@ -77,7 +75,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_handler_that_fails_fails_alone() {
-        let app = App::new().wrap(from_fn(guard)).route("/fails", web::get().to(fails));
+        let app = App::new().wrap(from_fn(contain_panics)).route("/fails", web::get().to(fails));
         let app = test::init_service(app).await;
         for _ in 0..2 {
             let request = test::TestRequest::get().uri("/fails").to_request();

@@ -28,6 +28,8 @@ mod health;
 
 mod document;
 
+mod door;
+
 mod guard;
 
 mod ready;
@@ -50,13 +52,15 @@ mod admin;
 
 use std::io;
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{
     App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource, Responder, Route, web,
 };
@@ -67,6 +71,7 @@ use crate::config::ClientLimits;
 use crate::telemetry::{Metrics, Traces};
 
 use clients::Clients;
+use door::Door;
 use drain::Draining;
 
 pub use document::document_text;
@@ -160,28 +165,35 @@ fn public_server(
 ) -> io::Result<Server> {
     let document = document_text().map_err(io::Error::other)?;
     let document = web::Data::new(document::Served::new(document));
-    let requests = web::Data::new(metrics.requests(&ROUTES));
-    let (context, metrics, traces) = (web::Data::from(context), web::Data::from(metrics), web::Data::new(traces));
+    let requests = Arc::new(metrics.requests(&ROUTES));
+    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let connections_a_worker = (limits.max_connections.get() as usize).div_ceil(workers);
     let clients = Arc::new(Clients::new(limits));
     let counting = clients.clone();
-    let clients = web::Data::from(clients);
     let server = HttpServer::new(move || {
+        let ready = web::Data::new(ready::ReadyAnswers::default());
+        let door = Rc::new(Door {
+            context: context.clone().into_inner(),
+            clients: clients.clone(),
+            draining: draining.clone().into_inner(),
+            ready: ready.clone().into_inner(),
+            metrics: metrics.clone().into_inner(),
+            requests: requests.clone(),
+            traces: traces.clone(),
+        });
+        let pass = move |request: ServiceRequest, next: Next<BoxBody>| {
+            let door = door.clone();
+            async move { door.pass(request, next).await }
+        };
         ActixApp::new()
-            .wrap(from_fn(guard::guard))
-            .wrap(from_fn(clients::limit_clients))
-            .wrap(from_fn(drain::close_connections))
-            .app_data(clients.clone())
             .app_data(draining.clone())
-            .app_data(web::Data::new(ready::ReadyAnswers::default()))
+            .app_data(ready)
             .app_data(context.clone())
             .app_data(document.clone())
             .app_data(metrics.clone())
-            .app_data(requests.clone())
-            .app_data(traces.clone())
             .configure(routes)
-            .wrap(from_fn(measure::measure_requests))
+            .wrap(from_fn(pass))
     });
     let server = server
         .workers(workers)

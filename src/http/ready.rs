@@ -9,16 +9,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::reply::{self, Prepared};
-use crate::answers::Context;
-use crate::telemetry::{AnswerSource, CacheLayer, CacheResult, Metrics, ResolutionOutcome};
+use crate::telemetry::AnswerSource;
 
 /// The path whose answers are kept.
-const PATH: &str = "/resolve";
+pub const PATH: &str = "/resolve";
 /// For so long an answer is given again. One in thousands is then made anew under load, and nobody notices a second in
 /// what registries change a few times a month.
 const READY_FOR: Duration = Duration::from_secs(1);
@@ -63,25 +61,16 @@ impl ReadyAnswers {
         }
     }
 
-    fn find(&self, request: &ServiceRequest, now: Duration) -> Option<(HttpResponse, AnswerSource)> {
+    /// The answer to this request, if it is ready, and where its facts came from. `now` is on the monotonic clock.
+    pub fn find(&self, request: &HttpRequest, now: Duration) -> Option<(HttpResponse, AnswerSource)> {
+        if request.path() != PATH || ![Method::GET, Method::HEAD].contains(request.method()) {
+            return None;
+        }
         let answers = self.0.borrow();
         let ready = answers.by_query.get(request.query_string()).filter(|ready| now < ready.until)?;
-        let fits = ready.form_is_named || reply::accepts_anything(request.request());
-        fits.then(|| (ready.answer.respond(request.request()), ready.source))
+        let fits = ready.form_is_named || reply::accepts_anything(request);
+        fits.then(|| (ready.answer.respond(request), ready.source))
     }
-}
-
-/// The answer to this request, if it is ready.
-pub fn find(request: &ServiceRequest) -> Option<HttpResponse> {
-    if request.path() != PATH || ![Method::GET, Method::HEAD].contains(request.method()) {
-        return None;
-    }
-    let now = request.app_data::<web::Data<Context>>()?.now().elapsed;
-    let (response, source) = request.app_data::<web::Data<ReadyAnswers>>()?.find(request, now)?;
-    let metrics = request.app_data::<web::Data<Metrics>>()?;
-    metrics.count_cache_request(CacheLayer::Answers, CacheResult::Fresh);
-    metrics.count_resolution(ResolutionOutcome::Ok, source);
-    Some(response)
 }
 
 #[cfg(test)]
@@ -104,7 +93,7 @@ mod tests {
         if let Some(accept) = accept {
             request = request.insert_header(("accept", accept));
         }
-        answers.find(&request.to_srv_request(), at).is_some()
+        answers.find(&request.to_http_request(), at).is_some()
     }
 
     #[test]

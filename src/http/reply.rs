@@ -1,5 +1,6 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
 use actix_web::web::Bytes;
@@ -114,16 +115,14 @@ pub fn or_problem(request: &HttpRequest, answer: Result<HttpResponse, Box<Proble
 
 /// The state of the service, which nobody may keep.
 pub fn health(state: impl Into<String>) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    common_headers(&mut response);
+    let mut response = begin(StatusCode::OK);
     response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
     response.content_type(TEXT).body(state.into())
 }
 
 /// What a browser wants to know before a page of another origin may use a method or send JSON.
 pub fn preflight(methods: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::NoContent();
-    common_headers(&mut response);
+    let mut response = begin(StatusCode::NO_CONTENT);
     response
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"))
@@ -139,8 +138,7 @@ pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
 /// A problem in this form.
 pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    common_headers(&mut response);
+    let mut response = begin(status);
     response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
     if let Some(seconds) = problem.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
@@ -174,8 +172,7 @@ pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &
     if request.method().is_safe() {
         return Prepared::new(media, body, about).respond(request);
     }
-    let mut response = HttpResponse::Ok();
-    common_headers(&mut response);
+    let mut response = begin(StatusCode::OK);
     // What was asked is in the body, which no cache looks at.
     response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(body)
 }
@@ -183,14 +180,10 @@ pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &
 /// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again: nothing in it is
 /// made anew.
 pub struct Prepared {
-    media: HeaderValue,
     body: Bytes,
     etag: HeaderValue,
-    cache_control: HeaderValue,
-    vary: HeaderValue,
-    /// When the source said it, and where the answer came from; of answers that come from a registry.
-    origin: Option<(HeaderValue, HeaderValue)>,
-    canonical: Option<HeaderValue>,
+    /// All headers, the one that only a body has first.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Prepared {
@@ -211,24 +204,26 @@ impl Prepared {
 
     /// An answer of this media type.
     pub fn new(media: &'static str, body: Vec<u8>, about: &About) -> Self {
+        let etag = header_value(&etag(&body));
         let is_stale = about.freshness.is_some_and(|freshness| freshness.stale);
-        let origin = about.freshness.map(|freshness| {
+        let cache_control = if is_stale { CACHE_STALE } else { CACHE_FRESH };
+        let vary = if about.negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
+        let mut headers = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static(media)),
+            (header::CACHE_CONTROL, HeaderValue::from_static(cache_control)),
+            (header::ETAG, etag.clone()),
+            (header::VARY, HeaderValue::from_static(vary)),
+        ];
+        headers.extend(common_headers());
+        if let Some(freshness) = about.freshness {
             let modified = httpdate::fmt_http_date(std::time::SystemTime::from(freshness.as_of));
-            (header_value(&modified), HeaderValue::from_static(cache_status(freshness)))
-        });
-        Self {
-            media: HeaderValue::from_static(media),
-            etag: header_value(&etag(&body)),
-            body: Bytes::from(body),
-            cache_control: HeaderValue::from_static(if is_stale { CACHE_STALE } else { CACHE_FRESH }),
-            vary: HeaderValue::from_static(if about.negotiated {
-                "Accept, Accept-Encoding"
-            } else {
-                "Accept-Encoding"
-            }),
-            origin,
-            canonical: about.canonical.as_deref().map(header_value),
+            headers.push((header::LAST_MODIFIED, header_value(&modified)));
+            headers.push((CACHE_STATUS, HeaderValue::from_static(cache_status(freshness))));
         }
+        if let Some(canonical) = &about.canonical {
+            headers.push((header::CONTENT_LOCATION, header_value(canonical)));
+        }
+        Self { body: Bytes::from(body), etag, headers }
     }
 
     /// The bytes that this takes in memory, about.
@@ -240,24 +235,21 @@ impl Prepared {
 
     /// The reply to a request that reads: the answer, or 304 when the caller has it.
     pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
-        let not_modified = has_etag(request, self.etag.as_bytes());
-        let mut response = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        common_headers(&mut response);
-        response.insert_header((header::CACHE_CONTROL, self.cache_control.clone()));
-        response.insert_header((header::ETAG, self.etag.clone()));
-        response.insert_header((header::VARY, self.vary.clone()));
-        if let Some((modified, status)) = &self.origin {
-            response.insert_header((header::LAST_MODIFIED, modified.clone()));
-            response.insert_header((CACHE_STATUS, status.clone()));
+        if has_etag(request, self.etag.as_bytes()) {
+            let response = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(()));
+            return with_headers(response, self.headers.get(1..).unwrap_or_default());
         }
-        if let Some(canonical) = &self.canonical {
-            response.insert_header((header::CONTENT_LOCATION, canonical.clone()));
-        }
-        if not_modified {
-            return response.finish();
-        }
-        response.insert_header((header::CONTENT_TYPE, self.media.clone())).body(self.body.clone())
+        with_headers(HttpResponse::with_body(StatusCode::OK, BoxBody::new(self.body.clone())), &self.headers)
     }
+}
+
+/// The response with these headers, none of which it has.
+fn with_headers(mut response: HttpResponse, headers: &[(HeaderName, HeaderValue)]) -> HttpResponse {
+    let all = response.headers_mut();
+    for (name, value) in headers {
+        all.append(name.clone(), value.clone());
+    }
+    response
 }
 
 /// What is made of closed alphabets is always a header; were it not, an empty one would do no harm.
@@ -265,11 +257,23 @@ fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn common_headers(response: &mut HttpResponseBuilder) {
-    response.insert_header((header::LINK, HeaderValue::from_static(LINKS)));
-    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
-    // Everything here is public and the same for everybody, so that any page may read it.
-    response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
+/// What every answer and problem has.
+fn common_headers() -> [(HeaderName, HeaderValue); 3] {
+    [
+        (header::LINK, HeaderValue::from_static(LINKS)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        // Everything here is public and the same for everybody, so that any page may read it.
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    ]
+}
+
+/// The beginning of a response.
+fn begin(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    for header in common_headers() {
+        response.insert_header(header);
+    }
+    response
 }
 
 /// Where the answer came from, for caches in between (RFC 9211).

@@ -138,11 +138,12 @@ pub fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let ours = dynamic_filter_fn(|metadata, _| {
-        let target = metadata.target();
-        metadata.is_span() && (target == REQUEST || target == EXCHANGE && Context::current().has_active_span())
+    let ours = dynamic_filter_fn(|metadata, _| match (metadata.is_span(), metadata.target()) {
+        (true, REQUEST) => true,
+        (true, EXCHANGE) => Context::current().has_active_span(),
+        _ => false,
     });
-    // What is never sent is found out once for each place in the code.
+    // What is never sent is found out once for each place in the code, unless it is logged.
     let ours = ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
         match (metadata.is_span(), metadata.target()) {
             (true, REQUEST) => Interest::always(),
@@ -171,12 +172,16 @@ impl Traces {
     ) -> Option<Span> {
         let sampling = self.0.as_ref()?;
         let caller = caller();
-        let parent = match caller.traceparent {
-            Some(_) => sampling.propagator.extract_with_context(&Context::new(), &caller),
-            None => Context::new(),
+        let (parent, is_taken) = match caller.traceparent {
+            Some(_) => {
+                let parent = sampling.propagator.extract_with_context(&Context::new(), &caller);
+                let of_caller = parent.span().span_context().clone();
+                let is_taken = if of_caller.is_valid() { of_caller.is_sampled() } else { sampling.takes_next() };
+                (parent, is_taken)
+            }
+            None if sampling.takes_next() => (Context::new(), true),
+            None => return None,
         };
-        let of_caller = parent.span().span_context().clone();
-        let is_taken = if of_caller.is_valid() { of_caller.is_sampled() } else { sampling.takes_next() };
         is_taken.then(|| {
             let span = request().span();
             // It fails only for spans that nobody sends.
