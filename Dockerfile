@@ -24,7 +24,8 @@ LABEL org.opencontainers.image.title="wintag" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /wintag /wintag
-COPY LICENSE /LICENSE
+# Its mode is said, because else it is that of the checkout, and with it the umask of who builds.
+COPY --chmod=0644 LICENSE /LICENSE
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # Read by the service and by its health check.
 ENV WINTAG_LISTEN=0.0.0.0:8080
