@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::{KnownTag, RepositoryTags, Wait};
 use crate::images::{NamedImage, Selector};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
-use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
+use crate::windows::{Compatibility, Isolation, Platform, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
 use super::host::HostDescription;
@@ -12,6 +13,7 @@ use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
 use super::remark::Remark;
 use super::remedy::{Remedy, remedies};
 use super::resolve::{Refusal, Resolution, resolve};
+use super::suggested::nearest_tag;
 
 /// Something that is wrong, and what to do about it.
 #[derive(Clone, Debug)]
@@ -41,6 +43,9 @@ pub(super) struct Case<'c> {
     pub base: &'c NamedImage,
     /// How image and host go together, when the versions of both are known.
     pub compatibility: Option<Compatibility>,
+    /// The tags of the image, where it is one of Microsoft's and a remedy may name one of them.
+    tags: Option<Arc<RepositoryTags>>,
+    tables: &'c Tables,
 }
 
 /// Reads an error text. What is not recognised gives nothing.
@@ -72,6 +77,7 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         .as_ref()
         .zip(finding.image_version)
         .map(|(host, version)| verdict(host.facts(), Some(version), platform(finding.setting)));
+    let tags = tags_of(context, finding.cause, image.as_ref()).await;
     let case = Case {
         finding: &finding,
         image: image.as_ref(),
@@ -80,10 +86,21 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         fitting,
         base: &base,
         compatibility,
+        tags,
+        tables: context.tables,
     };
     let (message, remedies) = (case.message(), remedies(&case));
     let host = host.map(|host| HostDescription::of(&host, context.tables, context.now().date()));
     Diagnosed { message, image, host, remedies, finding }
+}
+
+/// The tags of the image, where the remedies of the cause name one by the text and not by the host. Only families are
+/// asked for, whose repositories are no choice of whoever wrote the text.
+async fn tags_of(context: &Context, cause: Cause, image: Option<&NamedImage>) -> Option<Arc<RepositoryTags>> {
+    let names_tags = matches!(cause, Cause::MovedToMcr | Cause::NoMatchingManifest);
+    let image = image.filter(|image| names_tags && image.family.is_some())?;
+    let found = context.catalogue.tags(&image.repository, &Wait::begin(&context.clock)).await;
+    found.ok().map(|found| found.value)
 }
 
 /// The base image that an image is or stands on: what its name says, else Server Core, on which most stand.
@@ -178,5 +195,28 @@ impl Case<'_> {
     /// The version of the host, when it is known.
     pub fn host_version(&self) -> Option<WindowsVersion> {
         self.host.map(|host| host.host.version)
+    }
+
+    /// Whether the repository of the image has this tag, as far as that is known.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.find(tag).is_some())
+    }
+
+    /// The tag of the image's repository that is nearest to one that it does not have.
+    pub fn nearest_tag(&self, wanted: &str) -> Option<&str> {
+        nearest_tag(wanted, self.tags.as_ref()?, self.tables).map(|tag| tag.text.as_str())
+    }
+
+    /// The version that a tag stands for.
+    pub fn version_of(&self, tag: &str) -> Option<WindowsVersion> {
+        KnownTag::new(tag.to_owned(), None, self.tables).version
+    }
+
+    /// Whether the host and an image of this version are on different sides of the update of February 2020.
+    pub fn is_across_february_2020(&self, image: WindowsVersion) -> bool {
+        self.host.is_some_and(|host| {
+            let compatibility = verdict(host.facts(), Some(image), platform(self.finding.setting));
+            compatibility.process.warnings.contains(&Reason::AcrossFebruary2020)
+        })
     }
 }

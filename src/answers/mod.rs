@@ -45,6 +45,8 @@ mod remedy;
 
 mod remedy_host;
 
+mod remedy_image;
+
 pub use admission::admit;
 pub use badge::{BadgeAnswer, badge};
 pub use check::{CheckQuestion, Checked, CheckedEntry, check};

@@ -1,7 +1,8 @@
 //! Remedies on the host, on its engine, and on the cluster: what to look up, to install, to update, or to set.
 
 use crate::platforms::diagnosis::Setting;
-use crate::windows::{HostKind, Isolation, WindowsVersion};
+use crate::platforms::{kubernetes, swarm};
+use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion};
 
 use super::diagnose::Case;
 use super::remedy::Remedy;
@@ -12,8 +13,11 @@ const PAUSE: (&str, &str) = ("registry.k8s.io/pause", "3.10.2");
 
 pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
     let command = match case.finding.setting {
-        Setting::Kubernetes => "kubectl get node NODE -o jsonpath='{.status.nodeInfo.kernelVersion}'",
-        _ => "docker info --format '{{.OSVersion}}'",
+        Setting::Kubernetes => {
+            let node = case.finding.names.node_in_command();
+            format!("kubectl get node {node} -o jsonpath='{{.status.nodeInfo.kernelVersion}}'")
+        }
+        _ => "docker info --format '{{.OSVersion}}'".to_owned(),
     };
     let message = "find the Windows version of the host with this, and send its output together with the error: then the \
                    answer names the tag";
@@ -133,9 +137,81 @@ pub(super) fn update_engine() -> Remedy {
     )
 }
 
-pub(super) fn use_linux_nodes() -> Remedy {
+pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
+    let selector = kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);
     let message = "if it is a Linux image, it needs Linux nodes: select them in the pod";
-    Remedy::new("use-linux-nodes", message).command(
-        r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"linux"}}}}}'"#,
-    )
+    Remedy::new("use-linux-nodes", message).command(select_nodes(case, &selector))
+}
+
+/// A host of the image's build; none where the host is of that build already.
+pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
+    let image = case.finding.image_version;
+    if image.is_some_and(|image| {
+        image.build != BUILD_2016 && case.host_version().is_some_and(|host| host.build == image.build)
+    }) {
+        return Vec::new();
+    }
+    let build = image.map_or_else(|| "VERSION".to_owned(), |image| image.without_revision().to_string());
+    let revision = image.filter(|image| image.build == BUILD_2016).and_then(|image| image.revision);
+    let on = match (image, revision) {
+        (None, _) => "run it on a host of the image's Windows version".to_owned(),
+        (Some(image), Some(_)) => format!(
+            "run it on a host of the image's build, {build}; there its revision must be that of the image too, {image}"
+        ),
+        (Some(_), None) => format!("run it on a host of the image's build, {build}"),
+    };
+    let remedy = match case.finding.setting {
+        Setting::Kubernetes => {
+            let mut selector = kubernetes::node_selector(image);
+            selector.entry(kubernetes::BUILD_LABEL.to_owned()).or_insert(build);
+            let mut message = format!("{on}: select such nodes");
+            if let Some(revision) = revision {
+                // The kubelet sets the label of the build, and nobody that of the revision.
+                let label = kubernetes::Labels::from([(kubernetes::REVISION_LABEL.to_owned(), revision.to_string())]);
+                let command = kubernetes::label_command("NODE", &label);
+                message.push_str(&format!(", after they got the label of the revision ({command})"));
+            }
+            Remedy::new("use-matching-host", message).command(select_nodes(case, &selector))
+        }
+        Setting::Swarm => {
+            let message = format!("{on}: label the nodes ({}), then constrain the service", label_command(image));
+            Remedy::new("use-matching-host", message).command(constrain(case, image))
+        }
+        Setting::Docker | Setting::BuildKit | Setting::Ecs => Remedy::new("use-matching-host", on),
+    };
+    vec![remedy.isolated(Isolation::Process)]
+}
+
+pub(super) fn label_nodes(case: &Case<'_>) -> Remedy {
+    let version = case.finding.image_version.or(case.host_version());
+    let message = format!(
+        "give each node labels with its Windows version, and constrain the service to them: {}",
+        constrain(case, version)
+    );
+    Remedy::new("label-nodes", message).command(label_command(version))
+}
+
+/// The command by which pods select nodes.
+fn select_nodes(case: &Case<'_>, selector: &kubernetes::Labels) -> String {
+    let names = &case.finding.names;
+    let (kind, workload) = names.workload_in_command();
+    kubernetes::select_command(&format!("{kind} {workload}"), &names.namespace_option(), selector)
+}
+
+/// The command that labels a Swarm node of this version.
+fn label_command(version: Option<WindowsVersion>) -> String {
+    let labels = version.map_or_else(
+        || swarm::Labels::from([(swarm::BUILD_LABEL.to_owned(), "BUILD".to_owned())]),
+        swarm::version_labels,
+    );
+    swarm::label_command("NODE", &labels)
+}
+
+/// The command that keeps a Swarm service to nodes of this version.
+fn constrain(case: &Case<'_>, version: Option<WindowsVersion>) -> String {
+    let constraints = version.map_or_else(
+        || vec![format!("node.labels.{}==BUILD", swarm::BUILD_LABEL)],
+        |version| swarm::constraints(version, Isolation::Process),
+    );
+    swarm::constrain_command(case.finding.names.service_in_command(), &constraints)
 }

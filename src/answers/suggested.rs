@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::catalogue::{KnownTag, Miss, RegistryError, RepositoryTags, Wait};
-use crate::windows::edit_distance;
+use crate::windows::{Tables, edit_distance};
 
 use super::check::CheckQuestion;
 use super::context::Context;
 use super::lineup::Lineup;
-use super::question::{Pin, ResolveQuestion};
+use super::question::{Architecture, Pin, ResolveQuestion};
 use super::resolve::resolve;
 
 /// So many tags are named beside the one that runs: a newcomer reads a few.
@@ -64,7 +64,7 @@ pub(super) async fn unchecked(
     };
     refusal.runs = resolve(context, &asked).await.ok().map(|resolution| resolution.tag);
     let lineup = Lineup::new(&tags.value, question.architecture, context.tables);
-    let like = of_the_build(wanted, &lineup, context).into_iter().chain(spelt_like(wanted, &tags.value));
+    let like = of_the_build(wanted, &lineup, context.tables).into_iter().chain(spelt_like(wanted, &tags.value));
     let newest = lineup.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).first().copied());
     for tag in like.chain(newest) {
         let is_named = refusal.runs.as_ref() == Some(&tag.text) || refusal.others.contains(&tag.text);
@@ -75,9 +75,16 @@ pub(super) async fn unchecked(
     refusal
 }
 
+/// The tag that is nearest to one that the repository does not have: of the build that its name stands for, else spelt
+/// nearly so.
+pub(super) fn nearest_tag<'a>(wanted: &str, tags: &'a RepositoryTags, tables: &Tables) -> Option<&'a KnownTag> {
+    let of_build = of_the_build(wanted, &Lineup::new(tags, Architecture::default(), tables), tables);
+    of_build.or_else(|| spelt_like(wanted, tags).into_iter().next())
+}
+
 /// The tag of the build that the name stands for: of the nearest revision where it names one.
-fn of_the_build<'a>(wanted: &str, lineup: &Lineup<'a>, context: &Context) -> Option<&'a KnownTag> {
-    let version = KnownTag::new(wanted.to_owned(), None, context.tables).version?;
+fn of_the_build<'a>(wanted: &str, lineup: &Lineup<'a>, tables: &Tables) -> Option<&'a KnownTag> {
+    let version = KnownTag::new(wanted.to_owned(), None, tables).version?;
     let tags = lineup.of_build(version.build)?;
     let distance = |tag: &&&KnownTag| {
         let revision = tag.version.and_then(|version| version.revision);

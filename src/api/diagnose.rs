@@ -25,13 +25,18 @@ pub fn read_text(bytes: &[u8]) -> Result<String, Box<Problem>> {
         let detail = "it is empty; send the error as it was printed".to_owned();
         return Err(Box::new(Problem::of_parameter("body", "empty", detail)));
     }
-    Ok(match bytes {
-        [0xff, 0xfe, text @ ..] => {
-            let units: Vec<u16> = text.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-            String::from_utf16_lossy(&units)
-        }
-        _ => String::from_utf8_lossy(bytes).into_owned(),
-    })
+    let (is_big_endian, text) = match bytes {
+        [0xff, 0xfe, text @ ..] => (false, text),
+        [0xfe, 0xff, text @ ..] => (true, text),
+        _ => return Ok(String::from_utf8_lossy(bytes).into_owned()),
+    };
+    // `curl --data @FILE` takes NUL and the ends of lines out of a file, which leaves the letters of ASCII.
+    if !text.contains(&0) {
+        return Ok(String::from_utf8_lossy(text).into_owned());
+    }
+    let unit = |pair: &[u8; 2]| if is_big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
+    let units: Vec<u16> = text.as_chunks().0.iter().map(unit).collect();
+    Ok(String::from_utf16_lossy(&units))
 }
 
 /// What an error text says.

@@ -181,11 +181,44 @@ async fn the_commands_are_those_to_type() {
     check(
         text_of("@service-ps-with-host.txt"),
         vec![
-            "docker service update --image mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709 SERVICE",
+            "docker service update --image mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709 angry_liskov",
             "FROM mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709",
-            "docker service update --isolation hyperv SERVICE",
+            "docker service update --isolation hyperv angry_liskov",
             daemon,
-            "docker service update --constraint-add \"node.labels.OsVersion == 10.0.14393\" SERVICE",
+            "docker service update --constraint-add node.labels.windows.build==14393 --constraint-add \
+             node.labels.windows.revision==1715 angry_liskov",
+        ],
+    )
+    .await;
+    // Kubernetes: the page of 2017. The objects are those that the text names.
+    check(
+        text_of("@describe-pod-2017.txt"),
+        vec![
+            "kubectl get node 38519acs9011 -o jsonpath='{.status.nodeInfo.kernelVersion}'",
+            "FROM mcr.microsoft.com/windows/servercore:TAG",
+            r#"kubectl patch deployment fabrikamfiber.web -n plang -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"VERSION"}}}}}'"#,
+            "docker image inspect --format '{{.OsVersion}}' patricklang/fabrikamfiber.web:latest",
+        ],
+    )
+    .await;
+    // On 14393 the node must have the very revision (R4).
+    check(
+        format!(
+            "kubelet Error: failed to start: {mismatch}\nImage: microsoft/nanoserver:10.0.14393.1715\nOS Image: Windows Server 2022 Datacenter"
+        ),
+        vec![
+            r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"10.0.14393","wintag/windows-revision":"1715"}}}}}'"#,
+            "kubectl set image deployment/DEPLOYMENT CONTAINER=mcr.microsoft.com/windows/nanoserver:ltsc2022",
+            "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022",
+        ],
+    )
+    .await;
+    // The labels are those of `/swarm/nodes`.
+    check(
+        text_of("@no-suitable-node.txt"),
+        vec![
+            "docker node inspect --format '{{.Description.Platform.OS}} {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
+            "docker node update --label-add OS=windows --label-add OsVersion=10.0.17763 --label-add windows.build=17763 NODE",
         ],
     )
     .await;
@@ -278,6 +311,12 @@ async fn s13_texts_that_mean_harm_are_answered() {
         filled("Failed to create pod sandbox 3221225785\n"),
         filled("\\\\\\\""),
         filled("(0xc0370101)\nhost: 10.0.\n"),
+        filled("(0xc0370101) \"kernelVersion\":\"10.0.17763.557\","),
+        filled("(0xc0370101) OS Build OS Build 1\n"),
+        filled("(0xc0370101)\nx: 10.0.17763 a 17764\n"),
+        filled("(0xc0370101)\nName: a-b\nNamespace: n\nControlled By: ReplicaSet/a\nContainers:\n  a:\n"),
+        filled("docker 3221225785\n"),
+        filled("Windows (Windows (0xc0370101) "),
     ];
     for text in texts {
         let answer = diagnose(&service, &text).await;
@@ -302,8 +341,16 @@ async fn s13_texts_that_mean_harm_are_answered() {
 
 #[tokio::test]
 async fn what_powershell_writes_into_a_file_is_read() {
-    let text = "\u{feff}image operating system \"windows\" cannot be used on this platform";
-    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let answer = Service::offline().post_as("/diagnose", "text/plain", bytes).await;
-    assert_eq!(answer.json()["findings"][0]["code"], "linux-engine");
+    let text = "\u{feff}image operating system\r\n\"windows\" cannot be used on this platform";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let service = Service::offline();
+    for file in [little, big] {
+        // What `curl --data` makes of the file: without NUL and the ends of lines.
+        let sent_by_curl: Vec<u8> = file.iter().copied().filter(|byte| !b"\0\r\n".contains(byte)).collect();
+        for body in [file, sent_by_curl] {
+            let answer = service.post_as("/diagnose", "text/plain", body).await;
+            assert_eq!(answer.json()["findings"][0]["code"], "linux-engine");
+        }
+    }
 }

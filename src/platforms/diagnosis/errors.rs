@@ -1,11 +1,12 @@
 //! The table of error texts, and how each is found in a text that was given.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use regex::Regex;
 
 use super::cause::Cause;
+use super::pasted::Pasted;
 use crate::windows::WindowsVersion;
 
 /// The rows that come with the program; `data/README.md` says what the columns mean.
@@ -17,9 +18,15 @@ const ANYTHING: &str = "[!-~]{0,300}?";
 const IDENTITY: &str = "[!-9;-~]{0,80}";
 /// A Windows version in an error text, which may be left out.
 const VERSION: &str = r"(10\.0\.\d{5,6}(?:\.\d{1,6})?)?";
+/// What asks in `needs` for a word of containers near the text.
+const NEAR_CONTAINERS: &str = "{containers}";
 /// So far before and after a text the words of `unless` are looked for, in bytes.
 const BEFORE: usize = 100;
 const AFTER: usize = 400;
+/// So far before and after a text a word of containers is looked for, in bytes of the clean text: as much as the engine or
+/// the kubelet prints of one container.
+const NEAR_BEFORE: usize = 2000;
+const NEAR_AFTER: usize = 1000;
 /// So many places of one text are looked at: the same error is printed again at every attempt, and only what differs in
 /// image or host is told apart.
 const MOST_PLACES: usize = 16;
@@ -29,6 +36,8 @@ struct ErrorText {
     cause: Cause,
     regex: Regex,
     needs: Vec<String>,
+    /// Whether a word of containers must be near.
+    is_generic: bool,
     unless: Vec<String>,
     /// Where in the regex the versions are.
     host: Option<usize>,
@@ -56,7 +65,8 @@ struct Row {
 }
 
 /// Every place in the tight text where an error is, in the order of the text.
-pub(super) fn places(tight: &str) -> Vec<Place> {
+pub(super) fn places(pasted: &Pasted<'_>) -> Vec<Place> {
+    let tight = pasted.tight.as_str();
     let mut places: Vec<Place> = Vec::new();
     for error in table() {
         if !error.needs.is_empty() && !error.needs.iter().any(|word| tight.contains(word)) {
@@ -67,6 +77,9 @@ pub(super) fn places(tight: &str) -> Vec<Place> {
             let (start, end) = (whole.start().saturating_sub(BEFORE), (whole.end() + AFTER).min(tight.len()));
             let around = tight.get(start..end).unwrap_or_default();
             if error.unless.iter().any(|word| around.contains(word)) {
+                continue;
+            }
+            if error.is_generic && !is_about_containers(pasted, whole.range()) {
                 continue;
             }
             let version = |group: Option<usize>| found.get(group?)?.as_str().parse().ok();
@@ -81,6 +94,21 @@ pub(super) fn places(tight: &str) -> Vec<Place> {
     places.sort_by_key(|place| (place.span.start, place.span.end));
     places
 }
+
+/// Whether what is around a place is about containers at all: codes and general words come from other programs too.
+fn is_about_containers(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
+    let clean = pasted.in_clean(tight);
+    let start = pasted.clean.floor_char_boundary(clean.start.saturating_sub(NEAR_BEFORE));
+    let end = pasted.clean.floor_char_boundary(clean.end.saturating_add(NEAR_AFTER));
+    pasted.clean.get(start..end).is_some_and(|around| CONTAINER_WORDS.is_match(around))
+}
+
+/// The words of containers, of what runs them, and of what builds them.
+static CONTAINER_WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    let words = r"docker[a-z]*|containers?|containerd|images?|pods?|kubelet|kubectl|kubernetes|k8s|hcs|hcsshim|crictl|nerdctl|buildkit|nanoserver|servercore|windowsservercore";
+    let pattern = format!(r"(?i:\b(?:{words})\b|returned\s+a\s+non-zero\s+code)|(?m:^[ ]*FROM[ ])");
+    Regex::new(&pattern).expect("the pattern is compiled by a test")
+});
 
 fn table() -> &'static [ErrorText] {
     static TABLE: OnceLock<Vec<ErrorText>> = OnceLock::new();
@@ -105,6 +133,7 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
         row.text.chars().filter(|character| !character.is_whitespace() && !"\"'`\\".contains(*character)).collect();
     let tight = tight.to_ascii_lowercase();
     let (start, body) = tight.strip_prefix('^').map_or(("", tight.as_str()), |body| ("^", body));
+    let (end, body) = body.strip_suffix('$').map_or(("", body), |body| (r"\.?$", body));
     let mut pattern = regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
     // The versions are groups, in the order in which they stand.
     let mut versions: Vec<(usize, &str)> =
@@ -117,12 +146,15 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
         pattern = format!("(?:^|[^0-9])(?P<number>{pattern})(?:[^0-9]|$)");
     }
     let group = |wanted: &str| versions.iter().position(|(_, name)| *name == wanted).map(|index| index + 1);
-    let regex = Regex::new(&format!("{start}{pattern}")).map_err(|error| error.to_string())?;
-    let words = |text: &str| text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let regex = Regex::new(&format!("{start}{pattern}{end}")).map_err(|error| error.to_string())?;
+    let words =
+        |text: &str| -> Vec<String> { text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect() };
+    let needs = words(&row.needs);
     Ok(ErrorText {
         cause,
         regex,
-        needs: words(&row.needs),
+        is_generic: needs.iter().any(|word| word == NEAR_CONTAINERS),
+        needs: needs.into_iter().filter(|word| word != NEAR_CONTAINERS).collect(),
         unless: words(&row.unless),
         host: group("{host}"),
         image: group("{image}"),
@@ -138,6 +170,22 @@ mod tests {
         let table = read(ERRORS).unwrap();
         for cause in Cause::ALL {
             assert!(table.iter().any(|error| error.cause == cause), "{}", cause.code());
+        }
+    }
+
+    #[test]
+    fn codes_that_other_programs_print_need_a_word_of_containers_near() {
+        let count = |text: &str| places(&Pasted::new(text)).len();
+        for text in [
+            "the command returned a non-zero code: 3221225785",
+            "FROM contoso/app\nexit code 3221225785",
+            "docker inspect: ExitCode: 3221226505",
+        ] {
+            assert_eq!(count(text), 1, "{text:?}");
+        }
+        let far = format!("docker {} 3221225785", "x ".repeat(NEAR_BEFORE));
+        for text in ["child exited 3221225785", "taken from a log: 3221225785", &far] {
+            assert_eq!(count(text), 0, "{text:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use crate::windows::{HostReading, MAX_HOST_TEXT_BYTES, Tables, WindowsVersion, read_host};
 
@@ -121,38 +121,56 @@ fn machines(clean: &str) -> Vec<Machine> {
         if line.contains("\"Os\":") || line.contains("\"OS\":") {
             os_key_before = line;
         }
-        let Some((heading, value)) = said_by(line) else {
+        let said = said_by(line);
+        if said.is_empty() {
             // This asks for the version of the image, in the same form.
             is_of_image = line.contains("inspect");
             continue;
-        };
-        // `docker image inspect` says the version of the image between "Os" and its layers; a node has the label "OS".
-        if std::mem::take(&mut is_of_image) || (heading == "OsVersion" && os_key_before.contains("\"Os\":")) {
-            continue;
         }
-        let heading = heading.to_ascii_lowercase().replace(' ', "");
-        let value: String = value.chars().take(LONGEST_VALUE).collect();
-        if machines.last().is_none_or(|last| last.name != name || last.says.iter().any(|(known, _)| *known == heading))
-        {
-            if machines.len() >= MOST_MACHINES {
-                break;
+        let is_of_image = std::mem::take(&mut is_of_image);
+        for (heading, value) in said {
+            // `docker image inspect` says the version of the image between "Os" and its layers; a node has the label "OS".
+            if is_of_image || (heading == "OsVersion" && os_key_before.contains("\"Os\":")) {
+                continue;
             }
-            machines.push(Machine { name: name.clone(), says: Vec::new() });
-        }
-        if let Some(last) = machines.last_mut() {
-            last.says.push((heading, value.trim().to_owned()));
+            let heading = heading.to_ascii_lowercase().replace(' ', "");
+            let value: String = value.chars().take(LONGEST_VALUE).collect();
+            let is_said = |last: &Machine| last.says.iter().any(|(known, _)| *known == heading);
+            if machines.last().is_none_or(|last| last.name != name || is_said(last)) {
+                if machines.len() >= MOST_MACHINES {
+                    return machines;
+                }
+                machines.push(Machine { name: name.clone(), says: Vec::new() });
+            }
+            if let Some(last) = machines.last_mut() {
+                last.says.push((heading, value.trim().to_owned()));
+            }
         }
     }
     machines
 }
 
-/// What a line says of a host, and under which heading; what needs none goes by a name of ours.
-fn said_by(line: &str) -> Option<(&str, &str)> {
-    if let Some(said) = HEADING.captures(line) {
-        return Some((said.name("heading")?.as_str(), said.name("value")?.as_str()));
+/// What a line says of a host, and under which headings; what needs none goes by a name of ours.
+fn said_by(line: &str) -> Vec<(&str, &str)> {
+    let part = |found: &Captures<'_>, group: &str| found.name(group).and_then(|part| line.get(part.range()));
+    let pair = |found: &Captures<'_>| part(found, "heading").zip(part(found, "value"));
+    let of_json: Vec<_> = JSON.captures_iter(line).take(MOST_MACHINES).filter_map(|found| pair(&found)).collect();
+    if !of_json.is_empty() {
+        return of_json;
     }
-    let forms = LOOSE.iter().zip(["ver", "label", "name", "version"]);
-    forms.filter_map(|(form, heading)| Some((heading, form.captures(line)?.name("value")?.as_str()))).next()
+    if let Some(said) = HEADING.captures(line) {
+        return pair(&said).into_iter().collect();
+    }
+    let of_systeminfo = SYSTEMINFO.captures(line).filter(|found| part(found, "build") == part(found, "again"));
+    let said = of_systeminfo.and_then(|found| Some(("osversion", part(&found, "value")?)));
+    let forms = LOOSE.iter().zip(["ver", "label", "name", "version", "osname"]);
+    let loose = || forms.filter_map(|(form, heading)| Some((heading, part(&form.captures(line)?, "value")?))).next();
+    // What a release note or a list of images says in this form is the version of an image.
+    let winver = || {
+        let found = WINVER.captures(line).filter(|_| !OF_IMAGE.is_match(line))?;
+        Some(("winver", part(&found, "value")?))
+    };
+    said.or_else(loose).or_else(winver).into_iter().collect()
 }
 
 /// So many texts that mean no host are read in one diagnosis. Each costs up to some milliseconds, because what it could
@@ -180,13 +198,39 @@ static HEADING: LazyLock<Regex> = LazyLock::new(|| {
 /// print that ask for nothing but the version.
 static LOOSE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let patterns = [
-        r"(?P<value>Microsoft Windows \[Version 10\.0\.[0-9.]{5,14}\])",
+        // `Version` in any language.
+        r"(?P<value>Microsoft Windows \[[^\[\]]{1,40}[ ]10\.0\.[0-9.]{5,14}\])",
         r"(?P<value>(?:node\.kubernetes\.io/windows-build|beta\.kubernetes\.io/osbuild)=[0-9.]{5,20})",
         r"^[0-9TZ:. -]*(?P<value>Microsoft Windows Server 20[0-9]{2})[ ]*$",
         r"^(?:[0-9TZ:.-]{20,40})?[ ']*(?P<value>10\.0\.[0-9]{5}(?:\.[0-9]{1,6})?)[ ']*$",
+        // The name in `systeminfo` in any language.
+        r"^[^:\x22]{4,60}:[ ]{2,40}(?P<value>Microsoft Windows (?:Server|10|11)[ ][^:\x22]{1,80})$",
     ];
     patterns.into_iter().map(regex).collect()
 });
+
+/// `docker info --format '{{json .}}'` and objects of Kubernetes, on one line or on many. The case tells them from the
+/// inspection of an image, which says `OsVersion`.
+static JSON: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#""(?P<heading>[Kk]ernelVersion|OperatingSystem|OSVersion|osImage|node\.kubernetes\.io/windows-build)"[ ]*:[ ]*"(?P<value>[^"]{1,200})""#,
+    )
+});
+
+/// The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`. Only there the build comes twice.
+static SYSTEMINFO: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^[^:]{1,60}:[ ]+(?P<value>10\.0\.(?P<build>[0-9]{5,6}))[ ][^:0-9]{1,60}[ ](?P<again>[0-9]{5,6})[ ]*$")
+});
+
+/// What `winver` and the settings show: `Windows 11 Pro 23H2 (OS Build 22631.3007)`.
+static WINVER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)(?P<value>(?:\bWindows[ ][a-z0-9 ,.]{1,80}[ ]?\(|\b)OS[ -]?Build[ :]{1,3}[0-9]{5}(?:\.[0-9]{1,6})?)(?:[^0-9.]|\.?$)",
+    )
+});
+
+/// A line about an image or an update, and not about a machine.
+static OF_IMAGE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\bimages?\b|\bcontainers?\b|\bKB[0-9]{6,7}\b"));
 
 /// `kubectl get nodes -o wide`.
 static NODE_ROW: LazyLock<Regex> = LazyLock::new(|| {
@@ -240,6 +284,41 @@ mod tests {
         check("2020-08-28T10:00:00.1234567Z Kernel Version: 10.0.17763.1397", "10.0.17763.1397 server");
         check("PS> docker info --format '{{.OSVersion}}'\n10.0.17763.557", "10.0.17763.557 server");
         check("PS> docker image inspect --format '{{.OsVersion}}' x\n10.0.17763.557", "");
+    }
+
+    #[test]
+    fn hosts_are_found_in_any_language_and_form() {
+        check("Microsoft Windows [版本 10.0.20348.2113]", "10.0.20348.2113 server");
+        check("Microsoft Windows [Versión 10.0.17763.557]", "10.0.17763.557 server");
+        check("Betriebssystemversion: 10.0.20348 Nicht zutreffend Build 20348", "10.0.20348 server");
+        check(
+            "Nombre del sistema operativo:               Microsoft Windows 10 Pro\n\
+             Versión del sistema operativo:              10.0.19045 N/D Compilación 19045",
+            "10.0.19045 client",
+        );
+        check("OS 版本:          10.0.20348 暂缺 Build 20348", "10.0.20348 server");
+        check("OS Version: 10.0.20348 N/A Build 20348", "10.0.20348 server");
+        check("Windows 11 Pro 23H2 (OS Build 22631.3007)", "10.0.22631.3007 client");
+        check("OS Build 22631.3007", "10.0.22631.3007 client");
+        check("Version 21H2 (OS Build 20348.2113)", "10.0.20348.2113 server");
+        check(r#"{"OSType":"windows","OSVersion":"10.0.17763.557"}"#, "10.0.17763.557 server");
+        check(
+            r#"{"KernelVersion":"10.0 17763 (17763.1.amd64fre.rs5_release.180914-1434)","OperatingSystem":"Windows 10 Pro Version 1809 (OS Build 17763.557)","OSVersion":"1809","OSType":"windows"}"#,
+            "10.0.17763.557 client",
+        );
+        check(r#""nodeInfo": {"kernelVersion": "10.0.17763.557"}"#, "10.0.17763.557 server");
+        let two = r#"{"nodeInfo":{"kernelVersion":"10.0.17763.557"}},{"nodeInfo":{"kernelVersion":"10.0.20348.1"}}"#;
+        check(two, "");
+    }
+
+    #[test]
+    fn the_version_of_an_image_is_not_that_of_the_host() {
+        check(r#"[{"Os":"windows","OsVersion":"10.0.20348.1249"}]"#, "");
+        check(r#"{"architecture":"amd64","os":"windows","os.version":"10.0.20348.1249"}"#, "");
+        check(r#"{"platform":{"os":"windows","os.version":"10.0.20348.1249"}}"#, "");
+        check("Windows Server 2022 base image (OS Build 20348.2113)", "");
+        check("January 9, 2024 - KB5034129 (OS Build 20348.2227)", "");
+        check("Image version: 10.0.20348 of build 17763", "");
     }
 
     #[test]

@@ -23,12 +23,16 @@ mod mentions;
 
 mod hosts;
 
+mod names;
+
 pub use cause::Cause;
 pub use mentions::Setting;
+pub use names::Names;
 
 use errors::Place;
 use hosts::Hosts;
 use mentions::{ImageMention, IsolationMention};
+use names::NamesInText;
 use pasted::Pasted;
 
 /// So many findings are given; a text with more tells nothing more.
@@ -65,12 +69,14 @@ pub struct Finding {
     pub setting: Setting,
     /// Whether containerd pulls the images.
     pub by_containerd: bool,
+    /// The objects of the cluster that it is about.
+    pub names: Names,
 }
 
 /// Everything in the text that is known, in its order. The same error about the same image and host is one finding.
 pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     let pasted = Pasted::new(text);
-    let places = errors::places(&pasted.tight);
+    let places = errors::places(&pasted);
     if places.is_empty() {
         return Vec::new();
     }
@@ -80,6 +86,7 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
         isolations: mentions::isolations(&pasted.tight),
         settings: mentions::settings(&pasted.tight),
         by_containerd: CONTAINERD.iter().any(|word| pasted.tight.contains(word)),
+        names: NamesInText::of(&pasted.clean),
     };
     let mut findings: Vec<Finding> = Vec::new();
     for place in places {
@@ -104,6 +111,7 @@ struct Facts {
     isolations: Vec<IsolationMention>,
     settings: Vec<(usize, Setting)>,
     by_containerd: bool,
+    names: NamesInText,
 }
 
 impl Facts {
@@ -126,6 +134,7 @@ impl Facts {
             isolation: mentions::isolation_at(&self.isolations, span.start),
             setting: mentions::setting_at(&self.settings, span.end),
             by_containerd: self.by_containerd,
+            names: self.names.pick(clean.end),
             evidence: String::new(),
             span,
         }

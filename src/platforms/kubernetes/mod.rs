@@ -59,6 +59,13 @@ pub fn label_command(node: &str, labels: &Labels) -> String {
     format!("kubectl label node {node} {} --overwrite", pairs.join(" "))
 }
 
+/// The command after which the pods of a workload, such as `deployment web`, run on nodes with these labels only. The
+/// option of the namespace has a space before it, or is empty.
+pub fn select_command(workload: &str, namespace_option: &str, selector: &Labels) -> String {
+    let patch = json!({"spec": {"template": {"spec": {"nodeSelector": selector}}}});
+    format!("kubectl patch {workload}{namespace_option} -p '{patch}'")
+}
+
 /// The merge patch of a node that sets these labels.
 pub fn label_patch(labels: &Labels) -> Value {
     json!({"metadata": {"labels": labels}})

@@ -67,6 +67,12 @@ pub fn label_command(node: &str, labels: &Labels) -> String {
     format!("docker node update {pairs}{node}")
 }
 
+/// The command that adds constraints to a service.
+pub fn constrain_command(service: &str, constraints: &[String]) -> String {
+    let constraints: String = constraints.iter().map(|constraint| format!("--constraint-add {constraint} ")).collect();
+    format!("docker service update {constraints}{service}")
+}
+
 /// The command that creates a service of this image. `--isolation` needs Docker 17.12 or newer.
 pub fn service_command(name: &str, reference: &str, isolation: Isolation, constraints: &[String]) -> String {
     let constraints: String = constraints.iter().map(|constraint| format!("--constraint {constraint} ")).collect();
