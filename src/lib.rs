@@ -57,7 +57,8 @@
 //!
 //! `GET /resolve?image=microsoft/nanoserver&host=16299`, from the socket to the answer:
 //!
-//! 1. `http/door.rs` stands before all handlers. `http/clients.rs` refuses who takes more than a share, `http/guard.rs` what
+//! 1. `http/transport.rs` lies between the connection and actix's HTTP, which reads the request; what that refuses by
+//!    itself leaves as a problem. `http/door.rs` stands before all handlers. `http/clients.rs` refuses who takes more than a share, `http/guard.rs` what
 //!    is too large. Who asks what was answered within the last second gets those bytes again, out of `http/ready.rs`, and
 //!    the way ends here. `http/mod.rs` has the route, and `http/resolve.rs` the handler: read, ask, reply.
 //! 2. `api/params.rs` takes the query apart and notes all that is wrong; `api/reading.rs` makes domain types

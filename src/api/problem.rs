@@ -13,6 +13,8 @@ pub const ALLOW_REGISTRY: &str = "; name it in the configuration file, or with -
 pub enum ProblemKind {
     /// Something is wrong with the parameters.
     InvalidParameter,
+    /// What was sent is no request.
+    MalformedRequest,
     /// The registry is not one of those configured.
     RegistryNotAllowed,
     /// The service for those who run it was asked for by a name that is not this machine's.
@@ -31,7 +33,7 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// None of the media types that are accepted can be given.
     NotAcceptable,
-    /// The body did not arrive in time.
+    /// The request, or its body, did not arrive in time.
     RequestTimeout,
     /// The request has a body where none is read, or a larger one than is read.
     PayloadTooLarge,
@@ -59,8 +61,9 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidParameter,
+        Self::MalformedRequest,
         Self::RegistryNotAllowed,
         Self::HostNotAllowed,
         Self::UnknownImage,
@@ -88,6 +91,7 @@ impl ProblemKind {
     const fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::InvalidParameter => (400, "invalid-parameter", "a parameter is wrong"),
+            Self::MalformedRequest => (400, "malformed-request", "the request cannot be read"),
             Self::RegistryNotAllowed => (403, "registry-not-allowed", "the registry is not configured"),
             Self::HostNotAllowed => (403, "host-not-allowed", "the service is not to be asked by this name"),
             Self::UnknownImage => (404, "unknown-image", "the image is not known"),

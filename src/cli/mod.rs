@@ -260,7 +260,8 @@ fn explain(problem: &Problem) -> Ending {
         | ProblemKind::TemporaryReducedCapacity
         | ProblemKind::UpstreamTimeout => Ending::Upstream,
         // Of HTTP alone; none of them can happen here.
-        ProblemKind::HostNotAllowed
+        ProblemKind::MalformedRequest
+        | ProblemKind::HostNotAllowed
         | ProblemKind::NotFound
         | ProblemKind::MethodNotAllowed
         | ProblemKind::NotAcceptable

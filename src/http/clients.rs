@@ -6,9 +6,8 @@
 //! a second for each place, which for one place in a hundred is more than this service can answer at all. There
 //! is no lock, and nothing to clean up.
 
-use std::any::Any;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -17,7 +16,6 @@ use std::time::Duration;
 use actix_web::dev::Extensions;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::rt::net::TcpStream;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::reply;
@@ -74,9 +72,8 @@ impl Clients {
         Self { limits, secret: RandomState::new(), places: (0..PLACES).map(|_| Place::default()).collect() }
     }
 
-    /// Counts a connection that was made just now.
-    pub fn connected(self: &Arc<Self>, stream: &dyn Any, data: &mut Extensions) {
-        let peer = stream.downcast_ref::<TcpStream>().and_then(|stream| stream.peer_addr().ok());
+    /// Counts a connection that this peer made just now.
+    pub fn connected(self: &Arc<Self>, peer: Option<SocketAddr>, data: &mut Extensions) {
         let client = peer.map(|peer| peer.ip().to_canonical());
         // A proxy brings the connections of many.
         if let Some(client) = client.filter(|client| self.is_limited(*client) && !self.trusts(*client)) {
@@ -177,7 +174,7 @@ impl Place {
 
 /// An address as proxies write it, some of them with a port.
 fn read_address(text: &str) -> Option<IpAddr> {
-    let with_port = || text.parse().map(|address: std::net::SocketAddr| address.ip()).ok();
+    let with_port = || text.parse().map(|address: SocketAddr| address.ip()).ok();
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     text.parse().ok().or_else(with_port).or_else(in_brackets).map(|address: IpAddr| address.to_canonical())
 }

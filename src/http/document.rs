@@ -52,9 +52,10 @@ pub fn document_text() -> serde_json::Result<String> {
             Microsoft's compatibility rules, and answers with one exact tag, the isolation mode, and the reasons.\n\n\
             The interface only grows: new paths, new fields and new values may come, so take no notice of what you do not know. \
             Codes are stable; messages are for people.\n\n\
-            Three refusals have no body, and close the connection, because the HTTP library gives them: 408, when the head of the \
-            first request is not there within five seconds; 400, when what is sent is not HTTP/1.1 or could be read as more than one \
-            request; and 431, when a head is larger than 128 KiB or has more than 96 headers.",
+            Three refusals come before there is a request: they are always JSON, whatever is accepted, and close the connection. \
+            408 (`request-timeout`): the head of the first request is not there within five seconds; 400 (`malformed-request`): what \
+            is sent is not HTTP/1.1 or could be read as more than one request; 431 (`headers-too-large`): a head is larger than 128 KiB \
+            or has more than 96 headers.",
         contact(name = "The wintag project"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),

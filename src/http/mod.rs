@@ -36,6 +36,8 @@ mod ready;
 
 mod clients;
 
+mod transport;
+
 mod drain;
 
 mod problems;
@@ -56,13 +58,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::body::BoxBody;
-use actix_web::dev::{Server, ServiceRequest};
+use actix_web::dev::{AppConfig, Server, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::{
-    App as ActixApp, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource, Responder, Route, web,
+    App as ActixApp, Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web,
 };
 
 use crate::answers::Context;
@@ -73,12 +79,15 @@ use crate::telemetry::{Metrics, Traces};
 use clients::Clients;
 use door::Door;
 use drain::Draining;
+use transport::Transport;
 
 pub use document::document_text;
 pub use drain::Signals;
 
 /// A client must have sent its request within so long; the slow ones would hold connections.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// When a connection ends, the client gets so long to take what was sent.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The paths that are answered, for the text of a 404.
 const PATHS: &str = "/resolve, /diagnose, /check, /kubernetes/nodes, /kubernetes/admission, /swarm/nodes, /matrix, /identify, /releases, /images, /tags, /renovate, /badge, /openapi.json, /swagger-ui/, /livez, /readyz";
 
@@ -170,8 +179,14 @@ fn public_server(
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let connections_a_worker = (limits.max_connections.get() as usize).div_ceil(workers);
     let clients = Arc::new(Clients::new(limits));
-    let counting = clients.clone();
-    let server = HttpServer::new(move || {
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections_a_worker)
+        .shutdown_timeout(drain::FINISHING.as_secs())
+        .disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    // As `actix_web::HttpServer` does it, with a transport of our own between the connection and HTTP.
+    let server = server.listen("public", listener, move || {
         let ready = web::Data::new(ready::ReadyAnswers::default());
         let door = Rc::new(Door {
             context: context.clone().into_inner(),
@@ -186,7 +201,7 @@ fn public_server(
             let door = door.clone();
             async move { door.pass(request, next).await }
         };
-        ActixApp::new()
+        let app = ActixApp::new()
             .app_data(draining.clone())
             .app_data(ready)
             .app_data(context.clone())
@@ -194,15 +209,27 @@ fn public_server(
             .app_data(metrics.clone())
             .configure(routes)
             .wrap(from_fn(pass))
-    });
-    let server = server
-        .workers(workers)
-        .max_connections(connections_a_worker)
-        .on_connect(move |stream, data| counting.connected(stream, data))
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(drain::FINISHING.as_secs())
-        .disable_signals();
-    Ok(server.listen(listener)?.run())
+            .into_factory()
+            .map_err(|error: Error| error.error_response());
+        let (stopping, counting) = (stopping.clone(), clients.clone());
+        let http = HttpService::build()
+            .client_request_timeout(REQUEST_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .on_connect_ext(move |transport: &Transport<TcpStream>, data| {
+                counting.connected(transport.stream().peer_addr().ok(), data);
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        let open = |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            Ok::<_, DispatchError>((Transport::new(stream), Protocol::Http1, peer))
+        };
+        fn_service(open).and_then(http)
+    })?;
+    Ok(server.run())
 }
 
 /// Every path, once.

@@ -108,26 +108,37 @@ async fn s10_one_client_has_a_part_of_the_connections_only() {
 }
 
 #[tokio::test]
-async fn s10_what_the_http_library_refuses_has_no_body() {
+async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
     let service = Service::offline();
-    let long = format!("GET /livez HTTP/1.1\r\nx-long: {}", "y".repeat(200 << 10));
-    for (request, status) in [
-        ("GET /livez HTTP/1.1\r\nhost: x\r\nx-slow", 408),
-        ("GET /livez HTTP/9.9\r\nhost: x\r\n\r\n", 400),
-        ("no request\r\n\r\n", 400),
-        (&long, 431),
-        (&format!("GET /livez HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(97)), 431),
+    let long = format!("GET /livez HTTP/1.1\r\nx-long: {}", "y".repeat(400 << 10));
+    let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(97));
+    for (request, status, code) in [
+        ("GET /livez HTTP/1.1\r\nhost: x\r\nx-slow", 408, "request-timeout"),
+        ("", 408, "request-timeout"),
+        ("GET /livez HTTP/9.9\r\nhost: x\r\n\r\n", 400, "malformed-request"),
+        ("no request\r\n\r\n", 400, "malformed-request"),
+        ("\u{16}\u{3}\u{1} as TLS would begin\r\n\r\n", 400, "malformed-request"),
+        (&long, 431, "headers-too-large"),
+        (&many, 431, "headers-too-large"),
     ] {
         let mut client = RawClient::connect(service.address()).await;
         client.send(request).await;
         let answer = client.answer().await.expect("it is answered");
-        assert_eq!((answer.status, answer.body.len()), (status, 0), "{:.40}", request);
+        let problem = json(&answer);
+        assert_eq!((answer.status, &problem["code"]), (status, &code.into()), "{:.40}", request);
+        assert_eq!((&problem["status"], problem["errors"].is_null()), (&status.into(), true), "{:.40}", request);
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{:.40}", request);
         assert!(client.answer().await.is_none(), "{:.40}", request);
     }
-    let description = service.json("/openapi.json").await["info"]["description"].to_string();
-    for told in ["have no body", "408", "400", "431"] {
-        assert!(description.contains(told), "{told}");
+    // Also after requests that are in order, which are answered first.
+    let mut client = RawClient::connect(service.address()).await;
+    client.send(get(QUESTION).repeat(3) + "no request\r\n\r\n").await;
+    for _ in 0..3 {
+        assert_eq!(client.answer().await.map(|answer| answer.status), Some(200));
     }
+    let refused = client.answer().await.expect("it is answered");
+    assert_eq!((refused.status, &json(&refused)["code"]), (400, &"malformed-request".into()));
+    assert!(client.answer().await.is_none());
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ fn collect_test_names(folder: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("the sources are text");
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
-            let is_test = |line: &str| line.starts_with("#[") && line.ends_with("test]");
+            let is_test = |line: &str| line.starts_with("#[") && (line.ends_with("test]") || line.contains("::test("));
             let after = lines.windows(2).filter(|pair| is_test(pair[0])).map(|pair| pair[1]);
             names.extend(after.filter_map(|line| Some(line.split_once("fn ")?.1.split_once('(')?.0.to_owned())));
         }

@@ -1,0 +1,392 @@
+//! What lies between a connection and the HTTP library: the refusals that the library gives by itself, before there is
+//! a request, leave as problems like all others; and a connection on which nothing moves any more is closed.
+
+use std::fmt::Write as _;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::body::MessageBody as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{REQUEST_TIMEOUT, reply};
+use crate::api::problem::{Problem, ProblemKind};
+
+/// A connection to which nothing was written for so long is closed, and for twice as long at most. The longest that is in
+/// order is less: five seconds without a question, five for its body, and ten for its answer.
+const STILL: Duration = Duration::from_secs(30);
+/// What a client still sends after it was refused is read for so long. A connection that is closed while something is
+/// unread is reset, and then the client may not see why it was refused.
+const LINGER: Duration = Duration::from_secs(1);
+/// So much is thrown away at a time.
+const SCRATCH_BYTES: usize = 4 << 10;
+/// The end of a head.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+/// The library's refusals are shorter: a status line and three headers.
+const MAX_REFUSAL_BYTES: usize = 256;
+
+/// A connection, as the HTTP library sees it.
+pub struct Transport<S> {
+    stream: S,
+    /// The refusal that is being sent in place of the library's.
+    refusal: Option<Refusal>,
+    /// Looks after the connection once in a while. Nothing is timed for a single request: that would be most of what
+    /// this costs.
+    watch: Pin<Box<Sleep>>,
+    /// Whether nothing was written since the watch last looked.
+    is_still: bool,
+}
+
+/// A refusal on its way.
+struct Refusal {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// The length of the library's refusal.
+    stands_for: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
+    /// A connection that was made just now.
+    pub fn new(stream: S) -> Self {
+        Self { stream, refusal: None, watch: Box::pin(sleep(STILL)), is_still: false }
+    }
+
+    /// The connection itself.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Fails when nothing moves any more. What waits is woken up to see that.
+    fn look_after(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while self.watch.as_mut().poll(context).is_ready() {
+            if self.is_still {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection"));
+            }
+            self.is_still = true;
+            self.watch.as_mut().reset(Instant::now() + STILL);
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Pending => self.look_after(context).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
+            ready => {
+                self.is_still = false;
+                ready
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// What is sent in place of the library's refusal.
+    fn instead_of(bare: &Bare<'_>) -> Self {
+        Self { bytes: bare.as_problem(), sent: 0, stands_for: bare.length, until: Box::pin(sleep(LINGER)) }
+    }
+
+    /// Sends it and says that nothing more will come; then reads what the client still sends, until it has closed too or
+    /// there was enough time for it.
+    fn send<S>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if self.until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut stream = Pin::new(stream);
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match ready!(stream.as_mut().poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+        ready!(stream.as_mut().poll_shutdown(context))?;
+        loop {
+            let mut scratch = [0; SCRATCH_BYTES];
+            let mut scratch = ReadBuf::new(&mut scratch);
+            ready!(stream.as_mut().poll_read(context, &mut scratch))?;
+            if scratch.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+/// A refusal without a body, which is what the library sends by itself; every answer of this service that refuses has one.
+#[derive(Debug, PartialEq, Eq)]
+struct Bare<'a> {
+    status_line: &'a str,
+    status: u16,
+    date: &'a str,
+    length: usize,
+}
+
+impl<'a> Bare<'a> {
+    /// The refusal at the end of what is to be written, and where it begins. After it the library closes.
+    fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
+        if !bytes.ends_with(END_OF_HEAD) {
+            return None;
+        }
+        let end = bytes.get(bytes.len().saturating_sub(MAX_REFUSAL_BYTES)..)?;
+        let start = end.windows(b"HTTP/1.".len()).rposition(|window| window == b"HTTP/1.")?;
+        let bare = Self::read(end.get(start..)?)?;
+        Some((bytes.len() - bare.length, bare))
+    }
+
+    /// Exactly what the library writes, so that nothing else is taken for it.
+    fn read(head: &'a [u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
+        let status_line = lines.next()?;
+        let status = status_line.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
+        let (mut is_empty, mut date) = (false, None);
+        for line in lines {
+            match line.split_once(": ")? {
+                ("content-length", "0") => is_empty = true,
+                ("connection", _) => {}
+                ("date", _) => date = Some(line),
+                _ => return None,
+            }
+        }
+        is_empty.then_some(Self { status_line, status, date: date?, length: head.len() })
+    }
+
+    /// The same refusal with a problem as its body.
+    fn as_problem(&self) -> Vec<u8> {
+        let problem = problem_of(self.status);
+        let (head, body) = reply::problem_as(false, &problem).into_parts();
+        let body = body.try_into_bytes().unwrap_or_default();
+        let (status_line, date) = (self.status_line, self.date);
+        let mut written = format!("{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n", body.len());
+        for (name, value) in head.headers() {
+            // All of them are made of text, and writing to a text does not fail.
+            let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+        }
+        written.push_str("\r\n");
+        let mut written = written.into_bytes();
+        written.extend_from_slice(&body);
+        written
+    }
+}
+
+/// What the library means by a status that it gives by itself.
+fn problem_of(status: u16) -> Problem {
+    match status {
+        408 => {
+            let seconds = REQUEST_TIMEOUT.as_secs();
+            let detail = format!(
+                "the head of the request did not arrive within {seconds} seconds; open a connection when there is \
+                 something to ask, and send the whole request at once"
+            );
+            Problem::new(ProblemKind::RequestTimeout, detail)
+        }
+        431 => {
+            let detail = "a head has at most 96 headers and 128 KiB".to_owned();
+            Problem::new(ProblemKind::HeadersTooLarge, detail)
+        }
+        _ => {
+            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more than one: look at the first line, \
+                          the names and values of the headers, and what is said of the length of the body";
+            Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Pending => self.look_after(context).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
+            ready => ready,
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.refusal.is_none() {
+            match Bare::find(buffer) {
+                None => return this.pass_on(context, buffer),
+                Some((0, bare)) => this.refusal = Some(Refusal::instead_of(&bare)),
+                // What is before it is an answer that goes as it is.
+                Some((start, _)) => return this.pass_on(context, buffer.get(..start).unwrap_or_default()),
+            }
+        }
+        let Some(refusal) = &mut this.refusal else { return this.pass_on(context, buffer) };
+        let sent = ready!(refusal.send(&mut this.stream, context));
+        let stands_for = refusal.stands_for;
+        this.refusal = None;
+        Poll::Ready(sent.map(|()| stands_for))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const DATE: &str = "date: Wed, 12 Aug 2026 00:00:00 GMT";
+
+    /// A connection, and its other end, which takes so many bytes at a time.
+    fn connected(bytes: usize) -> (Transport<DuplexStream>, DuplexStream) {
+        let (here, there) = duplex(bytes);
+        (Transport::new(here), there)
+    }
+
+    fn bare(status_line: &str) -> String {
+        format!("{status_line}\r\ncontent-length: 0\r\nconnection: close\r\n{DATE}\r\n\r\n")
+    }
+
+    async fn read_all(mut stream: DuplexStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it is text");
+        text
+    }
+
+    #[test]
+    fn only_the_librarys_refusals_are_found() {
+        for text in [
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: keep-alive\r\ndate: x\r\n\r\n",
+        ] {
+            let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: x\r\n\r\nok".repeat(20);
+            for before in ["", &before] {
+                let (start, found) = Bare::find((before.to_owned() + text).as_bytes())
+                    .map(|(start, bare)| (start, bare.length))
+                    .unwrap();
+                assert_eq!((start, found), (before.len(), text.len()), "{text}");
+            }
+        }
+        for text in [
+            "",
+            "\r\n\r\n",
+            "HTTP/1.1 \r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nallow: GET\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\ncontent-location: /HTTP/1.1 400 x\r\ncontent-length: 0\r\nlink: x\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 \u{fc}\r\ncontent-length 0\r\ndate: x\r\n\r\n",
+        ] {
+            assert_eq!(Bare::find(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn s10_a_refusal_leaves_as_a_problem_however_slowly_it_is_taken() {
+        for at_a_time in [1, 7, 100, 100_000] {
+            let (mut transport, client) = connected(at_a_time);
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{DATE}\r\n\r\nok");
+            let bytes = answer.clone() + &bare("HTTP/1.1 431 Request Header Fields Too Large");
+            let reading = tokio::spawn(read_all(client));
+            transport.write_all(bytes.as_bytes()).await.expect("all of it is taken");
+            drop(transport);
+            let text = reading.await.expect("it is read");
+            let refusal = text.strip_prefix(&answer).expect("the answer before it is as it was");
+            let (head, body) = refusal.split_once("\r\n\r\n").expect("it has a body");
+            let mut lines = head.lines();
+            assert_eq!(lines.next(), Some("HTTP/1.1 431 Request Header Fields Too Large"));
+            for line in [
+                &format!("content-length: {}", body.len()),
+                "connection: close",
+                DATE,
+                "content-type: application/problem+json",
+                "cache-control: no-store",
+            ] {
+                assert_eq!(head.lines().filter(|other| *other == line).count(), 1, "{line}: {head}");
+            }
+            let problem: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
+            assert_eq!((&problem["status"], &problem["code"]), (&431.into(), &"headers-too-large".into()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_what_comes_after_a_refusal_is_read_for_a_while() {
+        let (mut transport, mut client) = connected(100_000);
+        let began = Instant::now();
+        let refused = tokio::spawn(async move {
+            transport.write_all(bare("HTTP/1.1 400 Bad Request").as_bytes()).await.expect("it is taken");
+            transport
+        });
+        for _ in 0..20 {
+            client.write_all(&[b'x'; 100_000]).await.expect("it is read");
+        }
+        refused.await.expect("it ends");
+        assert_eq!(Instant::now() - began, LINGER, "although the client goes on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_a_client_that_does_not_take_its_refusal_holds_nothing() {
+        let (mut transport, _client) = connected(1);
+        transport.write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes()).await.expect("it is given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_a_connection_on_which_nothing_moves_ends() {
+        // A client that sends a little now and then and never a whole request.
+        let (mut transport, mut client) = connected(100);
+        let began = Instant::now();
+        let sending = tokio::spawn(async move {
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let mut byte = [0; 1];
+        let error = loop {
+            match transport.read_exact(&mut byte).await {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.kind(), Instant::now() - began), (io::ErrorKind::TimedOut, 2 * STILL));
+        drop(transport);
+        sending.await.expect("it ends");
+
+        // One that never takes its answer.
+        let (mut transport, _client) = connected(10);
+        let began = Instant::now();
+        let error = transport.write_all(&[b'x'; 100]).await.expect_err("nobody takes it");
+        assert_eq!((error.kind(), Instant::now() - began), (io::ErrorKind::TimedOut, 2 * STILL));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s10_a_connection_that_is_answered_now_and_then_lives() {
+        const QUESTIONS: u32 = 10;
+        let (mut transport, mut client) = connected(100);
+        let asking = tokio::spawn(async move {
+            let mut byte = [0; 1];
+            for _ in 0..QUESTIONS {
+                tokio::time::sleep(STILL - Duration::from_secs(1)).await;
+                client.write_all(b"x").await.expect("it is open");
+                client.read_exact(&mut byte).await.expect("it is open");
+            }
+        });
+        let mut byte = [0; 1];
+        for _ in 0..QUESTIONS {
+            transport.read_exact(&mut byte).await.expect("it is open");
+            transport.write_all(b"y").await.expect("it is open");
+        }
+        asking.await.expect("all is answered");
+    }
+}
