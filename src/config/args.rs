@@ -56,7 +56,7 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 
-    /// What is logged: a level, or levels by module [default: wintag=info,warn]
+    /// What is logged: a level, or levels by module [default: wintag=info,actix_http::h1=off,warn]
     #[arg(long, env = "WINTAG_LOG", value_name = "FILTER")]
     pub log_level: Option<String>,
 

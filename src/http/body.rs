@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+use super::transport::Answering;
 use crate::api::problem::{Problem, ProblemKind};
 
 /// What a question asked in a body may take, in bytes: a hundred questions, or a screen or two of pasted text.
@@ -55,6 +56,7 @@ pub async fn read(
             taken_bytes += missing * PIECE_BYTES;
             body.extend_from_slice(&chunk);
         }
+        Answering::body_ended(request);
         Ok(body.freeze())
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {

@@ -1,8 +1,10 @@
 //! The OpenAPI document, Swagger UI, and the way from `/` to it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{RefOr, Response};
@@ -120,7 +122,11 @@ pub async fn swagger_ui(request: HttpRequest, path: web::Path<String>, served: w
             response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
             response.insert_header((header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY));
             response.insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
-            response.content_type(file.content_type).body(file.bytes.into_owned())
+            let bytes = match file.bytes {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => Bytes::from(bytes),
+            };
+            response.content_type(file.content_type).body(reply::in_pieces(bytes))
         }
         Ok(None) => reply::problem(
             &request,

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use super::clients::Clients;
 use super::drain::Draining;
 use super::ready::{self, ReadyAnswers};
+use super::transport::Answering;
 use super::{guard, measure};
 use crate::answers::Context;
 use crate::telemetry::{CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces};
@@ -82,6 +83,8 @@ impl Door {
         if let Some(response) = self.find_ready(&request, now) {
             return (Ok(request.into_response(response)), self.requests.route(Some(ready::PATH)));
         }
+        let has_body = guard::has_body(request.request());
+        let _turn = Answering::begin(request.request(), has_body);
         let answered = guard::contain_panics(request, next).await;
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);

@@ -39,6 +39,12 @@ pub async fn contain_panics(request: ServiceRequest, next: Next<BoxBody>) -> Res
     })
 }
 
+/// Whether the request says that it has a body.
+pub fn has_body(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING)
+}
+
 fn too_large(request: &HttpRequest) -> Option<Problem> {
     let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri_bytes > MAX_URI_BYTES {
@@ -50,11 +56,9 @@ fn too_large(request: &HttpRequest) -> Option<Problem> {
         let detail = format!("all headers together have at most {MAX_HEADER_BYTES} bytes");
         return Some(Problem::new(ProblemKind::HeadersTooLarge, detail));
     }
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let has_body = length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING);
     // Where only POST is taken, that is what such a request is told.
     let is_read = || !POST_ONLY.contains(&request.path());
-    if has_body && [Method::GET, Method::HEAD].contains(request.method()) && is_read() {
+    if has_body(request) && [Method::GET, Method::HEAD].contains(request.method()) && is_read() {
         let detail = "a question of this method is asked in the query; a body is not read".to_owned();
         return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
     }

@@ -221,6 +221,7 @@ fn public_server(
             })
             .on_connect_ext(move |transport: &Transport<TcpStream>, data| {
                 counting.connected(transport.stream().peer_addr().ok(), data);
+                data.insert(transport.turn());
             })
             .finish(map_config(app, |()| AppConfig::default()));
         let open = |stream: TcpStream| async move {

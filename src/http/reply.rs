@@ -1,6 +1,10 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
-use actix_web::body::BoxBody;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
 use actix_web::web::Bytes;
@@ -32,6 +36,9 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A large body is given to the HTTP library in pieces of so many bytes.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// What a reply says of its answer beside the body.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +181,31 @@ pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &
     }
     let mut response = begin(StatusCode::OK);
     // What was asked is in the body, which no cache looks at.
-    response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(body)
+    response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(in_pieces(Bytes::from(body)))
+}
+
+/// A body that costs no more memory when its client takes it slowly, or never: the HTTP library copies what it is given at
+/// once.
+pub fn in_pieces(body: Bytes) -> BoxBody {
+    if body.len() > PIECE_BYTES { BoxBody::new(Pieces(body)) } else { BoxBody::new(body) }
+}
+
+/// What is left of a body.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        // The length of what is in memory is a length on the wire.
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let bytes = self.0.len().min(PIECE_BYTES);
+        let piece = self.0.split_to(bytes);
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
 }
 
 /// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again: nothing in it is
@@ -239,7 +270,7 @@ impl Prepared {
             let response = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(()));
             return with_headers(response, self.headers.get(1..).unwrap_or_default());
         }
-        with_headers(HttpResponse::with_body(StatusCode::OK, BoxBody::new(self.body.clone())), &self.headers)
+        with_headers(HttpResponse::with_body(StatusCode::OK, in_pieces(self.body.clone())), &self.headers)
     }
 }
 

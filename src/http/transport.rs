@@ -1,13 +1,18 @@
-//! What lies between a connection and the HTTP library: the refusals that the library gives by itself, before there is
-//! a request, leave as problems like all others; and a connection on which nothing moves any more is closed.
+//! What lies between a connection and the HTTP library. The refusals that the library gives by itself, before there is a
+//! request, leave as problems like all others. What a client sends is handed on bit by bit, and not while it waits for an
+//! answer or does not take one, because the library would read any number of further requests into memory, and turn round
+//! and round when that is full. A connection on which nothing moves any more is closed.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::body::MessageBody as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
@@ -15,12 +20,16 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::{REQUEST_TIMEOUT, reply};
 use crate::api::problem::{Problem, ProblemKind};
 
-/// A connection to which nothing was written for so long is closed, and for twice as long at most. The longest that is in
-/// order is less: five seconds without a question, five for its body, and ten for its answer.
+/// A connection that took nothing of what was to be written, or had nothing to take, for so long is closed, and for twice as
+/// long at most. The longest that is in order is less: five seconds without a question, five for its body, and ten for its
+/// answer.
 const STILL: Duration = Duration::from_secs(30);
 /// What a client still sends after it was refused is read for so long. A connection that is closed while something is
 /// unread is reset, and then the client may not see why it was refused.
 const LINGER: Duration = Duration::from_secs(1);
+/// So much is handed on at a time, in bytes: the head of most requests. All requests in it are read at once, each into some
+/// six kilobytes of memory, and the shortest has 26 bytes.
+const PIECE_BYTES: usize = 1 << 10;
 /// So much is thrown away at a time.
 const SCRATCH_BYTES: usize = 4 << 10;
 /// The end of a head.
@@ -31,8 +40,17 @@ const MAX_REFUSAL_BYTES: usize = 256;
 /// A connection, as the HTTP library sees it.
 pub struct Transport<S> {
     stream: S,
+    turn: Rc<Turn>,
+    /// So much was handed on since the library had to stop reading.
+    handed: usize,
+    /// Whether the library would have read on.
+    is_paused: bool,
+    /// Whether what is to be written waits for the client to take what was written before.
+    is_blocked: bool,
     /// The refusal that is being sent in place of the library's.
     refusal: Option<Refusal>,
+    /// Whether one was sent. Nothing comes after it.
+    is_refused: bool,
     /// Looks after the connection once in a while. Nothing is timed for a single request: that would be most of what
     /// this costs.
     watch: Pin<Box<Sleep>>,
@@ -40,19 +58,62 @@ pub struct Transport<S> {
     is_still: bool,
 }
 
+/// Whose turn it is on a connection: known where requests are answered, and heeded where they are read.
+#[derive(Debug, Default)]
+pub struct Turn {
+    is_ours: Cell<bool>,
+}
+
+/// A request that is being answered; when this ends, the client may ask again.
+pub struct Answering(Option<Rc<Turn>>);
+
+impl Answering {
+    /// A request is being answered, or as much of it as there is when it has a body.
+    pub fn begin(request: &HttpRequest, has_body: bool) -> Self {
+        let turn = request.conn_data::<Rc<Turn>>().cloned();
+        if let Some(turn) = &turn {
+            turn.is_ours.set(!has_body);
+        }
+        Self(turn)
+    }
+
+    /// The whole body of this request has been read.
+    pub fn body_ended(request: &HttpRequest) {
+        if let Some(turn) = request.conn_data::<Rc<Turn>>() {
+            turn.is_ours.set(true);
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(turn) = &self.0 {
+            turn.is_ours.set(false);
+        }
+    }
+}
+
 /// A refusal on its way.
 struct Refusal {
     bytes: Vec<u8>,
     sent: usize,
-    /// The length of the library's refusal.
-    stands_for: usize,
     until: Pin<Box<Sleep>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// A connection that was made just now.
     pub fn new(stream: S) -> Self {
-        Self { stream, refusal: None, watch: Box::pin(sleep(STILL)), is_still: false }
+        Self {
+            stream,
+            turn: Rc::default(),
+            handed: 0,
+            is_paused: false,
+            is_blocked: false,
+            refusal: None,
+            is_refused: false,
+            watch: Box::pin(sleep(STILL)),
+            is_still: false,
+        }
     }
 
     /// The connection itself.
@@ -60,33 +121,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         &self.stream
     }
 
-    /// Fails when nothing moves any more. What waits is woken up to see that.
-    fn look_after(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+    /// Whose turn it is on the connection.
+    pub fn turn(&self) -> Rc<Turn> {
+        self.turn.clone()
+    }
+
+    /// Nothing can be done now; an error when nothing moves any more. What waits is woken up to see that.
+    fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         while self.watch.as_mut().poll(context).is_ready() {
             if self.is_still {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection"));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection")));
             }
             self.is_still = true;
             self.watch.as_mut().reset(Instant::now() + STILL);
         }
-        Ok(())
+        Poll::Pending
     }
 
-    fn pass_on(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(context, bytes) {
-            Poll::Pending => self.look_after(context).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
-            ready => {
-                self.is_still = false;
-                ready
-            }
+    fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.is_blocked = written.is_pending();
+        if self.is_blocked {
+            return self.wait(context);
         }
+        self.is_still = false;
+        if std::mem::take(&mut self.is_paused) {
+            // The library reads before it writes, and would not read again by itself.
+            context.waker().wake_by_ref();
+        }
+        written
     }
 }
 
 impl Refusal {
     /// What is sent in place of the library's refusal.
     fn instead_of(bare: &Bare<'_>) -> Self {
-        Self { bytes: bare.as_problem(), sent: 0, stands_for: bare.length, until: Box::pin(sleep(LINGER)) }
+        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER)) }
     }
 
     /// Sends it and says that nothing more will come; then reads what the client still sends, until it has closed too or
@@ -202,29 +272,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Pending => self.look_after(context).map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
-            ready => ready,
+        let this = &mut *self;
+        if this.is_blocked || this.turn.is_ours.get() {
+            this.is_paused = true;
+            return this.wait(context);
         }
+        if this.handed >= PIECE_BYTES {
+            // There is more, and first the library does something with what it has.
+            this.handed = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let bytes = (PIECE_BYTES - this.handed).min(buffer.remaining());
+        let mut piece = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
+        let read = Pin::new(&mut this.stream).poll_read(context, &mut piece);
+        let filled = piece.filled().len();
+        buffer.advance(filled);
+        this.handed += filled;
+        if read.is_pending() {
+            this.handed = 0;
+            return this.wait(context);
+        }
+        read
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.is_refused {
+            // While the refusal was on its way, the library refused again.
+            return Poll::Ready(Ok(buffer.len()));
+        }
         if this.refusal.is_none() {
             match Bare::find(buffer) {
-                None => return this.pass_on(context, buffer),
+                None => return this.write(context, buffer),
                 Some((0, bare)) => this.refusal = Some(Refusal::instead_of(&bare)),
                 // What is before it is an answer that goes as it is.
-                Some((start, _)) => return this.pass_on(context, buffer.get(..start).unwrap_or_default()),
+                Some((start, _)) => return this.write(context, buffer.get(..start).unwrap_or_default()),
             }
         }
-        let Some(refusal) = &mut this.refusal else { return this.pass_on(context, buffer) };
-        let sent = ready!(refusal.send(&mut this.stream, context));
-        let stands_for = refusal.stands_for;
-        this.refusal = None;
-        Poll::Ready(sent.map(|()| stands_for))
+        if let Some(refusal) = &mut this.refusal {
+            ready!(refusal.send(&mut this.stream, context))?;
+        }
+        this.is_refused = true;
+        Poll::Ready(Ok(buffer.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -238,6 +330,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
@@ -248,6 +344,42 @@ mod tests {
     fn connected(bytes: usize) -> (Transport<DuplexStream>, DuplexStream) {
         let (here, there) = duplex(bytes);
         (Transport::new(here), there)
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The library, which reads and writes, and is told when to do so again.
+    #[derive(Default)]
+    struct Library(Arc<Wakes>);
+
+    impl Library {
+        /// How many bytes it reads until it has to stop.
+        fn read(&self, transport: &mut Transport<DuplexStream>) -> usize {
+            let (waker, mut bytes) = (Waker::from(self.0.clone()), [0; 8192]);
+            let (mut context, mut buffer) = (Context::from_waker(&waker), ReadBuf::new(&mut bytes));
+            while Pin::new(&mut *transport).poll_read(&mut context, &mut buffer).is_ready() {}
+            buffer.filled().len()
+        }
+
+        fn write(&self, transport: &mut Transport<DuplexStream>, bytes: &[u8]) -> Poll<usize> {
+            let waker = Waker::from(self.0.clone());
+            Pin::new(transport)
+                .poll_write(&mut Context::from_waker(&waker), bytes)
+                .map(|written| written.expect("it is open"))
+        }
+
+        /// How often it was told, since this was asked last.
+        fn told(&self) -> usize {
+            self.0.0.swap(0, Ordering::Relaxed)
+        }
     }
 
     fn bare(status_line: &str) -> String {
@@ -321,19 +453,79 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn s10_what_is_sent_at_once_is_handed_on_in_pieces() {
+        let (mut transport, mut client) = connected(100_000);
+        let library = Library::default();
+        client.write_all(&[b'x'; 3 * PIECE_BYTES + 1]).await.expect("it is taken");
+        for _ in 0..3 {
+            assert_eq!((library.read(&mut transport), library.told()), (PIECE_BYTES, 1));
+        }
+        assert_eq!((library.read(&mut transport), library.told()), (1, 0));
+        client.write_all(b"x").await.expect("it is taken");
+        assert_eq!((library.told(), library.read(&mut transport)), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn s10_nothing_is_read_from_a_client_that_does_not_take_its_answers() {
+        let (mut transport, mut client) = connected(100);
+        let library = Library::default();
+        assert_eq!(library.write(&mut transport, &[b'x'; 150]), Poll::Ready(100));
+        assert_eq!(library.write(&mut transport, &[b'x'; 50]), Poll::Pending);
+        client.write_all(&[b'y'; 10]).await.expect("it is taken");
+        for _ in 0..100 {
+            assert_eq!((library.read(&mut transport), library.told()), (0, 0));
+            assert_eq!((library.write(&mut transport, &[b'x'; 50]), library.told()), (Poll::Pending, 0));
+        }
+        client.read_exact(&mut [0; 100]).await.expect("it is there");
+        assert!(library.told() > 0, "there is room");
+        assert_eq!(library.write(&mut transport, &[b'x'; 50]), Poll::Ready(50));
+        assert!(library.told() > 0, "there is something to read");
+        assert_eq!(library.read(&mut transport), 10);
+    }
+
+    #[tokio::test]
+    async fn s10_nothing_is_read_while_a_request_is_answered() {
+        let (mut transport, mut client) = connected(100);
+        let library = Library::default();
+        transport.turn.is_ours.set(true);
+        let answering = Answering(Some(transport.turn()));
+        client.write_all(&[b'y'; 10]).await.expect("it is taken");
+        for _ in 0..100 {
+            assert_eq!((library.read(&mut transport), library.told()), (0, 0));
+        }
+        drop(answering);
+        assert_eq!(library.write(&mut transport, b"an answer"), Poll::Ready(9));
+        assert!(library.told() > 0, "it is the turn of the client");
+        assert_eq!(library.read(&mut transport), 10);
+        assert_eq!(library.write(&mut transport, b"an answer"), Poll::Ready(9));
+        assert_eq!(library.told(), 0, "nothing was left unread");
+    }
+
+    #[tokio::test]
+    async fn s10_nothing_comes_after_a_refusal() {
+        let (mut transport, client) = connected(100_000);
+        let refusal = bare("HTTP/1.1 408 Request Timeout").repeat(2);
+        let reading = tokio::spawn(read_all(client));
+        transport.write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes()).await.expect("it is taken");
+        transport.write_all(refusal.as_bytes()).await.expect("it is taken");
+        drop(transport);
+        assert_eq!(reading.await.expect("it is read").matches("HTTP/1.1").count(), 1);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn s10_what_comes_after_a_refusal_is_read_for_a_while() {
         let (mut transport, mut client) = connected(100_000);
         let began = Instant::now();
-        let refused = tokio::spawn(async move {
-            transport.write_all(bare("HTTP/1.1 400 Bad Request").as_bytes()).await.expect("it is taken");
-            transport
+        let sending = tokio::spawn(async move {
+            for _ in 0..20 {
+                client.write_all(&[b'x'; 100_000]).await.expect("it is read");
+            }
+            client
         });
-        for _ in 0..20 {
-            client.write_all(&[b'x'; 100_000]).await.expect("it is read");
-        }
-        refused.await.expect("it ends");
-        assert_eq!(Instant::now() - began, LINGER, "although the client goes on");
+        transport.write_all(bare("HTTP/1.1 400 Bad Request").as_bytes()).await.expect("it is taken");
+        assert_eq!(Instant::now() - began, LINGER, "although the client is still there");
+        sending.await.expect("all of it was read");
     }
 
     #[tokio::test(start_paused = true)]

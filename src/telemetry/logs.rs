@@ -16,8 +16,9 @@ use tracing_subscriber::{Layer, Registry};
 use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
 
-/// What is logged when nothing is set: what the service does, and trouble in the libraries under it.
-const DEFAULT_FILTER: &str = "wintag=info,warn";
+/// What is logged when nothing is set: what the service does, and trouble in the libraries under it, but not that a client
+/// sends what is no request, with which it could fill the log.
+const DEFAULT_FILTER: &str = "wintag=info,actix_http::h1=off,warn";
 
 /// The layer that writes events.
 pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {

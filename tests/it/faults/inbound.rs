@@ -139,6 +139,43 @@ async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
     let refused = client.answer().await.expect("it is answered");
     assert_eq!((refused.status, &json(&refused)["code"]), (400, &"malformed-request".into()));
     assert!(client.answer().await.is_none());
+    // Nobody fills the log with that, also not who goes away at once.
+    for _ in 0..20 {
+        let mut client = RawClient::connect(service.address()).await;
+        client.send("no request\r\n\r\n").await;
+        client.finish().await;
+        assert_eq!(client.answer().await.map(|answer| answer.status), Some(400));
+    }
+    let said = service.terminate_and_tell();
+    assert!(said.len() < 10, "{said:#?}");
+}
+
+#[tokio::test]
+async fn s10_many_requests_at_once_are_answered_one_after_the_other() {
+    const MANY: usize = 2000;
+    let (gate, holdings) = (Gate::closed(), Holdings::usual());
+    let script_gate = gate.clone();
+    let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+    let service = Service::mirrored(&registry.authority(), &[]);
+    let mut client = RawClient::connect(service.address()).await;
+    // The first waits for the registry, and the last of those with a body has the others behind it.
+    let body = r#"{"requests": [{"image": "nanoserver", "host": "20348"}]}"#;
+    let posted = format!(
+        "POST /resolve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let chunked = "POST /diagnose HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
+        5\r\n\r\n\r\n0\r\n0\r\n\r\n";
+    let questions = get("/tags?image=mcr.microsoft.com/cold/x") + &posted + chunked + &get(QUESTION).repeat(MANY);
+    client.send(questions).await;
+    let end = get("/livez");
+    client.send(&end).await;
+    gate.open();
+    for at in 0..MANY + 3 {
+        let answer = client.answer().await.expect("it is answered");
+        assert_eq!(answer.status, 200, "{at}: {}", String::from_utf8_lossy(&answer.body));
+    }
+    assert_eq!(client.answer().await.map(|answer| answer.body), Some(b"ok\n".to_vec()));
 }
 
 #[tokio::test]
