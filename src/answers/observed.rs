@@ -16,7 +16,7 @@ const MONTH_BYTES: usize = 7;
 /// release tag moves with each patch, until support of its images ends: what was seen of it counts if
 /// that was in the last month of the catalogue, or after the end of support.
 pub fn still_true<'a>(tag: &'a KnownTag, base: Base, as_of: Timestamp, tables: &Tables) -> Option<&'a Observation> {
-    let observation = tag.observation.as_ref()?;
+    let observation = tag.observation.as_deref()?;
     if tag.kind() != TagKind::Release {
         return Some(observation);
     }

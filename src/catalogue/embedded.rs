@@ -51,7 +51,11 @@ impl Embedded {
                 observed: row.observed,
                 evidence: row.evidence,
             };
-            repositories.entry(repository).or_default().push(KnownTag::new(row.tag, Some(observation), tables));
+            repositories.entry(repository).or_default().push(KnownTag::new(
+                row.tag,
+                Some(Box::new(observation)),
+                tables,
+            ));
         }
         let repositories =
             repositories.into_iter().map(|(name, tags)| (name, Arc::new(RepositoryTags::new(tags)))).collect();
