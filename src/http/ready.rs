@@ -6,11 +6,11 @@
 //! facts in use are still asked for, and renewed, once a second.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
+use hashbrown::HashMap;
 
 use super::reply::{self, Prepared};
 use crate::telemetry::AnswerSource;
@@ -30,6 +30,7 @@ pub struct ReadyAnswers(RefCell<Answers>);
 
 #[derive(Default)]
 struct Answers {
+    /// With the quick hash of that map, whose seed is of this process: the answers are few, and none is kept for long.
     by_query: HashMap<Box<str>, Ready>,
     bytes: usize,
 }

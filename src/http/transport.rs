@@ -9,7 +9,7 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -54,6 +54,8 @@ pub struct Transport<S> {
     /// Looks after the connection once in a while. Nothing is timed for a single request: that would be most of what
     /// this costs.
     watch: Pin<Box<Sleep>>,
+    /// Whom the watch wakes.
+    watched_by: Option<Waker>,
     /// Whether nothing was written since the watch last looked.
     is_still: bool,
 }
@@ -112,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             refusal: None,
             is_refused: false,
             watch: Box::pin(sleep(STILL)),
+            watched_by: None,
             is_still: false,
         }
     }
@@ -128,6 +131,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 
     /// Nothing can be done now; an error when nothing moves any more. What waits is woken up to see that.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let is_watched = self.watched_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_watched && !self.watch.is_elapsed() {
+            return Poll::Pending;
+        }
         while self.watch.as_mut().poll(context).is_ready() {
             if self.is_still {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection")));
@@ -135,6 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             self.is_still = true;
             self.watch.as_mut().reset(Instant::now() + STILL);
         }
+        self.watched_by = Some(context.waker().clone());
         Poll::Pending
     }
 
@@ -332,7 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
+    use std::task::Wake;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
