@@ -2,13 +2,13 @@
 //!
 //! `benches/run` compares wintag with it. What could make a difference beside the work itself is the same on both sides: the
 //! version of actix-web and its features, the allocator, the profile it is built with, as many workers as there are cores
-//! for it, and no header but the media type and what actix-web adds by itself.
+//! for it, and no header but the media type and what actix-web adds by itself, unless it is told to send others.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use clap::Parser;
@@ -18,6 +18,9 @@ use clap::Parser;
 struct Arguments {
     /// The file. It is read once.
     file: PathBuf,
+    /// A header to send instead of the media type, as NAME:VALUE; may be repeated.
+    #[arg(long = "header")]
+    headers: Vec<String>,
     /// The path that is answered.
     #[arg(long, default_value = "/resolve")]
     path: String,
@@ -28,16 +31,35 @@ struct Arguments {
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
-    let Arguments { file, path, port } = Arguments::parse();
-    let body = Bytes::from(fs::read(file)?);
+    let Arguments { file, headers, path, port } = Arguments::parse();
+    let headers: Option<Vec<_>> = headers.iter().map(|header| read_header(header)).collect();
+    let mut headers = headers.ok_or_else(|| std::io::Error::other("a header is NAME:VALUE"))?;
+    if headers.is_empty() {
+        headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    }
+    let answered = web::Data::new(Answered { body: Bytes::from(fs::read(file)?), headers });
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     println!("listening on http://{}, {workers} worker(s)", listener.local_addr()?);
-    let server =
-        HttpServer::new(move || App::new().app_data(web::Data::new(body.clone())).route(&path, web::get().to(answer)));
+    let server = HttpServer::new(move || App::new().app_data(answered.clone()).route(&path, web::get().to(answer)));
     server.workers(workers).listen(listener)?.run().await
 }
 
-async fn answer(body: web::Data<Bytes>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(body.as_ref().clone())
+/// What everyone is answered.
+struct Answered {
+    body: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+fn read_header(text: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = text.split_once(':')?;
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
+async fn answer(answered: web::Data<Answered>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    for (name, value) in &answered.headers {
+        response.append_header((name, value));
+    }
+    response.body(answered.body.clone())
 }

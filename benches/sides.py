@@ -108,6 +108,17 @@ class Side:
             self.process.wait()
         self.reader.join(5)
 
+    def headers(self, target):
+        """The headers of an answer, but those that every server makes itself."""
+        host, port = self.address.split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        try:
+            connection.request("GET", target)
+            headers = connection.getresponse().getheaders()
+        finally:
+            connection.close()
+        return [(name, value) for name, value in headers if name.lower() not in ("content-length", "date")]
+
     def get(self, target, status=200):
         """The body of an answer, which must have this status; with None, any, and then it comes with the body."""
         host, port = self.address.split(":")
@@ -150,8 +161,9 @@ def traced(collector):
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "0.01"}
 
 
-def bare_actix(file, before=()):
-    return Side([*before, PROGRAMS / "examples/bare-actix", file])
+def bare_actix(file, before=(), headers=()):
+    headers = [word for name, value in headers for word in ("--header", f"{name}:{value}")]
+    return Side([*before, PROGRAMS / "examples/bare-actix", file, *headers])
 
 
 def real_registry():
