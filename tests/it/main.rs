@@ -6,6 +6,7 @@ mod badge;
 mod batch;
 mod cli;
 mod clusters;
+mod contradictions;
 mod diagnose;
 mod facts;
 mod faults;
