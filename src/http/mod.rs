@@ -213,6 +213,7 @@ fn public_server(
             .map_err(|error: Error| error.error_response());
         let (stopping, counting) = (stopping.clone(), clients.clone());
         let http = HttpService::build()
+            .keep_alive(transport::KEEP_ALIVE)
             .client_request_timeout(REQUEST_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .graceful_shutdown_signal(move || {

@@ -1,20 +1,24 @@
 //! What lies between a connection and the HTTP library. The refusals that the library gives by itself, before there is a
-//! request, leave as problems like all others. What a client sends is handed on bit by bit, and not while it waits for an
-//! answer or does not take one, because the library would read any number of further requests into memory, and turn round
-//! and round when that is full. A connection on which nothing moves any more is closed.
+//! request, leave as problems like all others. What a client sends is handed on one request at a time, and not while it waits
+//! for an answer or does not take one, because the library would read any number of further requests into memory, turn round
+//! and round when that is full, and answer one request in the manner of a later one. A connection on which nothing moves any
+//! more is closed.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::Future as _;
 use std::io;
-use std::pin::Pin;
+use std::ops::Range;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody as _;
+use actix_web::http::header::CONTENT_LENGTH;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{REQUEST_TIMEOUT, reply};
@@ -24,11 +28,13 @@ use crate::api::problem::{Problem, ProblemKind};
 /// long at most. The longest that is in order is less: five seconds without a question, five for its body, and ten for its
 /// answer.
 const STILL: Duration = Duration::from_secs(30);
+/// The library would close a connection that was idle for so long. It counts from when it has given an answer away, also
+/// when the client has not taken that, so that it must not be the first.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(3 * STILL.as_secs());
 /// What a client still sends after it was refused is read for so long. A connection that is closed while something is
 /// unread is reset, and then the client may not see why it was refused.
 const LINGER: Duration = Duration::from_secs(1);
-/// So much is handed on at a time, in bytes: the head of most requests. All requests in it are read at once, each into some
-/// six kilobytes of memory, and the shortest has 26 bytes.
+/// So much is read at a time, in bytes: the head of most requests.
 const PIECE_BYTES: usize = 1 << 10;
 /// So much is thrown away at a time.
 const SCRATCH_BYTES: usize = 4 << 10;
@@ -41,8 +47,13 @@ const MAX_REFUSAL_BYTES: usize = 256;
 pub struct Transport<S> {
     stream: S,
     turn: Rc<Turn>,
-    /// So much was handed on since the library had to stop reading.
-    handed: usize,
+    piece: Box<[u8; PIECE_BYTES]>,
+    /// Where in the piece that is which was read and not handed on yet.
+    held: Range<usize>,
+    /// Whether the line that is handed on has had nothing in it so far. An empty one ends a head.
+    is_empty_line: bool,
+    /// Whether a request ended, so that the library has to read it before more is handed on.
+    has_ended: bool,
     /// Whether the library would have read on.
     is_paused: bool,
     /// Whether what is to be written waits for the client to take what was written before.
@@ -65,6 +76,8 @@ pub struct Transport<S> {
 #[derive(Debug, Default)]
 pub struct Turn {
     is_ours: Cell<bool>,
+    /// What is to come of the body of the request, in bytes, when its head says how long that is.
+    body_left: Cell<usize>,
 }
 
 /// A request that is being answered; when this ends, the client may ask again.
@@ -76,6 +89,8 @@ impl Answering {
         let turn = request.conn_data::<Rc<Turn>>().cloned();
         if let Some(turn) = &turn {
             turn.is_ours.set(!has_body);
+            let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            turn.body_left.set(length.unwrap_or_default());
         }
         Self(turn)
     }
@@ -92,6 +107,7 @@ impl Drop for Answering {
     fn drop(&mut self) {
         if let Some(turn) = &self.0 {
             turn.is_ours.set(false);
+            turn.body_left.set(0);
         }
     }
 }
@@ -114,7 +130,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             stream,
             still,
             turn: Rc::default(),
-            handed: 0,
+            piece: Box::new([0; PIECE_BYTES]),
+            held: 0..0,
+            is_empty_line: true,
+            has_ended: false,
             is_paused: false,
             is_blocked: false,
             refusal: None,
@@ -141,7 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if is_watched && !self.watch.is_elapsed() {
             return Poll::Pending;
         }
-        while self.watch.as_mut().poll(context).is_ready() {
+        // Whatever else the task has done in its time: else it might be told to wait without being woken.
+        while pin!(unconstrained(self.watch.as_mut())).poll(context).is_ready() {
             if self.is_still {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection")));
             }
@@ -150,6 +170,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         }
         self.watched_by = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    /// How much of what is held is handed on: to the end of a head, of a body whose length is known, or all of it. Heads, and
+    /// bodies in chunks, end with an empty line; where one is within a body, nothing is lost but a moment.
+    fn take_some(&mut self, most: usize) -> &[u8] {
+        let held = self.piece.get(self.held.clone()).unwrap_or_default();
+        let held = held.get(..most).unwrap_or(held);
+        let body_left = self.turn.body_left.get();
+        let mut taken = 0;
+        if body_left > 0 {
+            taken = held.len().min(body_left);
+            self.turn.body_left.set(body_left - taken);
+            (self.has_ended, self.is_empty_line) = (taken == body_left, true);
+        } else {
+            for line in held.split_inclusive(|byte| *byte == b'\n') {
+                taken += line.len();
+                self.has_ended = self.is_empty_line && [&b"\n"[..], b"\r\n"].contains(&line);
+                self.is_empty_line = line.ends_with(b"\n") || (self.is_empty_line && line == b"\r");
+                if self.has_ended {
+                    break;
+                }
+            }
+        }
+        let start = self.held.start;
+        self.held.start += taken;
+        self.piece.get(start..self.held.start).unwrap_or_default()
     }
 
     fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -289,25 +335,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
         let this = &mut *self;
         if this.is_blocked || this.turn.is_ours.get() {
             this.is_paused = true;
+            this.has_ended = false;
             return this.wait(context);
         }
-        if this.handed >= PIECE_BYTES {
-            // There is more, and first the library does something with what it has.
-            this.handed = 0;
+        if this.held.is_empty() {
+            let mut piece = ReadBuf::new(this.piece.as_mut_slice());
+            match Pin::new(&mut this.stream).poll_read(context, &mut piece) {
+                Poll::Pending => {
+                    this.has_ended = false;
+                    return this.wait(context);
+                }
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() => this.held = 0..piece.filled().len(),
+                ended => return ended,
+            }
+        }
+        if std::mem::take(&mut this.has_ended) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let bytes = (PIECE_BYTES - this.handed).min(buffer.remaining());
-        let mut piece = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
-        let read = Pin::new(&mut this.stream).poll_read(context, &mut piece);
-        let filled = piece.filled().len();
-        buffer.advance(filled);
-        this.handed += filled;
-        if read.is_pending() {
-            this.handed = 0;
-            return this.wait(context);
-        }
-        read
+        buffer.put_slice(this.take_some(buffer.remaining()));
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -468,16 +515,50 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn s10_what_is_sent_at_once_is_handed_on_in_pieces() {
+    async fn s10_requests_are_handed_on_one_at_a_time() {
+        for (sent, parts) in [
+            (
+                "GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET",
+                &["GET / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nhost: x\r\n\r\n", "GET"][..],
+            ),
+            ("a\n\nb\n\r\nc\r\n\n", &["a\n\n", "b\n\r\n", "c\r\n\n"]),
+            ("a\r\r\nb\r\n \r\nc\r\n\r\n", &["a\r\r\nb\r\n \r\nc\r\n\r\n"]),
+            ("5\r\nabcde\r\n0\r\n\r\nGET", &["5\r\nabcde\r\n0\r\n\r\n", "GET"]),
+        ] {
+            for step in [1, 2, 3, 1000] {
+                let (mut transport, mut client) = connected(100_000);
+                let library = Library::default();
+                let mut handed = Vec::new();
+                let mut since = 0;
+                for piece in sent.as_bytes().chunks(step) {
+                    client.write_all(piece).await.expect("it is taken");
+                    // As often as it is told to; the first time because there is something.
+                    let mut again = true;
+                    while again {
+                        let bytes = library.read(&mut transport);
+                        since += bytes;
+                        again = library.told() > 0;
+                        let so_far: usize = handed.iter().map(|part: &&str| part.len()).sum();
+                        if parts.get(handed.len()).is_some_and(|part| since == part.len()) {
+                            handed.push(&sent[so_far..so_far + since]);
+                            since = 0;
+                        }
+                    }
+                }
+                assert_eq!((&handed[..], since), (parts, 0), "{step}: {sent:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn s10_a_body_is_handed_on_to_its_end() {
         let (mut transport, mut client) = connected(100_000);
         let library = Library::default();
-        client.write_all(&[b'x'; 3 * PIECE_BYTES + 1]).await.expect("it is taken");
-        for _ in 0..3 {
-            assert_eq!((library.read(&mut transport), library.told()), (PIECE_BYTES, 1));
-        }
-        assert_eq!((library.read(&mut transport), library.told()), (1, 0));
-        client.write_all(b"x").await.expect("it is taken");
-        assert_eq!((library.told(), library.read(&mut transport)), (1, 1));
+        client.write_all(b"one\r\n\r\ntwo\n\nthreeGET / HTTP/1.1\r\n\r\n").await.expect("it is taken");
+        assert_eq!((library.read(&mut transport), library.told()), (7, 1));
+        transport.turn.body_left.set(b"two\n\nthree".len());
+        assert_eq!((library.read(&mut transport), library.told()), (10, 1));
+        assert_eq!((library.read(&mut transport), library.told()), (18, 0));
     }
 
     #[tokio::test]
