@@ -112,8 +112,14 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     for (name, value) in members {
         match value {
             Value::String(text) => pairs.push((name, text)),
-            // A build is a number to those who write JSON.
-            Value::Number(number) => pairs.push((name, number.to_string())),
+            // A build is a number to those who write JSON. A fraction is not what was written any more: zeros at its end are gone.
+            Value::Number(number) if number.is_u64() => pairs.push((name, number.to_string())),
+            Value::Number(_) => {
+                return refuse(
+                    &name,
+                    "it is a text or a whole number; put it in quotes, because as numbers 14393.1770 and 14393.177 are the same",
+                );
+            }
             Value::Null => {}
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 return refuse(&name, "it is a text or a number");

@@ -4,16 +4,22 @@ use std::collections::HashMap;
 
 use utoipa::IntoParams;
 
-use super::problem::{ErrorObject, Problem, ProblemKind};
+use super::problem::{ErrorObject, Problem, ProblemKind, UNKNOWN_PARAMETER, is_name};
 
 /// A value longer than this is not looked at: the longest that makes sense is a line that a machine
 /// prints about itself.
 const MAX_VALUE_BYTES: usize = 4096;
 
+/// So many problems of a request are told, which is more than there are parameters: a request is short, and what is said of
+/// all that may be wrong with it is not.
+const MAX_PROBLEMS: usize = 12;
+
 /// Parameters of a request, and what is wrong with them.
 pub struct Params {
     values: HashMap<String, String>,
     problems: Vec<(ProblemKind, ErrorObject)>,
+    /// How many more problems there are than are told.
+    more_problems: usize,
 }
 
 /// The parameters of an operation that has none.
@@ -24,18 +30,16 @@ impl Params {
     /// Takes the parameters of an operation. The names that it documents are the ones it allows.
     pub fn new<P: IntoParams>(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let allowed: Vec<String> = P::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
-        let mut params = Self { values: HashMap::new(), problems: Vec::new() };
+        let mut params = Self { values: HashMap::new(), problems: Vec::new(), more_problems: 0 };
         for (name, value) in pairs {
             if !allowed.contains(&name) {
                 // The name is the caller's text: it is named only if it could be a parameter at all.
-                let is_word =
-                    name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-                let shown = if is_word { name.as_str() } else { "(unprintable)" };
+                let shown = if is_name(&name) { name.as_str() } else { "(unprintable)" };
                 let message = match allowed.as_slice() {
                     [] => "there is no such parameter; this call takes none".to_owned(),
                     names => format!("there is no such parameter; there are {}", names.join(", ")),
                 };
-                params.refuse_among(shown, "unknown-parameter", message, allowed.clone());
+                params.refuse_among(shown, UNKNOWN_PARAMETER, message, allowed.clone());
             } else if value.len() > MAX_VALUE_BYTES {
                 params.refuse(&name, "too-long", format!("a value has at most {MAX_VALUE_BYTES} bytes"));
             } else if params.values.insert(name.clone(), value).is_some() {
@@ -125,7 +129,11 @@ impl Params {
 
     /// Notes a problem that was found elsewhere.
     pub fn refuse_with(&mut self, refused: (ProblemKind, ErrorObject)) {
-        self.problems.push(refused);
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(refused);
+        } else {
+            self.more_problems += 1;
+        }
     }
 
     /// Ends the reading.
@@ -142,10 +150,13 @@ impl Params {
             _ => ProblemKind::InvalidParameter,
         };
         problems.sort_by(|a, b| a.1.parameter.cmp(&b.1.parameter));
-        let detail: Vec<String> = problems
+        let mut detail: Vec<String> = problems
             .iter()
             .map(|(_, error)| format!("{}: {}", error.parameter.as_deref().unwrap_or("request"), error.message))
             .collect();
+        if self.more_problems > 0 {
+            detail.push(format!("and {} more", self.more_problems));
+        }
         let mut problem = Problem::new(kind, detail.join("; "));
         problem.errors = problems.into_iter().map(|(_, error)| error).collect();
         Err(Box::new(problem))

@@ -111,9 +111,7 @@ impl ProblemKind {
             Self::QuotaExceeded => (429, "quota-exceeded", "the client takes more than its share"),
             Self::UpstreamInvalid => (502, "upstream-invalid", "the registry gave an answer that makes no sense"),
             Self::UpstreamUnavailable => (503, "upstream-unavailable", "the registry cannot be asked"),
-            Self::TemporaryReducedCapacity => {
-                (503, "temporary-reduced-capacity", "too many requests wait for registries")
-            }
+            Self::TemporaryReducedCapacity => (503, "temporary-reduced-capacity", "there is too much to do at a time"),
             Self::Draining => (503, "draining", "the service was told to stop"),
             Self::UpstreamTimeout => (504, "upstream-timeout", "the registry did not answer in time"),
             Self::Internal => (500, "internal", "wintag failed"),
@@ -138,11 +136,6 @@ impl ProblemKind {
             _ => "/problems/",
         };
         format!("{registry}{}", self.code())
-    }
-
-    /// The problem as one line of text. Nothing of the caller's or the registry's text is in it.
-    pub fn line(self) -> String {
-        format!("error: {}: {}\n", self.code(), self.title())
     }
 
     /// The title, the same for every problem of the kind.
@@ -202,6 +195,19 @@ impl Default for KindOrInternal {
     fn default() -> Self {
         Self(ProblemKind::Internal)
     }
+}
+
+/// The code of a parameter that the operation does not have.
+pub const UNKNOWN_PARAMETER: &str = "unknown-parameter";
+
+/// The code of a value that is none of those that a parameter takes.
+pub const NOT_ALLOWED: &str = "not-allowed";
+
+/// Whether this could be the name of a parameter.
+pub fn is_name(text: &str) -> bool {
+    /// The longest name there is has half of it.
+    const MAX_NAME_BYTES: usize = 32;
+    text.len() <= MAX_NAME_BYTES && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 /// One thing that is wrong with a request.
@@ -275,6 +281,25 @@ impl Problem {
     /// Which kind it is.
     pub fn kind(&self) -> ProblemKind {
         self.kind.0
+    }
+
+    /// The problem as one line of text: its kind, and of wrong parameters which they are and what they may be. Nothing of the
+    /// caller's or the registry's text is in it, and nothing that means something to a shell.
+    pub fn line(&self) -> String {
+        let mut line = format!("error: {}: {}", self.code, self.title);
+        for error in self.errors.iter().filter(|_| self.kind() == ProblemKind::InvalidParameter) {
+            // The name of one that is not known is the caller's, and so is what is no word.
+            let name = error.parameter.as_deref().filter(|name| error.code != UNKNOWN_PARAMETER && is_name(name));
+            line.push_str(" - ");
+            line.extend(name.into_iter().flat_map(|name| [name, ": "]));
+            line.push_str(&error.code);
+            if error.code == NOT_ALLOWED && !error.allowed.is_empty() {
+                line.push_str(": one of ");
+                line.push_str(&error.allowed.join(" "));
+            }
+        }
+        line.push('\n');
+        line
     }
 }
 

@@ -12,6 +12,7 @@ mod open_files;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
@@ -59,9 +60,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
     ending.into()
 }
 
+/// For so long what still runs at the end is waited for; it is nothing that anybody else waits for.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 fn with_runtime(work: impl Future<Output = Ending>) -> Ending {
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let ending = runtime.block_on(work);
+            // A credential helper may hang for ever.
+            runtime.shutdown_timeout(LAST_WAIT);
+            ending
+        }
         Err(error) => fail(Ending::Failed, &error),
     }
 }
@@ -197,7 +206,13 @@ async fn resolve(arguments: ResolveArguments) -> Ending {
         Err(refusal) => explain(&Problem::of_refusal(&refusal, &asked.question)),
         Ok(resolution) => match asked.format {
             Some(Format::Text(format)) => match resolution_text(&resolution, format) {
-                Ok(text) => print(text.trim_end()),
+                Ok(text) => {
+                    // The text has no room for them.
+                    for warning in &resolution.warnings {
+                        eprintln!("wintag: {}", warning.message);
+                    }
+                    print(text.trim_end())
+                }
                 Err(problem) => explain(&problem),
             },
             Some(Format::Json) | None => print_json(&ResolutionObject::from(&resolution)),

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<AdminListen>,
 
-    /// Requests a minute that one client may make, or off [default: 6000, and no limit for this machine]
+    /// Requests a minute that one client may make, or off, which allows one client all connections too [default: 6000, and no limit for this machine]
     #[arg(long, env = "WINTAG_RATE_LIMIT", value_name = "NUMBER")]
     pub rate_limit: Option<RateLimit>,
 

@@ -1,5 +1,6 @@
 //! Bodies of requests: read within bounds of size and time, and only in a form that is understood.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -7,7 +8,7 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, http::header::HeaderValue};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::transport::Answering;
 use crate::api::problem::{Problem, ProblemKind};
@@ -29,6 +30,20 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What `curl --data` says when nobody said anything; it is taken as if nothing was said.
 const SAID_BY_CURL: &str = "application/x-www-form-urlencoded";
 
+/// A body, and the room that it takes until it is let go.
+pub struct Body {
+    bytes: Bytes,
+    _room: SemaphorePermit<'static>,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads a body of this media type and of at most so many bytes.
 ///
 /// # Errors
@@ -38,11 +53,10 @@ pub async fn read(
     mut payload: Payload,
     media: &str,
     most_bytes: usize,
-) -> Result<Bytes, Box<Problem>> {
+) -> Result<Body, Box<Problem>> {
     refuse_other_media(request, media)?;
     let mut body = BytesMut::new();
-    let mut pieces = Vec::new();
-    let mut taken_bytes = 0;
+    let mut room = FREE_PIECES.try_acquire_many(0).map_err(|_| crowded())?;
     let reading = async {
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| unreadable(&format!("the body broke off: {error}")))?;
@@ -50,14 +64,13 @@ pub async fn read(
                 let detail = format!("the body has at most {most_bytes} bytes here");
                 return Err(Box::new(Problem::new(ProblemKind::PayloadTooLarge, detail)));
             }
-            let missing = (body.len() + chunk.len()).saturating_sub(taken_bytes).div_ceil(PIECE_BYTES);
-            let missing_pieces = u32::try_from(missing).map_err(|_| crowded())?;
-            pieces.push(FREE_PIECES.try_acquire_many(missing_pieces).map_err(|_| crowded())?);
-            taken_bytes += missing * PIECE_BYTES;
+            let missing = (body.len() + chunk.len()).saturating_sub(room.num_permits() * PIECE_BYTES);
+            let missing = u32::try_from(missing.div_ceil(PIECE_BYTES)).map_err(|_| crowded())?;
+            room.merge(FREE_PIECES.try_acquire_many(missing).map_err(|_| crowded())?);
             body.extend_from_slice(&chunk);
         }
         Answering::body_ended(request);
-        Ok(body.freeze())
+        Ok(Body { bytes: body.freeze(), _room: room })
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
@@ -79,7 +92,7 @@ pub async fn read_json<T: DeserializeOwned>(
 }
 
 fn crowded() -> Box<Problem> {
-    let detail = "too many bodies are being read at a time; send it again later".to_owned();
+    let detail = "too many bodies are being read at a time; send it again a little later".to_owned();
     Box::new(Problem::new(ProblemKind::TemporaryReducedCapacity, detail))
 }
 
@@ -103,4 +116,25 @@ fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Box<Prob
         Some(Err(_)) => false,
     };
     if is_fitting { Ok(()) } else { refuse(format!("send the body as {media}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use actix_web::{FromRequest as _, test};
+
+    use super::*;
+
+    #[test]
+    async fn a_body_takes_its_room_until_it_is_let_go() {
+        let before = FREE_PIECES.available_permits();
+        let sent = "x".repeat(10 * PIECE_BYTES + 1);
+        let (request, mut payload) = TestRequest::post().set_payload(sent.clone()).to_http_parts();
+        let payload = Payload::from_request(&request, &mut payload).await.expect("it is there");
+        let body = read(&request, payload, "text/plain", MAX_BODY_BYTES).await.expect("it is read");
+        assert_eq!(&*body, sent.as_bytes());
+        assert_eq!(FREE_PIECES.available_permits(), before - 11);
+        drop(body);
+        assert_eq!(FREE_PIECES.available_permits(), before);
+    }
 }

@@ -135,11 +135,7 @@ impl Clients {
                 }
             }
         }
-        match client {
-            // A network of this size is what one customer gets, who can use any address of it.
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            IpAddr::V4(_) => client,
-        }
+        client
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -152,7 +148,7 @@ impl Clients {
 
     fn place_of(&self, client: IpAddr) -> usize {
         // The remainder fits: it is below the number of places.
-        (self.secret.hash_one(client) % PLACES as u64) as usize
+        (self.secret.hash_one(network_of(client)) % PLACES as u64) as usize
     }
 }
 
@@ -169,6 +165,14 @@ impl Place {
             })
             .map(drop)
             .map_err(|until| Duration::from_nanos(paid(until) - latest))
+    }
+}
+
+/// What counts as one client: an address, or a network of IPv6 of the size that one customer gets, who can use any address of it.
+fn network_of(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        IpAddr::V4(_) => client,
     }
 }
 
@@ -249,9 +253,9 @@ mod tests {
             ("10.1.1.1", &["198.51.100.7, unknown"], "10.1.1.1"),
             ("10.1.1.1", &["198.51.100.7, ,10.2.2.2"], "10.2.2.2"),
             ("10.1.1.1", &["198.51.100.7:1234"], "198.51.100.7"),
-            ("10.1.1.1", &["[2001:db8:1:2:3::4]:1234"], "2001:db8:1:2::"),
-            ("10.1.1.1", &["[2001:db8:1:2:3::4]"], "2001:db8:1:2::"),
-            ("2001:db8:1:2:ffff::1", &[], "2001:db8:1:2::"),
+            ("10.1.1.1", &["[2001:db8:1:2:3::4]:1234"], "2001:db8:1:2:3::4"),
+            ("10.1.1.1", &["[2001:db8:1:2:3::4]"], "2001:db8:1:2:3::4"),
+            ("2001:db8:1:2:ffff::1", &[], "2001:db8:1:2:ffff::1"),
         ] {
             assert_eq!(client(peer, lines), expected, "{peer} {lines:?}");
         }
@@ -260,12 +264,35 @@ mod tests {
     #[test]
     fn s11_this_machine_is_limited_when_that_was_asked_for() {
         let mut clients = clients(1, &[]);
-        let (here, elsewhere) = ("127.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        assert_eq!((clients.is_limited(here), clients.is_limited(elsewhere)), (false, true));
+        let all =
+            ["127.0.0.1", "::1", "192.0.2.1"].map(|peer| clients.client(peer.parse().unwrap(), &HeaderMap::new()));
+        assert_eq!(all.map(|client| clients.is_limited(client)), [false, false, true]);
         clients.limits.includes_this_machine = true;
-        assert_eq!((clients.is_limited(here), clients.is_limited(elsewhere)), (true, true));
+        assert_eq!(all.map(|client| clients.is_limited(client)), [true, true, true]);
         clients.limits.requests_a_minute = None;
-        assert_eq!((clients.is_limited(here), clients.is_limited(elsewhere)), (false, false));
+        assert_eq!(all.map(|client| clients.is_limited(client)), [false, false, false]);
+    }
+
+    #[test]
+    fn s11_a_network_of_one_customer_is_one_client() {
+        let clients = Arc::new(clients(60, &["2001:db8:1:2::3/128"]));
+        let place = |client: &str| clients.place_of(client.parse().unwrap());
+        assert_eq!(place("2001:db8:1:2::4"), place("2001:db8:1:2:3:4:5:6"));
+        // Of eight connections one client may have two.
+        let mut connections: Vec<_> = (0..3)
+            .map(|number: u16| {
+                let peer = IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, 4 + number]);
+                let mut data = Extensions::new();
+                clients.connected(Some((peer, 1).into()), &mut data);
+                data
+            })
+            .collect();
+        let is_excess = |data: &Extensions| data.get::<Connection>().is_some_and(|connection| connection.is_excess);
+        assert_eq!(connections.iter().map(is_excess).collect::<Vec<_>>(), [false, false, true]);
+        connections.clear();
+        let mut proxy = Extensions::new();
+        clients.connected(Some(("2001:db8:1:2::3".parse::<IpAddr>().unwrap(), 1).into()), &mut proxy);
+        assert!(proxy.get::<Connection>().is_none(), "a proxy brings the connections of many");
     }
 
     #[test]

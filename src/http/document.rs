@@ -148,14 +148,14 @@ impl Modify for Headers {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::HeaderBuilder;
         let header = |text: &str| HeaderBuilder::new().description(Some(text)).build();
-        for_each_response(openapi, |_, status, response| {
+        for_each_response(openapi, |_, is_cached, status, response| {
             let mut add = |name: &str, text: &str| {
                 response.headers.insert(name.to_owned(), header(text).into());
             };
             add("Link", "Where this document and its description for people are.");
             add("Cache-Control", "For how long the answer may be kept; problems may not be kept.");
             match status {
-                "200" | "304" => {
+                "200" | "304" if is_cached => {
                     add("ETag", "Names this answer; send it as `If-None-Match` to be told only what is new.")
                 }
                 "429" => {
@@ -200,7 +200,7 @@ impl Modify for Examples {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let examples: Vec<Example> = serde_json::from_str(EXAMPLES).expect("a test replays the embedded examples");
         add_requests(openapi, &examples);
-        for_each_response(openapi, |operation, status, response| {
+        for_each_response(openapi, |operation, _, status, response| {
             let its = examples.iter().filter(|it| it.operation == operation && it.status.to_string() == status);
             for example in its {
                 for (media, content) in &mut response.content {
@@ -237,13 +237,15 @@ fn add_requests(openapi: &mut utoipa::openapi::OpenApi, examples: &[Example]) {
     }
 }
 
-fn for_each_response(openapi: &mut utoipa::openapi::OpenApi, mut change: impl FnMut(&str, &str, &mut Response)) {
+fn for_each_response(openapi: &mut utoipa::openapi::OpenApi, mut change: impl FnMut(&str, bool, &str, &mut Response)) {
     for item in openapi.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             let id = operation.operation_id.clone().unwrap_or_default();
-            for (status, response) in &mut operation.responses.responses {
+            let responses = &mut operation.responses.responses;
+            let is_cached = responses.contains_key("304");
+            for (status, response) in responses {
                 if let RefOr::T(response) = response {
-                    change(&id, status, response);
+                    change(&id, is_cached, status, response);
                 }
             }
         }

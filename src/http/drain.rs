@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Requests under way get so long when no new ones are taken any more. With the usual delay before, that is 25
 /// seconds in all, less than the 30 that Kubernetes gives a container.
@@ -53,20 +54,16 @@ enum Asked {
 
 /// The signals that tell the service to stop.
 pub struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-#[cfg(unix)]
 impl Signals {
     /// Takes the signals from now on, so that they do not end the process.
     ///
     /// # Errors
     /// When the system does not allow that.
     pub fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
@@ -75,24 +72,5 @@ impl Signals {
             _ = self.terminate.recv() => Asked::ToTerminate,
             _ = self.interrupt.recv() => Asked::AtTheKeyboard,
         }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    /// As on Unix; here there is only Ctrl-C.
-    ///
-    /// # Errors
-    /// Never.
-    pub fn listen() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) -> Asked {
-        // It fails only where there is nothing to wait for.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        Asked::AtTheKeyboard
     }
 }

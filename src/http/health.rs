@@ -31,7 +31,7 @@ pub async fn live() -> HttpResponse {
         (status = 200, description = "It answers", body = String, content_type = "text/plain", example = "ok\n"),
         (status = 503, description = "It was told to stop", content(
             (Problem = "application/problem+json"),
-            (String = "text/plain", example = json!(ProblemKind::Draining.line())),
+            (String = "text/plain", example = json!(Problem::new(ProblemKind::Draining, String::new()).line())),
         )),
         HealthProblems,
     )

@@ -38,6 +38,8 @@ mod clients;
 
 mod transport;
 
+mod refusals;
+
 mod drain;
 
 mod problems;

@@ -6,7 +6,7 @@ use utoipa::IntoResponses;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use crate::api::problem::ProblemKind;
+use crate::api::problem::{Problem, ProblemKind};
 
 /// What `If-None-Match` can lead to.
 const NOT_MODIFIED: (&str, &str) = ("304", "The caller has this answer, as `If-None-Match` says");
@@ -84,7 +84,7 @@ impl IntoResponses for HealthProblems {
 
 impl IntoResponses for GeneralProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&OF_ALL).chain(problems(&OF_LIMITED)).collect()
+        problems(&OF_ALL).chain(problems(&OF_LIMITED)).chain([not_modified()]).collect()
     }
 }
 
@@ -107,17 +107,23 @@ impl IntoResponses for LookupProblems {
 }
 
 fn with_problems(further: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let (status, description) = NOT_MODIFIED;
-    let not_modified = (status.to_owned(), Response::new(description).into());
     let general = problems(&OF_ALL).chain(problems(&OF_LIMITED));
-    general.chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified]).collect()
+    general.chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified()]).collect()
+}
+
+fn not_modified() -> (String, RefOr<Response>) {
+    let (status, description) = NOT_MODIFIED;
+    (status.to_owned(), Response::new(description).into())
 }
 
 /// Each problem: JSON, and the one line that those get who ask for text.
 fn problems(statuses: &[(&str, &str)]) -> impl Iterator<Item = (String, RefOr<Response>)> {
     statuses.iter().map(|(status, description)| {
         let json = Content::new(Some(Ref::from_schema_name("Problem")));
-        let line = ProblemKind::ALL.iter().find(|kind| kind.status().to_string() == *status).map(|kind| kind.line());
+        let line = ProblemKind::ALL
+            .iter()
+            .find(|kind| kind.status().to_string() == *status)
+            .map(|kind| Problem::new(*kind, String::new()).line());
         let text = ContentBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
             .example(line.map(serde_json::Value::from))

@@ -151,14 +151,14 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
     if text {
-        return response.content_type(TEXT).body(problem.kind().line());
+        return response.content_type(TEXT).body(problem.line());
     }
     let written = match telemetry::trace_id() {
         Some(trace_id) => serde_json::to_vec(&problem.clone().in_trace(Some(trace_id))),
         None => serde_json::to_vec(problem),
     };
     match written {
-        Ok(bytes) => response.content_type(PROBLEM_JSON).body(bytes),
+        Ok(bytes) => response.content_type(PROBLEM_JSON).body(in_pieces(Bytes::from(bytes))),
         Err(_) => response.finish(),
     }
 }

@@ -1,11 +1,10 @@
 //! What lies between a connection and the HTTP library. The refusals that the library gives by itself, before there is a
-//! request, leave as problems like all others. What a client sends is handed on one request at a time, and not while it waits
+//! request, leave as problems like all others (`refusals.rs`). What a client sends is handed on one request at a time, and not while it waits
 //! for an answer or does not take one, because the library would read any number of further requests into memory, turn round
 //! and round when that is full, and answer one request in the manner of a later one. A connection on which nothing moves any
 //! more is closed.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::future::Future as _;
 use std::io;
 use std::ops::Range;
@@ -15,33 +14,21 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::body::MessageBody as _;
 use actix_web::http::header::CONTENT_LENGTH;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{REQUEST_TIMEOUT, reply};
-use crate::api::problem::{Problem, ProblemKind};
+use super::refusals::{Bare, Refusal};
 
-/// A connection that took nothing of what was to be written, or had nothing to take, for so long is closed, and for twice as
-/// long at most. The longest that is in order is less: five seconds without a question, five for its body, and ten for its
-/// answer.
+/// A connection on which nothing was asked or written for so long is closed, and for twice as long at most. Who asks is
+/// answered first: a body takes five seconds at most and its answer ten, which is less.
 const STILL: Duration = Duration::from_secs(30);
 /// The library would close a connection that was idle for so long. It counts from when it has given an answer away, also
 /// when the client has not taken that, so that it must not be the first.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(3 * STILL.as_secs());
-/// What a client still sends after it was refused is read for so long. A connection that is closed while something is
-/// unread is reset, and then the client may not see why it was refused.
-const LINGER: Duration = Duration::from_secs(1);
 /// So much is read at a time, in bytes: the head of most requests.
 const PIECE_BYTES: usize = 1 << 10;
-/// So much is thrown away at a time.
-const SCRATCH_BYTES: usize = 4 << 10;
-/// The end of a head.
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-/// The library's refusals are shorter: a status line and three headers.
-const MAX_REFUSAL_BYTES: usize = 256;
 
 /// A connection, as the HTTP library sees it.
 pub struct Transport<S> {
@@ -50,8 +37,10 @@ pub struct Transport<S> {
     piece: Box<[u8; PIECE_BYTES]>,
     /// Where in the piece that is which was read and not handed on yet.
     held: Range<usize>,
-    /// Whether the line that is handed on has had nothing in it so far. An empty one ends a head.
+    /// Whether the line that is handed on has had nothing in it so far. An empty one ends a head, unless there is none yet.
     is_empty_line: bool,
+    /// Whether a line with something in it was handed on since the last end.
+    has_begun: bool,
     /// Whether a request ended, so that the library has to read it before more is handed on.
     has_ended: bool,
     /// Whether the library would have read on.
@@ -68,7 +57,7 @@ pub struct Transport<S> {
     watch: Pin<Box<Sleep>>,
     /// Whom the watch wakes.
     watched_by: Option<Waker>,
-    /// Whether nothing was written since the watch last looked.
+    /// Whether nothing was written or asked since the watch last looked.
     is_still: bool,
 }
 
@@ -78,6 +67,8 @@ pub struct Turn {
     is_ours: Cell<bool>,
     /// What is to come of the body of the request, in bytes, when its head says how long that is.
     body_left: Cell<usize>,
+    /// Whether something was asked since the connection was last looked after.
+    was_asked: Cell<bool>,
 }
 
 /// A request that is being answered; when this ends, the client may ask again.
@@ -89,6 +80,7 @@ impl Answering {
         let turn = request.conn_data::<Rc<Turn>>().cloned();
         if let Some(turn) = &turn {
             turn.is_ours.set(!has_body);
+            turn.was_asked.set(true);
             let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
             turn.body_left.set(length.unwrap_or_default());
         }
@@ -112,13 +104,6 @@ impl Drop for Answering {
     }
 }
 
-/// A refusal on its way.
-struct Refusal {
-    bytes: Vec<u8>,
-    sent: usize,
-    until: Pin<Box<Sleep>>,
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// A connection that was made just now.
     pub fn new(stream: S) -> Self {
@@ -133,6 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             piece: Box::new([0; PIECE_BYTES]),
             held: 0..0,
             is_empty_line: true,
+            has_begun: false,
             has_ended: false,
             is_paused: false,
             is_blocked: false,
@@ -162,10 +148,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         }
         // Whatever else the task has done in its time: else it might be told to wait without being woken.
         while pin!(unconstrained(self.watch.as_mut())).poll(context).is_ready() {
-            if self.is_still {
+            if self.is_still && !self.turn.was_asked.get() {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection")));
             }
-            self.is_still = true;
+            self.is_still = !self.turn.was_asked.take();
             self.watch.as_mut().reset(Instant::now() + self.still);
         }
         self.watched_by = Some(context.waker().clone());
@@ -173,7 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     }
 
     /// How much of what is held is handed on: to the end of a head, of a body whose length is known, or all of it. Heads, and
-    /// bodies in chunks, end with an empty line; where one is within a body, nothing is lost but a moment.
+    /// bodies in chunks, end with an empty line; where one is within a body, nothing is lost but a moment. Empty lines before
+    /// a head are part of it: each by itself would be read by the library together with all before it.
     fn take_some(&mut self, most: usize) -> &[u8] {
         let held = self.piece.get(self.held.clone()).unwrap_or_default();
         let held = held.get(..most).unwrap_or(held);
@@ -182,12 +169,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if body_left > 0 {
             taken = held.len().min(body_left);
             self.turn.body_left.set(body_left - taken);
-            (self.has_ended, self.is_empty_line) = (taken == body_left, true);
+            (self.has_ended, self.is_empty_line, self.has_begun) = (taken == body_left, true, false);
         } else {
             for line in held.split_inclusive(|byte| *byte == b'\n') {
                 taken += line.len();
-                self.has_ended = self.is_empty_line && [&b"\n"[..], b"\r\n"].contains(&line);
-                self.is_empty_line = line.ends_with(b"\n") || (self.is_empty_line && line == b"\r");
+                let is_empty = self.is_empty_line && [&b"\n"[..], b"\r\n", b"\r"].contains(&line);
+                let is_whole = line.ends_with(b"\n");
+                self.has_ended = is_empty && is_whole && self.has_begun;
+                self.has_begun = !self.has_ended && (self.has_begun || !is_empty);
+                self.is_empty_line = is_empty || is_whole;
                 if self.has_ended {
                     break;
                 }
@@ -205,124 +195,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             return self.wait(context);
         }
         self.is_still = false;
+        self.turn.was_asked.set(false);
         if std::mem::take(&mut self.is_paused) {
             // The library reads before it writes, and would not read again by itself.
             context.waker().wake_by_ref();
         }
         written
-    }
-}
-
-impl Refusal {
-    /// What is sent in place of the library's refusal.
-    fn instead_of(bare: &Bare<'_>) -> Self {
-        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER)) }
-    }
-
-    /// Sends it and says that nothing more will come; then reads what the client still sends, until it has closed too or
-    /// there was enough time for it.
-    fn send<S>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        if self.until.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        let mut stream = Pin::new(stream);
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match ready!(stream.as_mut().poll_write(context, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.sent += written,
-            }
-        }
-        ready!(stream.as_mut().poll_shutdown(context))?;
-        loop {
-            let mut scratch = [0; SCRATCH_BYTES];
-            let mut scratch = ReadBuf::new(&mut scratch);
-            ready!(stream.as_mut().poll_read(context, &mut scratch))?;
-            if scratch.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-        }
-    }
-}
-
-/// A refusal without a body, which is what the library sends by itself; every answer of this service that refuses has one.
-#[derive(Debug, PartialEq, Eq)]
-struct Bare<'a> {
-    status_line: &'a str,
-    status: u16,
-    date: &'a str,
-    length: usize,
-}
-
-impl<'a> Bare<'a> {
-    /// The refusal at the end of what is to be written, and where it begins. After it the library closes.
-    fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
-        if !bytes.ends_with(END_OF_HEAD) {
-            return None;
-        }
-        let end = bytes.get(bytes.len().saturating_sub(MAX_REFUSAL_BYTES)..)?;
-        let start = end.windows(b"HTTP/1.".len()).rposition(|window| window == b"HTTP/1.")?;
-        let bare = Self::read(end.get(start..)?)?;
-        Some((bytes.len() - bare.length, bare))
-    }
-
-    /// Exactly what the library writes, so that nothing else is taken for it.
-    fn read(head: &'a [u8]) -> Option<Self> {
-        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
-        let status_line = lines.next()?;
-        let status = status_line.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
-        let (mut is_empty, mut date) = (false, None);
-        for line in lines {
-            match line.split_once(": ")? {
-                ("content-length", "0") => is_empty = true,
-                ("connection", _) => {}
-                ("date", _) => date = Some(line),
-                _ => return None,
-            }
-        }
-        is_empty.then_some(Self { status_line, status, date: date?, length: head.len() })
-    }
-
-    /// The same refusal with a problem as its body.
-    fn as_problem(&self) -> Vec<u8> {
-        let problem = problem_of(self.status);
-        let (head, body) = reply::problem_as(false, &problem).into_parts();
-        let body = body.try_into_bytes().unwrap_or_default();
-        let (status_line, date) = (self.status_line, self.date);
-        let mut written = format!("{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n", body.len());
-        for (name, value) in head.headers() {
-            // All of them are made of text, and writing to a text does not fail.
-            let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
-        }
-        written.push_str("\r\n");
-        let mut written = written.into_bytes();
-        written.extend_from_slice(&body);
-        written
-    }
-}
-
-/// What the library means by a status that it gives by itself.
-fn problem_of(status: u16) -> Problem {
-    match status {
-        408 => {
-            let seconds = REQUEST_TIMEOUT.as_secs();
-            let detail = format!(
-                "the head of the request did not arrive within {seconds} seconds; open a connection when there is \
-                 something to ask, and send the whole request at once"
-            );
-            Problem::new(ProblemKind::RequestTimeout, detail)
-        }
-        431 => {
-            let detail = "a head has at most 96 headers and 128 KiB".to_owned();
-            Problem::new(ProblemKind::HeadersTooLarge, detail)
-        }
-        _ => {
-            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more than one: look at the first line, \
-                          the names and values of the headers, and what is said of the length of the body";
-            Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
-        }
     }
 }
 
@@ -453,39 +331,6 @@ mod tests {
         text
     }
 
-    #[test]
-    fn only_the_librarys_refusals_are_found() {
-        for text in [
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
-            "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: keep-alive\r\ndate: x\r\n\r\n",
-        ] {
-            let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: x\r\n\r\nok".repeat(20);
-            for before in ["", &before] {
-                let (start, found) = Bare::find((before.to_owned() + text).as_bytes())
-                    .map(|(start, bare)| (start, bare.length))
-                    .unwrap();
-                assert_eq!((start, found), (before.len(), text.len()), "{text}");
-            }
-        }
-        for text in [
-            "",
-            "\r\n\r\n",
-            "HTTP/1.1 \r\n\r\n",
-            "HTTP/1.1 400 Bad Request\r\n\r\n",
-            "HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nallow: GET\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n{}",
-            "HTTP/1.1 200 OK\r\ncontent-location: /HTTP/1.1 400 x\r\ncontent-length: 0\r\nlink: x\r\ndate: x\r\n\r\n",
-            "HTTP/1.1 400 \u{fc}\r\ncontent-length 0\r\ndate: x\r\n\r\n",
-        ] {
-            assert_eq!(Bare::find(text.as_bytes()), None, "{text}");
-        }
-    }
-
     #[tokio::test]
     async fn s10_a_refusal_leaves_as_a_problem_however_slowly_it_is_taken() {
         for at_a_time in [1, 7, 100, 100_000] {
@@ -524,6 +369,7 @@ mod tests {
             ("a\n\nb\n\r\nc\r\n\n", &["a\n\n", "b\n\r\n", "c\r\n\n"]),
             ("a\r\r\nb\r\n \r\nc\r\n\r\n", &["a\r\r\nb\r\n \r\nc\r\n\r\n"]),
             ("5\r\nabcde\r\n0\r\n\r\nGET", &["5\r\nabcde\r\n0\r\n\r\n", "GET"]),
+            ("\n\r\n\r\n\na\n\n\n\n\r\n\r\rb\n\n\n", &["\n\r\n\r\n\na\n\n", "\n\n\r\n\r\rb\n\n", "\n"]),
         ] {
             for step in [1, 2, 3, 1000] {
                 let (mut transport, mut client) = connected(100_000);
@@ -655,6 +501,35 @@ mod tests {
         let mut transport = Transport::with_patience(here, patience);
         let error = transport.write_all(&[b'x'; 100]).await.expect_err("nobody takes it");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn s10_who_asks_late_is_answered() {
+        // As above.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let (here, mut client) = duplex(100);
+        let mut transport = Transport::with_patience(here, PATIENCE);
+        let turn = transport.turn();
+        let asking = tokio::spawn(async move {
+            let mut byte = [0; 1];
+            tokio::time::sleep(PATIENCE * 19 / 10).await;
+            client.write_all(b"x").await.expect("it is open");
+            client.read_exact(&mut byte).await.expect("it is open");
+            client
+        });
+        let mut byte = [0; 1];
+        transport.read_exact(&mut byte).await.expect("it is open");
+        turn.was_asked.set(true);
+        turn.is_ours.set(true);
+        // The library looks whether more comes.
+        let reading = tokio::time::timeout(PATIENCE / 2, transport.read_exact(&mut byte)).await;
+        assert!(reading.is_err(), "it is being answered: {reading:?}");
+        turn.is_ours.set(false);
+        transport.write_all(b"y").await.expect("it is open");
+        let client = asking.await.expect("it is answered");
+        let error = transport.read_exact(&mut byte).await.expect_err("nothing more is asked");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(client);
     }
 
     #[tokio::test]

@@ -15,8 +15,8 @@ pub(super) const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2
 /// The label of requests to no path of ours.
 const NO_ROUTE: &str = "other";
 /// The statuses that this service answers with, the usual ones first. Any other is counted too, only not so fast.
-const STATUSES: [u16; 21] =
-    [200, 304, 404, 400, 403, 429, 204, 307, 308, 405, 406, 408, 413, 414, 415, 431, 500, 502, 503, 504, 301];
+const STATUSES: [u16; 19] =
+    [200, 304, 404, 400, 403, 429, 204, 303, 405, 406, 408, 413, 414, 415, 431, 500, 502, 503, 504];
 
 /// The durations of requests, and how many are under way.
 pub struct RequestMetrics {
@@ -74,7 +74,7 @@ pub struct UnderWay<'a>(&'a IntGauge);
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        // Also when the caller goes away before the answer.
+        // Also when the caller goes away while it sends a body.
         self.0.dec();
     }
 }

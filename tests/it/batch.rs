@@ -53,6 +53,9 @@ async fn what_is_wrong_with_a_batch_is_said() {
     for (item, parameter) in [
         (json!({"image": "nanoserver", "host": "16299", "format": "tag"}), "format"),
         (json!({"image": "nanoserver", "host": ["16299"]}), "host"),
+        // As a number it is 14393.177, another revision.
+        (json!({"image": "nanoserver", "host": 14393.1770}), "host"),
+        (json!({"image": "nanoserver", "host": -16299}), "host"),
         (json!({"image": "nanoserver", "host": "16299", "tag": "1709"}), "tag"),
         (json!({"host": "16299"}), "image"),
         (json!(null), "requests"),

@@ -148,6 +148,16 @@ async fn all_problems_of_a_request_are_named_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_a_request_is_bounded() {
+    let service = Service::offline();
+    let answer = service.get(&format!("/resolve?image=nanoserver&{}", "a&".repeat(900))).await;
+    let problem = answer.json();
+    assert_eq!((answer.status, problem["errors"].as_array().map(Vec::len)), (StatusCode::BAD_REQUEST, Some(12)));
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with("; and 889 more")), "{problem}");
+    assert!(answer.text.len() < 16 << 10, "{}", answer.text.len());
+}
+
+#[tokio::test]
 async fn a_problem_in_text_holds_nothing_of_the_callers() {
     let service = Service::offline();
     let path = "/resolve?image=nanoserver&host=%24(id)%0A%23%23vso%5Btask%5D&format=tag";

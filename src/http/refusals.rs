@@ -1,0 +1,183 @@
+//! The refusals that the HTTP library gives by itself, before there is a request, and the problems that leave in their place.
+
+use std::fmt::Write as _;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::body::MessageBody as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::{REQUEST_TIMEOUT, reply};
+use crate::api::problem::{Problem, ProblemKind};
+
+/// What a client still sends after it was refused is read for so long. A connection that is closed while something is
+/// unread is reset, and then the client may not see why it was refused.
+const LINGER: Duration = Duration::from_secs(1);
+/// So much is thrown away at a time.
+const SCRATCH_BYTES: usize = 4 << 10;
+/// The end of a head.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+/// The library's refusals are shorter: a status line and three headers.
+const MAX_REFUSAL_BYTES: usize = 256;
+
+/// A refusal on its way.
+pub struct Refusal {
+    bytes: Vec<u8>,
+    sent: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Refusal {
+    /// What is sent in place of the library's refusal.
+    pub fn instead_of(bare: &Bare<'_>) -> Self {
+        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER)) }
+    }
+
+    /// Sends it and says that nothing more will come; then reads what the client still sends, until it has closed too or
+    /// there was enough time for it.
+    pub fn send<S>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if self.until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut stream = Pin::new(stream);
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match ready!(stream.as_mut().poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+        ready!(stream.as_mut().poll_shutdown(context))?;
+        loop {
+            let mut scratch = [0; SCRATCH_BYTES];
+            let mut scratch = ReadBuf::new(&mut scratch);
+            ready!(stream.as_mut().poll_read(context, &mut scratch))?;
+            if scratch.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+/// A refusal without a body, which is what the library sends by itself; every answer of this service that refuses has one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bare<'a> {
+    status_line: &'a str,
+    status: u16,
+    date: &'a str,
+    length: usize,
+}
+
+impl<'a> Bare<'a> {
+    /// The refusal at the end of what is to be written, and where it begins. After it the library closes.
+    pub fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
+        if !bytes.ends_with(END_OF_HEAD) {
+            return None;
+        }
+        let end = bytes.get(bytes.len().saturating_sub(MAX_REFUSAL_BYTES)..)?;
+        let start = end.windows(b"HTTP/1.".len()).rposition(|window| window == b"HTTP/1.")?;
+        let bare = Self::read(end.get(start..)?)?;
+        Some((bytes.len() - bare.length, bare))
+    }
+
+    /// Exactly what the library writes, so that nothing else is taken for it.
+    fn read(head: &'a [u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
+        let status_line = lines.next()?;
+        let status = status_line.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
+        let (mut is_empty, mut date) = (false, None);
+        for line in lines {
+            match line.split_once(": ")? {
+                ("content-length", "0") => is_empty = true,
+                ("connection", _) => {}
+                ("date", _) => date = Some(line),
+                _ => return None,
+            }
+        }
+        is_empty.then_some(Self { status_line, status, date: date?, length: head.len() })
+    }
+
+    /// The same refusal with a problem as its body.
+    fn as_problem(&self) -> Vec<u8> {
+        let problem = problem_of(self.status);
+        let (head, body) = reply::problem_as(false, &problem).into_parts();
+        let body = body.try_into_bytes().unwrap_or_default();
+        let (status_line, date) = (self.status_line, self.date);
+        let mut written = format!("{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n", body.len());
+        for (name, value) in head.headers() {
+            // All of them are made of text, and writing to a text does not fail.
+            let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+        }
+        written.push_str("\r\n");
+        let mut written = written.into_bytes();
+        written.extend_from_slice(&body);
+        written
+    }
+}
+
+/// What the library means by a status that it gives by itself.
+fn problem_of(status: u16) -> Problem {
+    match status {
+        408 => {
+            let seconds = REQUEST_TIMEOUT.as_secs();
+            let detail = format!(
+                "the head of the request did not arrive within {seconds} seconds; open a connection when there is \
+                 something to ask, and send the whole request at once"
+            );
+            Problem::new(ProblemKind::RequestTimeout, detail)
+        }
+        431 => {
+            let detail = "a head has at most 96 headers and 128 KiB".to_owned();
+            Problem::new(ProblemKind::HeadersTooLarge, detail)
+        }
+        _ => {
+            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more than one: look at the first line, \
+                          the names and values of the headers, and what is said of the length of the body";
+            Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_librarys_refusals_are_found() {
+        for text in [
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: keep-alive\r\ndate: x\r\n\r\n",
+        ] {
+            let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: x\r\n\r\nok".repeat(20);
+            for before in ["", &before] {
+                let (start, found) = Bare::find((before.to_owned() + text).as_bytes())
+                    .map(|(start, bare)| (start, bare.length))
+                    .unwrap();
+                assert_eq!((start, found), (before.len(), text.len()), "{text}");
+            }
+        }
+        for text in [
+            "",
+            "\r\n\r\n",
+            "HTTP/1.1 \r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nallow: GET\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\ncontent-location: /HTTP/1.1 400 x\r\ncontent-length: 0\r\nlink: x\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 400 \u{fc}\r\ncontent-length 0\r\ndate: x\r\n\r\n",
+        ] {
+            assert_eq!(Bare::find(text.as_bytes()), None, "{text}");
+        }
+    }
+}
