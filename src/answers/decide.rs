@@ -192,16 +192,7 @@ impl<'a> Deciding<'_, '_, 'a> {
     }
 
     fn by_kb(&self, kb: Kb) -> Result<Vec<Candidate<'a>>, Shortfall> {
-        let mut named: Vec<&'a KnownTag> = self.lineup.builds().flat_map(|(_, tags)| tags.of_kb(kb)).collect();
-        if named.is_empty() {
-            return Err(Shortfall::KbNotFound { available: self.kbs_that_run() });
-        }
-        if self.question.pin == Pin::Build {
-            // The same patch by its version.
-            let wanted: Vec<WindowsVersion> = named.iter().filter_map(|tag| tag.version).collect();
-            let of_build = self.lineup.builds().flat_map(|(_, tags)| tags.of_form(Pin::Build).iter().copied());
-            named = of_build.filter(|tag| tag.version.is_some_and(|version| wanted.contains(&version))).collect();
-        }
+        let named = self.tags_of_patch(kb)?;
         let mut candidates: Vec<(usize, Candidate<'a>)> = named
             .iter()
             .filter_map(|tag| {
@@ -217,6 +208,30 @@ impl<'a> Deciding<'_, '_, 'a> {
             return Err(Shortfall::NoneRuns { nearest, passed_over: Vec::new() });
         }
         Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
+    }
+
+    /// The tags that are this very patch, in the form that is asked for. Without a KB tag it is the build tag of the version
+    /// that the patch brought.
+    fn tags_of_patch(&self, kb: Kb) -> Result<Vec<&'a KnownTag>, Shortfall> {
+        let by_name: Vec<&'a KnownTag> = self.lineup.builds().flat_map(|(_, tags)| tags.of_kb(kb)).collect();
+        let brought = self.tables.versions_of(kb).into_iter().map(|entry| entry.version);
+        let versions: Vec<WindowsVersion> = by_name.iter().filter_map(|tag| tag.version).chain(brought).collect();
+        let is_patch = |tag: &&KnownTag| tag.version.is_some_and(|version| versions.contains(&version));
+        let of_build = self.lineup.builds().flat_map(|(_, tags)| tags.of_form(Pin::Build).iter().copied());
+        let by_version: Vec<&'a KnownTag> = of_build.filter(is_patch).collect();
+        let (named, others) = match self.question.pin {
+            Pin::Build => (by_version, by_name),
+            Pin::Release | Pin::Kb if by_name.is_empty() => (by_version, by_name),
+            Pin::Release | Pin::Kb => (by_name, by_version),
+        };
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let Some(build) = others.iter().find_map(|other| other.version).map(|version| version.build) else {
+            return Err(Shortfall::KbNotFound { available: self.kbs_that_run() });
+        };
+        let nearest = others.iter().filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect();
+        Err(Shortfall::NoSuchForm { build, pin: self.question.pin, above_ceiling: false, nearest })
     }
 
     /// The builds that run as asked, the one to prefer first.

@@ -1,9 +1,11 @@
 //! Why there is no answer, as problems: what the use cases say, in words for the caller.
 
+use jiff::tz::TimeZone;
+
 use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
 use super::resolve::AlternativeObject;
 use crate::answers::{CheckQuestion, Pin, Refusal, ResolveQuestion, Shortfall, Unchecked};
-use crate::catalogue::{Miss, RegistryError};
+use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
 use crate::images::{NamedImage, Selector};
 
 impl Problem {
@@ -52,7 +54,11 @@ impl Problem {
     pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
         match refusal {
             Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
-            Refusal::Shortfall(shortfall, _) => Self::of_shortfall(shortfall, question),
+            Refusal::Shortfall(shortfall, freshness) => {
+                let mut problem = Self::of_shortfall(shortfall, question);
+                problem.detail += &older_knowledge(*freshness);
+                problem
+            }
         }
     }
 
@@ -105,6 +111,22 @@ impl Problem {
                 problem
             }
         }
+    }
+}
+
+/// What a caller has to know of a refusal that the registry might not give now.
+fn older_knowledge(freshness: Freshness) -> String {
+    let as_of = freshness.as_of.to_zoned(TimeZone::UTC).date();
+    match (freshness.provenance, freshness.stale) {
+        (Provenance::Embedded, _) => {
+            format!(
+                "; that is by the embedded catalogue of {as_of}, because no registry was asked or answered; there may be newer tags"
+            )
+        }
+        (_, true) => {
+            format!("; that is by what the registry said on {as_of}, because it does not answer now; there may be newer tags")
+        }
+        (_, false) => String::new(),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn line(answer: &Value) -> String {
 
 #[tokio::test]
 async fn the_table_of_answers() {
-    const ANSWERS: [(&str, &str); 31] = [
+    const ANSWERS: [(&str, &str); 32] = [
         ("image=microsoft/nanoserver&host=16299", "1709 process process+hyperv same-build"),
         ("image=nanoserver&host=10.0.14393.1770", "10.0.14393.1770 process process+hyperv same-revision"),
         ("image=nanoserver&host=14393", "sac2016 hyperv hyperv hyperv-runs-older-or-equal+host-revision-unknown"),
@@ -80,6 +80,8 @@ async fn the_table_of_answers() {
         ("image=servercore&host=16299&pin=kb", "1709-KB4493441 process process+hyperv same-build"),
         ("image=nanoserver&host=16299&kb=KB4043961", "1709_KB4043961 process process+hyperv same-build"),
         ("image=servercore&host=16299&kb=KB4493441&pin=build", "10.0.16299.1087 process process+hyperv same-build"),
+        // No tag names it; the build tag of the version that it brought is that patch.
+        ("image=servercore&host=20348&kb=KB5120242", "10.0.20348.5499 process process+hyperv same-build"),
         // The revisions of clients are numbered apart: no ceiling.
         (
             "image=servercore&host=26100.7623&host_type=client&pin=build",
@@ -155,6 +157,11 @@ async fn refusals_name_the_nearest() {
     let (status, problem) = bed.refused("image=nanoserver&host=16299&kb=KB4043962").await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &"kb-not-found".into()));
     assert_eq!(problem["available_kbs"][0], "KB4056892");
+
+    // The patch is there, but not as a build tag.
+    let (_, problem) = bed.refused("image=nanoserver&host=16299&kb=KB4043961&pin=build").await;
+    assert_eq!(problem["code"], "no-compatible-tag");
+    assert_eq!(problem["alternatives"][0]["tag"], "1709_KB4043961", "{problem}");
 
     // Every KB tag of the build is newer than the host.
     let (_, problem) = bed.refused("image=servercore&host=20348.2113&pin=kb").await;
