@@ -91,7 +91,7 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             (Some(value.digest.clone()), from_manifest(question, &value), freshness)
         }
         FoundImage::Observation(Found { value, freshness }) => {
-            let seen = still_true(&value, base_of(&question.image), catalogue.embedded_as_of(), tables);
+            let seen = still_true(&value, base_of(&question.image), now.date(), tables);
             let digest = seen.and_then(|seen| seen.digest.clone());
             let os_version = seen.and_then(|seen| seen.os_version).or(value.version);
             let architecture = question.architecture.as_str().to_owned();

@@ -134,7 +134,7 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
         if manifest.as_ref().is_some_and(|manifest| is_another(manifest, tag, version)) {
             continue;
         }
-        let seen = || still_true(tag, base_of(image), catalogue.embedded_as_of(), tables)?.digest.clone();
+        let seen = || still_true(tag, base_of(image), today, tables)?.digest.clone();
         let digest = manifest.map(|manifest| manifest.digest.clone()).or_else(seen);
         releases.push(release(tag, version, digest, tables));
     }

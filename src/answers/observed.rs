@@ -1,7 +1,6 @@
 //! What the embedded catalogue saw of a tag, and whether that can still be true.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
 use crate::images::{Base, NamedImage, TagKind};
@@ -9,26 +8,108 @@ use crate::windows::Tables;
 
 use super::decide::image_support_ended;
 
-/// The length of `2026-08`, the precision that every observation with a date has.
-const MONTH_BYTES: usize = 7;
+/// Patches come on the second of these days in a month, and new images with them.
+const PATCH_DAY: Weekday = Weekday::Tuesday;
+const PATCH_DAY_OF_MONTH: i8 = 2;
 
-/// What was seen of a tag, unless the tag may have moved since. A KB or build tag does not move. A
-/// release tag moves with each patch, until support of its images ends: what was seen of it counts if
-/// that was in the last month of the catalogue, or after the end of support.
-pub fn still_true<'a>(tag: &'a KnownTag, base: Base, as_of: Timestamp, tables: &Tables) -> Option<&'a Observation> {
+/// What was seen of a tag, unless the tag may have moved since. A KB, build or dated tag does not move. Any other
+/// moves with each patch, until support of its images ends: what was seen of it counts until the next day of patches,
+/// or for good if it was seen after the end of support.
+pub fn still_true<'a>(tag: &'a KnownTag, base: Base, today: Date, tables: &Tables) -> Option<&'a Observation> {
     let observation = tag.observation.as_deref()?;
-    if tag.kind() != TagKind::Release {
+    if !may_move(tag) {
         return Some(observation);
     }
-    let month = |text: &str| text.get(..MONTH_BYTES).map(str::to_owned);
-    let seen = month(&observation.observed)?;
+    let seen = seen_on(&observation.observed)?;
     let ended = tag.version.and_then(|version| image_support_ended(version.build, base, tables, Date::MAX));
-    let after_the_end = ended.and_then(|ended| month(&ended.to_string())).is_some_and(|ended| seen > ended);
-    let in_the_last_month = Some(&seen) == month(&as_of.to_string()).as_ref();
-    (after_the_end || in_the_last_month).then_some(observation)
+    let after_the_end = ended.is_some_and(|ended| seen > ended);
+    let before_the_next_patch = next_patch_day(seen).is_some_and(|patched| today < patched);
+    (after_the_end || before_the_next_patch).then_some(observation)
 }
 
 /// What the lifetime of an image follows; an image of no family is taken to be one on Server Core.
 pub fn base_of(image: &NamedImage) -> Base {
     image.family.as_ref().map_or(Base::Servercore, |family| family.base)
+}
+
+/// When that was, in words: a day or a month.
+pub fn when(observed: &str) -> String {
+    let preposition = if observed.parse::<Date>().is_ok() { "on" } else { "in" };
+    format!("{preposition} {observed}")
+}
+
+fn may_move(tag: &KnownTag) -> bool {
+    let is_dated = tag.parsed.as_ref().is_some_and(|parsed| parsed.date.is_some());
+    !is_dated && !matches!(tag.kind(), TagKind::Kb | TagKind::Build)
+}
+
+/// The day of an observation; its first possible one where only the month was written down.
+fn seen_on(observed: &str) -> Option<Date> {
+    observed.parse().or_else(|_| format!("{observed}-01").parse()).ok()
+}
+
+/// The first day of patches that is later than this day.
+fn next_patch_day(day: Date) -> Option<Date> {
+    let of_month = |day: Date| day.nth_weekday_of_month(PATCH_DAY_OF_MONTH, PATCH_DAY).ok();
+    of_month(day).filter(|patched| *patched > day).or_else(|| of_month(day.last_of_month().tomorrow().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    /// Whether what was seen of a tag of Server Core on the first day is still true on the other.
+    fn holds(tag: &str, observed: &str, today: &str) -> bool {
+        let tables = Tables::embedded();
+        let (observed, evidence) = (observed.to_owned(), "a test".to_owned());
+        let observation = Observation { os_version: None, digest: None, observed, evidence };
+        let tag = KnownTag::new(tag.to_owned(), Some(Box::new(observation)), tables);
+        still_true(&tag, Base::Servercore, date(today), tables).is_some()
+    }
+
+    #[test]
+    fn patches_come_on_the_second_tuesday() {
+        for (day, next) in [
+            ("2026-08-10", "2026-08-11"),
+            ("2026-08-11", "2026-09-08"),
+            ("2026-08-12", "2026-09-08"),
+            ("2026-08-31", "2026-09-08"),
+            ("2026-12-31", "2027-01-12"),
+        ] {
+            assert_eq!(next_patch_day(date(day)), Some(date(next)), "{day}");
+        }
+        assert_eq!(next_patch_day(Date::MAX), None);
+    }
+
+    #[test]
+    fn a_release_tag_is_what_was_seen_until_the_next_patches() {
+        assert!(holds("ltsc2022", "2026-08-12", "2026-08-12"));
+        assert!(holds("ltsc2022", "2026-08-12", "2026-09-07"));
+        assert!(!holds("ltsc2022", "2026-08-12", "2026-09-08"));
+        assert!(!holds("ltsc2022", "2026-08-12", "2027-02-01"));
+        // The patches of that month may have come after it was seen.
+        assert!(!holds("ltsc2022", "2026-08", "2026-08-12"));
+        assert!(!holds("ltsc2022", "", "2026-08-12"));
+        assert!(!holds("latest", "2026-08-12", "2026-09-08"));
+    }
+
+    #[test]
+    fn what_was_seen_after_the_end_of_support_stays_true() {
+        // Support of 1709 ended on 2019-04-09.
+        assert!(holds("1709", "2019-07-05", "2026-11-25"));
+        assert!(holds("1709", "2019-05", "2026-11-25"));
+        assert!(!holds("1709", "2019-04-09", "2026-11-25"));
+        assert!(!holds("1709", "2018-03", "2026-11-25"));
+    }
+
+    #[test]
+    fn a_tag_that_names_its_patch_stays_true() {
+        for tag in ["ltsc2022-KB5005039", "10.0.20348.5499", "20211214-windowsservercore-20H2"] {
+            assert!(holds(tag, "", "2026-11-25"), "{tag}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wait, Wanted};
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage, TagKind};
@@ -85,7 +87,7 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
     let mut skipped = Vec::new();
     for candidate in plan.candidates.iter().take(MAX_MANIFESTS) {
         let (settled, freshness) = if tags.freshness.provenance == Provenance::Embedded {
-            (Ok(from_catalogue(candidate, catalogue, tables, question)), tags.freshness)
+            (Ok(from_catalogue(candidate, question, tables, today)), tags.freshness)
         } else {
             match read(catalogue, question, candidate, &wait).await {
                 Ok((manifest, freshness)) => {
@@ -185,12 +187,7 @@ fn unread(candidate: &Candidate<'_>, miss: &Miss) -> Settled {
 }
 
 /// The answer from the embedded catalogue.
-fn from_catalogue(
-    candidate: &Candidate<'_>,
-    catalogue: &Catalogue,
-    tables: &Tables,
-    question: &ResolveQuestion,
-) -> Settled {
+fn from_catalogue(candidate: &Candidate<'_>, question: &ResolveQuestion, tables: &Tables, today: Date) -> Settled {
     let tag = candidate.tag;
     let mut warnings = Vec::new();
     let Some(observation) = &tag.observation else {
@@ -199,10 +196,10 @@ fn from_catalogue(
     if observation.is_a_mention() {
         warnings.push(Remark::embedded_tag_not_proven(&tag.text));
     }
-    let seen = observed::still_true(tag, base_of(&question.image), catalogue.embedded_as_of(), tables);
+    let seen = observed::still_true(tag, base_of(&question.image), today, tables);
     if seen.is_none() && !observation.observed.is_empty() {
         let at = observation.os_version.map_or_else(String::new, |version| format!(" at {version}"));
-        let seen = format!("in {}{at}", observation.observed);
+        let seen = format!("{}{at}", observed::when(&observation.observed));
         warnings.push(Remark::embedded_tag_may_have_moved(&tag.text, &seen));
     }
     let (digest, os_version) = seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use jiff::civil::Date;
 
 use crate::catalogue::{Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wait, Wanted};
 use crate::images::{Digest, NamedImage, TagKind};
@@ -98,6 +99,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     let mut reader = Reader {
         catalogue,
         tables,
+        today: context.now().date(),
         question,
         known: HashMap::new(),
         reads_left: MAX_MANIFESTS,
@@ -167,6 +169,7 @@ fn may_be(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> 
 struct Reader<'a> {
     catalogue: &'a Catalogue,
     tables: &'a Tables,
+    today: Date,
     question: &'a TagsQuestion,
     known: HashMap<String, Known>,
     reads_left: usize,
@@ -207,8 +210,7 @@ impl Reader<'_> {
 
     /// What the embedded catalogue saw, where that is still true.
     fn seen(&self, tag: &KnownTag) -> Known {
-        let as_of = self.catalogue.embedded_as_of();
-        let seen = still_true(tag, base_of(&self.question.image), as_of, self.tables);
+        let seen = still_true(tag, base_of(&self.question.image), self.today, self.tables);
         seen.map_or_else(Known::default, |seen| Known { digest: seen.digest.clone(), os_version: seen.os_version })
     }
 }

@@ -323,11 +323,6 @@ impl Catalogue {
         Freshness { provenance: provenance_in_memory(kept), as_of: kept.learnt.utc, stale }
     }
 
-    /// The day of the embedded catalogue.
-    pub fn embedded_as_of(&self) -> Timestamp {
-        self.embedded.as_of()
-    }
-
     fn terms(&self, repository: &Repository, has_fallback: bool, wait: &Wait) -> Terms {
         let is_private = self.registries.has_credentials(repository.registry());
         Terms { patience: wait.left(has_fallback), has_fallback, is_private }

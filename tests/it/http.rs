@@ -331,17 +331,6 @@ async fn what_a_host_could_mean_has_the_revision_of_the_text() {
 }
 
 #[tokio::test]
-async fn the_tags_that_are_the_same_image_come_in_pages_too() {
-    let service = Service::offline();
-    let whole = service.json("/tags?image=servercore&tag=ltsc2022").await;
-    assert_eq!((&whole["total"], &whole["next"]), (&json!(2), &Value::Null));
-    let first = service.json("/tags?image=servercore&tag=ltsc2022&limit=1").await;
-    assert_eq!((first["tags"].as_array().map(Vec::len), &first["total"]), (Some(1), &json!(2)));
-    let second = service.json(first["next"].as_str().expect("there is more")).await;
-    assert_eq!((&second["tags"][0], &second["next"]), (&whole["tags"][1], &Value::Null));
-}
-
-#[tokio::test]
 async fn the_detail_alone_says_what_is_allowed() {
     let service = Service::offline();
     for (path, said) in [

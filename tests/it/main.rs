@@ -8,6 +8,7 @@ mod cli;
 mod clusters;
 mod contradictions;
 mod diagnose;
+mod embedded;
 mod facts;
 mod faults;
 mod formats;

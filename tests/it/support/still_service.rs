@@ -22,13 +22,18 @@ pub struct StillService {
 
 impl StillService {
     pub fn start() -> Self {
+        Self::on(DAY)
+    }
+
+    /// A service on the day of this moment.
+    pub fn on(moment: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
         let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
         let settings = Settings::of_command(&source).expect("nothing is set");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
         let _entered = runtime.handle().clone().enter();
-        let clock = Clock::manual(DAY.parse().expect("a time"));
+        let clock = Clock::manual(moment.parse().expect("a time"));
         let app = App::with_clock(settings, clock).expect("nothing is set");
         std::thread::spawn(move || {
             let listeners = Listeners { public: listener, admin: None };

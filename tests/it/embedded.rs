@@ -1,0 +1,63 @@
+//! What the embedded catalogue answers, and for how long that is true.
+
+use serde_json::{Value, json};
+
+use crate::resolve::codes;
+use crate::support::service::get;
+use crate::support::still_service::StillService;
+
+/// A day on which the catalogue was still being gathered, and the last one before the next patches.
+const GATHERED: &str = "2026-08-12T12:00:00Z";
+const LAST_DAY: &str = "2026-09-07T23:59:59Z";
+/// The day of those patches.
+const PATCH_DAY: &str = "2026-09-08T00:00:00Z";
+/// What the catalogue saw of `ltsc2022` then.
+const SEEN: &str = "10.0.20348.5499";
+/// The warning that what was seen need not be true any more.
+const MAY_HAVE_MOVED: &str = "embedded-tag-may-have-moved";
+
+async fn json_on(day: &str, path: &str) -> Value {
+    get(StillService::on(day).address(), path).await.json()
+}
+
+#[tokio::test]
+async fn a_release_tag_is_what_was_seen_until_the_next_patches() {
+    for day in [GATHERED, LAST_DAY] {
+        let answer = json_on(day, "/resolve?image=servercore&host=20348").await;
+        assert_eq!((&answer["tag"], &answer["os_version"]), (&json!("ltsc2022"), &json!(SEEN)), "{day}");
+        assert!(answer["digest"].is_string() && answer["kb"].is_string(), "{answer}");
+        assert!(!codes(&answer["warnings"]).contains(&MAY_HAVE_MOVED), "{answer}");
+    }
+    let answer = json_on(PATCH_DAY, "/resolve?image=servercore&host=20348").await;
+    assert_eq!((&answer["tag"], &answer["os_version"]), (&json!("ltsc2022"), &json!("10.0.20348")));
+    assert_eq!((&answer["digest"], &answer["kb"]), (&Value::Null, &Value::Null));
+    assert!(codes(&answer["warnings"]).contains(&MAY_HAVE_MOVED), "{answer}");
+}
+
+#[tokio::test]
+async fn nothing_is_pinned_to_what_may_have_moved() {
+    let pinned = "/resolve?image=servercore&host=20348&format=pinned";
+    for (day, status) in [(GATHERED, 200), (PATCH_DAY, 503)] {
+        assert_eq!(get(StillService::on(day).address(), pinned).await.status.as_u16(), status, "{day}");
+    }
+}
+
+#[tokio::test]
+async fn the_other_calls_give_no_digest_that_may_have_moved() {
+    let check = json_on(PATCH_DAY, "/check?image=servercore:ltsc2022&host=20348").await;
+    assert_eq!(check["image"]["digest"], Value::Null);
+    let tags = json_on(PATCH_DAY, "/tags?image=servercore&tag=ltsc2022").await;
+    assert_eq!((&tags["total"], &tags["tags"][0]["digest"]), (&json!(1), &Value::Null));
+}
+
+#[tokio::test]
+async fn the_tags_that_are_the_same_image_come_in_pages_too() {
+    let service = StillService::on(GATHERED);
+    let json = async |path: &str| get(service.address(), path).await.json();
+    let whole = json("/tags?image=servercore&tag=ltsc2022").await;
+    assert_eq!((&whole["total"], &whole["next"]), (&json!(2), &Value::Null));
+    let first = json("/tags?image=servercore&tag=ltsc2022&limit=1").await;
+    assert_eq!((first["tags"].as_array().map(Vec::len), &first["total"]), (Some(1), &json!(2)));
+    let second = json(first["next"].as_str().expect("there is more")).await;
+    assert_eq!((&second["tags"][0], &second["next"]), (&whole["tags"][1], &Value::Null));
+}
