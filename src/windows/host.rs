@@ -138,13 +138,19 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
         suggestions.truncate(MOST_SUGGESTIONS);
         return Err(HostError::Unknown { suggestions });
     }
-    // A revision in a less certain form still counts, but two different ones in one form do not.
-    let revision = by_certainty.into_iter().find_map(|versions| {
-        let mut known = versions.iter().filter(|version| version.build == first.build).filter_map(|v| v.revision);
-        let revision = known.next()?;
-        Some(known.all(|other| other == revision).then_some(revision))
+    // A revision in a less certain form still counts.
+    let revision = only_one(clues.update_revisions.iter().copied()).or_else(|| {
+        by_certainty.into_iter().find_map(|versions| {
+            only_one(versions.iter().filter(|version| version.build == first.build).filter_map(|v| v.revision))
+        })
     });
     Ok(Some(WindowsVersion { build: first.build, revision: revision.flatten() }))
+}
+
+/// The one revision that a form says, `Some(None)` where it says several: then none of them is the host's.
+fn only_one(mut revisions: impl Iterator<Item = u32>) -> Option<Option<u32>> {
+    let first = revisions.next()?;
+    Some(revisions.all(|other| other == first).then_some(first))
 }
 
 /// The releases of a build. Without a kind, a build that is known only as a client is a client, and

@@ -19,6 +19,8 @@ pub(super) struct Clues {
     pub bare: Vec<WindowsVersion>,
     /// Builds of a `BuildLabEx`. See [`patch_level_of_branch`] for what they are worth.
     pub branches: Vec<WindowsVersion>,
+    /// What the registry value `UBR` (update build revision) says: the revision of the host, whatever stands elsewhere.
+    pub update_revisions: Vec<u32>,
     /// Words that name a release: `1809`, `22h2`, `2019`, `rs5`.
     pub names: Vec<String>,
     /// The 10 of `Windows 10`.
@@ -56,6 +58,9 @@ impl Clues {
             let heading = word.before_colon
                 || (word.text == "server"
                     && words.get(index + 1).is_some_and(|next| next.text == "version" && next.before_colon));
+            if is_value_type(&word.text) {
+                continue;
+            }
             clues.look_at(&word.text, previous, heading);
             previous = &word.text;
         }
@@ -104,6 +109,7 @@ impl Clues {
             _ if FOREIGN_WORDS.contains(&word) => self.foreign = true,
             _ if SERVER_WORDS.contains(&word) => self.server_word |= !heading,
             _ if CLIENT_WORDS.contains(&word) => self.client_word |= !heading,
+            UPDATE_REVISION => {}
             _ if HARMLESS_WORDS.contains(&word) || word.ends_with("build") || is_build_word(word) => {}
             _ => self.say_unknown(word),
         }
@@ -113,6 +119,10 @@ impl Clues {
     }
 
     fn look_at_number(&mut self, word: &str, previous: &str) {
+        if previous == UPDATE_REVISION {
+            self.say_update_revision(word);
+            return;
+        }
         let parts: Vec<Option<u32>> = word.split('.').map(number).collect();
         match parts.as_slice() {
             [Some(10), Some(0)] => {}
@@ -186,6 +196,16 @@ impl Clues {
         }
     }
 
+    /// `reg query` prints the value in hexadecimal (`0x6b3`), PowerShell in decimal.
+    fn say_update_revision(&mut self, word: &str) {
+        let revision = match word.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => number(word),
+        };
+        // As with `version`, 0 says nothing.
+        self.update_revisions.extend(revision.filter(|&revision| revision != 0));
+    }
+
     fn say_name(&mut self, word: &str) {
         if self.names.len() < MOST_WORDS_KEPT && !self.names.iter().any(|known| known == word) {
             self.names.push(word.to_owned());
@@ -253,9 +273,17 @@ fn is_build_word(word: &str) -> bool {
     matches!(word, "build" | "osbuild" | "buildnumber" | "currentbuild" | "currentbuildnumber")
 }
 
+/// The types that `reg query` prints between the name of a value and the value (`REG_SZ`), in parts as words are cut.
+fn is_value_type(word: &str) -> bool {
+    matches!(word, "reg" | "sz" | "dword")
+}
+
 fn is_windows_word(word: &str) -> bool {
     matches!(word, "windows" | "win")
 }
+
+/// The registry value under `Windows NT\CurrentVersion` that has the revision; `CurrentBuild` has none.
+const UPDATE_REVISION: &str = "ubr";
 
 const SERVER_WORDS: &[&str] = &["server", "datacenter"];
 

@@ -68,6 +68,8 @@ fn what_is_not_a_host_is_refused() {
         ("Windows 10 23H2", unknown(&["Windows Server, version 23H2", "Windows 11, version 23H2"])),
         ("Windows Server 22H2", unknown(&["Windows 10, version 22H2", "Windows 11, version 22H2"])),
         ("foo 1709", unknown(&["Windows Server, version 1709", "Windows 10, version 1709"])),
+        ("UBR : 2114", unknown(&[])),
+        ("UBR REG_DWORD 0xzz", unknown(&[])),
         ("foo 17763", unknown(&["10.0.17763"])),
         ("10.0.17763 10.0.20348", unknown(&["10.0.17763", "10.0.20348"])),
         ("Windows", unknown(&[])),
