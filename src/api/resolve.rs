@@ -31,8 +31,8 @@ pub struct ResolveParams {
     /// `docker info` or of `kubectl get nodes`.
     #[param(example = "16299", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
-    /// Settles whether the host is a server or a client. Without it the text or the build decides; where a build is
-    /// both, it is a server.
+    /// Settles whether the host is a server or a client. Without it the text, the build or a revision that only one of them
+    /// has decides; where that leaves both, it is a server.
     #[param(inline)]
     pub host_type: Option<HostTypeChoice>,
     /// The architecture of the image; `amd64` when not given.

@@ -147,7 +147,10 @@ pub struct Clue<'a> {
 pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>)> {
     let read: Vec<(&Clue<'_>, HostReading)> =
         clues.iter().filter_map(|clue| Some((clue, read_host(clue.text, None, tables).ok()?))).collect();
-    let (chosen, mut host) = read.iter().find_map(|(clue, reading)| Some((clue.place, reading.host.clone()?)))?;
+    let (chosen, reading, mut host) =
+        read.iter().find_map(|(clue, reading)| Some((clue.place, reading, reading.host.clone()?)))?;
+    // A revision that only clients are known to have does not outweigh a name.
+    let may_be_server = reading.could_mean.iter().any(|other| other.kind == HostKind::Server);
     let mut contradictions = Vec::new();
     for (clue, reading) in &read {
         if clue.place == chosen {
@@ -169,9 +172,11 @@ pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>
                 .push(format!("{chosen} says revision {of_host}, {} says {other}; {chosen} is believed", clue.place)),
             _ => {}
         }
-        let is_client = |kind| kind == HostKind::Client;
-        if reading.could_mean.iter().all(|other| is_client(other.kind)) {
+        let all_are = |kind| reading.could_mean.iter().all(|other| other.kind == kind);
+        if all_are(HostKind::Client) {
             host.kind = HostKind::Client;
+        } else if all_are(HostKind::Server) && may_be_server {
+            host.kind = HostKind::Server;
         }
         if reading.host.as_ref().is_some_and(|other| other.edition == Edition::Home) {
             host.edition = Edition::Home;

@@ -3,7 +3,8 @@
 //!
 //! Numbers win over names: `Version 2009 (OS Build 22000.282)` is build 22000, because Windows kept
 //! printing 2009 long after 20H2. Names must agree with each other. What could be several builds is
-//! not decided by guessing, except that a server is preferred to a client.
+//! not decided by guessing, except that a server is preferred to a client. Server or client follows from the
+//! words, else from the version: a revision that only clients have is a client's.
 
 use super::host_clues::Clues;
 use super::release::{HostKind, Release};
@@ -108,7 +109,7 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
     }
     let kind = host_type.or(clues.kind());
     let (version, could_mean) = if let Some(version) = version_of(&clues)? {
-        (Some(version), candidates_of_build(version.build, kind, tables))
+        (Some(version), candidates_of_version(version, kind, tables))
     } else if let Some(what) = clues.too_old {
         return Err(HostError::TooOld { what });
     } else {
@@ -153,10 +154,11 @@ fn only_one(mut revisions: impl Iterator<Item = u32>) -> Option<Option<u32>> {
     Some(revisions.all(|other| other == first).then_some(first))
 }
 
-/// The releases of a build. Without a kind, a build that is known only as a client is a client, and
-/// any other is a server.
-fn candidates_of_build(build: u32, kind: Option<HostKind>, tables: &Tables) -> Vec<HostCandidate> {
-    let known: Vec<HostCandidate> = tables.releases_of_build(build).map(HostCandidate::of).collect();
+/// The releases of a build. Without a kind, a build that is known only as a client is a client, a revision that is known
+/// of one kind says that kind, and any other is a server.
+fn candidates_of_version(version: WindowsVersion, kind: Option<HostKind>, tables: &Tables) -> Vec<HostCandidate> {
+    let build = version.build;
+    let mut known: Vec<HostCandidate> = tables.releases_of_build(build).map(HostCandidate::of).collect();
     match kind {
         Some(kind) => {
             let (mut of_kind, _): (Vec<_>, Vec<_>) = known.into_iter().partition(|candidate| candidate.kind == kind);
@@ -166,8 +168,13 @@ fn candidates_of_build(build: u32, kind: Option<HostKind>, tables: &Tables) -> V
             of_kind
         }
         None if known.is_empty() => vec![HostCandidate { build, kind: HostKind::Server, name: None }],
-        // Servers come first in the tables.
-        None => known,
+        None => {
+            // Servers come first in the tables.
+            if let Some(kind) = tables.kind_of_revision(version) {
+                known.sort_by_key(|candidate| candidate.kind != kind);
+            }
+            known
+        }
     }
 }
 

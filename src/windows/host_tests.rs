@@ -122,7 +122,7 @@ fn could_mean(text: &str, host_type: Option<HostKind>) -> (bool, Vec<String>) {
 
 #[test]
 fn everything_a_text_could_mean_is_told() {
-    let cases: [(&str, Option<HostKind>, bool, &[&str]); 11] = [
+    let cases: [(&str, Option<HostKind>, bool, &[&str]); 13] = [
         ("22H2", None, false, &["19045 client Windows 10, version 22H2", "22621 client Windows 11, version 22H2"]),
         (
             "21H2",
@@ -152,6 +152,8 @@ fn everything_a_text_could_mean_is_told() {
             ],
         ),
         ("17763", Some(Client), true, &["17763 client Windows 10, version 1809"]),
+        ("10.0.26100.8246", None, true, &["26100 client Windows 11, version 24H2", "26100 server Windows Server 2025"]),
+        ("10.0.26100.8246", Some(Server), true, &["26100 server Windows Server 2025"]),
         ("22H2", Some(Server), false, &["19045 server ?", "22621 server ?"]),
         ("28123", None, true, &["28123 server ?"]),
         (

@@ -29,3 +29,10 @@ pub struct KbEntry {
     /// Where the pair comes from.
     pub source: String,
 }
+
+impl KbEntry {
+    /// Whether it is a hotpatch, which machines get that take part in hotpatching.
+    pub(super) fn is_hotpatch(&self) -> bool {
+        self.release_type.as_deref().is_some_and(|text| text.starts_with("Hotpatch"))
+    }
+}

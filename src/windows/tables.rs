@@ -153,6 +153,28 @@ impl Tables {
         self.kbs.iter().skip(first).take_while(|entry| entry.version == version).collect()
     }
 
+    /// The kind of host that has this revision, where a build is both and the revision tells. On 26100 servers and clients
+    /// went apart in January 2026: since then the revisions of clients go on below 10,000, and those of servers begin at
+    /// 32230 (`data/kb.csv`). A revision that no row has belongs to the series in which it lies.
+    ///
+    /// `None` for all else: a revision from before the first that both have, which is what the first media of a server
+    /// were made of as well, one that both have, or a hotpatch, of which the sources tell for clients only.
+    pub fn kind_of_revision(&self, version: WindowsVersion) -> Option<HostKind> {
+        version.revision?;
+        let first = self.kbs.partition_point(|entry| entry.version.build < version.build);
+        let of_build = || self.kbs.iter().skip(first).take_while(|entry| entry.version.build == version.build);
+        let first_shared = of_build().find(|entry| entry.kinds.len() > 1)?.version;
+        let last_shared = of_build().filter(|entry| entry.kinds.len() > 1).last()?.version;
+        let only_kind = |entry: &KbEntry| <[HostKind; 1]>::try_from(entry.kinds.as_slice()).ok().map(|[kind]| kind);
+        if version <= last_shared {
+            let has_it = |entry: &&KbEntry| entry.version == version && !entry.is_hotpatch();
+            return of_build().filter(has_it).find_map(only_kind).filter(|_| version > first_shared);
+        }
+        let mut own = of_build().filter(|entry| entry.version > last_shared && entry.kinds.len() == 1);
+        let below = own.clone().take_while(|entry| entry.version <= version).last();
+        below.or_else(|| own.next()).and_then(only_kind)
+    }
+
     /// The versions that an update brought, oldest build first.
     pub fn versions_of(&self, kb: Kb) -> Vec<&KbEntry> {
         let indexes = self.versions_of_kb.get(&kb).map_or(&[][..], Vec::as_slice);

@@ -157,6 +157,11 @@ mod tests {
         assert_eq!(client.host.kind, HostKind::Client);
         let server = read_one(&node("a", "10.0.26100.4061", "Windows Server 2025 Datacenter", None)).unwrap();
         assert_eq!(server.host.kind, HostKind::Server);
+        // A revision that only clients are known to have says so where no name does.
+        let kind = |kernel, image| read_one(&node("a", kernel, image, Some("10.0.26100"))).unwrap().host.kind;
+        assert_eq!(kind("10.0.26100.8246", ""), HostKind::Client);
+        assert_eq!(kind("10.0.26100.8246", "Windows Server 2025 Datacenter"), HostKind::Server);
+        assert_eq!(kind("10.0.26100.32230", "Windows 11 Pro"), HostKind::Client);
     }
 
     #[test]
