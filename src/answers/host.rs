@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::windows::{HostKind, Kb, Support, Tables, WindowsVersion};
+use crate::windows::{Host, HostCandidate, HostKind, Kb, Release, Support, Tables, WindowsVersion};
 
 use super::question::AskedHost;
 use super::remark::Remark;
@@ -29,7 +29,34 @@ pub struct HostDescription {
 impl HostDescription {
     /// Describes a version.
     pub fn new(requested: &str, version: WindowsVersion, kind: HostKind, tables: &Tables, today: Date) -> Self {
-        let release = tables.release_for(version.build, kind);
+        Self::of_release(requested, version, kind, tables.release_for(version.build, kind), today)
+    }
+
+    /// Describes a host that was read.
+    pub fn of_host(host: &Host, tables: &Tables, today: Date) -> Self {
+        let release = release_named(host.name.as_deref(), host.version.build, tables);
+        Self::of_release(&host.requested, host.version, host.kind, release, today)
+    }
+
+    /// Describes one of the releases that a text could mean. `version` is that of its build.
+    pub fn of_candidate(
+        requested: &str,
+        version: WindowsVersion,
+        candidate: &HostCandidate,
+        tables: &Tables,
+        today: Date,
+    ) -> Self {
+        let release = release_named(candidate.name.as_deref(), candidate.build, tables);
+        Self::of_release(requested, version, candidate.kind, release, today)
+    }
+
+    fn of_release(
+        requested: &str,
+        version: WindowsVersion,
+        kind: HostKind,
+        release: Option<&Release>,
+        today: Date,
+    ) -> Self {
         Self {
             requested: requested.to_owned(),
             version,
@@ -43,7 +70,7 @@ impl HostDescription {
 
     /// Describes a host that was asked for.
     pub fn of(asked: &AskedHost, tables: &Tables, today: Date) -> Self {
-        Self::new(&asked.host.requested, asked.host.version, asked.host.kind, tables, today)
+        Self::of_host(&asked.host, tables, today)
     }
 
     /// What a caller should know of this host.
@@ -72,6 +99,11 @@ impl HostDescription {
         }
         remarks
     }
+}
+
+/// The release of that name. A build can be two releases, each with its own end of support.
+fn release_named<'t>(name: Option<&str>, build: u32, tables: &'t Tables) -> Option<&'t Release> {
+    tables.releases_of_build(build).find(|release| Some(release.name.as_str()) == name)
 }
 
 /// The KB that brought this version; the newest where there are several.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::windows::{Edition, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict};
+use crate::windows::{Edition, Host, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict};
 
 use super::host::HostDescription;
 
@@ -48,6 +48,12 @@ pub struct Matrix {
 }
 
 impl MatrixHost {
+    /// A host that was read.
+    pub fn of(host: &Host, tables: &Tables, today: Date) -> Self {
+        let facts = HostFacts { version: host.version, kind: host.kind, edition: host.edition };
+        Self { facts, description: HostDescription::of_host(host, tables, today) }
+    }
+
     /// A host of this version.
     pub fn new(
         requested: &str,

@@ -93,7 +93,6 @@ pub fn read_identify(
         return Err(Box::new(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned())));
     };
     let tables = reading.tables;
-    let describe = |version: WindowsVersion, kind| HostDescription::new(&requested, version, kind, tables, today);
     let version = answer.host.as_ref().map(|host| host.version);
     // A revision in the text is that of its build, whatever release that is.
     let version_of =
@@ -101,9 +100,12 @@ pub fn read_identify(
     let could_mean: Vec<HostObject> = answer
         .could_mean
         .iter()
-        .map(|candidate| (&describe(version_of(candidate.build), candidate.kind)).into())
+        .map(|candidate| {
+            let version = version_of(candidate.build);
+            (&HostDescription::of_candidate(&requested, version, candidate, tables, today)).into()
+        })
         .collect();
-    let host = answer.host.map(|host| HostObject::from(&describe(host.version, host.kind)));
+    let host = answer.host.map(|host| HostObject::from(&HostDescription::of_host(&host, tables, today)));
     let of = |read: fn(&HostObject) -> Option<String>| host.as_ref().and_then(read);
     Ok(IdentityObject {
         build: host.as_ref().map(|host| host.build),

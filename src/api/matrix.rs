@@ -40,11 +40,11 @@ pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Da
     let platform = reading::platform(&mut params).unwrap_or_default();
     let hosts = read_list(&mut params, "hosts", |text| {
         let host = reading::decided("hosts", &reading.read_host("hosts", text, None)?)?;
-        Ok(MatrixHost::new(text, host.version, host.kind, host.edition, tables, today))
+        Ok(MatrixHost::of(&host, tables, today))
     });
     let images = read_list(&mut params, "images", |text| {
         let host = reading::decided("images", &reading.read_version("images", text)?)?;
-        Ok(HostDescription::new(text, host.version, host.kind, tables, today))
+        Ok(HostDescription::of_host(&host, tables, today))
     });
     params.finish()?;
     let hosts = hosts.unwrap_or_else(|| all_hosts(tables, today));

@@ -173,10 +173,14 @@ pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>
             _ => {}
         }
         let all_are = |kind| reading.could_mean.iter().all(|other| other.kind == kind);
-        if all_are(HostKind::Client) {
-            host.kind = HostKind::Client;
-        } else if all_are(HostKind::Server) && may_be_server {
-            host.kind = HostKind::Server;
+        let is_other_kind = match host.kind {
+            HostKind::Server => all_are(HostKind::Client),
+            HostKind::Client => all_are(HostKind::Server) && may_be_server,
+        };
+        let same_build = reading.could_mean.iter().find(|other| other.build == host.version.build);
+        if let Some(other) = same_build.filter(|_| is_other_kind) {
+            host.kind = other.kind;
+            host.name.clone_from(&other.name);
         }
         if reading.host.as_ref().is_some_and(|other| other.edition == Edition::Home) {
             host.edition = Edition::Home;

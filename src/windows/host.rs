@@ -32,6 +32,9 @@ pub struct Host {
     pub kind: HostKind,
     /// The edition.
     pub edition: Edition,
+    /// The name of the release, where the tables have the build for that kind. Where two server releases share the build,
+    /// the long-term one, unless the text has the full name of the other.
+    pub name: Option<String>,
 }
 
 /// One release that a text could mean.
@@ -108,18 +111,20 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
         return Err(HostError::Automatic);
     }
     let kind = host_type.or(clues.kind());
-    let (version, could_mean) = if let Some(version) = version_of(&clues)? {
+    let (version, mut could_mean) = if let Some(version) = version_of(&clues)? {
         (Some(version), candidates_of_version(version, kind, tables))
     } else if let Some(what) = clues.too_old {
         return Err(HostError::TooOld { what });
     } else {
         candidates_of_names(&clues, host_type, tables)?
     };
+    keep_full_names(&mut could_mean, text);
     let host = version.zip(could_mean.first()).map(|(version, chosen)| Host {
         requested: text.to_owned(),
         version,
         kind: chosen.kind,
         edition: if clues.home && chosen.kind == HostKind::Client { Edition::Home } else { Edition::Other },
+        name: chosen.name.clone(),
     });
     Ok(HostReading { host, could_mean })
 }
@@ -219,6 +224,17 @@ fn candidates_of_names(
     let (build, preferred) = (first.build, first.kind);
     let decided = candidates.iter().filter(|candidate| candidate.kind == preferred).all(|other| other.build == build);
     Ok((decided.then_some(WindowsVersion::of_build(build)), candidates))
+}
+
+/// Keeps those releases whose full name is in the text, if there are any. `Windows Server, version 1809` is not Windows
+/// Server 2019, which older engines print as `Microsoft Windows Server Version 1809`: the comma is the difference.
+fn keep_full_names(could_mean: &mut Vec<HostCandidate>, text: &str) {
+    let text = text.to_lowercase();
+    let is_in_text =
+        |candidate: &HostCandidate| candidate.name.as_ref().is_some_and(|name| text.contains(&name.to_lowercase()));
+    if could_mean.iter().any(is_in_text) {
+        could_mean.retain(is_in_text);
+    }
 }
 
 impl HostCandidate {

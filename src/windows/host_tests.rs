@@ -181,6 +181,24 @@ fn everything_a_text_could_mean_is_told() {
 }
 
 #[test]
+fn the_full_name_of_a_release_is_that_release() {
+    let name = |text| read(text, None).unwrap().host.unwrap().name;
+    let cases = [
+        ("Windows Server, version 1809", "Windows Server, version 1809"),
+        ("windows server, version 1809 (10.0.17763.1039)", "Windows Server, version 1809"),
+        ("Microsoft Windows Server Version 1809 (OS Build 17763.316)", "Windows Server 2019"),
+        ("Windows Server 2019 Datacenter Version 1809 (OS Build 17763.1039)", "Windows Server 2019"),
+        ("1809", "Windows Server 2019"),
+        ("17763", "Windows Server 2019"),
+        ("Windows 10 1809", "Windows 10, version 1809"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(name(text).as_deref(), Some(expected), "{text:?}");
+    }
+    assert_eq!(could_mean("Windows Server, version 1809", None).1, ["17763 server Windows Server, version 1809"]);
+}
+
+#[test]
 fn home_is_an_edition_of_clients() {
     let edition = |text, host_type| read(text, host_type).unwrap().host.unwrap().edition;
     assert_eq!(edition("Windows 11 Home 23H2", None), Edition::Home);

@@ -328,6 +328,14 @@ async fn what_a_host_could_mean_has_the_revision_of_the_text() {
     assert_eq!(versions.collect::<Vec<_>>(), ["10.0.16299.1087", "10.0.16299.1087"]);
     let identity = service.json("/identify?host=1709").await;
     assert_eq!(identity["could_mean"][0]["revision"], Value::Null);
+    // One build, three releases, each named once and with its own end of support.
+    let identity = service.json("/identify?host=17763").await;
+    let names = identity["could_mean"].as_array().expect("a list").iter().map(|host| host["name"].clone());
+    let names: Vec<Value> = names.collect();
+    assert_eq!(names, ["Windows Server 2019", "Windows Server, version 1809", "Windows 10, version 1809"]);
+    let identity = service.json("/identify?host=Windows%20Server,%20version%201809").await;
+    assert_eq!(identity["support_ended"], "2020-11-10");
+    assert_eq!(identity["could_mean"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]
