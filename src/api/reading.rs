@@ -22,6 +22,10 @@ pub struct Reading<'a> {
 /// What is wrong with one value.
 pub type Refused = (ProblemKind, ErrorObject);
 
+/// The code of a text that could be several hosts.
+const AMBIGUOUS: &str = "ambiguous";
+/// What takes the text of several hosts.
+const LISTS_OF_NODES: &str = "for a list of nodes the service has POST /kubernetes/nodes and POST /swarm/nodes";
 /// An example host for error texts.
 const EXAMPLE_HOST: &str = "10.0.17763.1039";
 /// What to write for the Windows version of an image.
@@ -85,6 +89,11 @@ impl Reading<'_> {
             let message = error.to_string();
             match error {
                 HostError::Unknown { suggestions } => unknown(ProblemKind::UnknownHost, name, message, suggestions),
+                HostError::Several { versions } => {
+                    let allowed = versions.iter().map(ToString::to_string).collect();
+                    let message = format!("{message}; {LISTS_OF_NODES}");
+                    (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, allowed))
+                }
                 HostError::NotWindows | HostError::TooOld { .. } => {
                     unknown(ProblemKind::UnknownHost, name, message, Vec::new())
                 }
@@ -106,6 +115,10 @@ impl Reading<'_> {
                 HostError::Unknown { suggestions } => {
                     ("no Windows release is known by this text".to_owned(), suggestions)
                 }
+                HostError::Several { versions } => (
+                    "several Windows versions were found in this text".to_owned(),
+                    versions.iter().map(ToString::to_string).collect(),
+                ),
                 HostError::TooOld { what } => {
                     (format!("{what} has no container images; the first are those of build 14393"), Vec::new())
                 }
@@ -131,7 +144,7 @@ pub fn decided(name: &str, reading: &HostReading) -> Result<Host, Refused> {
         let names: Vec<String> = reading.could_mean.iter().map(describe).collect();
         let build = reading.could_mean.first().map_or(0, |candidate| candidate.build);
         let message = format!("it could be any of these: {}; give the build, such as 10.0.{build}", names.join("; "));
-        (ProblemKind::InvalidParameter, error_of(name, "ambiguous", message, names))
+        (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, names))
     })
 }
 

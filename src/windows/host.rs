@@ -84,6 +84,12 @@ pub enum HostError {
         /// What the text names, such as `Windows Server 2012`.
         what: String,
     },
+    /// The text names several builds, each in full, as a list of nodes does.
+    #[error("several hosts were found in this text ({}); give one of them", listed(.versions))]
+    Several {
+        /// The first version of each build, in the order of the text; a few of them.
+        versions: Vec<WindowsVersion>,
+    },
     /// The text is none of the known forms, contradicts itself, or names what never existed.
     #[error("no Windows host is known by this text{}; {HOW_TO_SAY}", did_you_mean(.suggestions))]
     Unknown {
@@ -130,7 +136,7 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
 }
 
 /// The version that the numbers in the text say. The most certain form decides; two builds in that
-/// form are a contradiction.
+/// form are two hosts.
 fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
     if clues.stated.is_empty() && clues.branches.is_empty() && clues.foreign && !clues.names_windows {
         return Err(HostError::NotWindows);
@@ -138,11 +144,12 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
     let by_certainty = [&clues.stated, &clues.bare, &clues.branches];
     let Some(versions) = by_certainty.into_iter().find(|versions| !versions.is_empty()) else { return Ok(None) };
     let Some(first) = versions.first() else { return Ok(None) };
-    if !clues.is_trustworthy() || versions.iter().any(|version| version.build != first.build) {
-        let mut suggestions: Vec<String> = versions.iter().map(ToString::to_string).collect();
-        suggestions.dedup();
-        suggestions.truncate(MOST_SUGGESTIONS);
-        return Err(HostError::Unknown { suggestions });
+    let first_of_each = first_of_each_build(versions);
+    if !clues.is_trustworthy() {
+        return Err(HostError::Unknown { suggestions: first_of_each.iter().map(ToString::to_string).collect() });
+    }
+    if first_of_each.len() > 1 {
+        return Err(HostError::Several { versions: first_of_each });
     }
     // A revision in a less certain form still counts.
     let revision = only_one(clues.update_revisions.iter().copied()).or_else(|| {
@@ -151,6 +158,17 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
         })
     });
     Ok(Some(WindowsVersion { build: first.build, revision: revision.flatten() }))
+}
+
+/// The first version of each build, of a few builds.
+fn first_of_each_build(versions: &[WindowsVersion]) -> Vec<WindowsVersion> {
+    let mut firsts: Vec<WindowsVersion> = Vec::new();
+    for version in versions {
+        if firsts.len() < MOST_SUGGESTIONS && firsts.iter().all(|first| first.build != version.build) {
+            firsts.push(*version);
+        }
+    }
+    firsts
 }
 
 /// The one revision that a form says, `Some(None)` where it says several: then none of them is the host's.
@@ -310,6 +328,10 @@ fn digits_of(word: &str) -> u32 {
     word.chars()
         .filter_map(|character| character.to_digit(10))
         .fold(0, |number, digit| number.wrapping_mul(10).wrapping_add(digit))
+}
+
+fn listed(versions: &[WindowsVersion]) -> String {
+    versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn did_you_mean(suggestions: &[String]) -> String {

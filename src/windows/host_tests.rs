@@ -26,11 +26,22 @@ fn hosts_are_read() {
     }
 }
 
+/// `kubectl get nodes -o wide`.
+const NODES: &str = "\
+    NAME     STATUS   ROLES   AGE   VERSION   INTERNAL-IP   OS-IMAGE                         KERNEL-VERSION      CONTAINER-RUNTIME\n\
+    aks-l    Ready    agent   12d   v1.27.3   10.240.0.4    Ubuntu 22.04.3 LTS               5.15.0-1053-azure   containerd://1.7.7-1\n\
+    akswin1  Ready    agent   12d   v1.27.3   10.240.0.35   Windows Server 2019 Datacenter   10.0.17763.5122     containerd://1.6.21\n\
+    akswin2  Ready    agent   12d   v1.27.3   10.240.0.66   Windows Server 2022 Datacenter   10.0.20348.2113     containerd://1.6.21\n\
+    akswin3  Ready    agent   12d   v1.27.3   10.240.0.97   Windows Server 2022 Datacenter   10.0.20348.2031     containerd://1.6.21\n";
+
 #[test]
 fn what_is_not_a_host_is_refused() {
     let too_old = |what: &str| HostError::TooOld { what: what.to_owned() };
     let unknown = |suggestions: &[&str]| HostError::Unknown {
         suggestions: suggestions.iter().map(|&suggestion| suggestion.to_owned()).collect(),
+    };
+    let several = |versions: &[(u32, Option<u32>)]| HostError::Several {
+        versions: versions.iter().map(|&(build, revision)| WindowsVersion { build, revision }).collect(),
     };
     let cases = [
         ("", HostError::Empty),
@@ -71,7 +82,9 @@ fn what_is_not_a_host_is_refused() {
         ("UBR : 2114", unknown(&[])),
         ("UBR REG_DWORD 0xzz", unknown(&[])),
         ("foo 17763", unknown(&["10.0.17763"])),
-        ("10.0.17763 10.0.20348", unknown(&["10.0.17763", "10.0.20348"])),
+        ("10.0.17763 10.0.20348", several(&[(17763, None), (20348, None)])),
+        ("foo 17763 20348", unknown(&["10.0.17763", "10.0.20348"])),
+        (NODES, several(&[(17763, Some(5122)), (20348, Some(2113))])),
         ("Windows", unknown(&[])),
         ("windows-latest", unknown(&[])),
         ("10.0", unknown(&[])),

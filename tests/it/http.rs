@@ -235,6 +235,12 @@ async fn an_undecided_host_is_a_question_back() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let error = &answer.json()["errors"][0];
     assert_eq!((&error["code"], error["allowed"].as_array().map(Vec::len)), (&json!("ambiguous"), Some(2)));
+    let answer = service.get("/resolve?image=nanoserver&host=10.0.17763.1%0A10.0.20348.1").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let error = &answer.json()["errors"][0];
+    assert_eq!(error["code"], "ambiguous");
+    assert_eq!(error["allowed"], json!(["10.0.17763.1", "10.0.20348.1"]));
+    assert!(error["message"].as_str().is_some_and(|message| message.contains("POST /kubernetes/nodes")), "{error}");
 }
 
 #[tokio::test]
