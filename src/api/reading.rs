@@ -94,7 +94,7 @@ impl Reading<'_> {
                     let message = format!("{message}; {LISTS_OF_NODES}");
                     (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, allowed))
                 }
-                HostError::NotWindows | HostError::TooOld { .. } => {
+                HostError::NotWindows | HostError::TooOld { .. } | HostError::DockerVersion => {
                     unknown(ProblemKind::UnknownHost, name, message, Vec::new())
                 }
                 HostError::Empty | HostError::TooLong | HostError::Automatic => {

@@ -84,6 +84,12 @@ pub enum HostError {
         /// What the text names, such as `Windows Server 2012`.
         what: String,
     },
+    /// What `docker version` prints, which has no Windows version.
+    #[error(
+        "docker version does not tell the Windows build; give what docker info prints, or \
+         docker version --format '{{{{json .}}}}'"
+    )]
+    DockerVersion,
     /// The text names several builds, each in full, as a list of nodes does.
     #[error("several hosts were found in this text ({}); give one of them", listed(.versions))]
     Several {
@@ -140,6 +146,9 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
 fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
     if clues.stated.is_empty() && clues.branches.is_empty() && clues.foreign && !clues.names_windows {
         return Err(HostError::NotWindows);
+    }
+    if clues.docker_version && clues.stated.is_empty() && clues.branches.is_empty() {
+        return Err(HostError::DockerVersion);
     }
     let by_certainty = [&clues.stated, &clues.bare, &clues.branches];
     let Some(versions) = by_certainty.into_iter().find(|versions| !versions.is_empty()) else { return Ok(None) };

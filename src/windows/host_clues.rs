@@ -35,6 +35,8 @@ pub(super) struct Clues {
     pub foreign: bool,
     /// Windows or Microsoft is named.
     pub names_windows: bool,
+    /// The text is what `docker version` prints: versions of Docker, and dates on which it was built.
+    pub docker_version: bool,
     /// The first few words that mean nothing here.
     pub unknown: Vec<String>,
     /// The number of words.
@@ -53,6 +55,9 @@ impl Clues {
         let words = words_of(text);
         let mut clues = Self { words: words.len(), ..Self::default() };
         clues.automatic = matches!(words.as_slice(), [only] if only.text == "auto");
+        let has_heading = |text| words.iter().any(|word| word.before_colon && word.text == text);
+        // `Git commit:` and `Built:`.
+        clues.docker_version = has_heading("commit") && has_heading("built");
         let mut previous = "";
         for (index, word) in words.iter().enumerate() {
             let heading = word.before_colon

@@ -34,6 +34,23 @@ const NODES: &str = "\
     akswin2  Ready    agent   12d   v1.27.3   10.240.0.66   Windows Server 2022 Datacenter   10.0.20348.2113     containerd://1.6.21\n\
     akswin3  Ready    agent   12d   v1.27.3   10.240.0.97   Windows Server 2022 Datacenter   10.0.20348.2031     containerd://1.6.21\n";
 
+/// `docker version`, with Docker Desktop, whose number looks like a build.
+const DOCKER_VERSION: &str = "\
+    Client: Docker Engine - Community\n Version:           24.0.7\n API version:       1.43\n Go version:        go1.20.10\n \
+    Git commit:        afdd53b\n Built:             Thu Oct 26 09:08:02 2023\n OS/Arch:           windows/amd64\n \
+    Context:           default\n\nServer: Docker Desktop 4.4.4 (73704)\n Engine:\n  Version:          24.0.7\n  \
+    API version:      1.43 (minimum version 1.24)\n  Go version:       go1.20.10\n  Git commit:       311b9ff\n  \
+    Built:            Thu Oct 26 09:07:37 2023\n  OS/Arch:          windows/amd64\n  Experimental:     false\n";
+
+#[test]
+fn what_docker_version_prints_as_an_object_is_read() {
+    let object = r#"{"Client":{"Version":"24.0.7","GitCommit":"afdd53b","Os":"windows","BuildTime":"Thu Oct 26 09:08:02 2023"},"Server":{"Components":[{"Name":"Engine","Details":{"KernelVersion":"10.0 20348 (20348.1.amd64fre.fe_release.210507-1500)"}}]}}"#;
+    assert_eq!(read(object, None).unwrap().host.unwrap().version, WindowsVersion::of_build(20348));
+    // Other output beside it may tell the build.
+    let both = format!("{DOCKER_VERSION}Microsoft Windows [Version 10.0.20348.2113]");
+    assert_eq!(read(&both, None).unwrap().host.unwrap().version, WindowsVersion::new(20348, 2113));
+}
+
 #[test]
 fn what_is_not_a_host_is_refused() {
     let too_old = |what: &str| HostError::TooOld { what: what.to_owned() };
@@ -84,6 +101,7 @@ fn what_is_not_a_host_is_refused() {
         ("foo 17763", unknown(&["10.0.17763"])),
         ("10.0.17763 10.0.20348", several(&[(17763, None), (20348, None)])),
         ("foo 17763 20348", unknown(&["10.0.17763", "10.0.20348"])),
+        (DOCKER_VERSION, HostError::DockerVersion),
         (NODES, several(&[(17763, Some(5122)), (20348, Some(2113))])),
         ("Windows", unknown(&[])),
         ("windows-latest", unknown(&[])),
