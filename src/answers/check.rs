@@ -100,7 +100,7 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         }
     };
     let host = HostDescription::of(&question.host, tables, now.date());
-    let mut warnings = host.remarks(&question.host);
+    let mut warnings = host.remarks(&question.host, tables);
     if question.image.is_legacy {
         warnings.push(Remark::legacy_name(&question.image));
     }

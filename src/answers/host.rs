@@ -74,7 +74,7 @@ impl HostDescription {
     }
 
     /// What a caller should know of this host.
-    pub fn remarks(&self, asked: &AskedHost) -> Vec<Remark> {
+    pub fn remarks(&self, asked: &AskedHost, tables: &Tables) -> Vec<Remark> {
         let mut remarks = Vec::new();
         match (&self.name, self.support, self.support_ended) {
             (Some(name), _, Some(ended)) => remarks.push(Remark::host_out_of_support(name, ended)),
@@ -85,7 +85,10 @@ impl HostDescription {
                     remarks.push(Remark::host_support_limited(name, support.code()));
                 }
             }
-            _ => remarks.push(Remark::host_build_not_listed(self.version.build)),
+            _ => remarks.push(match tables.releases_of_build(self.version.build).next() {
+                Some(known) => Remark::host_contradicts_kind(known, self.kind),
+                None => Remark::host_build_not_listed(self.version.build),
+            }),
         }
         let others: Vec<String> = asked
             .could_mean

@@ -229,6 +229,6 @@ fn describe(node: Node, context: &Context, now: Now, platform: Platform) -> Flee
     let host = HostDescription::of(&asked, context.tables, now.date());
     let mut warnings: Vec<Remark> =
         node.contradictions.iter().map(|text| Remark::node_contradicts(text, platform)).collect();
-    warnings.extend(host.remarks(&asked));
+    warnings.extend(host.remarks(&asked, context.tables));
     FleetNode { node, host, warnings }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::images::NamedImage;
-use crate::windows::{HostFacts, Platform, Reason, SOURCE_COMPATIBILITY, WindowsVersion};
+use crate::windows::{HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, WindowsVersion};
 
 /// A reason or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,18 @@ impl Remark {
         Self::new(
             "host-build-not-listed",
             format!("build {build} is in no table of releases; the answer follows from the number alone"),
+            SOURCE_LIFECYCLE,
+        )
+    }
+
+    /// The text or `host_type` says a kind that this build never was.
+    pub(super) fn host_contradicts_kind(known: &Release, kind: HostKind) -> Self {
+        let Release { build, name, .. } = known;
+        Self::new(
+            "host-contradicts-kind",
+            format!(
+                "build {build} is {name}, and no {kind} is known of that build; it is taken to be a {kind} all the same"
+            ),
             SOURCE_LIFECYCLE,
         )
     }

@@ -228,7 +228,7 @@ fn conclude(
     let remark = |reason: &Reason| Remark::of_rule(*reason, facts, Some(os_version));
     let pins = plan.pins(question, os_version.build);
 
-    let mut warnings = host.remarks(&question.host);
+    let mut warnings = host.remarks(&question.host, tables);
     if question.image.is_legacy {
         warnings.push(Remark::legacy_name(&question.image));
     }

@@ -244,6 +244,19 @@ async fn an_undecided_host_is_a_question_back() {
 }
 
 #[tokio::test]
+async fn a_kind_that_a_build_never_was_is_a_contradiction_and_no_unknown_build() {
+    let service = Service::offline();
+    let codes = |answer: &Value| -> Vec<Value> {
+        answer["warnings"].as_array().expect("a list").iter().map(|warning| warning["code"].clone()).collect()
+    };
+    let path = "/resolve?image=nanoserver&host=Windows%2010%2022H2&host_type=server&isolation=hyperv";
+    let known = codes(&service.json(path).await);
+    assert!(known.contains(&json!("host-contradicts-kind")) && !known.contains(&json!("host-build-not-listed")));
+    let unknown = codes(&service.json("/resolve?image=nanoserver&host=27000").await);
+    assert!(!unknown.contains(&json!("host-contradicts-kind")) && unknown.contains(&json!("host-build-not-listed")));
+}
+
+#[tokio::test]
 async fn a_registry_that_is_not_allowed_is_named_beside_all_else_that_is_wrong() {
     let service = Service::offline();
     for (path, status, codes) in [
