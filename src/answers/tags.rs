@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::catalogue::{Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wait, Wanted};
 use crate::images::{Digest, NamedImage, TagKind};
-use crate::windows::{Kb, Tables, WindowsVersion};
+use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
 
 use super::context::Context;
 use super::host::kb_of_version;
@@ -93,9 +93,6 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     let found = catalogue.tags(&question.image.repository, &wait).await?;
     let all = &*found.value;
     let mut freshness = found.freshness;
-    let wanted: Vec<&KnownTag> = all.iter().filter(|tag| fits(question, tag, tables)).collect();
-    // What is not in memory is read for the tags that are answered, if they are few, and for their
-    // siblings, whose digests prove that they are the same image.
     let mut reader = Reader {
         catalogue,
         tables,
@@ -106,22 +103,30 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         wait: &wait,
         freshness: &mut freshness,
     };
+    // What is in memory says of all tags which are the same image. What is not is read for the tags that are answered, if they
+    // are few, and for their siblings, whose digests prove that they are the same image.
+    reader.learn(&all.iter().collect::<Vec<_>>(), false).await;
+    let wanted: Vec<&KnownTag> = all.iter().filter(|tag| fits(question, tag, &reader.known, tables)).collect();
     let page: Vec<&KnownTag> = match &question.tag {
         None => wanted.iter().copied().skip(question.offset).take(question.limit).collect(),
         Some(_) => wanted.clone(),
     };
     let read_from_registry = found.freshness.provenance != Provenance::Embedded && page.len() <= MAX_MANIFESTS;
-    reader.learn(&page, read_from_registry).await;
     let mut page = page;
+    if read_from_registry {
+        reader.learn(&page, true).await;
+    }
     if let Some(first) = page.first().copied().filter(|_| question.tag.is_some()) {
         let version = reader.known.get(&first.text).and_then(|known| known.os_version).or(first.version);
         let siblings: Vec<&KnownTag> = all.iter().filter(|tag| may_be(tag, version, first)).collect();
-        reader.learn(&siblings, read_from_registry).await;
+        if read_from_registry {
+            reader.learn(&siblings, true).await;
+        }
         page.extend(siblings);
     }
     let known = reader.known;
-    let same = |tag: &KnownTag| same_image(all, &known, tag);
-    let mut listed: Vec<ListedTag> = page.iter().map(|tag| list(tag, &known, same(tag), tables)).collect();
+    let by_digest = by_digest(all, &known);
+    let mut listed: Vec<ListedTag> = page.iter().map(|tag| list(tag, &known, &by_digest, tables)).collect();
     let mut total = wanted.len();
     if let (Some(asked), Some(first)) = (&question.tag, listed.first().cloned()) {
         listed.retain(|tag| tag.tag == *asked || first.same_image.contains(&tag.tag));
@@ -131,16 +136,19 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     Ok(ListedTags { image: question.image.clone(), tags: listed, total, freshness })
 }
 
-fn fits(question: &TagsQuestion, tag: &KnownTag, tables: &Tables) -> bool {
+fn fits(question: &TagsQuestion, tag: &KnownTag, known: &HashMap<String, Known>, tables: &Tables) -> bool {
     let build = tag.version.map(|version| version.build);
+    let version = known.get(&tag.text).and_then(|known| known.os_version).or(tag.version);
     let is = |wanted: Option<u32>| wanted.is_none() || build == wanted;
     let of_release = question.release.as_ref().is_none_or(|line| {
         let named = tag.parsed.as_ref().and_then(|parsed| parsed.line()) == Some(line);
-        named || (build.is_some() && build == tables.build_of_line(line))
+        let is_version =
+            |build| tables.release_for(build, HostKind::Server).is_some_and(|release| release.version == *line);
+        named || build.is_some_and(|build| Some(build) == tables.build_of_line(line) || is_version(build))
     });
     let of_kb = question.kb.is_none_or(|kb| {
         kb_of(tag) == Some(kb)
-            || tag.version.is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
+            || version.is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
     });
     let of_architecture = question.architecture.is_none_or(|wanted| {
         let named = tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, architecture)| architecture);
@@ -231,18 +239,26 @@ pub(super) fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
     Known { digest: Some(manifest.digest.clone()), os_version }
 }
 
-/// The other tags that are known to point to the same digest.
-fn same_image(all: &RepositoryTags, known: &HashMap<String, Known>, tag: &KnownTag) -> Vec<String> {
-    let digest_of = |tag: &KnownTag| known.get(&tag.text).and_then(|known| known.digest.clone());
-    let Some(digest) = digest_of(tag) else { return Vec::new() };
-    all.iter()
-        .filter(|other| other.text != tag.text && digest_of(other).as_ref() == Some(&digest))
-        .map(|other| other.text.clone())
-        .collect()
+/// The tags that are known to point to a digest, by digest.
+fn by_digest<'a>(all: &'a RepositoryTags, known: &'a HashMap<String, Known>) -> HashMap<&'a Digest, Vec<&'a str>> {
+    let mut tags: HashMap<&Digest, Vec<&str>> = HashMap::new();
+    for tag in all.iter() {
+        if let Some(digest) = known.get(&tag.text).and_then(|known| known.digest.as_ref()) {
+            tags.entry(digest).or_default().push(&tag.text);
+        }
+    }
+    tags
 }
 
-fn list(tag: &KnownTag, known: &HashMap<String, Known>, same_image: Vec<String>, tables: &Tables) -> ListedTag {
+fn list(
+    tag: &KnownTag,
+    known: &HashMap<String, Known>,
+    by_digest: &HashMap<&Digest, Vec<&str>>,
+    tables: &Tables,
+) -> ListedTag {
     let Known { digest, os_version } = known.get(&tag.text).cloned().unwrap_or_default();
+    let same = digest.as_ref().and_then(|digest| by_digest.get(digest)).map_or(&[][..], Vec::as_slice);
+    let same_image = same.iter().filter(|other| **other != tag.text).map(|other| (*other).to_owned()).collect();
     let os_version = os_version.or(tag.version);
     ListedTag {
         tag: tag.text.clone(),

@@ -124,7 +124,9 @@ fn older_knowledge(freshness: Freshness) -> String {
             )
         }
         (_, true) => {
-            format!("; that is by what the registry said on {as_of}, because it does not answer now; there may be newer tags")
+            format!(
+                "; that is by what the registry said on {as_of}, because it does not answer now; there may be newer tags"
+            )
         }
         (_, false) => String::new(),
     }

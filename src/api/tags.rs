@@ -33,7 +33,7 @@ pub struct TagsParams {
     /// Only tags of this build, such as `20348`.
     #[param(minimum = 0)]
     pub build: Option<u32>,
-    /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`.
+    /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`, or by its version, such as `21H2`.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub release: Option<String>,
     /// Only tags that are this patch, such as `KB5031364`.

@@ -220,6 +220,18 @@ async fn the_kb_question_is_answered_both_ways() {
     assert_eq!((&first["tag"], &first["os_version"]), (&"ltsc2022".into(), &"10.0.20348.5499".into()));
     assert_eq!((&first["kb"], &first["same_image"]), (&"KB5120242".into(), &serde_json::json!(["10.0.20348.5499"])));
 
+    // What is known of a release tag counts wherever it is listed: by its patch, and on any page.
+    let of_kb = bed.service.json("/tags?image=servercore&kb=KB5120242").await;
+    let tags: Vec<(&Value, &Value)> =
+        of_kb["tags"].as_array().expect("a list").iter().map(|tag| (&tag["tag"], &tag["same_image"])).collect();
+    let (release, build) = (serde_json::json!("ltsc2022"), serde_json::json!("10.0.20348.5499"));
+    let both = serde_json::json!([["10.0.20348.5499"], ["ltsc2022"]]);
+    assert_eq!(tags, [(&release, &both[0]), (&build, &both[1])]);
+    for page in ["limit=1", "limit=1000"] {
+        let page = bed.service.json(&format!("/tags?image=servercore&release=21H2&{page}")).await;
+        assert_eq!((&page["tags"][0]["tag"], &page["tags"][0]["same_image"]), (&release, &both[0]), "{page}");
+    }
+
     let of_kb = bed.service.json("/tags?image=servercore&kb=KB4493441").await;
     let tags: Vec<&str> =
         of_kb["tags"].as_array().expect("a list").iter().filter_map(|tag| tag["tag"].as_str()).collect();
