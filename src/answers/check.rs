@@ -7,7 +7,7 @@ use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion
 use super::context::Context;
 use super::decide::image_support_ended;
 use super::host::HostDescription;
-use super::observed::{base_of, still_true};
+use super::observed::{Recalled, base_of, recall};
 use super::question::{Architecture, AskedHost};
 use super::remark::Remark;
 use super::suggested::{Unchecked, unchecked};
@@ -86,17 +86,15 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             return Err(unchecked(context, question, miss, looked_for, &wait).await);
         }
     };
-    let (digest, entries, freshness) = match found {
+    let (digest, entries, of_the_tag, freshness) = match found {
         FoundImage::Manifest(Found { value, freshness }) => {
-            (Some(value.digest.clone()), from_manifest(question, &value), freshness)
+            (Some(value.digest.clone()), from_manifest(question, &value), None, freshness)
         }
         FoundImage::Observation(Found { value, freshness }) => {
-            let seen = still_true(&value, base_of(&question.image), now.date(), tables);
-            let digest = seen.and_then(|seen| seen.digest.clone());
-            let os_version = seen.and_then(|seen| seen.os_version).or(value.version);
+            let Recalled { digest, os_version, warning } = recall(&value, base_of(&question.image), now.date(), tables);
             let architecture = question.architecture.as_str().to_owned();
-            let text = os_version.map(|version| version.to_string());
-            (digest, vec![judge(question, None, Some(architecture), text)], freshness)
+            let text = os_version.or(value.version).map(|version| version.to_string());
+            (digest, vec![judge(question, None, Some(architecture), text)], warning, freshness)
         }
     };
     let host = HostDescription::of(&question.host, tables, now.date());
@@ -121,6 +119,7 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             (isolation, compatibility.supported())
         }
     };
+    warnings.extend(of_the_tag);
     let is_unknown = isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
     Ok(Checked {
         image: question.image.clone(),

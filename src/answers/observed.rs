@@ -3,10 +3,11 @@
 use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
-use crate::images::{Base, NamedImage, TagKind};
-use crate::windows::Tables;
+use crate::images::{Base, Digest, NamedImage, TagKind};
+use crate::windows::{Tables, WindowsVersion};
 
 use super::decide::image_support_ended;
+use super::remark::Remark;
 
 /// Patches come on the second of these days in a month, and new images with them.
 const PATCH_DAY: Weekday = Weekday::Tuesday;
@@ -27,15 +28,45 @@ pub fn still_true<'a>(tag: &'a KnownTag, base: Base, today: Date, tables: &Table
     (after_the_end || before_the_next_patch).then_some(observation)
 }
 
+/// What can be told of a tag without asking a registry.
+pub struct Recalled {
+    /// What it points to.
+    pub digest: Option<Digest>,
+    /// The version of its image.
+    pub os_version: Option<WindowsVersion>,
+    /// Why there is no digest; absent where there is one.
+    pub warning: Option<Remark>,
+}
+
+/// What was seen of a tag and is still true; where that is no digest, why not.
+pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recalled {
+    let seen = still_true(tag, base, today, tables);
+    let (digest, os_version) = seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
+    let warning = digest.is_none().then(|| match tag.observation.as_deref() {
+        Some(observation) if observation.is_a_mention() => Remark::embedded_tag_not_proven(&tag.text),
+        Some(observation) if seen.is_none() => {
+            Remark::embedded_tag_may_have_moved(&tag.text, &when_and_what(observation))
+        }
+        _ => Remark::embedded_digest_unknown(&tag.text),
+    });
+    Recalled { digest, os_version, warning }
+}
+
 /// What the lifetime of an image follows; an image of no family is taken to be one on Server Core.
 pub fn base_of(image: &NamedImage) -> Base {
     image.family.as_ref().map_or(Base::Servercore, |family| family.base)
 }
 
-/// When that was, in words: a day or a month.
-pub fn when(observed: &str) -> String {
-    let preposition = if observed.parse::<Date>().is_ok() { "on" } else { "in" };
-    format!("{preposition} {observed}")
+/// When an observation was made, a day or a month, and of which version, in words.
+fn when_and_what(observation: &Observation) -> String {
+    let Observation { observed, os_version, .. } = observation;
+    let when = match observed.as_str() {
+        "" => "on a day that nobody wrote down".to_owned(),
+        day if day.parse::<Date>().is_ok() => format!("on {day}"),
+        month => format!("in {month}"),
+    };
+    let at = os_version.map_or_else(String::new, |version| format!(" at {version}"));
+    format!("{when}{at}")
 }
 
 fn may_move(tag: &KnownTag) -> bool {

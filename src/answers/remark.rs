@@ -148,7 +148,15 @@ impl Remark {
     pub(super) fn embedded_tag_not_proven(tag: &str) -> Self {
         Self::new(
             "embedded-tag-not-proven",
-            format!("the embedded catalogue knows {tag} only from mentions in public code"),
+            format!("the embedded catalogue knows {tag} only from mentions in public code, so its digest is not given"),
+            SOURCE_DISTRIBUTION,
+        )
+    }
+
+    pub(super) fn embedded_digest_unknown(tag: &str) -> Self {
+        Self::new(
+            "embedded-digest-unknown",
+            format!("the embedded catalogue has {tag} without a digest, so none is given"),
             SOURCE_DISTRIBUTION,
         )
     }

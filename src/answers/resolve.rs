@@ -12,7 +12,7 @@ use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, ver
 use super::context::Context;
 use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, ceiling, image_support_ended, plan};
 use super::host::{HostDescription, kb_of_version};
-use super::observed::{self, base_of};
+use super::observed::{Recalled, base_of, recall};
 use super::question::{Architecture, Pin, ResolveQuestion};
 use super::remark::Remark;
 
@@ -188,22 +188,8 @@ fn unread(candidate: &Candidate<'_>, miss: &Miss) -> Settled {
 
 /// The answer from the embedded catalogue.
 fn from_catalogue(candidate: &Candidate<'_>, question: &ResolveQuestion, tables: &Tables, today: Date) -> Settled {
-    let tag = candidate.tag;
-    let mut warnings = Vec::new();
-    let Some(observation) = &tag.observation else {
-        return Settled { digest: None, os_version: candidate.version, warnings };
-    };
-    if observation.is_a_mention() {
-        warnings.push(Remark::embedded_tag_not_proven(&tag.text));
-    }
-    let seen = observed::still_true(tag, base_of(&question.image), today, tables);
-    if seen.is_none() && !observation.observed.is_empty() {
-        let at = observation.os_version.map_or_else(String::new, |version| format!(" at {version}"));
-        let seen = format!("{}{at}", observed::when(&observation.observed));
-        warnings.push(Remark::embedded_tag_may_have_moved(&tag.text, &seen));
-    }
-    let (digest, os_version) = seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
-    Settled { digest, os_version: os_version.unwrap_or(candidate.version), warnings }
+    let Recalled { digest, os_version, warning } = recall(candidate.tag, base_of(&question.image), today, tables);
+    Settled { digest, os_version: os_version.unwrap_or(candidate.version), warnings: warning.into_iter().collect() }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one answer, each made elsewhere")]

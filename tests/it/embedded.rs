@@ -16,6 +16,9 @@ const SEEN: &str = "10.0.20348.5499";
 /// The warning that what was seen need not be true any more.
 const MAY_HAVE_MOVED: &str = "embedded-tag-may-have-moved";
 
+/// The warning that the catalogue never had a digest.
+const DIGEST_UNKNOWN: &str = "embedded-digest-unknown";
+
 async fn json_on(day: &str, path: &str) -> Value {
     get(StillService::on(day).address(), path).await.json()
 }
@@ -32,6 +35,32 @@ async fn a_release_tag_is_what_was_seen_until_the_next_patches() {
     assert_eq!((&answer["tag"], &answer["os_version"]), (&json!("ltsc2022"), &json!("10.0.20348")));
     assert_eq!((&answer["digest"], &answer["kb"]), (&Value::Null, &Value::Null));
     assert!(codes(&answer["warnings"]).contains(&MAY_HAVE_MOVED), "{answer}");
+}
+
+#[tokio::test]
+async fn a_digest_that_is_not_given_is_explained() {
+    let service = StillService::on(PATCH_DAY);
+    for (query, code) in [
+        // It was seen, but nobody wrote down when.
+        ("image=nanoserver&host=17763", MAY_HAVE_MOVED),
+        ("image=servercore&host=17763", MAY_HAVE_MOVED),
+        // It was seen after the end of support, in a list without digests.
+        ("image=servercore&host=16299", DIGEST_UNKNOWN),
+        ("image=nanoserver&host=19042", DIGEST_UNKNOWN),
+        ("image=servercore&host=19042", DIGEST_UNKNOWN),
+        ("image=windows&host=19042", DIGEST_UNKNOWN),
+        ("image=iis&host=19042", "embedded-tag-not-proven"),
+        ("image=nanoserver&host=10.0.14393.1715&pin=build", DIGEST_UNKNOWN),
+    ] {
+        let answer = get(service.address(), &format!("/resolve?{query}")).await.json();
+        assert_eq!(answer["digest"], Value::Null, "{query}: {answer}");
+        let said: Vec<&str> =
+            codes(&answer["warnings"]).into_iter().filter(|code| code.starts_with("embedded-")).collect();
+        assert_eq!(said, [code], "{query}");
+    }
+    let check = get(service.address(), "/check?image=nanoserver:10.0.14393.1715&host=20348").await.json();
+    assert_eq!(check["image"]["digest"], Value::Null);
+    assert!(codes(&check["warnings"]).contains(&DIGEST_UNKNOWN), "{check}");
 }
 
 #[tokio::test]
