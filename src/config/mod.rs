@@ -345,6 +345,13 @@ fn registry_settings(name: &str, table: file::Registry) -> Result<(String, Regis
         _ => return Err(bad("", "username and password_file belong together")),
     };
     let timeout = table.timeout.map(|Span(timeout)| timeout);
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        return Err(bad(".timeout", "no registry answers in no time; write a span such as 20s, or leave it out"));
+    }
+    if table.requests_per_hour == Some(0) {
+        let detail = "with no requests it is never asked; write 1 or more, or use --offline to ask no registry at all";
+        return Err(bad(".requests_per_hour", detail));
+    }
     let settings = RegistrySettings {
         mirror,
         ca_file: table.ca_file,
@@ -382,6 +389,21 @@ mod tests {
         for text in ["", "15", "m", "15 m", "-1s", "169h", "99999999999999999999h", "1.5h"] {
             assert!(text.parse::<Span>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_registry_that_could_never_answer_is_refused() {
+        let name = "registry.example.com";
+        for (table, key) in [
+            (file::Registry { requests_per_hour: Some(0), ..Default::default() }, "requests_per_hour"),
+            (file::Registry { timeout: Some(Span(Duration::ZERO)), ..Default::default() }, "timeout"),
+        ] {
+            let error = registry_settings(name, table).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("registries.\"{name}\".{key}: ")), "{error}");
+            assert!(error.contains("write"), "{error}");
+        }
+        let (timeout, requests_per_hour) = (Some(Span(Duration::from_secs(1))), Some(1));
+        assert!(registry_settings(name, file::Registry { timeout, requests_per_hour, ..Default::default() }).is_ok());
     }
 
     #[test]

@@ -120,9 +120,9 @@ impl Gate {
         state.requests_left = (state.requests_left + since * a_second).min(self.budget.burst);
         state.counted_at = now;
         if state.requests_left < 1.0 {
-            let wait = Duration::from_secs_f64((1.0 - state.requests_left) / a_second.max(f64::MIN_POSITIVE))
-                .min(LONGEST_SHUT);
-            return Err(come_back(SPENT, wait));
+            // A budget that never comes back is a wait that no duration holds.
+            let wait = Duration::try_from_secs_f64((1.0 - state.requests_left) / a_second).unwrap_or(LONGEST_SHUT);
+            return Err(come_back(SPENT, wait.min(LONGEST_SHUT)));
         }
         state.requests_left -= 1.0;
         state.retry_tenths = (state.retry_tenths + 1).min(MOST_TENTHS);
@@ -297,6 +297,17 @@ mod tests {
         assert!(matches!(gate.admit(start), Err(RegistryError::Unavailable { retry_after: Some(_), .. })));
         assert!(gate.admit(start + Duration::from_secs(1)).is_ok());
         assert!(gate.admit(start + Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn a_budget_of_nothing_lets_nothing_through() {
+        let now = Instant::now();
+        let gate = Gate::new(Budget { burst: 0.0, an_hour: 0.0 }, now);
+        let longest = LONGEST_SHUT + Duration::from_secs(1);
+        for later in [Duration::ZERO, Duration::from_secs(3600)] {
+            let refused = gate.admit(now + later).unwrap_err();
+            assert_eq!(refused.retry_after(), Some(longest));
+        }
     }
 
     #[test]
