@@ -1,7 +1,7 @@
 //! The use case behind `/check`: does this very image run on this host?
 
-use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, Manifest, Wait, Wanted};
-use crate::images::{Digest, NamedImage, Selector};
+use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wait, Wanted};
+use crate::images::{Digest, NamedImage, Selector, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
@@ -14,6 +14,9 @@ use super::suggested::{Unchecked, unchecked};
 
 /// The tag that a reference without tag or digest selects, as every client takes it.
 const DEFAULT_TAG: &str = "latest";
+
+/// The code of an entry for another architecture than the host's.
+const OTHER_ARCHITECTURE: &str = "other-architecture";
 
 /// The question of `/check`.
 #[derive(Clone, Debug)]
@@ -91,10 +94,11 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             (Some(value.digest.clone()), from_manifest(question, &value), None, freshness)
         }
         FoundImage::Observation(Found { value, freshness }) => {
-            let Recalled { digest, os_version, warning } = recall(&value, base_of(&question.image), now.date(), tables);
-            let architecture = question.architecture.as_str().to_owned();
-            let text = os_version.or(value.version).map(|version| version.to_string());
-            (digest, vec![judge(question, None, Some(architecture), text)], warning, freshness)
+            let Recalled { digest, os_version, warning } = match &wanted {
+                Wanted::Tag(_) => recall(&value, base_of(&question.image), now.date(), tables),
+                Wanted::Digest(digest) => Recalled::of_digest(digest, &value),
+            };
+            (digest, vec![from_observation(question, &value, os_version)], warning, freshness)
         }
     };
     let host = HostDescription::of(&question.host, tables, now.date());
@@ -162,12 +166,31 @@ fn from_entry(question: &CheckQuestion, entry: &Entry) -> CheckedEntry {
         EntryRole::Other => not_counted("not-an-image"),
         EntryRole::Image if is_other(&entry.operating_system, "windows") => not_counted("not-windows"),
         EntryRole::Image if is_other(&entry.architecture, question.architecture.as_str()) => {
-            not_counted("other-architecture")
+            not_counted(OTHER_ARCHITECTURE)
         }
         EntryRole::Image => {
             judge(question, Some(entry.digest.clone()), entry.architecture.clone(), entry.os_version.clone())
         }
     }
+}
+
+/// What was seen of a tag. One that names no architecture has an entry for each that its image is made for.
+fn from_observation(question: &CheckQuestion, tag: &KnownTag, seen: Option<WindowsVersion>) -> CheckedEntry {
+    let named = tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, named)| named);
+    let architecture = named.map_or(question.architecture.as_str(), TagArchitecture::as_str).to_owned();
+    let os_version = seen.or(tag.version).map(|version| version.to_string());
+    if named.is_some() && question.architecture.rank_of(named).is_none() {
+        return CheckedEntry {
+            digest: None,
+            architecture: Some(architecture),
+            os_version,
+            process: Verdict::No,
+            hyperv: Verdict::No,
+            reasons: vec![OTHER_ARCHITECTURE],
+            compatibility: None,
+        };
+    }
+    judge(question, None, Some(architecture), os_version)
 }
 
 fn judge(

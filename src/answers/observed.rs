@@ -38,6 +38,14 @@ pub struct Recalled {
     pub warning: Option<Remark>,
 }
 
+impl Recalled {
+    /// What is known of a digest by the tag that was seen there: it does not move.
+    pub fn of_digest(digest: &Digest, tag: &KnownTag) -> Self {
+        let os_version = tag.observation.as_deref().and_then(|seen| seen.os_version);
+        Self { digest: Some(digest.clone()), os_version, warning: None }
+    }
+}
+
 /// What was seen of a tag and is still true; where that is no digest, why not.
 pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recalled {
     let seen = still_true(tag, base, today, tables);

@@ -22,7 +22,13 @@ impl Problem {
     pub fn of_unchecked(unchecked: &Unchecked, question: &CheckQuestion) -> Self {
         let Unchecked { miss, looked_for, runs, others } = unchecked;
         let image = &question.image;
-        let Some(tag) = looked_for else { return Self::of_miss(miss, image) };
+        let Some(tag) = looked_for else {
+            let mut problem = Self::of_miss(miss, image);
+            if let Selector::Digest { digest, .. } = &question.selector {
+                problem.detail = format!("{}@{digest}: {}", image.repository, why(miss));
+            }
+            return problem;
+        };
         let kind = kind_of(miss);
         let mut detail = format!("{}:{tag}: {}", image.repository, why(miss));
         if question.selector == Selector::Default {

@@ -258,16 +258,17 @@ impl Catalogue {
         found(got)
     }
 
-    /// The image that a tag or digest selects: its manifest, or what the embedded catalogue saw of the
-    /// tag when the registry cannot be asked.
+    /// The image that a tag or digest selects: its manifest, or the tag that the embedded catalogue saw there when the
+    /// registry cannot be asked.
     ///
     /// # Errors
     /// As [`Self::tags`].
     pub async fn image(&self, repository: &Repository, wanted: Wanted, wait: &Wait) -> Result<FoundImage, Miss> {
-        let embedded = match &wanted {
-            Wanted::Tag(tag) => self.embedded.tags(repository).and_then(|tags| tags.find(tag).cloned()),
-            Wanted::Digest(_) => None,
-        };
+        let tags = self.embedded.tags(repository);
+        let embedded = tags.and_then(|tags| match &wanted {
+            Wanted::Tag(tag) => tags.find(tag).cloned(),
+            Wanted::Digest(digest) => tags.iter().find(|tag| tag.was_seen_at(digest)).cloned(),
+        });
         match (self.manifest(repository, wanted, embedded.is_some(), wait).await, embedded) {
             (Ok(found), _) => Ok(FoundImage::Manifest(found)),
             (Err(miss), Some(tag)) if miss.is_silence() => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag)))),

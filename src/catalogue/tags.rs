@@ -58,6 +58,11 @@ impl KnownTag {
         Self { text, parsed, version, observation }
     }
 
+    /// Whether the tag was seen to point to this digest. A digest is the same image for ever, and a mere mention proves nothing.
+    pub fn was_seen_at(&self, digest: &Digest) -> bool {
+        self.observation.as_deref().is_some_and(|seen| seen.digest.as_ref() == Some(digest) && !seen.is_a_mention())
+    }
+
     /// The form of the tag. One that names a release which no table knows is `Other` too.
     pub fn kind(&self) -> TagKind {
         match (&self.parsed, self.version) {

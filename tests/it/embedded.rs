@@ -90,3 +90,33 @@ async fn the_tags_that_are_the_same_image_come_in_pages_too() {
     let second = json(first["next"].as_str().expect("there is more")).await;
     assert_eq!((&second["tags"][0], &second["next"]), (&whole["tags"][1], &Value::Null));
 }
+
+#[tokio::test]
+async fn a_digest_that_was_seen_is_checked_on_any_day() {
+    let digest = json_on(GATHERED, "/resolve?image=servercore&host=20348").await["digest"].clone();
+    let path = |digest: &str| format!("/check?image=mcr.microsoft.com/windows/servercore@{digest}&host=20348");
+    let check = json_on(PATCH_DAY, &path(digest.as_str().expect("it was seen"))).await;
+    assert_eq!((&check["runs"], &check["image"]["digest"]), (&json!(true), &digest));
+    assert_eq!(check["entries"][0]["os_version"], SEEN);
+    assert!(!codes(&check["warnings"]).contains(&MAY_HAVE_MOVED), "{check}");
+
+    let unknown = format!("sha256:{}", "0".repeat(64));
+    let refused = get(StillService::on(PATCH_DAY).address(), &path(&unknown)).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (404, &json!("unknown-image")));
+    assert!(refused.text.contains(&unknown), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_tag_that_names_another_architecture_does_not_run() {
+    let check = async |tag: &str, architecture: &str| {
+        json_on(PATCH_DAY, &format!("/check?image=servercore:{tag}&host=26100&arch={architecture}")).await
+    };
+    for (tag, architecture, runs) in
+        [("ltsc2025-arm64", "amd64", false), ("ltsc2025-arm64", "arm64", true), ("ltsc2025", "arm64", true)]
+    {
+        let answer = check(tag, architecture).await;
+        assert_eq!(answer["runs"], json!(runs), "{tag} {architecture}: {answer}");
+        assert_eq!(answer["entries"][0]["architecture"], "arm64");
+    }
+    assert_eq!(check("ltsc2025-arm64", "amd64").await["entries"][0]["reasons"], json!(["other-architecture"]));
+}
