@@ -9,15 +9,15 @@ use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
 use super::resolve::{ArchitectureChoice, HostTypeChoice, IsolationChoice, PinChoice, PlatformChoice};
-use crate::answers::{Pin, ResolveQuestion};
-use crate::platforms::badge::{Badge, Colour};
+use crate::answers::{BadgeAnswer, Pin, ResolveQuestion};
+use crate::platforms::badge::Colour;
 
 /// The version of the form that shields.io reads; there is one only.
 const SCHEMA_VERSION: u8 = 1;
 /// How long shields.io may keep a badge, in seconds. Tags change once a month.
 const CACHE_SECONDS: u32 = 3600;
-/// How long when nobody could tell; shields.io takes nothing shorter.
-const CACHE_SECONDS_UNKNOWN: u32 = 300;
+/// How long when the registry did not answer; shields.io takes nothing shorter.
+const CACHE_SECONDS_STALE: u32 = 300;
 
 /// The parameters of `/badge`.
 #[derive(IntoParams)]
@@ -125,15 +125,17 @@ pub struct BadgeObject {
     pub cache_seconds: u32,
 }
 
-impl From<&Badge> for BadgeObject {
-    fn from(badge: &Badge) -> Self {
+impl From<&BadgeAnswer> for BadgeObject {
+    fn from(answer: &BadgeAnswer) -> Self {
+        let badge = &answer.badge;
+        let is_fresh = answer.freshness.is_some_and(|freshness| !freshness.stale);
         Self {
             schema_version: SCHEMA_VERSION,
             label: badge.label.clone(),
             message: badge.message.clone(),
             color: badge.colour.as_str().to_owned(),
             is_error: badge.colour == Colour::Red,
-            cache_seconds: if badge.colour == Colour::Grey { CACHE_SECONDS_UNKNOWN } else { CACHE_SECONDS },
+            cache_seconds: if is_fresh { CACHE_SECONDS } else { CACHE_SECONDS_STALE },
         }
     }
 }

@@ -80,7 +80,14 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
 
 /// Says where the other calls are, for those who try one as a command.
 fn with_advice(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::InvalidSubcommand && error.get(ContextKind::SuggestedSubcommand).is_none() {
+    /// They may look like a command to clap, as `tags` looks like `diagnose`.
+    const CALLS: [&str; 5] = ["matrix", "identify", "releases", "images", "tags"];
+    let is_call = |value: &ContextValue| matches!(value, ContextValue::String(name) if CALLS.contains(&name.as_str()));
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && (error.get(ContextKind::SuggestedSubcommand).is_none()
+            || error.get(ContextKind::InvalidSubcommand).is_some_and(is_call))
+    {
+        error.remove(ContextKind::SuggestedSubcommand);
         let advice = "matrix, identify, releases, images and tags are calls of the service; `wintag serve` starts it";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
 use super::reply::{self, About};
-use crate::answers::{self, BadgeAnswer, Context};
+use crate::answers::{self, Context};
 use crate::api::badge::{BadgeFormat, BadgeObject, BadgeParams, read_badge};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
@@ -36,13 +36,14 @@ pub async fn show_badge(request: HttpRequest, context: web::Data<Context>) -> Ht
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let (question, format) = read_badge(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let BadgeAnswer { badge, freshness } =
+    let answer =
         answers::badge(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+    let freshness = answer.freshness;
     let about = About { freshness, asked_for: format.is_some(), ..About::default() };
     let mut response = match format.unwrap_or(BadgeFormat::Json) {
-        BadgeFormat::Json => reply::json(request, &BadgeObject::from(&badge), &about),
+        BadgeFormat::Json => reply::json(request, &BadgeObject::from(&answer), &about),
         BadgeFormat::Svg => {
-            let mut response = reply::bytes(request, "image/svg+xml", badge.svg().into_bytes(), &about);
+            let mut response = reply::bytes(request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
             let policy = HeaderValue::from_static(SVG_POLICY);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response

@@ -50,6 +50,8 @@ async fn nobody_can_tell_is_an_answer_and_a_wrong_question_is_none() {
     assert_eq!(short(&badge), "example @20348 | unknown | lightgrey");
     assert_eq!((&badge["isError"], &badge["cacheSeconds"]), (&json!(false), &json!(300)));
     assert_eq!(answer.header("cache-control"), "public, max-age=30");
+    let embedded = service.json("/badge?image=nanoserver&host=17763").await;
+    assert_eq!((&embedded["message"], &embedded["cacheSeconds"]), (&json!("ltsc2019"), &json!(300)));
     for (query, status) in [
         ("image=nanoserver", 400),
         ("image=nanoserver&host=17763&format=png", 400),

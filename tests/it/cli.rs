@@ -195,3 +195,13 @@ fn an_empty_variable_is_not_set_and_a_flag_may_take_back_what_the_file_says() {
         assert_eq!(ended.status.code(), Some(status), "{variable:?}: {}", text(&ended.stderr));
     }
 }
+
+#[test]
+fn a_call_of_the_service_is_no_command() {
+    for call in ["matrix", "identify", "releases", "images", "tags"] {
+        let output = wintag(&[call]);
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{talk}");
+        assert!(talk.contains("are calls of the service") && !talk.contains("similar"), "{talk}");
+    }
+}
