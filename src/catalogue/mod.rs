@@ -342,11 +342,19 @@ impl Catalogue {
     }
 }
 
-/// About how much memory a manifest takes, in bytes: its digest, and a few short texts for each entry.
+/// About how much memory a manifest takes, in bytes. The registry decides how many texts there are and how long, so that
+/// they are measured.
 fn weight_of_manifest(manifest: &Manifest) -> usize {
+    /// Its digest, its key, and its place in the store.
     const BYTES: usize = 200;
-    const BYTES_AN_ENTRY: usize = 400;
-    BYTES + manifest.entries.len().saturating_mul(BYTES_AN_ENTRY)
+    BYTES + manifest.entries.iter().map(weight_of_entry).sum::<usize>()
+}
+
+fn weight_of_entry(entry: &Entry) -> usize {
+    let Entry { digest, operating_system, architecture, variant, os_version, os_features, role: _ } = entry;
+    let platform = [operating_system, architecture, variant, os_version].into_iter().flatten().map(String::len);
+    let features = os_features.iter().map(|feature| size_of::<String>() + feature.len());
+    size_of::<Entry>() + digest.as_str().len() + platform.chain(features).sum::<usize>()
 }
 
 /// Where a fact in memory came from.
@@ -365,5 +373,35 @@ fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
         Got::Stale(kept) => make(provenance_in_memory(&kept), kept, true),
         Got::Nothing(error) => Err(error.into()),
         Got::Crowded => Err(Miss::Crowded),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::Digest;
+
+    #[test]
+    fn s08_a_manifest_weighs_what_its_texts_take() {
+        /// The most that is taken from one platform: four texts and the features, each of 128 bytes.
+        const TEXT_BYTES: usize = 128;
+        const FEATURES: usize = 32;
+        let text = || Some("x".repeat(TEXT_BYTES));
+        let entry = Entry {
+            digest: Digest::of(b""),
+            operating_system: text(),
+            architecture: text(),
+            variant: text(),
+            os_version: text(),
+            os_features: vec!["x".repeat(TEXT_BYTES); FEATURES],
+            role: EntryRole::Image,
+        };
+        let weight = |count| {
+            let entries = vec![entry.clone(); count];
+            weight_of_manifest(&Manifest { digest: Digest::of(b""), is_index: true, entries })
+        };
+        assert!(weight(1) > (4 + FEATURES) * TEXT_BYTES, "{}", weight(1));
+        assert_eq!(weight(256) - weight(0), 256 * (weight(1) - weight(0)));
+        assert!(weight(0) < 1000, "{}", weight(0));
     }
 }
