@@ -42,8 +42,8 @@ pub use snapshot::check_snapshot;
 pub use tags::{KnownTag, Observation, RepositoryTags};
 pub use wait::Wait;
 
-/// For how long an answer that cannot be renewed is given, marked as stale. RFC 8767 advises one to
-/// three days for the like in DNS.
+/// For how long an answer that cannot be renewed is given, marked as stale; longer, where it is fresh for longer. RFC 8767
+/// advises one to three days for the like in DNS.
 const USABLE_FOR: Duration = Duration::from_secs(72 * 3600);
 /// The memory that tag lists may take. Twenty repositories of 3,000 tags take 24 MB.
 const MAX_TAG_BYTES: u64 = 48 << 20;
@@ -169,7 +169,7 @@ impl Catalogue {
         metrics: Arc<Metrics>,
         settings: &CatalogueSettings,
     ) -> Self {
-        let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR };
+        let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR.max(settings.fresh_for) };
         Self {
             embedded: Embedded::read(tables),
             tags: Shelf::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), lifetimes),
@@ -276,12 +276,12 @@ impl Catalogue {
         }
     }
 
-    /// What a tag or digest selects if that is in memory, of whatever age; nobody is asked.
+    /// What a tag or digest selects if that is in memory and may still be used; nobody is asked.
     pub fn known_manifest(&self, repository: &Repository, wanted: Wanted) -> Option<Arc<Manifest>> {
         self.manifests.peek(&(repository.clone(), wanted)).map(|kept| kept.value)
     }
 
-    /// The tags of a repository that are in memory, of whatever age, else the embedded ones; nobody is asked.
+    /// The tags of a repository that are in memory and may still be used, else the embedded ones; nobody is asked.
     pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
         self.tags.peek(repository).map(|kept| kept.value).or_else(|| self.embedded.tags(repository))
     }
@@ -403,5 +403,47 @@ mod tests {
         assert!(weight(1) > (4 + FEATURES) * TEXT_BYTES, "{}", weight(1));
         assert_eq!(weight(256) - weight(0), 256 * (weight(1) - weight(0)));
         assert!(weight(0) < 1000, "{}", weight(0));
+    }
+
+    /// A catalogue that asks no registry, in which nothing is kept yet.
+    fn offline(clock: &Clock, fresh_for: Duration) -> Catalogue {
+        let registries = Arc::new(Registries::new(crate::registry::Settings::default()).unwrap());
+        let settings = CatalogueSettings { offline: true, fresh_for, state_dir: None };
+        Catalogue::new(registries, Tables::embedded(), clock.clone(), Arc::new(Metrics::new()), &settings)
+    }
+
+    fn hours(count: u64) -> Duration {
+        Duration::from_secs(count * 3600)
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_used_any_more_is_not_shown() {
+        let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
+        let catalogue = offline(&clock, hours(1));
+        let (kept, unknown) = ("mcr.microsoft.com/windows/nanoserver", "a.example/x");
+        for repository in [kept, unknown].map(|name| Repository::parse(name).unwrap()) {
+            catalogue.tags.load(repository.clone(), Arc::new(RepositoryTags::new(Vec::new())), clock.now().utc);
+        }
+        let seen = |name: &str| {
+            let repository = Repository::parse(name).unwrap();
+            let count = catalogue.known_tags(&repository).map(|tags| tags.len());
+            (catalogue.freshness(&repository).map(|freshness| freshness.provenance), count)
+        };
+        clock.advance(hours(72));
+        assert_eq!(seen(kept), (Some(Provenance::Snapshot), Some(0)));
+        assert_eq!(seen(unknown), (Some(Provenance::Snapshot), Some(0)));
+        clock.advance(hours(1));
+        assert!(matches!(seen(kept), (Some(Provenance::Embedded), Some(count)) if count > 0));
+        assert_eq!(seen(unknown), (None, None));
+    }
+
+    #[tokio::test]
+    async fn what_is_fresh_may_be_used() {
+        let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
+        let catalogue = offline(&clock, hours(168));
+        let repository = Repository::parse("a.example/x").unwrap();
+        catalogue.tags.load(repository.clone(), Arc::new(RepositoryTags::new(Vec::new())), clock.now().utc);
+        clock.advance(hours(168));
+        assert_eq!(catalogue.freshness(&repository).map(|freshness| freshness.stale), Some(false));
     }
 }

@@ -173,9 +173,13 @@ where
         self.learnt_count.load(Ordering::Relaxed)
     }
 
-    /// What is kept for the key, whatever its age, without asking anybody.
+    /// What is kept for the key and may still be used, without asking anybody.
     pub fn peek(&self, key: &K) -> Option<Kept<V>> {
-        self.kept.get(key)
+        self.usable_at(key, self.clock.now())
+    }
+
+    fn usable_at(&self, key: &K, now: Now) -> Option<Kept<V>> {
+        self.kept.get(key).filter(|kept| kept.age(now) <= self.lifetimes.usable_for)
     }
 
     /// How many flights are under way, and how many callers wait for one.
@@ -195,7 +199,7 @@ where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
         let now = self.clock.now();
-        let kept = self.kept.get(&key).filter(|kept| kept.age(now) <= self.lifetimes.usable_for);
+        let kept = self.usable_at(&key, now);
         if let Some(kept) = &kept
             && kept.age(now) <= self.lifetimes.fresh_for
         {
@@ -420,8 +424,10 @@ mod tests {
         assert!(matches!(get().await, Got::Fresh(_)));
         clock.advance(Duration::from_secs(1));
         assert!(matches!(get().await, Got::Stale(_)));
+        assert!(shelf.peek(&"key").is_some());
         clock.advance(Duration::from_secs(7200));
         assert!(matches!(get().await, Got::Nothing(RegistryError::TimedOut)));
+        assert!(shelf.peek(&"key").is_none());
     }
 
     #[tokio::test]
