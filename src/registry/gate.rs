@@ -83,7 +83,7 @@ impl Gate {
     /// When the gate is shut or the budget spent; the error says when to come back.
     pub(super) async fn pass(&self) -> Result<Pass<'_>, RegistryError> {
         // Refused before the wait, so that callers do not queue before a shut gate, and after it.
-        self.refuse_if_shut(Instant::now())?;
+        self.lock().refuse_if_shut(Instant::now())?;
         let place = self.places.acquire().await.map_err(|_| RegistryError::unavailable(SHUT))?;
         let is_probe = self.admit(Instant::now())?;
         Ok(Pass { gate: self, is_probe, _place: place })
@@ -104,17 +104,11 @@ impl Gate {
         self.lock().shut_until(now).is_some()
     }
 
-    fn refuse_if_shut(&self, now: Instant) -> Result<(), RegistryError> {
-        match self.lock().shut_until(now) {
-            Some(until) => Err(come_back(SHUT, until.saturating_duration_since(now))),
-            None => Ok(()),
-        }
-    }
-
-    /// Counts a request, and tells whether it is the probe.
+    /// Counts a request, and tells whether it is the probe. It looks and decides under one lock, so that there is one
+    /// probe however many ask at once.
     fn admit(&self, now: Instant) -> Result<bool, RegistryError> {
-        self.refuse_if_shut(now)?;
         let mut state = self.lock();
+        state.refuse_if_shut(now)?;
         let a_second = self.budget.an_hour / 3600.0;
         let since = now.saturating_duration_since(state.counted_at).as_secs_f64();
         state.requests_left = (state.requests_left + since * a_second).min(self.budget.burst);
@@ -139,6 +133,13 @@ impl State {
     /// Until when the gate is shut, if it is. Once that time is over it is shut while one request finds out.
     fn shut_until(&self, now: Instant) -> Option<Instant> {
         self.shut_until.filter(|until| now < *until || self.is_probing)
+    }
+
+    fn refuse_if_shut(&self, now: Instant) -> Result<(), RegistryError> {
+        match self.shut_until(now) {
+            Some(until) => Err(come_back(SHUT, until.saturating_duration_since(now))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -221,6 +222,27 @@ mod tests {
         probe.ended(None, Instant::now());
         assert!(!gate.is_shut(Instant::now()));
         gate.pass().await.unwrap().ended(None, Instant::now());
+    }
+
+    #[test]
+    fn f07_of_many_that_ask_at_once_one_is_the_probe() {
+        const ROUNDS: usize = 200;
+        const ASKING: usize = 8;
+        for _ in 0..ROUNDS {
+            let now = Instant::now();
+            let gate = Gate::new(BUDGET, now);
+            gate.lock().shut_until = Some(now);
+            let start = std::sync::Barrier::new(ASKING);
+            let probes = std::thread::scope(|scope| {
+                let ask = || {
+                    start.wait();
+                    gate.admit(now).is_ok()
+                };
+                let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(ask)).collect();
+                asking.into_iter().filter_map(|asked| asked.join().ok()).filter(|was_admitted| *was_admitted).count()
+            });
+            assert_eq!(probes, 1);
+        }
     }
 
     #[tokio::test]
