@@ -145,7 +145,9 @@ fn kind_of(miss: &Miss) -> ProblemKind {
         Miss::Registry(error) => match error {
             RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
             RegistryError::NotFound { .. } | RegistryError::Refused { .. } => ProblemKind::UnknownImage,
-            RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } => ProblemKind::UpstreamUnavailable,
+            RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } | RegistryError::LeftAlone { .. } => {
+                ProblemKind::UpstreamUnavailable
+            }
             RegistryError::TimedOut => ProblemKind::UpstreamTimeout,
             RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
         },

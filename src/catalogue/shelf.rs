@@ -385,6 +385,7 @@ fn remembered_for(error: &RegistryError) -> Duration {
         RegistryError::RateLimited { retry_after } | RegistryError::Unavailable { retry_after, .. } => {
             retry_after.unwrap_or(TROUBLE)
         }
+        RegistryError::LeftAlone { retry_after, .. } => *retry_after,
         RegistryError::NotAllowed { .. } | RegistryError::TimedOut | RegistryError::Invalid { .. } => TROUBLE,
     }
 }

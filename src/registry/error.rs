@@ -44,6 +44,15 @@ pub enum RegistryError {
         /// As in [`RegistryError::RateLimited`].
         retry_after: Option<Duration>,
     },
+    /// The registry was not asked, because it is to be left alone now: after failures, because it asked for that, or
+    /// because its budget of requests is used up.
+    #[error("the registry is unavailable: {detail}")]
+    LeftAlone {
+        /// Why, in our words.
+        detail: &'static str,
+        /// After how long it may be asked again.
+        retry_after: Duration,
+    },
     /// The connection or the whole exchange took longer than it may.
     #[error("the registry did not answer in time")]
     TimedOut,
@@ -65,14 +74,17 @@ impl RegistryError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::LeftAlone { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }
 
     /// The same error for one who learns of it later, when nobody is asked for `left`.
     pub fn with_time_left(mut self, left: Duration) -> Self {
-        if let Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } = &mut self {
-            *retry_after = Some(left);
+        match &mut self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after = Some(left),
+            Self::LeftAlone { retry_after, .. } => *retry_after = left,
+            _ => {}
         }
         self
     }

@@ -244,7 +244,9 @@ impl Bed {
 fn in_short(miss: Miss) -> &'static str {
     match miss {
         Miss::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => UNKNOWN,
-        Miss::Registry(RegistryError::Unavailable { .. } | RegistryError::RateLimited { .. }) => UNAVAILABLE,
+        Miss::Registry(
+            RegistryError::Unavailable { .. } | RegistryError::RateLimited { .. } | RegistryError::LeftAlone { .. },
+        ) => UNAVAILABLE,
         Miss::Registry(RegistryError::Invalid { .. }) => INVALID,
         Miss::Registry(RegistryError::TimedOut) => TIMEOUT,
         other => panic!("{other}"),
