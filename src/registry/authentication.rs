@@ -105,8 +105,11 @@ impl Authenticator {
             && let Some(credentials) = self.credentials().await?
         {
             let authorization = Authorization::Basic(credentials);
-            self.store().keep(pull_scope(repository_path), authorization.clone(), BASIC_LIFE, Instant::now());
-            return Ok(authorization);
+            // A second failed login tells nothing new, and some registries lock an account after a few.
+            if rejected != Some(&authorization) {
+                self.store().keep(pull_scope(repository_path), authorization.clone(), BASIC_LIFE, Instant::now());
+                return Ok(authorization);
+            }
         }
         Err(RegistryError::Refused { status: StatusCode::UNAUTHORIZED.as_u16() })
     }

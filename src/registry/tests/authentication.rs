@@ -138,6 +138,43 @@ async fn wrong_credentials_end_the_exchange() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_is_sent_once_for_each_question() {
+    let server = TestServer::start(|_| unauthorized("Basic realm=x")).await;
+    let registries = with_credentials(&server);
+    for questions in 1..=3 {
+        assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));
+        let logins = server.requests().iter().filter(|request| request.header("authorization") == BASIC).count();
+        assert_eq!(logins, questions);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_was_mended_is_sent() {
+    let server = TestServer::start(|seen| match seen.header("authorization") {
+        BASIC => Reply::ok(r#"{"tags":["a"]}"#),
+        _ => unauthorized("Basic realm=x"),
+    })
+    .await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let write = |auth: &str| {
+        let config = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, server.authority());
+        std::fs::write(file.path(), config).unwrap();
+    };
+    let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
+    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
+    let registries = Registries::new(Settings {
+        registries: BTreeMap::from([("a.example".to_owned(), settings)]),
+        docker_config: Some(file.path().to_path_buf()),
+    })
+    .unwrap();
+    // `me:no`, then `me:pw`.
+    write("bWU6bm8=");
+    assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));
+    write("bWU6cHc=");
+    assert_eq!(tags(&registries).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
 async fn f13_a_token_that_ends_between_pages_is_replaced() {
     let count = AtomicUsize::new(0);
     let server = TestServer::start(move |seen| {
