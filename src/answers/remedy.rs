@@ -10,8 +10,9 @@ use crate::windows::{BUILD_2025, Isolation, Verdict};
 use super::diagnose::Case;
 use super::remedy_host::{
     enable_hyperv, exclude_from_scanning, expose_virtualization, find_host_version, find_image_version,
-    fix_pause_image, install_containers, label_nodes, look_at_nodes, other_host, run_elevated, switch_engine,
-    update_both, update_client, update_engine, update_host, use_linux_nodes, use_newer_host, use_older_engine,
+    fix_pause_image, install_containers, label_nodes, look_at_nodes, other_host, run_elevated, show_events,
+    show_whole_error, switch_engine, update_both, update_client, update_engine, update_host, update_runner,
+    use_linux_nodes, use_newer_host, use_older_engine,
 };
 use super::remedy_image::{
     image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision, process_tag,
@@ -96,6 +97,10 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::MovedToMcr => use_microsofts_registry(case),
         Cause::AccessDenied => vec![run_elevated()],
         Cause::NoSuitableNode => vec![look_at_nodes(), label_nodes(case)],
+        Cause::WindowsEngine => vec![switch_engine("switch-to-linux-containers", "Linux")],
+        Cause::HostUnknownToRunner => vec![update_runner()],
+        Cause::SandboxNotCreated => vec![show_events(case), fix_pause_image()],
+        Cause::ErrorCutOff => vec![show_whole_error(case)],
     }
 }
 

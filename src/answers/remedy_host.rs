@@ -129,6 +129,27 @@ pub(super) fn look_at_nodes() -> Remedy {
     )
 }
 
+pub(super) fn show_whole_error(case: &Case<'_>) -> Remedy {
+    let message = "print the whole error with this, and send its output: then the answer names the cause";
+    let command = format!("docker service ps --no-trunc {}", case.finding.names.service_in_command());
+    Remedy::new("show-whole-error", message).command(command)
+}
+
+pub(super) fn show_events(case: &Case<'_>) -> Remedy {
+    let message = "print the events of the pods with this, and send them: they say why";
+    let command = format!(
+        "kubectl get events{} --field-selector reason=FailedCreatePodSandBox",
+        case.finding.names.namespace_option()
+    );
+    Remedy::new("show-events", message).command(command)
+}
+
+pub(super) fn update_runner() -> Remedy {
+    let message = "update GitLab Runner to a release that knows this Windows version, or run it on an older one: its \
+                   documentation of the Docker executor lists the versions";
+    Remedy::new("update-runner", message)
+}
+
 pub(super) fn update_engine() -> Remedy {
     Remedy::new(
         "update-engine",

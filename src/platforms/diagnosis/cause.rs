@@ -51,11 +51,19 @@ pub enum Cause {
     AccessDenied,
     /// Docker Swarm finds no node.
     NoSuitableNode,
+    /// A Linux image in an engine for Windows containers.
+    WindowsEngine,
+    /// GitLab Runner does not know the Windows of its host.
+    HostUnknownToRunner,
+    /// The sandbox of a pod was not made, and the text does not say why.
+    SandboxNotCreated,
+    /// `docker service ps` cut the error off.
+    ErrorCutOff,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::OsVersionMismatch,
         Self::SandboxImageMismatch,
         Self::NoMatchingManifest,
@@ -80,7 +88,16 @@ impl Cause {
         Self::TagNotFound,
         Self::AccessDenied,
         Self::NoSuitableNode,
+        Self::WindowsEngine,
+        Self::HostUnknownToRunner,
+        Self::SandboxNotCreated,
+        Self::ErrorCutOff,
     ];
+
+    /// Whether it only says that something failed, so that any other cause in the same text says more.
+    pub(super) const fn is_vague(self) -> bool {
+        matches!(self, Self::SandboxNotCreated | Self::ErrorCutOff)
+    }
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -189,6 +206,22 @@ impl Cause {
                 "no-suitable-node",
                 "no node of the swarm fits. Swarm compares operating system, architecture and constraints, never the Windows version",
             ),
+            Self::WindowsEngine => {
+                ("windows-engine", "a Linux image was asked for, and the engine runs Windows containers now")
+            }
+            Self::HostUnknownToRunner => (
+                "host-unknown-to-runner",
+                "this GitLab Runner does not know the Windows version of its host and has no helper image for it: each \
+                 release knows the versions of its time",
+            ),
+            Self::SandboxNotCreated => (
+                "sandbox-not-created",
+                "the pod's sandbox did not start, and the text does not say why. On a Windows node it is often a pause image \
+                 that is made for another Windows version, or the network",
+            ),
+            Self::ErrorCutOff => {
+                ("error-cut-off", "the container did not start, and docker service ps cut off the reason")
+            }
         }
     }
 }

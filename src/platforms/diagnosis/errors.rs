@@ -14,6 +14,8 @@ const ERRORS: &str = include_str!("data/errors.csv");
 /// What `…` in a text stands for. Between two parts of one message there is at most a container's identity, a path,
 /// or an image reference.
 const ANYTHING: &str = "[!-~]{0,300}?";
+/// What asks at the end of a text that the text given was cut off there.
+const ELLIPSIS: char = '…';
 /// What `{id}` stands for: 64 digits, or what somebody wrote in their place.
 const IDENTITY: &str = "[!-9;-~]{0,80}";
 /// A Windows version in an error text, which may be left out.
@@ -38,6 +40,8 @@ struct ErrorText {
     needs: Vec<String>,
     /// Whether a word of containers must be near.
     is_generic: bool,
+    /// Whether an ellipsis must follow.
+    is_cut_off: bool,
     unless: Vec<String>,
     /// Where in the regex the versions are.
     host: Option<usize>,
@@ -82,6 +86,9 @@ pub(super) fn places(pasted: &Pasted<'_>) -> Vec<Place> {
             if error.is_generic && !is_about_containers(pasted, whole.range()) {
                 continue;
             }
+            if error.is_cut_off && !is_cut_off(pasted, whole.range()) {
+                continue;
+            }
             let version = |group: Option<usize>| found.get(group?)?.as_str().parse().ok();
             places.push(Place {
                 cause: error.cause,
@@ -101,6 +108,12 @@ fn is_about_containers(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
     let start = pasted.clean.floor_char_boundary(clean.start.saturating_sub(NEAR_BEFORE));
     let end = pasted.clean.floor_char_boundary(clean.end.saturating_add(NEAR_AFTER));
     pasted.clean.get(start..end).is_some_and(|around| CONTAINER_WORDS.is_match(around))
+}
+
+/// Whether the text was cut off after a place.
+fn is_cut_off(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
+    let after = pasted.clean.get(pasted.in_clean(tight).end..).unwrap_or_default();
+    after.starts_with(ELLIPSIS) || after.starts_with("...")
 }
 
 /// The words of containers, of what runs them, and of what builds them.
@@ -134,6 +147,7 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
     let tight = tight.to_ascii_lowercase();
     let (start, body) = tight.strip_prefix('^').map_or(("", tight.as_str()), |body| ("^", body));
     let (end, body) = body.strip_suffix('$').map_or(("", body), |body| (r"\.?$", body));
+    let (is_cut_off, body) = body.strip_suffix(ELLIPSIS).map_or((false, body), |body| (true, body));
     let mut pattern = regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
     // The versions are groups, in the order in which they stand.
     let mut versions: Vec<(usize, &str)> =
@@ -153,6 +167,7 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
     Ok(ErrorText {
         cause,
         regex,
+        is_cut_off,
         is_generic: needs.iter().any(|word| word == NEAR_CONTAINERS),
         needs: needs.into_iter().filter(|word| word != NEAR_CONTAINERS).collect(),
         unless: words(&row.unless),

@@ -76,7 +76,10 @@ pub struct Finding {
 /// Everything in the text that is known, in its order. The same error about the same image and host is one finding.
 pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     let pasted = Pasted::new(text);
-    let places = errors::places(&pasted);
+    let mut places = errors::places(&pasted);
+    if places.iter().any(|place| !place.cause.is_vague()) {
+        places.retain(|place| !place.cause.is_vague());
+    }
     if places.is_empty() {
         return Vec::new();
     }
