@@ -2,7 +2,7 @@
 
 use crate::answers::{Architecture, AskedHost, Context};
 use crate::catalogue::{Catalogue, RegistryError};
-use crate::images::{Families, FamilyError, NamedImage, Selector};
+use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector};
 use crate::windows::{Host, HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host};
 
 use super::params::Params;
@@ -152,6 +152,9 @@ fn refuse_image(params: &mut Params, error: &FamilyError) {
     match error {
         FamilyError::Unknown { known } => {
             params.refuse_as(ProblemKind::UnknownImage, "image", "unknown-image", error.to_string(), known.clone());
+        }
+        FamilyError::Reference(ParseReferenceError::Capitals { small }) => {
+            params.refuse_among("image", "not-allowed", error.to_string(), vec![small.clone()]);
         }
         FamilyError::Reference(_) | FamilyError::Table { .. } => {
             params.refuse("image", "not-allowed", error.to_string());

@@ -5,7 +5,7 @@ mod args;
 mod clients;
 mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::images::{Base, Families, Family, Repository};
+use crate::images::{Base, Families, Family, Repository, canonical_registry};
 use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
 use crate::windows::{TableError, Tables, WindowsVersion};
 
@@ -162,7 +162,7 @@ impl std::str::FromStr for LogFormat {
 /// A registry host as references name it, with its port if it has one.
 fn registry_name(text: &str) -> Option<String> {
     let probe = Repository::parse(&format!("{text}/x")).ok()?;
-    (probe.registry() == text).then(|| text.to_owned())
+    (probe.registry() == canonical_registry(text)).then(|| probe.registry().to_owned())
 }
 
 fn mirror_url(text: &str) -> Result<Url, String> {
@@ -254,8 +254,13 @@ impl Settings {
         };
         let mut registries: BTreeMap<String, RegistrySettings> =
             DEFAULT_REGISTRIES.iter().map(|name| ((*name).to_owned(), RegistrySettings::default())).collect();
-        for (name, table) in file.registries {
-            let (name, settings) = registry_settings(&name, table)?;
+        let mut named = BTreeSet::new();
+        for (written, table) in file.registries {
+            let (name, settings) = registry_settings(&written, table)?;
+            if !named.insert(name.clone()) {
+                let detail = "it is there twice: case makes no difference in a host, and :443 neither".to_owned();
+                return Err(ConfigError::Value { setting: format!("registries.\"{written}\""), detail });
+            }
             registries.insert(name, settings);
         }
         for mirror in &source.mirror {
@@ -410,6 +415,8 @@ mod tests {
     fn mirrors_are_read() {
         let mirror: Mirror = "mcr.microsoft.com=http://127.0.0.1:5000".parse().unwrap();
         assert_eq!((mirror.registry.as_str(), mirror.url.as_str()), ("mcr.microsoft.com", "http://127.0.0.1:5000/"));
+        let mirror: Mirror = "MCR.microsoft.com:443=http://127.0.0.1:5000".parse().unwrap();
+        assert_eq!(mirror.registry, "mcr.microsoft.com");
         for text in [
             "",
             "mcr.microsoft.com",

@@ -168,7 +168,10 @@ impl Families {
         if text.len() > Repository::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::RepositoryTooLong.into());
         }
-        let (image, selector) = self.read_reference(text)?;
+        let (image, selector) = self.read_reference(text).map_err(|error| match error {
+            FamilyError::Reference(error) => error.of_a_repository().into(),
+            other => other,
+        })?;
         if selector != Selector::Default {
             return Err(ParseReferenceError::NotARepository.into());
         }
@@ -223,6 +226,7 @@ mod tests {
         for text in ["nanoserver", "windows/nanoserver", "mcr.microsoft.com/windows/nanoserver"] {
             check(text, "nanoserver", false);
         }
+        check("MCR.Microsoft.com:443/windows/nanoserver", "nanoserver", false);
         check("microsoft/nanoserver", "nanoserver", true);
         check("docker.io/microsoft/nanoserver", "nanoserver", true);
         check("microsoft/windowsservercore", "servercore", true);
