@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The file. No part of the name comes from outside.
@@ -117,34 +118,19 @@ impl SnapshotFile {
 }
 
 /// Opens the file of this name and not what it links to.
-#[cfg(unix)]
 fn open_itself(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
-#[cfg(not(unix))]
-fn open_itself(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
 /// Makes a file that was not there, which only the owner may read.
-#[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Makes the directory, but none above it: a path that is wrong should not grow a tree.
 fn make_directory(directory: &Path) -> io::Result<()> {
     let builder = &mut fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
+    builder.mode(0o700);
     match builder.create(directory) {
         Err(_) if directory.is_dir() => Ok(()),
         made => made,
@@ -152,14 +138,8 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// A new name is safe only when its directory is on disk too.
-#[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -189,7 +169,6 @@ mod tests {
         assert_eq!(names(&file), [NAME]);
     }
 
-    #[cfg(unix)]
     #[test]
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt as _;
@@ -210,7 +189,6 @@ mod tests {
         assert!(matches!(small.read(), Ok(Content::Unusable(_))));
     }
 
-    #[cfg(unix)]
     #[test]
     fn f16_no_link_is_followed() {
         let (directory, file) = in_new_directory();

@@ -79,7 +79,7 @@ impl Snapshot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes how it went. A failure is told when it begins, not each minute that it lasts.
+    /// Notes how it went. A failure is told when it begins, not each time that it is tried again.
     fn note(&self, outcome: Result<(), String>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
