@@ -202,8 +202,12 @@ impl Catalogue {
             return kept.unwrap_or_else(|| embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline));
         }
         let kept = self.tags.peek(repository);
-        let before = kept.as_ref().map_or(0, |kept| kept.value.len());
-        let terms = self.terms(repository, kept.is_some() || embedded.is_some(), wait);
+        let last = self.tags.last(repository).map(|kept| kept.value.len());
+        let is_mirrored = self.registries.is_mirrored(repository.registry());
+        let before = shrunk::expected(last, embedded.as_ref().map(|tags| tags.len()), is_mirrored);
+        let is_expected = embedded.is_some();
+        let terms = self.terms(repository, kept.is_some() || is_expected, wait);
+        let terms = Terms { is_expected, ..terms };
         let fetch = || {
             let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
             let (shrunk, metrics, clock) = (self.shrunk.clone(), self.metrics.clone(), self.clock.clone());
@@ -326,7 +330,7 @@ impl Catalogue {
 
     fn terms(&self, repository: &Repository, has_fallback: bool, wait: &Wait) -> Terms {
         let is_private = self.registries.has_credentials(repository.registry());
-        Terms { patience: wait.left(has_fallback), has_fallback, is_private }
+        Terms { patience: wait.left(has_fallback), has_fallback, is_expected: false, is_private }
     }
 
     fn refuse_unless_allowed(&self, repository: &Repository) -> Result<(), Miss> {

@@ -32,14 +32,11 @@ pub struct Kept<V> {
     /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
     /// registry said to this process.
     pub age_when_loaded: Option<Duration>,
-    /// Since when the registry says that it is gone, on the monotonic clock.
-    missing_since: Option<Duration>,
 }
 
 impl<V> Clone for Kept<V> {
     fn clone(&self) -> Self {
-        let Self { value, learnt, age_when_loaded, missing_since } = self;
-        Self { value: value.clone(), learnt: *learnt, age_when_loaded: *age_when_loaded, missing_since: *missing_since }
+        Self { value: self.value.clone(), ..*self }
     }
 }
 
@@ -85,6 +82,8 @@ pub struct Terms {
     pub patience: Patience,
     /// Whether the caller has something else to answer with when nothing is kept.
     pub has_fallback: bool,
+    /// Whether it is known from elsewhere that there is such a thing, so that the first 404 is not believed.
+    pub is_expected: bool,
     /// Whether the fact is for those only who have the credentials: it is forgotten when they are refused.
     pub is_private: bool,
 }
@@ -117,6 +116,8 @@ type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 pub struct Shelf<K, V> {
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
+    /// Since when a registry says that something is gone which it had or should have, on the monotonic clock.
+    missing_since: Cache<K, Duration>,
     flights: Flights<K, V>,
     waiters: AtomicUsize,
     learnt_count: Arc<AtomicU64>,
@@ -143,10 +144,10 @@ where
             .max_capacity(max_bytes)
             .weigher(move |_, kept: &Kept<V>| u32::try_from(weigh(&kept.value)).unwrap_or(u32::MAX))
             .build();
-        let failures = Cache::new(Self::MAX_FAILURES);
+        let (failures, missing_since) = (Cache::new(Self::MAX_FAILURES), Cache::new(Self::MAX_FAILURES));
         let runtime = Handle::current();
         let (flights, waiters, learnt_count) = (Flights::default(), AtomicUsize::new(0), Arc::default());
-        Self { kept, failures, flights, waiters, learnt_count, clock, lifetimes, runtime }
+        Self { kept, failures, missing_since, flights, waiters, learnt_count, clock, lifetimes, runtime }
     }
 
     /// Puts in a fact that another process learnt, as old as the wall clock says. One from the future is
@@ -157,7 +158,7 @@ where
         let age = Duration::try_from(now.utc.duration_since(learnt)).unwrap_or_default();
         if age <= self.lifetimes.usable_for {
             let learnt = Now { utc: learnt, elapsed: now.elapsed };
-            self.kept.insert(key, Kept { value, learnt, age_when_loaded: Some(age), missing_since: None });
+            self.kept.insert(key, Kept { value, learnt, age_when_loaded: Some(age) });
         }
     }
 
@@ -176,6 +177,11 @@ where
     /// What is kept for the key and may still be used, without asking anybody.
     pub fn peek(&self, key: &K) -> Option<Kept<V>> {
         self.usable_at(key, self.clock.now())
+    }
+
+    /// What was kept for the key last, although it may be too old to be used.
+    pub fn last(&self, key: &K) -> Option<Kept<V>> {
+        self.kept.get(key)
     }
 
     fn usable_at(&self, key: &K, now: Now) -> Option<Kept<V>> {
@@ -205,14 +211,14 @@ where
         {
             // A key in use is asked for again shortly before it is no longer fresh, so that nobody waits for it.
             if kept.age(now) >= self.renew_after() && self.failed(&key, now).is_none() {
-                drop(self.join(key, now, terms.is_private, fetch));
+                drop(self.join(key, now, terms, fetch));
             }
             return Got::Fresh(kept.clone());
         }
         let outcome = match self.failed(&key, now) {
             Some(error) => Err(error),
             None => {
-                let Some(flight) = self.join(key.clone(), now, terms.is_private, fetch) else {
+                let Some(flight) = self.join(key.clone(), now, terms, fetch) else {
                     return kept.map_or(Got::Crowded, Got::Stale);
                 };
                 let Terms { patience, has_fallback, .. } = terms;
@@ -249,7 +255,7 @@ where
     }
 
     /// The flight for this key: the one under way, or a new one unless there are too many.
-    fn join<F>(&self, key: K, now: Now, is_private: bool, fetch: impl FnOnce() -> F) -> Option<Flight<V>>
+    fn join<F>(&self, key: K, now: Now, terms: Terms, fetch: impl FnOnce() -> F) -> Option<Flight<V>>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
@@ -271,8 +277,9 @@ where
             flights: self.flights.clone(),
             kept: self.kept.clone(),
             failures: self.failures.clone(),
+            missing_since: self.missing_since.clone(),
             learnt_count: self.learnt_count.clone(),
-            is_private,
+            terms,
         };
         let (fetch, clock) = (fetch(), self.clock.clone());
         let fetch = in_current_trace(fetch);
@@ -312,8 +319,9 @@ struct Landing<K: Eq + Hash, V> {
     flights: Flights<K, V>,
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
+    missing_since: Cache<K, Duration>,
     learnt_count: Arc<AtomicU64>,
-    is_private: bool,
+    terms: Terms,
 }
 
 impl<K, V> Landing<K, V>
@@ -324,8 +332,9 @@ where
     fn land(self, fetched: Result<V, RegistryError>, now: Now) -> Outcome<V> {
         match fetched {
             Ok(value) => {
-                let kept = Kept { value: Arc::new(value), learnt: now, age_when_loaded: None, missing_since: None };
+                let kept = Kept { value: Arc::new(value), learnt: now, age_when_loaded: None };
                 self.failures.invalidate(&self.key);
+                self.missing_since.invalidate(&self.key);
                 self.kept.insert(self.key.clone(), kept.clone());
                 self.learnt_count.fetch_add(1, Ordering::Relaxed);
                 Ok(kept)
@@ -333,7 +342,7 @@ where
             Err(error) => {
                 let error = self.believed(error, now);
                 let is_gone = matches!(error, RegistryError::NotFound { .. })
-                    || (self.is_private && matches!(error, RegistryError::Refused { .. }));
+                    || (self.terms.is_private && matches!(error, RegistryError::Refused { .. }));
                 if is_gone {
                     // Otherwise it would be there again as soon as the registry falls silent.
                     self.kept.invalidate(&self.key);
@@ -345,20 +354,19 @@ where
         }
     }
 
-    /// What a registry says the first time of something that it had: that it is gone is believed when it
-    /// says so again after a while. Registries have answered 404 in an outage.
+    /// What a registry says the first time of something that it had, or that is known from elsewhere: that it is gone is
+    /// believed when it says so again after a while. Registries have answered 404 in an outage.
     fn believed(&self, error: RegistryError, now: Now) -> RegistryError {
-        let kept = self.kept.get(&self.key).filter(|_| matches!(error, RegistryError::NotFound { .. }));
-        let Some(kept) = kept else { return error };
-        match kept.missing_since {
-            Some(since) if now.elapsed.saturating_sub(since) >= BELIEVED_AFTER => error,
-            since => {
-                let missing_since = since.or(Some(now.elapsed));
-                self.kept.insert(self.key.clone(), Kept { missing_since, ..kept });
-                let detail = "it says for the first time that this is gone".to_owned();
-                RegistryError::Unavailable { detail, retry_after: Some(BELIEVED_AFTER) }
-            }
+        let is_known = self.terms.is_expected || self.kept.contains_key(&self.key);
+        if !is_known || !matches!(error, RegistryError::NotFound { .. }) {
+            return error;
         }
+        let since = self.missing_since.get_with(self.key.clone(), || now.elapsed);
+        if now.elapsed.saturating_sub(since) >= BELIEVED_AFTER {
+            return error;
+        }
+        let detail = "it says for the first time that this is gone".to_owned();
+        RegistryError::Unavailable { detail, retry_after: Some(BELIEVED_AFTER) }
     }
 }
 
@@ -399,7 +407,7 @@ mod tests {
 
     const PATIENCE: Patience =
         Patience { with_fallback: Duration::from_millis(50), without_fallback: Duration::from_secs(5) };
-    const ALONE: Terms = Terms { patience: PATIENCE, has_fallback: false, is_private: false };
+    const ALONE: Terms = Terms { patience: PATIENCE, has_fallback: false, is_expected: false, is_private: false };
     const WITH_FALLBACK: Terms = Terms { has_fallback: true, ..ALONE };
 
     fn shelf(clock: &Clock) -> Arc<Shelf<&'static str, u32>> {
@@ -513,6 +521,22 @@ mod tests {
         // It does not come back because the registry falls silent.
         clock.advance(Duration::from_secs(1000));
         assert!(matches!(shelf.get("key", ALONE, failing).await, Got::Nothing(RegistryError::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn f11_what_is_known_from_elsewhere_is_not_gone_at_the_first_word() {
+        let clock = clock();
+        let shelf = shelf(&clock);
+        let terms = Terms { is_expected: true, ..WITH_FALLBACK };
+        let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
+        assert!(matches!(shelf.get("key", terms, gone).await, Got::Nothing(RegistryError::Unavailable { .. })));
+        clock.advance(BELIEVED_AFTER);
+        assert!(matches!(shelf.get("key", terms, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        // What was said in between counts from the beginning.
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(shelf.get("key", terms, || async { Ok(7) }).await, Got::New(_)));
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(shelf.get("key", terms, gone).await, Got::Stale(_)));
     }
 
     #[tokio::test]

@@ -62,6 +62,11 @@ impl Registries {
         self.upstreams.contains_key(registry)
     }
 
+    /// Whether requests for this registry are sent to another server, which may hold less.
+    pub fn is_mirrored(&self, registry: &str) -> bool {
+        self.upstreams.get(registry).is_some_and(Upstream::is_mirror)
+    }
+
     /// Whether the settings have credentials for this registry, so that what it says may be private.
     /// Those of a docker configuration do not count: whether there are any is known only when the
     /// registry asks for them.

@@ -41,6 +41,7 @@ pub(super) struct Upstream {
     exchange_timeout: Duration,
     /// Hosts in private networks where blobs may be.
     blob_hosts: Vec<String>,
+    is_mirror: bool,
 }
 
 /// What an exchange asks for.
@@ -80,14 +81,20 @@ impl Upstream {
         gate: Gate,
         exchange_timeout: Duration,
     ) -> Self {
+        let is_mirror = settings.mirror.is_some();
         let blob_hosts = std::mem::take(&mut settings.blob_hosts);
         let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
-        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout, blob_hosts }
+        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout, blob_hosts, is_mirror }
     }
 
     /// Whether it is left alone now, after it failed or asked for that.
     pub(super) fn is_left_alone(&self) -> bool {
         self.gate.is_shut(Instant::now())
+    }
+
+    /// Whether it stands for the registry that references name.
+    pub(super) fn is_mirror(&self) -> bool {
+        self.is_mirror
     }
 
     /// Whether the settings have credentials for it.

@@ -131,6 +131,10 @@ impl World {
             // Private facts are not written to disk.
             Known::Snapshot if is_private => refusal,
             Known::Snapshot => Ok((Provenance::Snapshot, true)),
+            // That a repository of the catalogue is gone is not believed the first time.
+            Known::Embedded if self.failure == Failure::Missing && thing == Thing::List => {
+                Ok((Provenance::Embedded, true))
+            }
             // Who says that there is no such thing has answered; and the catalogue has no manifests.
             Known::Embedded if self.failure == Failure::Missing || thing == Thing::Digest => refusal,
             Known::Embedded => Ok((Provenance::Embedded, true)),
