@@ -49,6 +49,14 @@ fn exit_statuses_say_how_it_ended() {
 }
 
 #[test]
+fn a_registry_that_is_configured_twice_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("wintag.toml");
+    std::fs::write(&config, "[registries.\"a.example\"]\n[registries.\"A.example:443\"]\n").expect("it is writable");
+    check(&["serve", "--config", config.to_str().expect("the path is text")], 5, "", "it is there twice");
+}
+
+#[test]
 fn what_says_where_knowledge_comes_from_holds_before_and_after_the_command() {
     let job = ["resolve", "nanoserver", "--host", "16299", "--format", "tag"];
     let config = ["--config", "/nonexistent.toml"];
