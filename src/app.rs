@@ -11,7 +11,7 @@ use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::{self, Behaviour, Signals};
-use crate::registry::{Registries, SetupError};
+use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
 pub use crate::http::{Listeners, document_text};
@@ -41,14 +41,14 @@ impl App {
     /// # Errors
     /// As there.
     pub fn with_clock(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
-        let registries = Arc::new(Registries::new(settings.registries)?);
+        let metrics = Arc::new(Metrics::new());
+        let registries = Arc::new(Registries::observed(settings.registries, counted_by(metrics.clone()))?);
         let catalogue_settings = CatalogueSettings {
             offline: settings.offline,
             fresh_for: settings.fresh_for,
             state_dir: settings.state_dir,
         };
         let behaviour = Behaviour { clients: settings.clients, drain_delay: settings.drain_delay };
-        let metrics = Arc::new(Metrics::new());
         let catalogue =
             Catalogue::new(registries, settings.tables, clock.clone(), metrics.clone(), &catalogue_settings);
         let context = Context {
@@ -89,6 +89,11 @@ impl App {
         let _ = keeper.await;
         served
     }
+}
+
+/// Counts the requests that registries get.
+fn counted_by(metrics: Arc<Metrics>) -> Observer {
+    Arc::new(move |ended| metrics.observe_client_request(ended.server, ended.status, ended.error, ended.took))
 }
 
 /// Writes the snapshot from time to time, and once more when told to stop.

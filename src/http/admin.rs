@@ -58,12 +58,14 @@ pub fn server(
 }
 
 async fn show_metrics(request: HttpRequest, context: web::Data<Context>, metrics: web::Data<Metrics>) -> HttpResponse {
-    for family in context.families.iter() {
-        if let Some(freshness) = context.catalogue.freshness(&family.repository) {
-            let age = context.now().utc.duration_since(freshness.as_of).as_secs_f64();
-            metrics.tell_data_age(&family.repository.to_string(), age.max(0.0));
-        }
-    }
+    let now = context.now().utc;
+    // The catalogue inside the program has an age too, but one that no refresh can lower.
+    metrics.tell_data_ages(context.families.iter().filter_map(|family| {
+        let repository = &family.repository;
+        let freshness = context.catalogue.freshness(repository)?;
+        let age = now.duration_since(freshness.as_of).as_secs_f64().max(0.0);
+        (freshness.provenance != Provenance::Embedded).then_some((repository.registry(), repository.path(), age))
+    }));
     context.catalogue.tell_state();
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()

@@ -45,7 +45,7 @@ impl Door {
     pub async fn pass(&self, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
         let began = self.context.elapsed();
         let _under_way = self.requests.begin();
-        let method = Method::of(request.method().as_str());
+        let (method, version) = (Method::of(request.method().as_str()), measure::version(&request));
         let span = self.traces.span(|| measure::caller(&request), || measure::traced(&request, &self.requests));
         let (answered, route) = match &span {
             Some(span) => self.answer(request, next, began).instrument(span.clone()).await,
@@ -58,7 +58,8 @@ impl Door {
         if let Some(span) = &span {
             Traces::conclude(span, status.as_u16());
         }
-        self.requests.observe(route, method, status.as_u16(), self.context.elapsed().saturating_sub(began));
+        let took = self.context.elapsed().saturating_sub(began);
+        self.requests.observe(route, method, version, status.as_u16(), took);
         let mut answered = answered?;
         if self.draining.has_begun() {
             // Who keeps a connection open would else go on using it, and lose a request when it ends.

@@ -5,7 +5,7 @@ use actix_web::http::Version;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::http::uri::Authority;
 
-use crate::telemetry::{Caller, RequestMetrics, TracedRequest};
+use crate::telemetry::{Caller, HttpVersion, RequestMetrics, TracedRequest};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -26,7 +26,7 @@ pub fn traced(request: &ServiceRequest, requests: &RequestMetrics) -> TracedRequ
         method: request.method().to_string(),
         route: requests.pattern(requests.route(request.request().match_name())),
         path: request.path().to_owned(),
-        version: version(request.version()),
+        version: version(request),
         host: asked.map(|asked| asked.host().to_owned()),
         port: asked.and_then(Authority::port_u16),
     }
@@ -36,11 +36,10 @@ fn first_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> 
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn version(version: Version) -> Option<&'static str> {
-    match version {
-        Version::HTTP_10 => Some("1.0"),
-        Version::HTTP_11 => Some("1.1"),
-        Version::HTTP_2 => Some("2"),
-        _ => None,
+/// The version of a request; those of others are not read.
+pub fn version(request: &ServiceRequest) -> HttpVersion {
+    match request.version() {
+        Version::HTTP_10 => HttpVersion::Http10,
+        _ => HttpVersion::Http11,
     }
 }

@@ -213,7 +213,7 @@ fn public_server(
             .wrap(from_fn(pass))
             .into_factory()
             .map_err(|error: Error| error.error_response());
-        let (stopping, counting) = (stopping.clone(), clients.clone());
+        let (stopping, counting, metrics) = (stopping.clone(), clients.clone(), metrics.clone().into_inner());
         let http = HttpService::build()
             .keep_alive(transport::KEEP_ALIVE)
             .client_request_timeout(REQUEST_TIMEOUT)
@@ -227,9 +227,12 @@ fn public_server(
                 data.insert(transport.turn());
             })
             .finish(map_config(app, |()| AppConfig::default()));
-        let open = |stream: TcpStream| async move {
-            let peer = stream.peer_addr().ok();
-            Ok::<_, DispatchError>((Transport::new(stream), Protocol::Http1, peer))
+        let open = move |stream: TcpStream| {
+            let metrics = metrics.clone();
+            async move {
+                let peer = stream.peer_addr().ok();
+                Ok::<_, DispatchError>((Transport::new(stream).counted_by(metrics), Protocol::Http1, peer))
+            }
         };
         fn_service(open).and_then(http)
     })?;

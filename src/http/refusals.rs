@@ -75,6 +75,11 @@ pub struct Bare<'a> {
 }
 
 impl<'a> Bare<'a> {
+    /// The status that it has.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     /// The refusal at the end of what is to be written, and where it begins. After it the library closes.
     pub fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
         if !bytes.ends_with(END_OF_HEAD) {

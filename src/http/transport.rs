@@ -10,6 +10,7 @@ use std::io;
 use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::refusals::{Bare, Refusal};
+use crate::telemetry::Metrics;
 
 /// A connection on which nothing was asked or written for so long is closed, and for twice as long at most. Who asks is
 /// answered first: a body takes five seconds at most and its answer ten, which is less.
@@ -51,6 +53,8 @@ pub struct Transport<S> {
     refusal: Option<Refusal>,
     /// Whether one was sent. Nothing comes after it.
     is_refused: bool,
+    /// Counts it.
+    metrics: Option<Arc<Metrics>>,
     /// The connection is looked after once in so long.
     still: Duration,
     /// Looks after the connection. Nothing is timed for a single request: that would be most of what this costs.
@@ -124,10 +128,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             is_blocked: false,
             refusal: None,
             is_refused: false,
+            metrics: None,
             watch: Box::pin(sleep(still)),
             watched_by: None,
             is_still: false,
         }
+    }
+
+    /// The same connection, whose refusals are counted.
+    pub fn counted_by(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// The connection itself.
@@ -246,7 +256,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
         if this.refusal.is_none() {
             match Bare::find(buffer) {
                 None => return this.write(context, buffer),
-                Some((0, bare)) => this.refusal = Some(Refusal::instead_of(&bare)),
+                Some((0, bare)) => {
+                    if let Some(metrics) = &this.metrics {
+                        metrics.count_unread_request(bare.status());
+                    }
+                    this.refusal = Some(Refusal::instead_of(&bare));
+                }
                 // What is before it is an answer that goes as it is.
                 Some((start, _)) => return this.write(context, buffer.get(..start).unwrap_or_default()),
             }
@@ -269,7 +284,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 

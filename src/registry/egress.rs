@@ -15,7 +15,7 @@ use url::Url;
 
 use super::address::{NotPublic, PublicOnly};
 use super::error::RegistryError;
-use super::spans::RequestSpan;
+use super::spans::{Observer, RequestSpan};
 use super::token::Authorization;
 
 /// Time for a connection, with name lookup and TLS. Ours.
@@ -71,12 +71,13 @@ pub(super) struct Clients {
     // The client holds another handle of the same resolver; this one decides about literal addresses.
     resolver: Arc<PublicOnly>,
     trusts_nobody: bool,
+    observer: Option<Observer>,
 }
 
 impl Clients {
     /// Makes the clients, which trust the system's CAs and these. On a system that has none they trust
-    /// nobody: then registries are asked over http only.
-    pub(super) fn build(certificates: Vec<Certificate>) -> Result<Self, reqwest::Error> {
+    /// nobody: then registries are asked over http only. The observer is told of each request.
+    pub(super) fn build(certificates: Vec<Certificate>, observer: Option<Observer>) -> Result<Self, reqwest::Error> {
         let resolver = Arc::new(PublicOnly::of_system());
         let usual = builder().tls_certs_merge(certificates.clone()).build();
         let trusts_nobody = usual.is_err();
@@ -87,7 +88,7 @@ impl Clients {
         let configured = usual.or_else(|_| trusting().build())?;
         // Its own pool: a connection that was made without the check must not be reused under it.
         let public_only = trusting().dns_resolver(Arc::clone(&resolver)).build()?;
-        Ok(Self { configured, public_only, resolver, trusts_nobody })
+        Ok(Self { configured, public_only, resolver, trusts_nobody, observer })
     }
 
     /// Whether there is no CA certificate, so that nothing is reached over https.
@@ -115,7 +116,7 @@ impl Clients {
 
     /// Sends a request once. An error comes with whether the connection broke.
     async fn attempt(&self, client: &Client, request: &Request, resends: u32) -> Result<Answer, (RegistryError, bool)> {
-        let span = RequestSpan::begin(request, resends);
+        let span = RequestSpan::begin(request, resends, self.observer.as_ref());
         let result = attempt(client, request).instrument(span.span().clone()).await;
         let result = result.map_err(|failure| match failure {
             Failure::Transport(error) => (describe(&error, self.trusts_nobody), is_broken_connection(&error)),

@@ -45,4 +45,5 @@ pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryRole, Manifest, Wanted};
 pub use registries::Registries;
 pub use settings::{Credentials, RegistrySettings, Secret, Settings};
+pub use spans::{EndedRequest, Observer};
 pub use tags::is_tag;

@@ -13,6 +13,7 @@ use super::error::{RegistryError, SetupError};
 use super::gate::{Budget, Gate};
 use super::manifest::{self, Manifest, Wanted};
 use super::settings::{RegistrySettings, Settings};
+use super::spans::Observer;
 use super::tags;
 use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
 use crate::images::Repository;
@@ -29,12 +30,24 @@ impl Registries {
     /// # Errors
     /// When a name, a mirror or a CA file cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        Self::with_exchange_timeout(settings, EXCHANGE_TIMEOUT)
+        Self::build(settings, EXCHANGE_TIMEOUT, None)
     }
 
-    /// As [`Registries::new`]; tests of slow registries shorten the time.
-    pub(super) fn with_exchange_timeout(settings: Settings, exchange_timeout: Duration) -> Result<Self, SetupError> {
-        let usual_clients = Clients::build(Vec::new())?;
+    /// As [`Registries::new`]; the observer is told of each request.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn observed(settings: Settings, observer: Observer) -> Result<Self, SetupError> {
+        Self::build(settings, EXCHANGE_TIMEOUT, Some(observer))
+    }
+
+    /// Tests of slow registries shorten the time.
+    pub(super) fn build(
+        settings: Settings,
+        exchange_timeout: Duration,
+        observer: Option<Observer>,
+    ) -> Result<Self, SetupError> {
+        let usual_clients = Clients::build(Vec::new(), observer.clone())?;
         if usual_clients.trust_nobody() {
             tracing::warn!(
                 "this system has no CA certificates: registries are not reached over https, but for those with a \
@@ -45,7 +58,7 @@ impl Registries {
         for (name, registry) in settings.registries {
             let base = base_url(&name, &registry)?;
             let clients = match extra_certificates(&name, &registry)? {
-                Some(certificates) => Clients::build(certificates)?,
+                Some(certificates) => Clients::build(certificates, observer.clone())?,
                 None => usual_clients.clone(),
             };
             let exchange_timeout = registry.timeout.unwrap_or(exchange_timeout);

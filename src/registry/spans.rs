@@ -1,24 +1,46 @@
-//! What a trace tells of a request to a registry: a span of a client, by the semantic conventions of OpenTelemetry for HTTP.
+//! What is told of a request to a registry: to a trace a span of a client, by the semantic conventions of OpenTelemetry for
+//! HTTP, and to metrics how it ended and how long it took.
 //!
-//! It exists only where the request belongs to a trace, which is known to the room `telemetry` and not here. No query of an
+//! The span exists only where the request belongs to a trace, which is known to the room `telemetry` and not here. No query of an
 //! address is in it, because addresses that registries redirect to are signed there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::egress::Request;
+use super::egress::{Reach, Request};
 use super::error::RegistryError;
 
-/// The span of one request, from its beginning until this is dropped.
-pub(super) struct RequestSpan {
+/// One request to a registry, or to what belongs to it, that has ended.
+pub struct EndedRequest<'a> {
+    /// Host and port; none where a registry has named them, so that they could be anything.
+    pub server: Option<(&'a str, u16)>,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// Why there is no whole answer: `timeout`, `unavailable` or `invalid`.
+    pub error: Option<&'static str>,
+    /// How long it took, the answer's body included.
+    pub took: Duration,
+}
+
+/// Is told of each request that has ended.
+pub type Observer = Arc<dyn Fn(&EndedRequest<'_>) + Send + Sync>;
+
+/// One request, from its beginning until this is dropped.
+pub(super) struct RequestSpan<'a> {
+    request: &'a Request,
+    observer: Option<&'a Observer>,
+    began: Instant,
     span: Span,
     has_ended: bool,
 }
 
-impl RequestSpan {
-    /// The span of this request, which was sent so many times before.
-    pub(super) fn begin(request: &Request, resends: u32) -> Self {
+impl<'a> RequestSpan<'a> {
+    /// This request begins, which was sent so many times before.
+    pub(super) fn begin(request: &'a Request, resends: u32, observer: Option<&'a Observer>) -> Self {
         let url = &request.url;
         // The target is the one by which telemetry knows these spans.
         let span = tracing::info_span!(
@@ -37,7 +59,7 @@ impl RequestSpan {
             container.image.name = request.image.as_deref(),
             oci.manifest.digest = Empty,
         );
-        Self { span, has_ended: false }
+        Self { request, observer, began: Instant::now(), span, has_ended: false }
     }
 
     /// The span itself.
@@ -52,8 +74,9 @@ impl RequestSpan {
             Ok(status) => {
                 self.span.record("http.response.status_code", status.as_u16());
                 if status.is_client_error() || status.is_server_error() {
-                    self.fail(status.as_str());
+                    self.mark(status.as_str());
                 }
+                self.tell(Some(status.as_u16()), None);
             }
             Err(RegistryError::TimedOut) => self.fail("timeout"),
             Err(RegistryError::Invalid { .. }) => self.fail("invalid"),
@@ -62,13 +85,26 @@ impl RequestSpan {
         self.span.clone()
     }
 
-    fn fail(&self, kind: &str) {
+    fn fail(&self, kind: &'static str) {
+        self.mark(kind);
+        self.tell(None, Some(kind));
+    }
+
+    fn tell(&self, status: Option<u16>, error: Option<&'static str>) {
+        let Some(observer) = self.observer else { return };
+        let url = &self.request.url;
+        let is_ours = self.request.reach == Reach::Configured;
+        let server = url.host_str().zip(url.port_or_known_default()).filter(|_| is_ours);
+        observer(&EndedRequest { server, status, error, took: self.began.elapsed() });
+    }
+
+    fn mark(&self, kind: &str) {
         self.span.record("otel.status_code", "ERROR");
         self.span.record("error.type", kind);
     }
 }
 
-impl Drop for RequestSpan {
+impl Drop for RequestSpan<'_> {
     fn drop(&mut self) {
         // Who waited for the request has given it up, which only a deadline makes them do.
         if !self.has_ended {

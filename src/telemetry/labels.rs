@@ -41,6 +41,14 @@ labels! {
         Other = "_OTHER",
     }
 
+    /// The version of HTTP of a request: those that are served.
+    HttpVersion {
+        /// HTTP/1.1.
+        Http11 = "1.1",
+        /// HTTP/1.0.
+        Http10 = "1.0",
+    }
+
     /// How a question for a tag ended.
     ResolutionOutcome {
         /// With a tag.

@@ -5,6 +5,7 @@
 //! that nobody can make the memory grow with made-up names.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -13,13 +14,23 @@ use prometheus::{
 };
 
 use super::labels::{AnswerSource, CacheLayer, CacheResult, Operation, ResolutionOutcome, UpstreamOutcome};
-use super::requests::{BUCKETS, RequestMetrics};
+use super::requests::{BUCKETS, LABELS, RequestMetrics};
+
+/// The statuses of registries that have a label of their own. What else a registry answers is one value, so that it cannot
+/// make labels up.
+const STATUSES_OF_REGISTRIES: [u16; 14] = [200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 429, 500, 502, 503];
+/// The statuses of refusals that come before there is a request (README, "Limits and stopping").
+const STATUSES_OF_UNREAD: [u16; 3] = [400, 408, 431];
+/// The value for what could be anything: a status, or a host that a registry has named.
+const OTHER: &str = "_OTHER";
 
 /// All metrics, in a registry of their own. One of it lives as long as the process.
 pub struct Metrics {
     registry: Registry,
     durations: HistogramVec,
+    client_durations: HistogramVec,
     requests_under_way: IntGauge,
+    unread_requests: IntCounterVec,
     resolutions: IntCounterVec,
     /// Those of `resolutions`, so that counting one looks nothing up.
     resolutions_by_number: [[OnceLock<IntCounter>; AnswerSource::COUNT]; ResolutionOutcome::COUNT],
@@ -40,15 +51,10 @@ impl Metrics {
     /// Never: names and labels are constants, and every test that starts the service makes them.
     pub fn new() -> Self {
         let registry = Registry::new();
-        let durations = HistogramOpts::new(
-            "http_server_request_duration_seconds",
-            "Time from a request's head to its answer, by the pattern of the path.",
-        );
-        let durations = HistogramVec::new(
-            durations.buckets(BUCKETS.to_vec()),
-            &["http_request_method", "http_route", "http_response_status_code"],
-        )
-        .expect(VALID);
+        let histograms = |name, help, labels: &[&str]| {
+            let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+            registered(&registry, HistogramVec::new(options, labels).expect(VALID))
+        };
         let requests_under_way =
             IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.").expect(VALID);
         let counters = |name, help, labels: &[&str]| {
@@ -77,7 +83,21 @@ impl Metrics {
         let build_info = gauges("wintag_build_info", "Always 1; the version is the label.", &["version"]);
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
-            durations: registered(&registry, durations),
+            durations: histograms(
+                "http_server_request_duration_seconds",
+                "Time from a request's head to its answer, by the pattern of the path.",
+                &LABELS,
+            ),
+            client_durations: histograms(
+                "http_client_request_duration_seconds",
+                "Time that one request to a registry, its mirror or its token service took, answer included.",
+                &["http_request_method", "server_address", "server_port", "http_response_status_code", "error_type"],
+            ),
+            unread_requests: counters(
+                "wintag_unread_requests_total",
+                "Requests that were refused before they could be read, by the status they got; they are in no other metric.",
+                &["http_response_status_code"],
+            ),
             requests_under_way: registered(&registry, requests_under_way),
             resolutions_by_number: Default::default(),
             resolutions,
@@ -109,12 +129,12 @@ impl Metrics {
                 "When a registry last gave what it was asked for, as seconds since 1970.",
                 &["registry"],
             ),
-            // By repository and not by registry: lists of one registry are of different ages, and a mean or maximum of
-            // them would hide which one is old. The families of the configuration bound the label.
+            // Not by registry alone: lists of one registry are of different ages, and a mean or maximum of them would
+            // hide which one is old. The families of the configuration bound the label.
             data_age: seconds(
                 "wintag_data_age_seconds",
-                "Age of the tag list of a repository of the configured families.",
-                &["repository"],
+                "Age of the tag list of a repository of the families, as its registry gave it; none while only the catalogue is known.",
+                &["registry", "repository"],
             ),
             snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
             registry,
@@ -123,9 +143,12 @@ impl Metrics {
         metrics
     }
 
-    /// Shows the resolutions that there can be from the start: what appears with its first event hides that event
-    /// from `rate` and `increase`.
+    /// Shows the resolutions and refusals that there can be from the start: what appears with its first event hides that
+    /// event from `rate` and `increase`.
     fn begin_at_zero(&self) {
+        for status in STATUSES_OF_UNREAD {
+            self.unread_requests.with_label_values(&[&status.to_string()]);
+        }
         for outcome in ResolutionOutcome::ALL {
             for source in AnswerSource::ALL {
                 if outcome.has_facts() == (source != AnswerSource::Nothing) {
@@ -182,9 +205,38 @@ impl Metrics {
         self.last_refresh.with_label_values(&[registry]).set(at_seconds);
     }
 
-    /// Says how old, in seconds, the tag list of a family's repository is.
-    pub fn tell_data_age(&self, repository: &str, seconds: f64) {
-        self.data_age.with_label_values(&[repository]).set(seconds);
+    /// Says how old the tag lists of the families are, as registries gave them: registry, path of the repository, seconds.
+    /// What is not among them is no longer known.
+    pub fn tell_data_ages<'a>(&self, ages: impl Iterator<Item = (&'a str, &'a str, f64)>) {
+        self.data_age.reset();
+        for (registry, repository, seconds) in ages {
+            self.data_age.with_label_values(&[registry, repository]).set(seconds);
+        }
+    }
+
+    /// Counts a request that was refused with this status before it could be read.
+    pub fn count_unread_request(&self, status: u16) {
+        self.unread_requests.with_label_values(&[&status.to_string()]).inc();
+    }
+
+    /// Counts a request to a registry or what belongs to it, and how long it took. The host is one of the configuration;
+    /// none where a registry has named it.
+    pub fn observe_client_request(
+        &self,
+        server: Option<(&str, u16)>,
+        status: Option<u16>,
+        error: Option<&str>,
+        took: Duration,
+    ) {
+        let (host, port) = server.map_or((OTHER, String::new()), |(host, port)| (host, port.to_string()));
+        let status_text = match status {
+            Some(status) if STATUSES_OF_REGISTRIES.contains(&status) => status.to_string(),
+            Some(_) => OTHER.to_owned(),
+            None => String::new(),
+        };
+        let error = error.unwrap_or(if status >= Some(400) { &status_text } else { "" });
+        let values = ["GET", host, &port, &status_text, error];
+        self.client_durations.with_label_values(&values).observe(took.as_secs_f64());
     }
 
     /// Everything, in the text format of Prometheus.
@@ -216,15 +268,37 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::telemetry::Method;
+    use crate::telemetry::{HttpVersion, Method};
+
+    /// The samples of one duration, which fits into these buckets.
+    fn ended(name: &str, labels: &str, bounds: &[&str], seconds: &str) -> Vec<String> {
+        let buckets = bounds.iter().map(|bound| format!("{name}_bucket{{{labels},le=\"{bound}\"}} 1"));
+        buckets.chain([format!("{name}_sum{{{labels}}} {seconds}"), format!("{name}_count{{{labels}}} 1")]).collect()
+    }
 
     /// Dashboards and alerts hold on to these names.
     #[test]
     fn names_and_labels_are_kept() {
         let metrics = Metrics::new();
         let requests = metrics.requests(&["/resolve"]);
-        requests.observe(requests.route(Some("/resolve")), Method::Get, 404, Duration::from_millis(30));
-        requests.observe(requests.route(Some("/made/up")), Method::of("MADE-UP"), 418, Duration::from_secs(60));
+        requests.observe(
+            requests.route(Some("/resolve")),
+            Method::Get,
+            HttpVersion::Http11,
+            404,
+            Duration::from_millis(30),
+        );
+        let made_up = (requests.route(Some("/made/up")), Method::of("MADE-UP"));
+        requests.observe(made_up.0, made_up.1, HttpVersion::Http10, 518, Duration::from_secs(60));
+        metrics.observe_client_request(Some(("mcr.microsoft.com", 443)), Some(404), None, Duration::from_secs(7));
+        metrics.observe_client_request(None, Some(999), None, Duration::from_secs(60));
+        metrics.observe_client_request(
+            Some(("mcr.microsoft.com", 443)),
+            None,
+            Some("timeout"),
+            Duration::from_secs(60),
+        );
+        metrics.count_unread_request(431);
         metrics.count_resolution(ResolutionOutcome::Ok, AnswerSource::StaleSnapshot);
         metrics.count_upstream_request("mcr.microsoft.com", Operation::Tags, UpstreamOutcome::RateLimited);
         metrics.count_cache_request(CacheLayer::Manifests, CacheResult::Stale);
@@ -232,38 +306,47 @@ mod tests {
         metrics.tell_flights(CacheLayer::Tags, 2, 3);
         metrics.tell_circuit("mcr.microsoft.com", true);
         metrics.tell_refresh("mcr.microsoft.com", 1.5e9);
-        metrics.tell_data_age("mcr.microsoft.com/windows", 1.5);
+        metrics.tell_data_ages([("mcr.microsoft.com", "gone", 9.5)].into_iter());
+        metrics.tell_data_ages([("mcr.microsoft.com", "windows", 1.5)].into_iter());
         drop(requests.begin());
         let _under_way = requests.begin();
         let text = metrics.text().unwrap();
         let is_shown = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
         let samples: Vec<&str> = text.lines().filter(is_shown).collect();
         let version = env!("CARGO_PKG_VERSION");
-        let found = "http_request_method=\"GET\",http_response_status_code=\"404\",http_route=\"/resolve\"";
-        let other = "http_request_method=\"_OTHER\",http_response_status_code=\"418\",http_route=\"other\"";
-        let mut expected: Vec<String> =
-            ["0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"]
-                .map(|bound| format!("http_server_request_duration_seconds_bucket{{{found},le=\"{bound}\"}} 1"))
-                .to_vec();
-        expected.extend([
-            format!("http_server_request_duration_seconds_sum{{{found}}} 0.03"),
-            format!("http_server_request_duration_seconds_count{{{found}}} 1"),
-            format!("http_server_request_duration_seconds_bucket{{{other},le=\"+Inf\"}} 1"),
-            format!("http_server_request_duration_seconds_sum{{{other}}} 60"),
-            format!("http_server_request_duration_seconds_count{{{other}}} 1"),
-            format!("wintag_build_info{{version=\"{version}\"}} 1"),
-        ]);
+        let (server, client) = ("http_server_request_duration_seconds", "http_client_request_duration_seconds");
+        let asked = |error: &str, status: &str, host: &str, port: &str| {
+            format!(
+                "error_type=\"{error}\",http_request_method=\"GET\",http_response_status_code=\"{status}\",\
+                 server_address=\"{host}\",server_port=\"{port}\""
+            )
+        };
+        let answered = |error: &str, method: &str, status: &str, route: &str, version: &str| {
+            format!(
+                "error_type=\"{error}\",http_request_method=\"{method}\",http_response_status_code=\"{status}\",\
+                 http_route=\"{route}\",network_protocol_version=\"{version}\",url_scheme=\"http\""
+            )
+        };
+        let all = ["0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"];
+        let mut expected: Vec<String> = Vec::new();
+        expected.extend(ended(client, &asked("404", "404", "mcr.microsoft.com", "443"), &["7.5", "10", "+Inf"], "7"));
+        expected.extend(ended(client, &asked("_OTHER", "_OTHER", "_OTHER", ""), &["+Inf"], "60"));
+        expected.extend(ended(client, &asked("timeout", "", "mcr.microsoft.com", "443"), &["+Inf"], "60"));
+        expected.extend(ended(server, &answered("", "GET", "404", "/resolve", "1.1"), &all, "0.03"));
+        expected.extend(ended(server, &answered("518", "_OTHER", "518", "other", "1.0"), &["+Inf"], "60"));
+        expected.extend([format!("wintag_build_info{{version=\"{version}\"}} 1")]);
         expected.extend(
             [
                 "wintag_cache_requests_total{layer=\"manifests\",result=\"stale\"} 1",
                 "wintag_circuit_open{registry=\"mcr.microsoft.com\"} 1",
-                "wintag_data_age_seconds{repository=\"mcr.microsoft.com/windows\"} 1.5",
+                "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows\"} 1.5",
                 "wintag_flights{layer=\"tags\"} 2",
                 "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"} 1500000000",
                 "wintag_requests_under_way 1",
                 "wintag_resolutions_total{freshness=\"stale_snapshot\",outcome=\"ok\"} 1",
                 "wintag_singleflight_waiters{layer=\"tags\"} 3",
                 "wintag_snapshot_write_failures_total 1",
+                "wintag_unread_requests_total{http_response_status_code=\"431\"} 1",
                 "wintag_upstream_requests_total{operation=\"tags\",outcome=\"rate_limited\",registry=\"mcr.microsoft.com\"} 1",
             ]
             .map(str::to_owned),

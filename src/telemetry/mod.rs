@@ -11,7 +11,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogSettings;
-pub use labels::{AnswerSource, CacheLayer, CacheResult, Method, Operation, ResolutionOutcome, UpstreamOutcome};
+pub use labels::{
+    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Operation, ResolutionOutcome, UpstreamOutcome,
+};
 pub use metrics::Metrics;
 pub use requests::{RequestMetrics, Route, UnderWay};
 pub use traces::{Caller, TracedRequest, Traces, in_current_trace, trace_id};
@@ -42,13 +44,17 @@ pub enum TelemetryError {
 /// # Errors
 /// When a setting cannot be used.
 pub fn init(settings: &LogSettings) -> Result<Telemetry, TelemetryError> {
-    let (traces, provider) = traces::from_environment()?;
+    let wanted = traces::Wanted::read(|name| std::env::var(name).ok());
+    let (traces, provider) = wanted.as_ref().map(traces::start).transpose()?.unzip();
     let spans = provider.as_ref().map(traces::layer);
     tracing_subscriber::registry().with(logs::layer(settings)?).with(spans).try_init()?;
-    if let Some(ratio) = traces.ratio() {
-        tracing::info!(ratio, "traces are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says");
+    if let Some(wanted) = wanted {
+        for ignored in &wanted.ignored {
+            tracing::warn!("traces: {ignored}");
+        }
+        tracing::info!(ratio = wanted.ratio, "traces are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says");
     }
-    Ok(Telemetry { traces, provider })
+    Ok(Telemetry { traces: traces.unwrap_or_default(), provider })
 }
 
 impl Telemetry {

@@ -1,4 +1,4 @@
-//! How long requests take, by route, method and status.
+//! How long requests take, by route, method, version of HTTP and status.
 //!
 //! Every request passes here, so that nothing is looked up by text: a series is found by numbers in a table. It is made
 //! when there is something to count in it, since most of them never have anything.
@@ -8,9 +8,20 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntGauge};
 
-use super::labels::Method;
+use super::labels::{HttpVersion, Method};
 
-/// The upper bounds of the durations, in seconds (OpenTelemetry semantic conventions, `http.server.request.duration`).
+/// The labels of a request (OpenTelemetry semantic conventions, `http.server.request.duration`).
+pub(super) const LABELS: [&str; 6] = [
+    "http_request_method",
+    "http_route",
+    "http_response_status_code",
+    "url_scheme",
+    "network_protocol_version",
+    "error_type",
+];
+/// What is in front of wintag may speak https; wintag itself does not.
+const SCHEME: &str = "http";
+/// The upper bounds of the durations, in seconds (as above, and the same for `http.client.request.duration`).
 pub(super) const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// The label of requests to no path of ours.
 const NO_ROUTE: &str = "other";
@@ -23,7 +34,7 @@ pub struct RequestMetrics {
     durations: HistogramVec,
     under_way: IntGauge,
     routes: &'static [&'static str],
-    /// By route, method and status; the last route is for what has none.
+    /// By route, method, version and status; the last route is for what has none.
     series: Box<[OnceLock<Histogram>]>,
 }
 
@@ -33,7 +44,7 @@ pub struct Route(usize);
 
 impl RequestMetrics {
     pub(super) fn new(durations: HistogramVec, under_way: IntGauge, routes: &'static [&'static str]) -> Self {
-        let count = (routes.len() + 1) * Method::COUNT * STATUSES.len();
+        let count = (routes.len() + 1) * Method::COUNT * HttpVersion::COUNT * STATUSES.len();
         Self { durations, under_way, routes, series: (0..count).map(|_| OnceLock::new()).collect() }
     }
 
@@ -55,16 +66,22 @@ impl RequestMetrics {
     }
 
     /// Counts a request that has been answered.
-    pub fn observe(&self, route: Route, method: Method, status: u16, took: Duration) {
-        let make = |status: &str| {
+    pub fn observe(&self, route: Route, method: Method, version: HttpVersion, status: u16, took: Duration) {
+        let make = || {
             let pattern = self.pattern(route).unwrap_or(NO_ROUTE);
-            self.durations.with_label_values(&[method.as_str(), pattern, status])
+            let status_text = status.to_string();
+            // No error is an empty label, which is the same as none.
+            let error = if status >= 500 { status_text.as_str() } else { "" };
+            let values = [method.as_str(), pattern, &status_text, SCHEME, version.as_str(), error];
+            self.durations.with_label_values(&values)
         };
-        let place = STATUSES.iter().position(|known| *known == status);
-        let place = place.map(|at| (route.0 * Method::COUNT + method as usize) * STATUSES.len() + at);
+        let place = STATUSES.iter().position(|known| *known == status).map(|at| {
+            let before = (route.0 * Method::COUNT + method as usize) * HttpVersion::COUNT + version as usize;
+            before * STATUSES.len() + at
+        });
         match place.and_then(|place| self.series.get(place)) {
-            Some(series) => series.get_or_init(|| make(&status.to_string())).observe(took.as_secs_f64()),
-            None => make(&status.to_string()).observe(took.as_secs_f64()),
+            Some(series) => series.get_or_init(make).observe(took.as_secs_f64()),
+            None => make().observe(took.as_secs_f64()),
         }
     }
 }

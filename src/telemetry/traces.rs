@@ -26,11 +26,18 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::labels::Method;
+use super::labels::{HttpVersion, Method};
 
-/// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced without it.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// The share of requests that is traced, from 0 to 1 (OpenTelemetry specification, SDK environment variables).
+/// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced without one of them.
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// How it is spoken to, likewise; wintag speaks one of the ways that there are.
+const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+const PROTOCOL: &str = "http/protobuf";
+/// Nothing is traced when the first is `true` or the second `none` (OpenTelemetry specification, SDK environment variables).
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+/// How requests are chosen, and the share of them, from 0 to 1 (likewise). What cannot be used there is logged and ignored.
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 /// One request in a hundred; in measurements its cost was lost in the noise.
 const DEFAULT_RATIO: f64 = 0.01;
@@ -56,7 +63,7 @@ struct Sampling {
 }
 
 /// A request, as far as a span tells of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedRequest {
     /// The method as it was sent.
     pub method: String,
@@ -64,8 +71,8 @@ pub struct TracedRequest {
     pub route: Option<&'static str>,
     /// The path as it was sent, without the query.
     pub path: String,
-    /// The version of HTTP, such as 1.1.
-    pub version: Option<&'static str>,
+    /// The version of HTTP.
+    pub version: HttpVersion,
     /// The host that was asked, as the caller names it.
     pub host: Option<String>,
     /// Its port, where the caller names one.
@@ -106,13 +113,56 @@ pub fn in_current_trace<F: Future>(work: F) -> impl Future<Output = F::Output> +
     work.with_current_context()
 }
 
-/// The traces that the environment asks for.
-pub fn from_environment() -> Result<(Traces, Option<SdkTracerProvider>), ExporterBuildError> {
-    if std::env::var_os(ENDPOINT).is_none_or(|endpoint| endpoint.is_empty()) {
-        return Ok((Traces(None), None));
+/// What the environment asks for.
+#[derive(Debug, PartialEq)]
+pub struct Wanted {
+    /// The share of requests that is traced, of those whose callers do not decide.
+    pub ratio: f64,
+    /// What cannot be used of the environment, and what is done instead.
+    pub ignored: Vec<String>,
+}
+
+impl Wanted {
+    /// Reads the variables; `None` when nothing is to be traced.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let set = |name: &str| variable(name).filter(|text| !text.is_empty());
+        let is_off = set(DISABLED).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+            || set(EXPORTER).is_some_and(|text| text == "none");
+        if is_off || ENDPOINTS.iter().all(|name| set(name).is_none()) {
+            return None;
+        }
+        let mut ignored = Vec::new();
+        if let Some(protocol) = PROTOCOLS.iter().find_map(|name| set(name)).filter(|protocol| protocol != PROTOCOL) {
+            ignored.push(format!(
+                "the collector is spoken to by {PROTOCOL} and not by {protocol}; name its port for that"
+            ));
+        }
+        let share = set(RATIO).and_then(|text| {
+            let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            if share.is_none() {
+                ignored.push(format!("{RATIO} is a share from 0 to 1 and not {text}; {DEFAULT_RATIO} is taken"));
+            }
+            share
+        });
+        let ratio = match set(SAMPLER).as_deref() {
+            Some("parentbased_always_on") => 1.0,
+            Some("parentbased_always_off") => 0.0,
+            sampler => {
+                if let Some(other) = sampler.filter(|name| *name != "parentbased_traceidratio") {
+                    ignored.push(format!(
+                        "{SAMPLER} is parentbased_traceidratio, parentbased_always_on or parentbased_always_off and not \
+                         {other}; the first is taken, since who traces its own requests decides"
+                    ));
+                }
+                share.unwrap_or(DEFAULT_RATIO)
+            }
+        };
+        Some(Self { ratio, ignored })
     }
-    let ratio = std::env::var(RATIO).ok().and_then(|text| text.parse().ok());
-    let ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or(DEFAULT_RATIO);
+}
+
+/// The traces that are wanted.
+pub fn start(wanted: &Wanted) -> Result<(Traces, SdkTracerProvider), ExporterBuildError> {
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()?;
     let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     if std::env::var_os(SERVICE_NAME.0).is_none() {
@@ -125,12 +175,12 @@ pub fn from_environment() -> Result<(Traces, Option<SdkTracerProvider>), Exporte
         .with_batch_exporter(exporter)
         .build();
     let sampling = Sampling {
-        ratio,
+        ratio: wanted.ratio,
         counter: AtomicU64::new(0),
         hasher: RandomState::new(),
         propagator: TraceContextPropagator::new(),
     };
-    Ok((Traces(Some(Arc::new(sampling))), Some(provider)))
+    Ok((Traces(Some(Arc::new(sampling))), provider))
 }
 
 /// The layer that sends spans.
@@ -158,11 +208,6 @@ where
 }
 
 impl Traces {
-    /// The share of requests that is traced; `None` when there are no traces.
-    pub fn ratio(&self) -> Option<f64> {
-        self.0.as_ref().map(|sampling| sampling.ratio)
-    }
-
     /// A span for this request if it is to be traced. A caller that traces decides; of other requests
     /// the configured share is taken.
     pub fn span<'a>(
@@ -233,7 +278,7 @@ impl TracedRequest {
             url.path = self.path,
             server.address = self.host,
             server.port = self.port.map(i64::from),
-            network.protocol.version = self.version,
+            network.protocol.version = self.version.as_str(),
             error.type = Empty,
         )
     }
@@ -267,7 +312,15 @@ mod tests {
     }
 
     fn is_taken(traces: &Traces, traceparent: Option<&str>) -> bool {
-        traces.span(|| Caller { traceparent, tracestate: None }, TracedRequest::default).is_some()
+        let request = || TracedRequest {
+            method: "GET".to_owned(),
+            route: None,
+            path: "/".to_owned(),
+            version: HttpVersion::Http11,
+            host: None,
+            port: None,
+        };
+        traces.span(|| Caller { traceparent, tracestate: None }, request).is_some()
     }
 
     #[test]
@@ -281,6 +334,42 @@ mod tests {
             }
         }
         assert!(!is_taken(&Traces(None), Some(&format!("{id}-01"))));
+    }
+
+    fn wanted(variables: &[(&str, &str)]) -> Option<(f64, usize)> {
+        let read = |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, text)| (*text).to_owned());
+        Wanted::read(read).map(|wanted| (wanted.ratio, wanted.ignored.len()))
+    }
+
+    #[test]
+    fn the_environment_decides_what_is_traced() {
+        let of_all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+        let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces");
+        for (variables, result) in [
+            (&[][..], None),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], None),
+            (&[of_all], Some((0.01, 0))),
+            (&[of_traces], Some((0.01, 0))),
+            (&[of_all, ("OTEL_SDK_DISABLED", "True")], None),
+            (&[of_all, ("OTEL_SDK_DISABLED", "false")], Some((0.01, 0))),
+            (&[of_all, ("OTEL_TRACES_EXPORTER", "none")], None),
+            (&[of_all, ("OTEL_TRACES_EXPORTER", "otlp")], Some((0.01, 0))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER_ARG", "0.5")], Some((0.5, 0))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER_ARG", "50")], Some((0.01, 1))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER_ARG", "NaN")], Some((0.01, 1))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER_ARG", "ten")], Some((0.01, 1))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_always_on")], Some((1.0, 0))),
+            (&[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_always_off")], Some((0.0, 0))),
+            (
+                &[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1")],
+                Some((1.0, 0)),
+            ),
+            (&[of_all, ("OTEL_TRACES_SAMPLER", "always_on"), ("OTEL_TRACES_SAMPLER_ARG", "0.5")], Some((0.5, 1))),
+            (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")], Some((0.01, 0))),
+            (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], Some((0.01, 1))),
+        ] {
+            assert_eq!(wanted(variables), result, "{variables:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use reqwest::StatusCode;
 
 use crate::support::docker_registry::DockerRegistry;
+use crate::support::raw_client::exchange;
 use crate::support::service::{Service, WINTAG};
 
 const ADMIN: [&str; 2] = ["--admin-listen", "127.0.0.1:0"];
@@ -22,10 +23,9 @@ async fn metrics(service: &Service) -> String {
 
 /// The samples that are not zero, without those whose value is another each time.
 fn samples(text: &str) -> BTreeSet<&str> {
-    const OTHER_EACH_TIME: [&str; 4] =
-        ["#", "wintag_data_age_seconds", "wintag_last_refresh", "http_server_request_duration_seconds_"];
+    const OTHER_EACH_TIME: [&str; 4] = ["#", "wintag_data_age_seconds", "wintag_last_refresh", "http_"];
     let is_wanted = |line: &&str| {
-        let counts_requests = line.starts_with("http_server_request_duration_seconds_count");
+        let counts_requests = line.contains("_request_duration_seconds_count");
         (counts_requests || !OTHER_EACH_TIME.iter().any(|start| line.starts_with(start))) && !line.ends_with(" 0")
     };
     text.lines().filter(is_wanted).collect()
@@ -63,8 +63,17 @@ async fn what_happens_is_counted() {
     ];
     let requests = requests.map(|(method, route, status, count)| {
         format!(
-            "http_server_request_duration_seconds_count{{http_request_method=\"{method}\",\
-             http_response_status_code=\"{status}\",http_route=\"{route}\"}} {count}"
+            "http_server_request_duration_seconds_count{{error_type=\"\",http_request_method=\"{method}\",\
+             http_response_status_code=\"{status}\",http_route=\"{route}\",network_protocol_version=\"1.1\",\
+             url_scheme=\"http\"}} {count}"
+        )
+    });
+    let host_and_port = registry.host();
+    let (host, port) = host_and_port.split_once(':').expect("it has a port");
+    let asked = [("", 200, 2), ("404", 404, 1)].map(|(error, status, count)| {
+        format!(
+            "http_client_request_duration_seconds_count{{error_type=\"{error}\",http_request_method=\"GET\",\
+             http_response_status_code=\"{status}\",server_address=\"{host}\",server_port=\"{port}\"}} {count}"
         )
     });
     let others = [
@@ -80,7 +89,7 @@ async fn what_happens_is_counted() {
         "wintag_upstream_requests_total{operation=\"tags\",outcome=\"not_found\",registry=\"mcr.microsoft.com\"} 1",
         "wintag_upstream_requests_total{operation=\"tags\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
     ];
-    let expected: BTreeSet<&str> = requests.iter().map(String::as_str).chain(others).collect();
+    let expected: BTreeSet<&str> = requests.iter().chain(&asked).map(String::as_str).chain(others).collect();
     assert_eq!(samples(&text), expected);
     let refreshed = value(&text, "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"}");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs_f64();
@@ -142,13 +151,32 @@ async fn a_registry_that_is_left_alone_is_told() {
     assert!(!text.contains("wintag_last_refresh_success_timestamp_seconds{"), "it never answered");
 }
 
+/// The catalogue has an age too, but nothing that is done about it would make it younger.
 #[tokio::test]
-async fn the_age_of_the_families_is_told() {
-    let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
+async fn the_age_of_what_registries_gave_is_told() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &ADMIN);
+    assert!(!metrics(&service).await.contains("wintag_data_age_seconds{"));
+    service.json("/tags?image=nanoserver").await;
     let text = metrics(&service).await;
-    let age = "wintag_data_age_seconds{repository=\"mcr.microsoft.com/windows/nanoserver\"} ";
-    let age = text.lines().find_map(|line| line.strip_prefix(age)).expect("it is there");
-    assert!(age.parse::<f64>().is_ok_and(|age| age >= 0.0), "{age}");
+    let ages: Vec<&str> = text.lines().filter(|line| line.starts_with("wintag_data_age_seconds{")).collect();
+    assert_eq!(ages.len(), 1, "{ages:?}");
+    let sample = "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows/nanoserver\"}";
+    assert!((0.0..60.0).contains(&value(&text, sample)), "{ages:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_counted() {
+    let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
+    for _ in 0..2 {
+        let refusal = exchange(service.address(), "this is no request\r\n\r\n").await;
+        assert_eq!(refusal.map(|answer| answer.status), Some(400));
+    }
+    let text = metrics(&service).await;
+    let counted =
+        |status: u16| value(&text, &format!("wintag_unread_requests_total{{http_response_status_code=\"{status}\"}}"));
+    assert_eq!([400, 408, 431].map(counted), [2.0, 0.0, 0.0]);
+    assert!(!text.contains("http_server_request_duration_seconds_count{"), "{text}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use wintag::api::problem::ProblemKind;
 use wintag::cli::Arguments;
 use wintag::telemetry::{
-    AnswerSource, CacheLayer, CacheResult, Method, Metrics, Operation, ResolutionOutcome, UpstreamOutcome,
+    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Metrics, Operation, ResolutionOutcome, UpstreamOutcome,
 };
 
 use crate::support::service::WINTAG;
@@ -86,12 +86,13 @@ fn the_table_of_settings_is_that_of_the_options() {
 fn the_table_of_metrics_is_that_of_the_program() {
     let metrics = Metrics::new();
     let requests = metrics.requests(&["/resolve"]);
-    requests.observe(requests.route(Some("/resolve")), Method::Get, 200, Duration::ZERO);
+    requests.observe(requests.route(Some("/resolve")), Method::Get, HttpVersion::Http11, 200, Duration::ZERO);
+    metrics.observe_client_request(None, None, None, Duration::ZERO);
     metrics.count_upstream_request("r", Operation::Tags, UpstreamOutcome::Ok);
     metrics.tell_flights(CacheLayer::Tags, 0, 0);
     metrics.tell_circuit("r", false);
     metrics.tell_refresh("r", 0.0);
-    metrics.tell_data_age("r", 0.0);
+    metrics.tell_data_ages([("r", "a/b", 0.0)].into_iter());
     let text = metrics.text().expect("it can be written");
     let rows: String = text.lines().filter_map(|line| row_of_metric(line.strip_prefix("# HELP ")?, &text)).collect();
     correct(|readme| {
@@ -107,6 +108,7 @@ fn the_words_of_labels_are_in_the_readme() {
     let readme = readme();
     let words = [
         Method::ALL.map(Method::as_str).to_vec(),
+        HttpVersion::ALL.map(HttpVersion::as_str).to_vec(),
         AnswerSource::ALL.map(AnswerSource::as_str).to_vec(),
         ResolutionOutcome::ALL.map(ResolutionOutcome::as_str).to_vec(),
         UpstreamOutcome::ALL.map(UpstreamOutcome::as_str).to_vec(),

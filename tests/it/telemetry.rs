@@ -8,6 +8,7 @@ use crate::support::collector::{Collector, Span};
 use crate::support::docker_registry::DockerRegistry;
 use crate::support::misbehaving_registry::MisbehavingRegistry;
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate};
+use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::service::{Answer, Service, WINTAG};
 
 /// A service that never asks a registry and sends its traces here.
@@ -75,6 +76,44 @@ async fn what_registries_are_asked_is_in_the_trace() {
         let names = ["url.full", "container.image.name", "oci.manifest.digest"];
         assert_eq!(attributes(client, &names), [&url, image, digest]);
         assert!(server.time.0 <= client.time.0 && client.time.1 <= server.time.1 && !client.has_failed, "{client:?}");
+    }
+}
+
+/// Whom a caller traces is nothing that a registry, its token service or what it redirects to has to know.
+#[tokio::test]
+async fn registries_are_told_nothing_of_a_trace() {
+    let collector = Collector::start();
+    let registry = MisbehavingRegistry::start(|_| Behaviour::status(404)).await;
+    let holdings = Holdings::usual();
+    let realm = format!("http://{}/token", registry.authority());
+    registry.behave(move |asked| match asked.path() {
+        "/token" => Behaviour::json(r#"{"token":"of-nobody"}"#),
+        _ if asked.header("authorization").is_empty() => {
+            Behaviour::unauthorized(&format!("Bearer realm=\"{realm}\",service=\"x\""))
+        }
+        _ => holdings.answer(asked),
+    });
+    let service = traced_mirror(&collector, &registry.authority(), &[]);
+    let headers = [
+        ("traceparent", format!("00-{TRACE_ID}-{CALLER_ID}-01")),
+        ("tracestate", "vendor=canary".to_owned()),
+        ("baggage", "user=canary".to_owned()),
+    ];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let path = "/resolve?image=nanoserver&host=17763";
+    assert_eq!(service.send("GET", path, &headers).await.status, 200);
+    assert!(service.terminate().success());
+    let asked = registry.requests();
+    for part in ["/token", "/tags/list", "/manifests/"] {
+        assert!(asked.iter().any(|asked| asked.path().contains(part)), "{part}: {asked:?}");
+    }
+    let clients = collector.spans().into_iter().filter(|span| span.kind == 3).count();
+    assert_eq!(clients, asked.len(), "each is in the trace: {asked:?}");
+    for asked in asked {
+        let text = format!("{asked:?}");
+        for part in ["trace", "baggage", "canary", TRACE_ID, CALLER_ID, "b3", "x-request-id"] {
+            assert!(!text.contains(part), "{part}: {text}");
+        }
     }
 }
 
@@ -205,6 +244,25 @@ async fn the_log_can_be_text_and_of_other_levels() {
     assert!(service.admin_address().is_some());
     let silent = Service::start(&["--offline", "--log-level", "error", "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(silent.admin_address(), None, "where it listens is told by an event");
+}
+
+/// As the specification of OpenTelemetry wants it.
+#[tokio::test]
+async fn what_cannot_be_used_of_the_environment_is_logged() {
+    let collector = Collector::start();
+    let [_, _, no_proxy] = collector.variables("");
+    let endpoint = format!("http://{}/v1/traces", collector.address());
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint.as_str()),
+        ("OTEL_TRACES_SAMPLER_ARG", "50"),
+        (no_proxy.0, &no_proxy.1),
+    ];
+    let service = Service::start_in(&["--offline"], &variables);
+    let line = service.line_with("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1 and not 50; 0.01 is taken").await;
+    assert!(line.contains("WARN"), "{line}");
+    assert_eq!(ask_traced(&service, "GET", "/tags?image=nanoserver").await.status, 200);
+    assert!(service.terminate().success());
+    assert_eq!(collector.spans().len(), 1);
 }
 
 #[test]

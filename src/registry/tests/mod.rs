@@ -49,7 +49,7 @@ fn with_timeout(server: &TestServer, settings: RegistrySettings, exchange_timeou
         // Not the one of the person who runs the tests.
         docker_config: Some("/nowhere/config.json".into()),
     };
-    Registries::with_exchange_timeout(settings, exchange_timeout).unwrap()
+    Registries::build(settings, exchange_timeout, None).unwrap()
 }
 
 async fn tags(registries: &Registries) -> Result<Vec<String>, RegistryError> {

@@ -68,6 +68,11 @@ impl Collector {
         Self { address, received }
     }
 
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The variables with which a service sends the traces of this share of its requests here.
     pub fn variables(&self, ratio: &str) -> [(&'static str, String); 3] {
         [
