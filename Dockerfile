@@ -13,6 +13,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --target x86_64-unknown-linux-gnu --bin wintag \
     && cp target/x86_64-unknown-linux-gnu/release/wintag /wintag
+# For a volume: one that Docker makes gets the owner that its place has in the image.
+RUN mkdir -p /of-image/state && chmod 0700 /of-image/state
 
 FROM scratch
 ARG VERSION=dev
@@ -26,6 +28,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /wintag /wintag
 # Its mode is said, because else it is that of the checkout, and with it the umask of who builds.
 COPY --chmod=0644 LICENSE /LICENSE
+COPY --from=build --chown=65532:65532 /of-image /
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # Read by the service and by its health check.
 ENV WINTAG_LISTEN=0.0.0.0:8080

@@ -30,6 +30,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
+{{/* Which nodes can run the image: the program in it is made for Linux on amd64. */}}
+{{- define "wintag.nodes" -}}
+{{ toYaml (merge (deepCopy .Values.nodeSelector) (dict "kubernetes.io/os" "linux" "kubernetes.io/arch" "amd64")) }}
+{{- end -}}
+
 {{/* What no container here may do. */}}
 {{- define "wintag.containerSecurity" -}}
 allowPrivilegeEscalation: false
