@@ -32,7 +32,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* Which nodes can run the image: the program in it is made for Linux on amd64. */}}
 {{- define "wintag.nodes" -}}
-{{ toYaml (merge (deepCopy .Values.nodeSelector) (dict "kubernetes.io/os" "linux" "kubernetes.io/arch" "amd64")) }}
+{{ toYaml (merge (deepCopy (default dict .Values.nodeSelector)) (dict "kubernetes.io/os" "linux" "kubernetes.io/arch" "amd64")) }}
 {{- end -}}
 
 {{/* What no container here may do. */}}
