@@ -10,7 +10,7 @@
 {{/* What selects the pods; it must never change. */}}
 {{- define "wintag.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* The standard labels. */}}
