@@ -1,8 +1,10 @@
-//! The least that an answer over actix-web can cost: a server that gives the bytes of a file to everyone who asks.
+//! The least that an answer over actix-web can cost: a server that gives the bytes of a file to
+//! everyone who asks.
 //!
-//! `benches/run` compares wintag with it. What could make a difference beside the work itself is the same on both sides: the
-//! version of actix-web and its features, the allocator, the profile it is built with, as many workers as there are cores
-//! for it, and no header but the media type and what actix-web adds by itself, unless it is told to send others.
+//! `benches/run` compares wintag with it. What could make a difference beside the work itself is
+//! the same on both sides: the version of actix-web and its features, the allocator, the profile it
+//! is built with, as many workers as there are cores for it, and no header but the media type and
+//! what actix-web adds by itself, unless it is told to send others.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -41,7 +43,9 @@ async fn main() -> std::io::Result<()> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     println!("listening on http://{}, {workers} worker(s)", listener.local_addr()?);
-    let server = HttpServer::new(move || App::new().app_data(answered.clone()).route(&path, web::get().to(answer)));
+    let server = HttpServer::new(move || {
+        App::new().app_data(answered.clone()).route(&path, web::get().to(answer))
+    });
     server.workers(workers).listen(listener)?.run().await
 }
 

@@ -1,7 +1,9 @@
-//! What the functions cost that an answer is made of: `cargo bench --bench functions`, with `-- NAME` only some of them.
+//! What the functions cost that an answer is made of: `cargo bench --bench functions`, with `--
+//! NAME` only some of them.
 //!
-//! Where one call works through a list, the second line of its figures says how many items a second that is. `growth`
-//! shows what comes of a repository with more tags; `benches/run` prints those figures in its table.
+//! Where one call works through a list, the second line of its figures says how many items a second
+//! that is. `growth` shows what comes of a repository with more tags; `benches/run` prints those
+//! figures in its table.
 
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -18,7 +20,9 @@ use wintag::app::App;
 use wintag::catalogue::{KnownTag, RepositoryTags};
 use wintag::config::{Settings, SourceArgs};
 use wintag::images::Tag;
-use wintag::windows::{Edition, HostFacts, HostKind, Platform, Tables, WindowsVersion, read_host, verdict};
+use wintag::windows::{
+    Edition, HostFacts, HostKind, Platform, Tables, WindowsVersion, read_host, verdict,
+};
 
 /// Hosts in the forms in which machines print them.
 const HOSTS: [&str; 12] = [
@@ -52,8 +56,9 @@ const QUESTIONS: [&str; 8] = [
 const TAG_COUNTS: [usize; 3] = [1_000, 10_000, 100_000];
 
 /// Registries would be asked on it, which does not happen here.
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("it starts no thread"));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_current_thread().enable_all().build().expect("it starts no thread")
+});
 
 /// The application as `wintag --offline` builds it.
 static APP: LazyLock<App> = LazyLock::new(|| {
@@ -91,19 +96,25 @@ fn read_hosts(bencher: Bencher<'_, '_>) {
 /// The compatibility rule, for each build of the tables as the host and as the image.
 #[divan::bench]
 fn verdicts(bencher: Bencher<'_, '_>) {
-    let builds: Vec<u32> = Tables::embedded().releases().iter().map(|release| release.build).collect();
+    let builds: Vec<u32> =
+        Tables::embedded().releases().iter().map(|release| release.build).collect();
     bencher.counter(ItemsCount::new(builds.len() * builds.len())).bench_local(|| {
         for host in &builds {
             let version = WindowsVersion::of_build(*host);
             let host = HostFacts { version, kind: HostKind::Server, edition: Edition::Other };
             for image in &builds {
-                black_box(verdict(black_box(host), Some(WindowsVersion::of_build(*image)), Platform::Docker));
+                black_box(verdict(
+                    black_box(host),
+                    Some(WindowsVersion::of_build(*image)),
+                    Platform::Docker,
+                ));
             }
         }
     });
 }
 
-/// From the question to the resolution: the tags of a real repository, the decision among them, the reasons.
+/// From the question to the resolution: the tags of a real repository, the decision among them, the
+/// reasons.
 #[divan::bench(args = QUESTIONS)]
 fn decide(bencher: Bencher<'_, '_>, query: &str) {
     let (context, question) = (APP.context(), question(query));
@@ -131,7 +142,10 @@ mod growth {
     /// A list of tags, read and indexed.
     #[divan::bench(args = TAG_COUNTS, sample_count = 20)]
     fn index(bencher: Bencher<'_, '_>, count: usize) {
-        bencher.counter(ItemsCount::new(count)).with_inputs(|| made_up_tags(count)).bench_local_values(indexed);
+        bencher
+            .counter(ItemsCount::new(count))
+            .with_inputs(|| made_up_tags(count))
+            .bench_local_values(indexed);
     }
 
     /// A tag, found: many times for each reading of the timer, which takes longer than that.
@@ -151,15 +165,20 @@ fn question(query: &str) -> ResolveQuestion {
 
 fn resolution(context: &Context, question: &ResolveQuestion) -> Resolution {
     let answered = answers::resolve(context, question).now_or_never();
-    answered.expect("nothing waits where no registry is asked").expect("the catalogue has an answer")
+    answered
+        .expect("nothing waits where no registry is asked")
+        .expect("the catalogue has an answer")
 }
 
 fn json(resolution: &Resolution) -> Vec<u8> {
-    serde_json::to_vec(&ResolutionObject::from(resolution)).expect("these types have only string keys")
+    serde_json::to_vec(&ResolutionObject::from(resolution))
+        .expect("these types have only string keys")
 }
 
 fn indexed(tags: Vec<String>) -> RepositoryTags {
-    RepositoryTags::new(tags.into_iter().map(|tag| KnownTag::new(tag, None, Tables::embedded())).collect())
+    RepositoryTags::new(
+        tags.into_iter().map(|tag| KnownTag::new(tag, None, Tables::embedded())).collect(),
+    )
 }
 
 /// The tags of the embedded catalogue, as text.
@@ -171,7 +190,8 @@ fn catalogue_tags() -> Vec<String> {
 
 /// So many tags in the forms of real ones: three tags for each revision of four builds.
 fn made_up_tags(count: usize) -> Vec<String> {
-    let lines = [(14393, "ltsc2016"), (17763, "ltsc2019"), (20348, "ltsc2022"), (26100, "ltsc2025")];
+    let lines =
+        [(14393, "ltsc2016"), (17763, "ltsc2019"), (20348, "ltsc2022"), (26100, "ltsc2025")];
     let tags = (1..).flat_map(|revision| {
         lines.into_iter().flat_map(move |(build, line)| {
             let version = format!("10.0.{build}.{revision}");

@@ -1,11 +1,12 @@
 //! Requests at a steady rate, and how long their answers took.
 //!
-//! Each request has a moment at which it is due, and its latency is counted from that moment: when the server holds up
-//! those before it, that is part of what it took. (A client that asks again only after an answer, as `wrk` does,
-//! leaves out the requests that it would have made meanwhile, and with them the long waits.)
+//! Each request has a moment at which it is due, and its latency is counted from that moment: when
+//! the server holds up those before it, that is part of what it took. (A client that asks again
+//! only after an answer, as `wrk` does, leaves out the requests that it would have made meanwhile,
+//! and with them the long waits.)
 //!
-//! One thread looks after all connections without ever sleeping, because a timer of the system or of tokio would be late by
-//! more than an answer takes. So give it a core of its own.
+//! One thread looks after all connections without ever sleeping, because a timer of the system or
+//! of tokio would be late by more than an answer takes. So give it a core of its own.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -67,11 +68,13 @@ fn main() -> io::Result<()> {
 /// Sends all requests and returns the latency of each.
 fn measure(arguments: &Arguments) -> io::Result<Vec<Duration>> {
     let Arguments { server, target, .. } = arguments;
-    let request_for = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n").into_bytes();
+    let request_for =
+        |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n").into_bytes();
     let are_alike = !target.contains(NUMBER);
     let mut request = request_for(target);
     let open = |_| Connection::open(*server);
-    let mut connections = (0..arguments.connections.max(1)).map(open).collect::<io::Result<Vec<_>>>()?;
+    let mut connections =
+        (0..arguments.connections.max(1)).map(open).collect::<io::Result<Vec<_>>>()?;
     let mut latencies = Vec::with_capacity(arguments.requests);
     let start = Instant::now();
     let end = start + Duration::from_secs(arguments.patience_seconds);
@@ -126,7 +129,12 @@ impl Connection {
     fn is_answered(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 16 << 10];
         match self.stream.read(&mut chunk) {
-            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed a connection")),
+            Ok(0) => {
+                return Err(io::Error::new(
+                    ErrorKind::UnexpectedEof,
+                    "the server closed a connection",
+                ));
+            }
             Ok(length) => self.received.extend_from_slice(&chunk[..length]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
@@ -140,14 +148,18 @@ impl Connection {
     }
 }
 
-/// How many bytes an answer has with its head; nothing while the head is not all there. An answer that is not a 200
-/// with a length ends the measurement.
+/// How many bytes an answer has with its head; nothing while the head is not all there. An answer
+/// that is not a 200 with a length ends the measurement.
 fn length_of_answer(received: &[u8]) -> io::Result<Option<usize>> {
-    let Some(head_length) = received.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else {
+    let Some(head_length) =
+        received.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+    else {
         return Ok(None);
     };
     let head = String::from_utf8_lossy(&received[..head_length]).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     match length {
         Some(length) if head.starts_with("http/1.1 200") => Ok(Some(head_length + length)),
         _ => Err(io::Error::other(format!("the answer is not a 200 with a length: {head}"))),

@@ -1,7 +1,9 @@
-//! A registry far away: a proxy on loopback that holds each request back for a while and then passes it on.
+//! A registry far away: a proxy on loopback that holds each request back for a while and then
+//! passes it on.
 //!
-//! The time is added to each request and not to each connection, as a real distance would. Each request is told on standard
-//! error, numbered, so that one can see how many round trips an answer took.
+//! The time is added to each request and not to each connection, as a real distance would. Each
+//! request is told on standard error, numbered, so that one can see how many round trips an answer
+//! took.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,7 +30,8 @@ struct Arguments {
 
 /// A longer head is not passed on; those of registry clients have a few hundred bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// What a connection begins with when the client wants TLS: the type of a handshake record (RFC 8446, 5.1).
+/// What a connection begins with when the client wants TLS: the type of a handshake record (RFC
+/// 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,9 +49,14 @@ async fn main() -> io::Result<()> {
     }
 }
 
-/// Passes on one connection. What comes back is not looked at, so that a client must wait for its answer before it
-/// asks again, as those of HTTP/1.1 do.
-async fn pass_on(client: TcpStream, upstream: SocketAddr, delay: Duration, requests: &AtomicUsize) -> io::Result<()> {
+/// Passes on one connection. What comes back is not looked at, so that a client must wait for its
+/// answer before it asks again, as those of HTTP/1.1 do.
+async fn pass_on(
+    client: TcpStream,
+    upstream: SocketAddr,
+    delay: Duration,
+    requests: &AtomicUsize,
+) -> io::Result<()> {
     client.set_nodelay(true)?;
     let (from_client, mut to_client) = client.into_split();
     let mut from_client = BufReader::new(from_client);
@@ -77,7 +85,9 @@ async fn pass_on(client: TcpStream, upstream: SocketAddr, delay: Duration, reque
 }
 
 /// The next request up to the empty line, or nothing when the client has closed.
-async fn read_head(client: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+async fn read_head(
+    client: &mut (impl tokio::io::AsyncBufRead + Unpin),
+) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if client.read_until(b'\n', &mut head).await? == 0 || head.len() > MAX_HEAD_BYTES {

@@ -16,8 +16,9 @@ use crate::telemetry::{Metrics, Traces};
 
 pub use crate::http::{Listeners, document_text};
 
-/// The snapshot is written so often at most, and only when something was learnt. A crash then costs what was
-/// learnt in ten seconds; the file has some hundred kilobytes, and some megabytes where many repositories are in use.
+/// The snapshot is written so often at most, and only when something was learnt. A crash then costs
+/// what was learnt in ten seconds; the file has some hundred kilobytes, and some megabytes where
+/// many repositories are in use.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
 /// The application: what answers questions, and what works in the background.
@@ -42,15 +43,21 @@ impl App {
     /// As there.
     pub fn with_clock(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         let metrics = Arc::new(Metrics::new());
-        let registries = Arc::new(Registries::observed(settings.registries, counted_by(metrics.clone()))?);
+        let registries =
+            Arc::new(Registries::observed(settings.registries, counted_by(metrics.clone()))?);
         let catalogue_settings = CatalogueSettings {
             offline: settings.offline,
             fresh_for: settings.fresh_for,
             state_dir: settings.state_dir,
         };
         let behaviour = Behaviour { clients: settings.clients, drain_delay: settings.drain_delay };
-        let catalogue =
-            Catalogue::new(registries, settings.tables, clock.clone(), metrics.clone(), &catalogue_settings);
+        let catalogue = Catalogue::new(
+            registries,
+            settings.tables,
+            clock.clone(),
+            metrics.clone(),
+            &catalogue_settings,
+        );
         let context = Context {
             catalogue,
             families: settings.families,
@@ -79,11 +86,18 @@ impl App {
     ///
     /// # Errors
     /// As there.
-    pub async fn serve_until(self, signals: Option<Signals>, listeners: Listeners, traces: Traces) -> io::Result<()> {
+    pub async fn serve_until(
+        self,
+        signals: Option<Signals>,
+        listeners: Listeners,
+        traces: Traces,
+    ) -> io::Result<()> {
         in_background(&self.context, Catalogue::load_snapshot).await;
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
-        let served = http::serve(self.context, self.metrics, traces, listeners, self.behaviour, signals).await;
+        let served =
+            http::serve(self.context, self.metrics, traces, listeners, self.behaviour, signals)
+                .await;
         stop.cancel();
         // It ends by itself once it is told to, after it has written what is new.
         let _ = keeper.await;
@@ -93,7 +107,9 @@ impl App {
 
 /// Counts the requests that registries get.
 fn counted_by(metrics: Arc<Metrics>) -> Observer {
-    Arc::new(move |ended| metrics.observe_client_request(ended.server, ended.status, ended.error, ended.took))
+    Arc::new(move |ended| {
+        metrics.observe_client_request(ended.server, ended.status, ended.error, ended.took)
+    })
 }
 
 /// Writes the snapshot from time to time, and once more when told to stop.

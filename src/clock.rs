@@ -1,7 +1,7 @@
 //! The one place that reads the time.
 //!
-//! Ages are measured on a monotonic clock, so that a step of the wall clock never makes data fresh or
-//! stale; the wall clock is for display. Everything else takes [`Now`] as an argument.
+//! Ages are measured on a monotonic clock, so that a step of the wall clock never makes data fresh
+//! or stale; the wall clock is for display. Everything else takes [`Now`] as an argument.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,4 +1,5 @@
-//! Rules of this repository that the compiler cannot state. The crate's documentation (`src/lib.rs`) says why they hold.
+//! Rules of this repository that the compiler cannot state. The crate's documentation
+//! (`src/lib.rs`) says why they hold.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,16 +13,41 @@ struct Room {
 }
 
 /// What makes code impure.
-const IMPURE: &[&str] =
-    &["actix_web", "actix_http", "reqwest", "moka", "tokio", "tracing", "std::fs", "std::net", "SystemTime", "Instant"];
+const IMPURE: &[&str] = &[
+    "actix_web",
+    "actix_http",
+    "reqwest",
+    "moka",
+    "tokio",
+    "tracing",
+    "std::fs",
+    "std::net",
+    "SystemTime",
+    "Instant",
+];
 
-/// The arrows of the picture, from the top down. `lib.rs` and the main room are not listed: they may use everything.
+/// The arrows of the picture, from the top down. `lib.rs` and the main room are not listed: they
+/// may use everything.
 const ROOMS: &[Room] = &[
     Room { name: "main", may_use: &["cli"], must_not_name: &[] },
-    Room { name: "cli", may_use: &["app", "api", "config", "telemetry", "answers"], must_not_name: &[] },
+    Room {
+        name: "cli",
+        may_use: &["app", "api", "config", "telemetry", "answers"],
+        must_not_name: &[],
+    },
     Room {
         name: "app",
-        may_use: &["http", "telemetry", "config", "catalogue", "registry", "answers", "clock", "images", "windows"],
+        may_use: &[
+            "http",
+            "telemetry",
+            "config",
+            "catalogue",
+            "registry",
+            "answers",
+            "clock",
+            "images",
+            "windows",
+        ],
         must_not_name: &[],
     },
     Room {
@@ -39,20 +65,29 @@ const ROOMS: &[Room] = &[
         may_use: &["catalogue", "platforms", "images", "windows", "clock"],
         must_not_name: &["actix_web", "reqwest", "redis"],
     },
-    // What comes of asking a registry is counted where it is known, so that telemetry is below this room.
+    // What comes of asking a registry is counted where it is known, so that telemetry is below
+    // this room.
     Room {
         name: "catalogue",
         may_use: &["registry", "images", "windows", "clock", "telemetry"],
         must_not_name: &["actix_web", "oci_distribution", "reqwest"],
     },
-    Room { name: "registry", may_use: &["images", "clock"], must_not_name: &["actix_web", "moka", "redis"] },
+    Room {
+        name: "registry",
+        may_use: &["images", "clock"],
+        must_not_name: &["actix_web", "moka", "redis"],
+    },
     Room { name: "platforms", may_use: &["windows", "images"], must_not_name: IMPURE },
     Room { name: "images", may_use: &["windows"], must_not_name: IMPURE },
     Room { name: "windows", may_use: &[], must_not_name: IMPURE },
     // Beside the picture: each does one thing for the rooms above it.
     Room { name: "telemetry", may_use: &["config"], must_not_name: &[] },
     // The settings are made of checked values, so that the types they become are known here.
-    Room { name: "config", may_use: &["registry", "images", "windows"], must_not_name: &["actix_web", "reqwest"] },
+    Room {
+        name: "config",
+        may_use: &["registry", "images", "windows"],
+        must_not_name: &["actix_web", "reqwest"],
+    },
     Room { name: "clock", may_use: &[], must_not_name: &["actix_web", "reqwest", "tokio"] },
 ];
 
@@ -99,7 +134,8 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// Its lines with their numbers, without comments. Text in quotes is left in: no rule below can be met by accident there.
+    /// Its lines with their numbers, without comments. Text in quotes is left in: no rule below can
+    /// be met by accident there.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
             .lines()
@@ -174,13 +210,16 @@ fn each_file_says_what_it_is_for() {
 #[test]
 fn no_file_is_long() {
     let long = sources().into_iter().filter(|source| source.production_line_count() > LONGEST_FILE);
-    let say = |source: Source| format!("{}: {} lines before its tests", source.path, source.production_line_count());
+    let say = |source: Source| {
+        format!("{}: {} lines before its tests", source.path, source.production_line_count())
+    };
     assert_none(&long.map(say).collect::<Vec<_>>());
 }
 
 #[test]
 fn nothing_is_left_unfinished_or_switched_off() {
-    let banned = ["super::super", "todo!", "unimplemented!", "dbg!", "#[ignore", "#[allow(", "#![allow("];
+    let banned =
+        ["super::super", "todo!", "unimplemented!", "dbg!", "#[ignore", "#[allow(", "#![allow("];
     let all = sources().into_iter().chain(test_sources());
     assert_none(&all.flat_map(|source| source.places_of(&banned)).collect::<Vec<_>>());
 }
@@ -189,14 +228,16 @@ fn nothing_is_left_unfinished_or_switched_off() {
 fn nothing_else_lies_at_the_top() {
     let known: BTreeSet<&str> = TOP_LEVEL.iter().chain(NOT_KEPT).copied().collect();
     let entries = fs::read_dir(top()).expect("the repository can be read");
-    let names = entries.map(|entry| entry.expect("its entries too").file_name().to_string_lossy().into_owned());
+    let names = entries
+        .map(|entry| entry.expect("its entries too").file_name().to_string_lossy().into_owned());
     assert_none(&names.filter(|name| !known.contains(name.as_str())).collect::<Vec<_>>());
 }
 
 #[test]
 fn no_text_names_a_folder_outside() {
     // Put together here, so that this file does not name them.
-    let outside = ["../sha", "/wo", "/tmp"].iter().zip(["red", "rk", "/h"]).map(|(a, b)| format!("{a}{b}"));
+    let outside =
+        ["../sha", "/wo", "/tmp"].iter().zip(["red", "rk", "/h"]).map(|(a, b)| format!("{a}{b}"));
     let outside: Vec<String> = outside.collect();
     let mut wrong = Vec::new();
     for file in files(&top()) {
@@ -225,14 +266,17 @@ fn the_rules_see_what_they_are_for() {
     assert!(has_word("use tokio::time;", "tokio") && !has_word("tokio_util::sync", "tokio"));
     assert!(has_word("  #[allow(dead_code)]", "#[allow("));
     let folder = ["/wo", "rk"].concat();
-    for (line, expected) in [("see {}/x", true), ("cd {}", true), ("a{}/x", false), ("{}er", false), ("{}-x", false)] {
+    for (line, expected) in
+        [("see {}/x", true), ("cd {}", true), ("a{}/x", false), ("{}er", false), ("{}-x", false)]
+    {
         assert_eq!(names_folder(&line.replace("{}", &folder), &folder), expected, "{line}");
     }
 }
 
 /// The rooms that a file's code names by `crate::` or, in the binary, by the crate's own name.
 fn rooms_used(text: &str, names: &[&str]) -> BTreeSet<String> {
-    let without_comments: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let without_comments: Vec<&str> =
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = without_comments.join("\n");
     let mut used = BTreeSet::new();
     for start in ["crate::", "wintag::"] {
@@ -246,7 +290,9 @@ fn rooms_used(text: &str, names: &[&str]) -> BTreeSet<String> {
 
 /// The first name of each path after `crate::`; there are several in `crate::{a::b, c}`.
 fn first_names(after: &str) -> Vec<String> {
-    let identifier = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let identifier = |text: &str| {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
     let Some(group) = after.strip_prefix('{') else { return vec![identifier(after)] };
     let mut names = Vec::new();
     let mut depth = 1;
@@ -279,9 +325,12 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Whether a line names this folder, and neither one of that name inside another nor one whose name begins so.
+/// Whether a line names this folder, and neither one of that name inside another nor one whose name
+/// begins so.
 fn names_folder(line: &str, folder: &str) -> bool {
-    let is_part = |c: Option<char>, others: &[char]| c.is_some_and(|c| c.is_alphanumeric() || others.contains(&c));
+    let is_part = |c: Option<char>, others: &[char]| {
+        c.is_some_and(|c| c.is_alphanumeric() || others.contains(&c))
+    };
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + folder.len()..].chars().next();
@@ -300,10 +349,15 @@ fn test_sources() -> Vec<Source> {
 
 fn rust_files(folder: &str) -> Vec<Source> {
     let top = top();
-    let rust =
-        files(&top.join(folder)).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let rust = files(&top.join(folder))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
     let read = |file: PathBuf| Source {
-        path: file.strip_prefix(&top).expect("it was found there").to_string_lossy().replace('\\', "/"),
+        path: file
+            .strip_prefix(&top)
+            .expect("it was found there")
+            .to_string_lossy()
+            .replace('\\', "/"),
         text: fs::read_to_string(&file).expect("Rust files are text"),
     };
     rust.map(read).collect()
@@ -331,7 +385,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn top() -> PathBuf {
     // Asked for when the test runs: a build folder may be shared by several checkouts.
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 #[track_caller]

@@ -9,8 +9,8 @@ use super::question::ResolveQuestion;
 use super::remark::Remark;
 use super::resolve::{Refusal, Resolution, resolve};
 
-/// The warnings after which a badge is yellow: no patches any more, or a revision that may fail. The others are about
-/// what is known, or how to use it.
+/// The warnings after which a badge is yellow: no patches any more, or a revision that may fail.
+/// The others are about what is known, or how to use it.
 const OF_CONCERN: [&str; 4] = [
     Remark::HOST_OUT_OF_SUPPORT,
     Remark::IMAGE_OUT_OF_SUPPORT,

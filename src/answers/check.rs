@@ -1,6 +1,8 @@
 //! The use case behind `/check`: does this very image run on this host?
 
-use crate::catalogue::{Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wait, Wanted};
+use crate::catalogue::{
+    Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wait, Wanted,
+};
 use crate::images::{Digest, NamedImage, Selector, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
@@ -44,7 +46,8 @@ pub struct Checked {
     pub host: HostDescription,
     /// The mode to use; `None` when the image does not run.
     pub isolation: Option<Isolation>,
-    /// Whether nobody can tell: nothing is known to run, and an image does not say which Windows it is.
+    /// Whether nobody can tell: nothing is known to run, and an image does not say which Windows
+    /// it is.
     pub is_unknown: bool,
     /// All modes that work.
     pub supported: Vec<Isolation>,
@@ -77,7 +80,8 @@ pub struct CheckedEntry {
 /// Answers the question.
 ///
 /// # Errors
-/// When neither the registry nor the embedded catalogue knows the image; tags to use instead are named.
+/// When neither the registry nor the embedded catalogue knows the image; tags to use instead are
+/// named.
 pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Unchecked> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let wanted = wanted(question);
@@ -107,8 +111,9 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         warnings.push(Remark::legacy_name(&question.image));
     }
     let best = best_entry(question, &entries);
-    let ended =
-        best.and_then(|(version, _)| image_support_ended(version.build, base_of(&question.image), tables, now.date()));
+    let ended = best.and_then(|(version, _)| {
+        image_support_ended(version.build, base_of(&question.image), tables, now.date())
+    });
     if let Some(ended) = ended {
         warnings.push(Remark::image_out_of_support(&question.image.requested, ended));
     }
@@ -118,13 +123,18 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             let isolation = compatibility.recommended(host.kind);
             if let Some(isolation) = isolation {
                 let rules = &compatibility.of(isolation).warnings;
-                warnings.extend(rules.iter().map(|rule| Remark::of_rule(*rule, question.host.facts(), Some(*version))));
+                warnings.extend(
+                    rules
+                        .iter()
+                        .map(|rule| Remark::of_rule(*rule, question.host.facts(), Some(*version))),
+                );
             }
             (isolation, compatibility.supported())
         }
     };
     warnings.extend(of_the_tag);
-    let is_unknown = isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
+    let is_unknown =
+        isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
     Ok(Checked {
         image: question.image.clone(),
         digest,
@@ -160,24 +170,37 @@ fn from_entry(question: &CheckQuestion, entry: &Entry) -> CheckedEntry {
         reasons: vec![reason],
         compatibility: None,
     };
-    let is_other = |given: &Option<String>, wanted: &str| given.as_deref().is_some_and(|given| given != wanted);
+    let is_other = |given: &Option<String>, wanted: &str| {
+        given.as_deref().is_some_and(|given| given != wanted)
+    };
     match entry.role {
         EntryRole::Attestation => not_counted("attestation"),
         EntryRole::Other => not_counted("not-an-image"),
-        EntryRole::Image if is_other(&entry.operating_system, "windows") => not_counted("not-windows"),
+        EntryRole::Image if is_other(&entry.operating_system, "windows") => {
+            not_counted("not-windows")
+        }
         EntryRole::Image if is_other(&entry.architecture, question.architecture.as_str()) => {
             not_counted(OTHER_ARCHITECTURE)
         }
-        EntryRole::Image => {
-            judge(question, Some(entry.digest.clone()), entry.architecture.clone(), entry.os_version.clone())
-        }
+        EntryRole::Image => judge(
+            question,
+            Some(entry.digest.clone()),
+            entry.architecture.clone(),
+            entry.os_version.clone(),
+        ),
     }
 }
 
-/// What was seen of a tag. One that names no architecture has an entry for each that its image is made for.
-fn from_observation(question: &CheckQuestion, tag: &KnownTag, seen: Option<WindowsVersion>) -> CheckedEntry {
+/// What was seen of a tag. One that names no architecture has an entry for each that its image is
+/// made for.
+fn from_observation(
+    question: &CheckQuestion,
+    tag: &KnownTag,
+    seen: Option<WindowsVersion>,
+) -> CheckedEntry {
     let named = tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, named)| named);
-    let architecture = named.map_or(question.architecture.as_str(), TagArchitecture::as_str).to_owned();
+    let architecture =
+        named.map_or(question.architecture.as_str(), TagArchitecture::as_str).to_owned();
     let os_version = seen.or(tag.version).map(|version| version.to_string());
     if named.is_some() && question.architecture.rank_of(named).is_none() {
         return CheckedEntry {
@@ -210,15 +233,17 @@ fn judge(
     CheckedEntry { digest, architecture, os_version, process, hyperv, reasons, compatibility }
 }
 
-/// The entry that runs best: the host's own build first, then process isolation before Hyper-V, then
-/// the newest.
+/// The entry that runs best: the host's own build first, then process isolation before Hyper-V,
+/// then the newest.
 fn best_entry<'a>(
     question: &CheckQuestion,
     entries: &'a [CheckedEntry],
 ) -> Option<&'a (WindowsVersion, Compatibility)> {
     let own = question.host.host.version.build;
     let runs = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
-    runs.filter(|(_, compatibility)| !compatibility.supported().is_empty()).max_by_key(|(version, compatibility)| {
-        (version.build == own, compatibility.process.verdict == Verdict::Yes, *version)
-    })
+    runs.filter(|(_, compatibility)| !compatibility.supported().is_empty()).max_by_key(
+        |(version, compatibility)| {
+            (version.build == own, compatibility.process.verdict == Verdict::Yes, *version)
+        },
+    )
 }

@@ -15,7 +15,8 @@ pub struct Context {
     pub families: Families,
     /// The Windows tables.
     pub tables: &'static Tables,
-    /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as they were configured.
+    /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as
+    /// they were configured.
     pub kubernetes_hosts: Vec<WindowsVersion>,
     /// Where the time comes from.
     pub clock: Clock,

@@ -10,7 +10,9 @@ use jiff::civil::Date;
 
 use crate::catalogue::{KnownTag, RepositoryTags};
 use crate::images::Base;
-use crate::windows::{Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
+};
 
 use super::lineup::{BuildTags, Lineup, kb_of};
 use super::observed::base_of;
@@ -157,11 +159,15 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The highest revision of this build to pin: the host's, on a server of the same build. The revisions
-/// of client builds are numbered apart since January 2026 and compare with nothing.
+/// The highest revision of this build to pin: the host's, on a server of the same build. The
+/// revisions of client builds are numbered apart since January 2026 and compare with nothing.
 pub fn ceiling(question: &ResolveQuestion, build: u32) -> Option<u32> {
     let host = question.host.facts();
-    if host.kind == HostKind::Server && host.version.build == build { host.version.revision } else { None }
+    if host.kind == HostKind::Server && host.version.build == build {
+        host.version.revision
+    } else {
+        None
+    }
 }
 
 pub(super) struct Deciding<'q, 'l, 'a> {
@@ -180,7 +186,8 @@ impl<'a> Deciding<'_, '_, 'a> {
         if self.tags_for(*best).is_empty() {
             let Choice { build, .. } = *best;
             let pin = self.question.pin;
-            let above_ceiling = self.lineup.of_build(build).is_some_and(|tags| !tags.of_form(pin).is_empty());
+            let above_ceiling =
+                self.lineup.of_build(build).is_some_and(|tags| !tags.of_form(pin).is_empty());
             return Err(Shortfall::NoSuchForm {
                 build,
                 pin,
@@ -198,26 +205,35 @@ impl<'a> Deciding<'_, '_, 'a> {
             .filter_map(|tag| {
                 let version = tag.version?;
                 let isolation = self.isolation_for(&self.verdict(version))?;
-                let own_build_first = usize::from(version.build != self.question.host.host.version.build);
+                let own_build_first =
+                    usize::from(version.build != self.question.host.host.version.build);
                 Some((own_build_first, Candidate { tag, version, isolation }))
             })
             .collect();
         candidates.sort_by_key(|(rank, _)| *rank);
         if candidates.is_empty() {
-            let nearest = named.iter().filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect();
+            let nearest = named
+                .iter()
+                .filter_map(|tag| self.falls_short(tag))
+                .take(MAX_ALTERNATIVES)
+                .collect();
             return Err(Shortfall::NoneRuns { nearest, passed_over: Vec::new() });
         }
         Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
     }
 
-    /// The tags that are this very patch, in the form that is asked for. Without a KB tag it is the build tag of the version
-    /// that the patch brought.
+    /// The tags that are this very patch, in the form that is asked for. Without a KB tag it is the
+    /// build tag of the version that the patch brought.
     fn tags_of_patch(&self, kb: Kb) -> Result<Vec<&'a KnownTag>, Shortfall> {
-        let by_name: Vec<&'a KnownTag> = self.lineup.builds().flat_map(|(_, tags)| tags.of_kb(kb)).collect();
+        let by_name: Vec<&'a KnownTag> =
+            self.lineup.builds().flat_map(|(_, tags)| tags.of_kb(kb)).collect();
         let brought = self.tables.versions_of(kb).into_iter().map(|entry| entry.version);
-        let versions: Vec<WindowsVersion> = by_name.iter().filter_map(|tag| tag.version).chain(brought).collect();
-        let is_patch = |tag: &&KnownTag| tag.version.is_some_and(|version| versions.contains(&version));
-        let of_build = self.lineup.builds().flat_map(|(_, tags)| tags.of_form(Pin::Build).iter().copied());
+        let versions: Vec<WindowsVersion> =
+            by_name.iter().filter_map(|tag| tag.version).chain(brought).collect();
+        let is_patch =
+            |tag: &&KnownTag| tag.version.is_some_and(|version| versions.contains(&version));
+        let of_build =
+            self.lineup.builds().flat_map(|(_, tags)| tags.of_form(Pin::Build).iter().copied());
         let by_version: Vec<&'a KnownTag> = of_build.filter(is_patch).collect();
         let (named, others) = match self.question.pin {
             Pin::Build => (by_version, by_name),
@@ -227,10 +243,13 @@ impl<'a> Deciding<'_, '_, 'a> {
         if !named.is_empty() {
             return Ok(named);
         }
-        let Some(build) = others.iter().find_map(|other| other.version).map(|version| version.build) else {
+        let Some(build) =
+            others.iter().find_map(|other| other.version).map(|version| version.build)
+        else {
             return Err(Shortfall::KbNotFound { available: self.kbs_that_run() });
         };
-        let nearest = others.iter().filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect();
+        let nearest =
+            others.iter().filter_map(|tag| self.falls_short(tag)).take(MAX_ALTERNATIVES).collect();
         Err(Shortfall::NoSuchForm { build, pin: self.question.pin, above_ceiling: false, nearest })
     }
 
@@ -247,7 +266,9 @@ impl<'a> Deciding<'_, '_, 'a> {
                 }
                 continue;
             };
-            if compatibility.process.verdict == Verdict::Yes && self.question.isolation != Some(Isolation::HyperV) {
+            if compatibility.process.verdict == Verdict::Yes
+                && self.question.isolation != Some(Isolation::HyperV)
+            {
                 process.push(Choice { build, isolation });
             } else {
                 hyperv.push(Choice { build, isolation });
@@ -259,8 +280,8 @@ impl<'a> Deciding<'_, '_, 'a> {
         process.into_iter().chain(hyperv).collect()
     }
 
-    /// Whether only process isolation is left, and the tag must be read to know whether it has the very
-    /// revision that the host needs.
+    /// Whether only process isolation is left, and the tag must be read to know whether it has the
+    /// very revision that the host needs.
     fn may_turn_out_exact(&self, compatibility: &Compatibility) -> bool {
         self.question.isolation != Some(Isolation::HyperV)
             && compatibility.process.reasons.contains(&Reason::ImageRevisionUnknown)
@@ -280,15 +301,20 @@ impl<'a> Deciding<'_, '_, 'a> {
     }
 
     /// Where only the host's revision will do, the tag that names it.
-    fn exact_tag(&self, by_build: &Compatibility, build: u32, tags: &BuildTags<'a>) -> Option<&'a KnownTag> {
+    fn exact_tag(
+        &self,
+        by_build: &Compatibility,
+        build: u32,
+        tags: &BuildTags<'a>,
+    ) -> Option<&'a KnownTag> {
         let host = self.question.host.host.version;
         let revision = host.revision.filter(|_| host.build == build)?;
         let needs_it = by_build.process.reasons.contains(&Reason::ImageRevisionUnknown);
         needs_it.then(|| tags.exact(self.question.pin, revision)).flatten()
     }
 
-    /// The mode to use, if the image runs as asked. Where any mode will do that is the host's default,
-    /// if it works.
+    /// The mode to use, if the image runs as asked. Where any mode will do that is the host's
+    /// default, if it works.
     pub(super) fn isolation_for(&self, compatibility: &Compatibility) -> Option<Isolation> {
         let supported = compatibility.supported();
         match self.question.isolation {
@@ -301,7 +327,9 @@ impl<'a> Deciding<'_, '_, 'a> {
     pub(super) fn tags_for(&self, choice: Choice) -> Vec<Candidate<'a>> {
         let Some(tags) = self.lineup.of_build(choice.build) else { return Vec::new() };
         let by_build = self.verdict(WindowsVersion::of_build(choice.build));
-        let exact = self.exact_tag(&by_build, choice.build, tags).filter(|_| choice.isolation == Isolation::Process);
+        let exact = self
+            .exact_tag(&by_build, choice.build, tags)
+            .filter(|_| choice.isolation == Isolation::Process);
         let found: Vec<&'a KnownTag> = match exact {
             Some(tag) => vec![tag],
             None => {
@@ -309,25 +337,31 @@ impl<'a> Deciding<'_, '_, 'a> {
                 let ceiling = ceiling(self.question, choice.build);
                 let first = tags.pick(pin, ceiling);
                 let of_form = tags.of_form(pin).iter().copied();
-                let from_first = of_form.skip_while(|tag| first.is_none_or(|first| first.text != tag.text));
+                let from_first =
+                    of_form.skip_while(|tag| first.is_none_or(|first| first.text != tag.text));
                 from_first.take(MAX_TRIES_A_BUILD).collect()
             }
         };
-        let candidate = |tag: &'a KnownTag| Some(Candidate { tag, version: tag.version?, isolation: choice.isolation });
+        let candidate = |tag: &'a KnownTag| {
+            Some(Candidate { tag, version: tag.version?, isolation: choice.isolation })
+        };
         found.into_iter().filter_map(candidate).collect()
     }
 
     /// The KBs there are for builds that run on the host.
     fn kbs_that_run(&self) -> Vec<Kb> {
         let runs = |tag: &&KnownTag| {
-            tag.version.is_some_and(|version| !self.verdict(version.without_revision()).supported().is_empty())
+            tag.version.is_some_and(|version| {
+                !self.verdict(version.without_revision()).supported().is_empty()
+            })
         };
         let mut kbs: Vec<Kb> = self.lineup.kbs().filter(runs).filter_map(kb_of).collect();
         kbs.dedup();
         kbs
     }
 
-    /// Supported images first, then those whose support ended, then previews that were never released.
+    /// Supported images first, then those whose support ended, then previews that were never
+    /// released.
     pub(super) fn support_rank(&self, build: u32) -> u8 {
         let base = base_of(&self.question.image);
         let was_released = self.tables.release_for(build, HostKind::Server).is_some();
@@ -341,12 +375,12 @@ impl<'a> Deciding<'_, '_, 'a> {
 
 /// The day on which support of the images of this build ended, when it has.
 pub fn image_support_ended(build: u32, base: Base, tables: &Tables, today: Date) -> Option<Date> {
-    let ends =
-        tables.releases_of_build(build).filter(|release| release.kind == HostKind::Server).filter_map(|release| {
-            match base {
-                Base::Nanoserver => release.nanoserver_end,
-                Base::Servercore => release.servercore_end,
-            }
+    let ends = tables
+        .releases_of_build(build)
+        .filter(|release| release.kind == HostKind::Server)
+        .filter_map(|release| match base {
+            Base::Nanoserver => release.nanoserver_end,
+            Base::Servercore => release.servercore_end,
         });
     ends.max().filter(|end| *end < today)
 }

@@ -1,11 +1,14 @@
-//! The use case behind `/diagnose`: what an error text says, and what to do about it, with the tags that run.
+//! The use case behind `/diagnose`: what an error text says, and what to do about it, with the tags
+//! that run.
 
 use std::sync::Arc;
 
 use crate::catalogue::{KnownTag, RepositoryTags, Wait};
 use crate::images::{NamedImage, Selector};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
-use crate::windows::{Compatibility, Isolation, Platform, Reason, Tables, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    Compatibility, Isolation, Platform, Reason, Tables, Verdict, WindowsVersion, verdict,
+};
 
 use super::context::Context;
 use super::host::HostDescription;
@@ -37,9 +40,11 @@ pub(super) struct Case<'c> {
     pub image: Option<&'c NamedImage>,
     pub tag: Option<&'c str>,
     pub host: Option<&'c AskedHost>,
-    /// The tag of the base that runs on the host, or why there is none; `None` when the host is not known.
+    /// The tag of the base that runs on the host, or why there is none; `None` when the host is
+    /// not known.
     pub fitting: Option<Result<Resolution, Refusal>>,
-    /// The base: the image itself when it is a base image, else the one that it probably stands on.
+    /// The base: the image itself when it is a base image, else the one that it probably stands
+    /// on.
     pub base: &'c NamedImage,
     /// How image and host go together, when the versions of both are known.
     pub compatibility: Option<Compatibility>,
@@ -58,16 +63,16 @@ pub async fn diagnose(context: &Context, text: &str) -> Vec<Diagnosed> {
 }
 
 async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
-    let written = finding.image.as_deref().and_then(|written| context.families.read_reference(written).ok());
+    let written =
+        finding.image.as_deref().and_then(|written| context.families.read_reference(written).ok());
     let (image, selector) = written.unzip();
     let tag = match &selector {
         Some(Selector::Tag(tag) | Selector::Digest { tag: Some(tag), .. }) => Some(tag.as_str()),
         _ => None,
     };
-    let host = finding
-        .host
-        .as_ref()
-        .and_then(|reading| Some(AskedHost { host: reading.host.clone()?, could_mean: reading.could_mean.clone() }));
+    let host = finding.host.as_ref().and_then(|reading| {
+        Some(AskedHost { host: reading.host.clone()?, could_mean: reading.could_mean.clone() })
+    });
     let base = base_of(context, finding.image.as_deref(), image.as_ref());
     let fitting = match &host {
         Some(host) => Some(resolve(context, &question(&finding, base.clone(), host.clone())).await),
@@ -94,22 +99,38 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
     Diagnosed { message, image, host, remedies, finding }
 }
 
-/// The tags of the image, where the remedies of the cause name one by the text and not by the host. Only families are
-/// asked for, whose repositories are no choice of whoever wrote the text.
-async fn tags_of(context: &Context, cause: Cause, image: Option<&NamedImage>) -> Option<Arc<RepositoryTags>> {
+/// The tags of the image, where the remedies of the cause name one by the text and not by the host.
+/// Only families are asked for, whose repositories are no choice of whoever wrote the text.
+async fn tags_of(
+    context: &Context,
+    cause: Cause,
+    image: Option<&NamedImage>,
+) -> Option<Arc<RepositoryTags>> {
     let names_tags = matches!(cause, Cause::MovedToMcr | Cause::NoMatchingManifest);
     let image = image.filter(|image| names_tags && image.family.is_some())?;
     let found = context.catalogue.tags(&image.repository, &Wait::begin(&context.clock)).await;
     found.ok().map(|found| found.value)
 }
 
-/// The base image that an image is or stands on: what its name says, else Server Core, on which most stand.
-fn base_of(context: &Context, written: Option<&str>, image: Option<&NamedImage>) -> Arc<NamedImage> {
+/// The base image that an image is or stands on: what its name says, else Server Core, on which
+/// most stand.
+fn base_of(
+    context: &Context,
+    written: Option<&str>,
+    image: Option<&NamedImage>,
+) -> Arc<NamedImage> {
     if let Some(image) = image.filter(|image| image.family.is_some()) {
         return Arc::new(image.clone());
     }
-    let name = if written.is_some_and(|written| written.contains("nanoserver")) { "nanoserver" } else { "servercore" };
-    let base = context.families.read(name).expect("the two bases are families; a test reads the embedded table");
+    let name = if written.is_some_and(|written| written.contains("nanoserver")) {
+        "nanoserver"
+    } else {
+        "servercore"
+    };
+    let base = context
+        .families
+        .read(name)
+        .expect("the two bases are families; a test reads the embedded table");
     Arc::new(base)
 }
 
@@ -139,8 +160,11 @@ impl Case<'_> {
     /// What happened, with the rule that was broken where both versions are known.
     fn message(&self) -> String {
         let general = self.finding.cause.message();
-        let facts =
-            self.host.map(AskedHost::facts).zip(self.compatibility.as_ref()).filter(|_| self.is_about_versions());
+        let facts = self
+            .host
+            .map(AskedHost::facts)
+            .zip(self.compatibility.as_ref())
+            .filter(|_| self.is_about_versions());
         let Some((facts, compatibility)) = facts else { return general.to_owned() };
         let broken = &compatibility.process;
         match broken.reasons.first().filter(|_| broken.verdict != Verdict::Yes) {
@@ -164,7 +188,8 @@ impl Case<'_> {
         )
     }
 
-    /// Whether the image is one of Microsoft's base images, and not somebody's own that stands on one.
+    /// Whether the image is one of Microsoft's base images, and not somebody's own that stands on
+    /// one.
     pub fn is_base_image(&self) -> bool {
         self.image.is_some_and(|image| image.family.is_some())
     }
@@ -174,7 +199,8 @@ impl Case<'_> {
         self.finding.image.as_deref().unwrap_or("IMAGE")
     }
 
-    /// Whether Hyper-V isolation may help: it can be asked for, was not used, and the rule does not exclude it.
+    /// Whether Hyper-V isolation may help: it can be asked for, was not used, and the rule does not
+    /// exclude it.
     pub fn hyperv_may_help(&self) -> bool {
         self.finding.setting.can_isolate_with_hyperv()
             && self.finding.isolation != Some(Isolation::HyperV)
@@ -212,7 +238,8 @@ impl Case<'_> {
         KnownTag::new(tag.to_owned(), None, self.tables).version
     }
 
-    /// Whether the host and an image of this version are on different sides of the update of February 2020.
+    /// Whether the host and an image of this version are on different sides of the update of
+    /// February 2020.
     pub fn is_across_february_2020(&self, image: WindowsVersion) -> bool {
         self.host.is_some_and(|host| {
             let compatibility = verdict(host.facts(), Some(image), platform(self.finding.setting));

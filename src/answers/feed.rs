@@ -1,11 +1,13 @@
-//! The use case behind `/renovate`: the build tags of one Windows build, as releases of which each replaces the one
-//! before. A tag that would lead to another build is never among them.
+//! The use case behind `/renovate`: the build tags of one Windows build, as releases of which each
+//! replaces the one before. A tag that would lead to another build is never among them.
 
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::catalogue::{Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags, Wait, Wanted};
+use crate::catalogue::{
+    Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags, Wait, Wanted,
+};
 use crate::images::{Digest, NamedImage, Tag};
 use crate::windows::{Kb, Platform, Tables, WindowsVersion};
 
@@ -17,8 +19,8 @@ use super::observed::{base_of, still_true};
 use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
 use super::tags::from_manifest;
 
-/// So many manifests are read for one feed: that of the newest release, which is the one that is proposed, and of the
-/// next one when the registry says that the newest is not what its name says.
+/// So many manifests are read for one feed: that of the newest release, which is the one that is
+/// proposed, and of the next one when the registry says that the newest is not what its name says.
 const MAX_MANIFESTS: usize = 2;
 /// The updates that Microsoft calls previews.
 const PREVIEW: &str = "Preview";
@@ -117,12 +119,17 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     let line = line(question, &found.value, tables, today)?;
     let lineup = Lineup::new(&found.value, line.architecture, tables);
     let mut releases: Vec<FeedRelease> = Vec::new();
-    let mut reads_left = if freshness.provenance == Provenance::Embedded { 0 } else { MAX_MANIFESTS };
+    let mut reads_left =
+        if freshness.provenance == Provenance::Embedded { 0 } else { MAX_MANIFESTS };
     for (tag, version) in fitting(&lineup, &line) {
-        let mut manifest = catalogue.known_manifest(&image.repository, Wanted::Tag(tag.text.clone()));
+        let mut manifest =
+            catalogue.known_manifest(&image.repository, Wanted::Tag(tag.text.clone()));
         if releases.is_empty() && reads_left > 0 {
             reads_left -= 1;
-            match catalogue.manifest(&image.repository, Wanted::Tag(tag.text.clone()), true, &wait).await {
+            match catalogue
+                .manifest(&image.repository, Wanted::Tag(tag.text.clone()), true, &wait)
+                .await
+            {
                 Ok(read) => {
                     freshness = freshness.combine(read.freshness);
                     manifest = Some(read.value);
@@ -157,7 +164,8 @@ fn line<'a>(
         FeedLine::Like { tag, build } => {
             let named = tag.architecture.map(|(_, architecture)| architecture);
             let all = [Architecture::Amd64, Architecture::Arm64, Architecture::Arm];
-            let architecture = all.into_iter().find(|architecture| architecture.rank_of(named).is_some());
+            let architecture =
+                all.into_iter().find(|architecture| architecture.rank_of(named).is_some());
             let architecture = architecture.unwrap_or_default();
             return Ok(Line { build: *build, ceiling: max, architecture, written_like: Some(tag) });
         }
@@ -172,29 +180,40 @@ fn line<'a>(
         platform: Platform::Docker,
         architecture,
     };
-    let refuse =
-        |build, ceiling, nearest| Err(no_build_tag(build, ceiling, &Lineup::new(tags, architecture, tables), nearest));
+    let refuse = |build, ceiling, nearest| {
+        Err(no_build_tag(build, ceiling, &Lineup::new(tags, architecture, tables), nearest))
+    };
     let lowest = |build| [ceiling(&asked, build), max].into_iter().flatten().min();
     match plan(&asked, tags, tables, today) {
         Ok(plan) => {
-            let build = plan.candidates.first().map_or(asked.host.host.version.build, |first| first.version.build);
+            let build = plan
+                .candidates
+                .first()
+                .map_or(asked.host.host.version.build, |first| first.version.build);
             Ok(Line { build, ceiling: lowest(build), architecture, written_like: None })
         }
-        Err(Shortfall::NoSuchForm { build, nearest, .. }) => refuse(Some(build), lowest(build), nearest),
+        Err(Shortfall::NoSuchForm { build, nearest, .. }) => {
+            refuse(Some(build), lowest(build), nearest)
+        }
         Err(Shortfall::NoneRuns { nearest, .. }) => refuse(None, None, nearest),
         Err(Shortfall::NoTags | Shortfall::KbNotFound { .. }) => refuse(None, None, Vec::new()),
     }
 }
 
-/// The build tags of the line, the newest first, all of one form: an updater cannot compare two forms.
+/// The build tags of the line, the newest first, all of one form: an updater cannot compare two
+/// forms.
 fn fitting<'a>(lineup: &Lineup<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag, WindowsVersion)> {
     let tags = lineup.of_build(line.build).map_or(&[][..], |tags| tags.of_form(Pin::Build));
     let form = |tag: &Tag| (tag.flavour, tag.architecture);
     let first = tags.first().and_then(|tag| tag.parsed.as_ref());
     let wanted = line.written_like.or(first).map(form);
-    let is_within = |version: WindowsVersion| line.ceiling.is_none_or(|ceiling| version.revision <= Some(ceiling));
+    let is_within = |version: WindowsVersion| {
+        line.ceiling.is_none_or(|ceiling| version.revision <= Some(ceiling))
+    };
     let of_form = tags.iter().filter(|tag| tag.parsed.as_ref().map(form) == wanted);
-    of_form.filter_map(|tag| Some((*tag, tag.version.filter(|version| is_within(*version))?))).collect()
+    of_form
+        .filter_map(|tag| Some((*tag, tag.version.filter(|version| is_within(*version))?)))
+        .collect()
 }
 
 /// Whether the registry says that the tag is not what its name says.
@@ -202,8 +221,14 @@ fn is_another(manifest: &Manifest, tag: &KnownTag, named: WindowsVersion) -> boo
     from_manifest(manifest, tag).os_version.is_some_and(|said| said != named)
 }
 
-fn release(tag: &KnownTag, version: WindowsVersion, digest: Option<Digest>, tables: &Tables) -> FeedRelease {
-    let is_preview = tables.kbs_of(version).iter().any(|entry| entry.release_type.as_deref() == Some(PREVIEW));
+fn release(
+    tag: &KnownTag,
+    version: WindowsVersion,
+    digest: Option<Digest>,
+    tables: &Tables,
+) -> FeedRelease {
+    let is_preview =
+        tables.kbs_of(version).iter().any(|entry| entry.release_type.as_deref() == Some(PREVIEW));
     let (kb, released) = (kb_of_version(version, tables), released(version, tables));
     FeedRelease { tag: tag.text.clone(), digest, kb, released, is_preview }
 }
@@ -215,5 +240,10 @@ fn no_build_tag(
     nearest: Vec<Alternative>,
 ) -> FeedRefusal {
     let with_build_tags = lineup.builds().filter(|(_, tags)| !tags.of_form(Pin::Build).is_empty());
-    FeedRefusal::NoBuildTag { build, ceiling, builds: with_build_tags.map(|(build, _)| build).collect(), nearest }
+    FeedRefusal::NoBuildTag {
+        build,
+        ceiling,
+        builds: with_build_tags.map(|(build, _)| build).collect(),
+        nearest,
+    }
 }

@@ -28,7 +28,13 @@ pub struct HostDescription {
 
 impl HostDescription {
     /// Describes a version.
-    pub fn new(requested: &str, version: WindowsVersion, kind: HostKind, tables: &Tables, today: Date) -> Self {
+    pub fn new(
+        requested: &str,
+        version: WindowsVersion,
+        kind: HostKind,
+        tables: &Tables,
+        today: Date,
+    ) -> Self {
         Self::of_release(requested, version, kind, tables.release_for(version.build, kind), today)
     }
 
@@ -79,8 +85,11 @@ impl HostDescription {
         match (&self.name, self.support, self.support_ended) {
             (Some(name), _, Some(ended)) => remarks.push(Remark::host_out_of_support(name, ended)),
             (Some(name), Some(support), None) => {
-                let limited =
-                    [Support::LongTermEditionsOnly, Support::ExtendedSecurityUpdates, Support::NotYetAvailable];
+                let limited = [
+                    Support::LongTermEditionsOnly,
+                    Support::ExtendedSecurityUpdates,
+                    Support::NotYetAvailable,
+                ];
                 if limited.contains(&support) {
                     remarks.push(Remark::host_support_limited(name, support.code()));
                 }
@@ -94,11 +103,20 @@ impl HostDescription {
             .could_mean
             .iter()
             .filter(|other| other.build != self.version.build)
-            .map(|other| format!("{} ({})", other.name.as_deref().unwrap_or("a build in no table"), other.build))
+            .map(|other| {
+                format!(
+                    "{} ({})",
+                    other.name.as_deref().unwrap_or("a build in no table"),
+                    other.build
+                )
+            })
             .collect();
         if !others.is_empty() {
             let chosen = self.name.as_deref().unwrap_or("that build");
-            remarks.push(Remark::host_ambiguous(&format!("{chosen} ({})", self.version.build), &others.join(", ")));
+            remarks.push(Remark::host_ambiguous(
+                &format!("{chosen} ({})", self.version.build),
+                &others.join(", "),
+            ));
         }
         remarks
     }

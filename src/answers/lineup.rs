@@ -23,13 +23,14 @@ pub struct Lineup<'a> {
 }
 
 impl<'a> Lineup<'a> {
-    /// Sorts the tags. Those of another architecture or language, those with a date, and those that do
-    /// not parse or name no known release are never chosen and left out.
+    /// Sorts the tags. Those of another architecture or language, those with a date, and those that
+    /// do not parse or name no known release are never chosen and left out.
     pub fn new(tags: &'a RepositoryTags, architecture: Architecture, tables: &Tables) -> Self {
         let mut builds: BTreeMap<u32, BuildTags<'a>> = BTreeMap::new();
         for tag in tags.iter() {
             let (Some(parsed), Some(version)) = (&tag.parsed, tag.version) else { continue };
-            let fits = parsed.locale.is_none() && architecture.rank_of(architecture_of(parsed)).is_some();
+            let fits =
+                parsed.locale.is_none() && architecture.rank_of(architecture_of(parsed)).is_some();
             if !fits {
                 continue;
             }
@@ -44,14 +45,24 @@ impl<'a> Lineup<'a> {
         for (build, tags) in &mut builds {
             let rank = |tag: &KnownTag| rank(tag, *build, architecture, tables);
             tags.release.sort_by_key(|tag| rank(tag));
-            tags.build.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
-            // A KB that no table knows yet is newer than all that are known, if its number is; the others of
-            // unknown revision come last.
-            let newest_known = tags.kb.iter().filter(|tag| revision(tag).is_some()).filter_map(|tag| kb_of(tag)).max();
-            let age = |tag: &KnownTag| (revision(tag).is_none() && kb_of(tag) > newest_known, tag.version, kb_of(tag));
+            tags.build
+                .sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
+            // A KB that no table knows yet is newer than all that are known, if its number is; the
+            // others of unknown revision come last.
+            let newest_known = tags
+                .kb
+                .iter()
+                .filter(|tag| revision(tag).is_some())
+                .filter_map(|tag| kb_of(tag))
+                .max();
+            let age = |tag: &KnownTag| {
+                (revision(tag).is_none() && kb_of(tag) > newest_known, tag.version, kb_of(tag))
+            };
             tags.kb.sort_by(|a, b| age(b).cmp(&age(a)).then_with(|| rank(a).cmp(&rank(b))));
         }
-        builds.retain(|_, tags| !(tags.release.is_empty() && tags.kb.is_empty() && tags.build.is_empty()));
+        builds.retain(|_, tags| {
+            !(tags.release.is_empty() && tags.kb.is_empty() && tags.build.is_empty())
+        });
         Self { builds }
     }
 
@@ -81,8 +92,8 @@ impl<'a> BuildTags<'a> {
         }
     }
 
-    /// The tag to use for this form whose revision is not above the ceiling. A release tag moves, so
-    /// that no ceiling can hold it; a KB tag of unknown revision is not below any ceiling.
+    /// The tag to use for this form whose revision is not above the ceiling. A release tag moves,
+    /// so that no ceiling can hold it; a KB tag of unknown revision is not below any ceiling.
     pub fn pick(&self, pin: Pin, ceiling: Option<u32>) -> Option<&'a KnownTag> {
         let within = |tag: &&&KnownTag| match (ceiling, pin) {
             (None, _) | (_, Pin::Release) => true,
@@ -98,11 +109,16 @@ impl<'a> BuildTags<'a> {
         self.of_form(pin).iter().filter(above).min_by_key(|tag| revision(tag)).copied()
     }
 
-    /// The tag whose name stands for exactly this revision, in this form if there is one: where only that
-    /// revision will do, the form is the lesser wish. A release tag never stands for one.
+    /// The tag whose name stands for exactly this revision, in this form if there is one: where
+    /// only that revision will do, the form is the lesser wish. A release tag never stands for
+    /// one.
     pub fn exact(&self, pin: Pin, wanted: u32) -> Option<&'a KnownTag> {
         let forms = if pin == Pin::Kb { [Pin::Kb, Pin::Build] } else { [Pin::Build, Pin::Kb] };
-        forms.iter().flat_map(|form| self.of_form(*form)).find(|tag| revision(tag) == Some(wanted)).copied()
+        forms
+            .iter()
+            .flat_map(|form| self.of_form(*form))
+            .find(|tag| revision(tag) == Some(wanted))
+            .copied()
     }
 
     /// The tags that name this KB, the one to prefer first.
@@ -133,7 +149,12 @@ fn architecture_of(tag: &Tag) -> Option<crate::images::TagArchitecture> {
 }
 
 /// What decides between tags of the same form and version: the lower, the better.
-fn rank(tag: &KnownTag, build: u32, architecture: Architecture, tables: &Tables) -> (usize, usize, usize, usize) {
+fn rank(
+    tag: &KnownTag,
+    build: u32,
+    architecture: Architecture,
+    tables: &Tables,
+) -> (usize, usize, usize, usize) {
     let Some(parsed) = &tag.parsed else { return (usize::MAX, 0, 0, 0) };
     let of_architecture = architecture.rank_of(architecture_of(parsed)).unwrap_or(usize::MAX);
     let of_flavour = match parsed.flavour {
@@ -143,7 +164,8 @@ fn rank(tag: &KnownTag, build: u32, architecture: Architecture, tables: &Tables)
     };
     let of_line = parsed.line().map_or(0, |line| tables.line_rank(build, line));
     let separators = [kb_separator(parsed), parsed.architecture.map(|(separator, _)| separator)];
-    let of_separators = separators.iter().filter(|separator| **separator == Some(Separator::Underscore)).count();
+    let of_separators =
+        separators.iter().filter(|separator| **separator == Some(Separator::Underscore)).count();
     (of_architecture, of_flavour, of_line, of_separators)
 }
 

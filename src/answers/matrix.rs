@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::windows::{Edition, Host, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    Edition, Host, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict,
+};
 
 use super::host::HostDescription;
 
@@ -70,11 +72,14 @@ impl MatrixHost {
     }
 }
 
-/// The hosts of the matrix when none are asked for: every build in the tables, oldest first, once as
-/// server and once as client where it is both.
+/// The hosts of the matrix when none are asked for: every build in the tables, oldest first, once
+/// as server and once as client where it is both.
 pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
-    let known: BTreeSet<(bool, u32)> =
-        tables.releases().iter().map(|release| (release.kind == HostKind::Client, release.build)).collect();
+    let known: BTreeSet<(bool, u32)> = tables
+        .releases()
+        .iter()
+        .map(|release| (release.kind == HostKind::Client, release.build))
+        .collect();
     known
         .into_iter()
         .map(|(is_client, build)| {
@@ -85,20 +90,24 @@ pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
         .collect()
 }
 
-/// The images of the matrix when none are asked for: every build that base images were made of, described as the
-/// server release of that build.
+/// The images of the matrix when none are asked for: every build that base images were made of,
+/// described as the server release of that build.
 pub fn all_images(tables: &Tables, today: Date) -> Vec<HostDescription> {
     let with_images = tables.releases().iter().filter(|release| !release.lines.is_empty());
     let builds: BTreeSet<u32> = with_images.map(|release| release.build).collect();
     let versions = builds.into_iter().map(WindowsVersion::of_build);
     versions
-        .map(|version| HostDescription::new(&version.to_string(), version, HostKind::Server, tables, today))
+        .map(|version| {
+            HostDescription::new(&version.to_string(), version, HostKind::Server, tables, today)
+        })
         .collect()
 }
 
 /// Every host against every image.
 pub fn matrix(hosts: Vec<MatrixHost>, images: Vec<HostDescription>, platform: Platform) -> Matrix {
-    let of_host = |host: &MatrixHost| images.iter().map(|image| cell(host.facts, image.version, platform)).collect();
+    let of_host = |host: &MatrixHost| {
+        images.iter().map(|image| cell(host.facts, image.version, platform)).collect()
+    };
     let cells = hosts.iter().flat_map::<Vec<Cell>, _>(of_host).collect();
     Matrix { cells, hosts, images }
 }
@@ -109,7 +118,8 @@ fn cell(host: HostFacts, image: WindowsVersion, platform: Platform) -> Cell {
     let mut reasons: Vec<&'static str> =
         modes.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.code()).collect();
     reasons.dedup();
-    let warnings = modes.iter().flat_map(|mode| &mode.warnings).map(|reason| reason.code()).collect();
+    let warnings =
+        modes.iter().flat_map(|mode| &mode.warnings).map(|reason| reason.code()).collect();
     Cell {
         host: host.version,
         host_kind: host.kind,

@@ -3,48 +3,28 @@
 //! The decision itself is a pure function (`decide.rs`); the functions here fetch what it needs. An
 //! outage reaches them as data: a tag list that is stale or embedded, a manifest that is missing.
 
-// In reading order; the blank lines keep rustfmt from sorting.
+// In reading order.
 
 mod context;
-
 mod question;
-
 mod resolve;
-
 mod decide;
-
 mod nearest;
-
 mod lineup;
-
 mod observed;
-
 mod host;
-
 mod remark;
-
 mod check;
-
 mod suggested;
-
 mod matrix;
-
 mod tags;
-
 mod feed;
-
 mod badge;
-
 mod nodes;
-
 mod admission;
-
 mod diagnose;
-
 mod remedy;
-
 mod remedy_host;
-
 mod remedy_image;
 
 pub use admission::admit;

@@ -1,5 +1,5 @@
-//! The use case behind `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of nodes runs, and whether one tag
-//! runs on all of them.
+//! The use case behind `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of nodes runs,
+//! and whether one tag runs on all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use crate::clock::Now;
 use crate::images::NamedImage;
 use crate::platforms::node::{ListError, Node, Skipped};
 use crate::platforms::{kubernetes, swarm};
-use crate::windows::{BUILD_2016, Edition, Host, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    BUILD_2016, Edition, Host, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict,
+};
 
 use super::context::Context;
 use super::host::HostDescription;
@@ -19,8 +21,8 @@ use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
 use super::remark::Remark;
 use super::resolve::{Refusal, Resolution, resolve};
 
-/// So many groups are answered. Each costs a look into a registry, and there are fewer builds of Windows; revisions count
-/// on 14393 only.
+/// So many groups are answered. Each costs a look into a registry, and there are fewer builds of
+/// Windows; revisions count on 14393 only.
 pub const MAX_GROUPS: usize = 64;
 
 /// A list of nodes, answered.
@@ -76,8 +78,13 @@ pub enum FleetRefusal {
 /// Answers for what `kubectl get nodes -o json` prints.
 ///
 /// # Errors
-/// When that is not a list of nodes, the tags of the image cannot be had, or the groups are too many.
-pub async fn kubernetes_nodes(context: &Context, image: &Arc<NamedImage>, list: &[u8]) -> Result<Fleet, FleetRefusal> {
+/// When that is not a list of nodes, the tags of the image cannot be had, or the groups are too
+/// many.
+pub async fn kubernetes_nodes(
+    context: &Context,
+    image: &Arc<NamedImage>,
+    list: &[u8],
+) -> Result<Fleet, FleetRefusal> {
     let read = kubernetes::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
     answer_for_nodes(context, image, Platform::Kubernetes, read).await
 }
@@ -86,7 +93,11 @@ pub async fn kubernetes_nodes(context: &Context, image: &Arc<NamedImage>, list: 
 ///
 /// # Errors
 /// As [`kubernetes_nodes`].
-pub async fn swarm_nodes(context: &Context, image: &Arc<NamedImage>, list: &[u8]) -> Result<Fleet, FleetRefusal> {
+pub async fn swarm_nodes(
+    context: &Context,
+    image: &Arc<NamedImage>,
+    list: &[u8],
+) -> Result<Fleet, FleetRefusal> {
     let read = swarm::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
     answer_for_nodes(context, image, Platform::Swarm, read).await
 }
@@ -115,8 +126,10 @@ async fn answer_for_nodes(
         Group { version: key.0, nodes, question, answer }
     }));
     let groups = answers.await;
-    if let Some(Err(Refusal::Miss(miss))) =
-        groups.iter().map(|group| &group.answer).find(|answer| matches!(answer, Err(Refusal::Miss(_))))
+    if let Some(Err(Refusal::Miss(miss))) = groups
+        .iter()
+        .map(|group| &group.answer)
+        .find(|answer| matches!(answer, Err(Refusal::Miss(_))))
     {
         return Err(FleetRefusal::Miss(miss.clone()));
     }
@@ -128,7 +141,8 @@ async fn answer_for_nodes(
     Ok(Fleet { nodes, groups, one_for_all, skipped, freshness })
 }
 
-/// The nodes by what decides which images run there: the version (with the revision on 14393 only), the kind, the edition.
+/// The nodes by what decides which images run there: the version (with the revision on 14393 only),
+/// the kind, the edition.
 fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node>> {
     let mut groups: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
     for node in nodes {
@@ -139,11 +153,14 @@ fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node
     groups
 }
 
-/// The question for a group: its lowest known revision stands for all, because a newer image can fail on it.
+/// The question for a group: its lowest known revision stands for all, because a newer image can
+/// fail on it.
 fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) -> ResolveQuestion {
     let known = members.iter().filter(|node| node.host.version.revision.is_some());
     let lowest = known.min_by_key(|node| node.host.version).or(members.first());
-    let host = lowest.map(|node| node.host.clone()).expect("a group is made when its first node is put into it");
+    let host = lowest
+        .map(|node| node.host.clone())
+        .expect("a group is made when its first node is put into it");
     let host = Host { requested: host.version.to_string(), ..host };
     ResolveQuestion {
         image: image.clone(),
@@ -156,9 +173,10 @@ fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) 
     }
 }
 
-/// The tag that runs on every node. If any does, the one for the oldest Windows does: newer images do not run there, and
-/// what that Windows runs is the newest that others can be asked to run. Process isolation on all, else Hyper-V on all;
-/// clients are asked for Hyper-V first, as they are alone. Nobody knows what runs on nodes of unknown version.
+/// The tag that runs on every node. If any does, the one for the oldest Windows does: newer images
+/// do not run there, and what that Windows runs is the newest that others can be asked to run.
+/// Process isolation on all, else Hyper-V on all; clients are asked for Hyper-V first, as they are
+/// alone. Nobody knows what runs on nodes of unknown version.
 async fn one_for_all(
     context: &Context,
     platform: Platform,
@@ -168,14 +186,19 @@ async fn one_for_all(
     if unknown > 0 {
         let nodes = if unknown == 1 { "one node" } else { "several nodes" };
         return Err(format!(
-            "the Windows version of {nodes} under skipped is not known; find it out as said there, and ask again"
+            "the Windows version of {nodes} under skipped is not known; find it out as said \
+             there, and ask again"
         ));
     }
-    let Some(oldest) = groups.first() else { return Err("the list has no Windows node".to_owned()) };
+    let Some(oldest) = groups.first() else {
+        return Err("the list has no Windows node".to_owned());
+    };
     let are_clients = groups.iter().all(|group| group.question.host.host.kind == HostKind::Client);
     let modes: &[Isolation] = match platform {
         Platform::Kubernetes => &[Isolation::Process],
-        Platform::Docker | Platform::Swarm if are_clients => &[Isolation::HyperV, Isolation::Process],
+        Platform::Docker | Platform::Swarm if are_clients => {
+            &[Isolation::HyperV, Isolation::Process]
+        }
         Platform::Docker | Platform::Swarm => &[Isolation::Process, Isolation::HyperV],
     };
     let mut why = Vec::new();
@@ -205,7 +228,8 @@ fn refusal(group: &Group, image: WindowsVersion, mode: Isolation) -> Option<Stri
     if of_mode.verdict == Verdict::Yes {
         return None;
     }
-    let reasons: Vec<String> = of_mode.reasons.iter().map(|reason| reason.message(facts, Some(image))).collect();
+    let reasons: Vec<String> =
+        of_mode.reasons.iter().map(|reason| reason.message(facts, Some(image))).collect();
     Some(reasons.join("; "))
 }
 

@@ -13,16 +13,22 @@ use super::remark::Remark;
 const PATCH_DAY: Weekday = Weekday::Tuesday;
 const PATCH_DAY_OF_MONTH: i8 = 2;
 
-/// What was seen of a tag, unless the tag may have moved since. A KB, build or dated tag does not move. Any other
-/// moves with each patch, until support of its images ends: what was seen of it counts until the next day of patches,
-/// or for good if it was seen after the end of support.
-pub fn still_true<'a>(tag: &'a KnownTag, base: Base, today: Date, tables: &Tables) -> Option<&'a Observation> {
+/// What was seen of a tag, unless the tag may have moved since. A KB, build or dated tag does not
+/// move. Any other moves with each patch, until support of its images ends: what was seen of it
+/// counts until the next day of patches, or for good if it was seen after the end of support.
+pub fn still_true<'a>(
+    tag: &'a KnownTag,
+    base: Base,
+    today: Date,
+    tables: &Tables,
+) -> Option<&'a Observation> {
     let observation = tag.observation.as_deref()?;
     if !may_move(tag) {
         return Some(observation);
     }
     let seen = seen_on(&observation.observed)?;
-    let ended = tag.version.and_then(|version| image_support_ended(version.build, base, tables, Date::MAX));
+    let ended =
+        tag.version.and_then(|version| image_support_ended(version.build, base, tables, Date::MAX));
     let after_the_end = ended.is_some_and(|ended| seen > ended);
     let before_the_next_patch = next_patch_day(seen).is_some_and(|patched| today < patched);
     (after_the_end || before_the_next_patch).then_some(observation)
@@ -49,9 +55,12 @@ impl Recalled {
 /// What was seen of a tag and is still true; where that is no digest, why not.
 pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recalled {
     let seen = still_true(tag, base, today, tables);
-    let (digest, os_version) = seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
+    let (digest, os_version) =
+        seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
     let warning = digest.is_none().then(|| match tag.observation.as_deref() {
-        Some(observation) if observation.is_a_mention() => Remark::embedded_tag_not_proven(&tag.text),
+        Some(observation) if observation.is_a_mention() => {
+            Remark::embedded_tag_not_proven(&tag.text)
+        }
         Some(observation) if seen.is_none() => {
             Remark::embedded_tag_may_have_moved(&tag.text, &when_and_what(observation))
         }
@@ -90,7 +99,9 @@ fn seen_on(observed: &str) -> Option<Date> {
 /// The first day of patches that is later than this day.
 fn next_patch_day(day: Date) -> Option<Date> {
     let of_month = |day: Date| day.nth_weekday_of_month(PATCH_DAY_OF_MONTH, PATCH_DAY).ok();
-    of_month(day).filter(|patched| *patched > day).or_else(|| of_month(day.last_of_month().tomorrow().ok()?))
+    of_month(day)
+        .filter(|patched| *patched > day)
+        .or_else(|| of_month(day.last_of_month().tomorrow().ok()?))
 }
 
 #[cfg(test)]

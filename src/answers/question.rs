@@ -27,15 +27,16 @@ impl Architecture {
         }
     }
 
-    /// How well a tag fits: 0 is best; `None` when it is for another architecture. A tag that names no
-    /// architecture is an index, and those of the base images hold amd64 only, so that for ARM only
-    /// tags that say so are taken.
+    /// How well a tag fits: 0 is best; `None` when it is for another architecture. A tag that names
+    /// no architecture is an index, and those of the base images hold amd64 only, so that for
+    /// ARM only tags that say so are taken.
     pub const fn rank_of(self, named: Option<TagArchitecture>) -> Option<usize> {
         match (self, named) {
             (Self::Amd64, None)
             | (Self::Arm64, Some(TagArchitecture::Arm64))
             | (Self::Arm, Some(TagArchitecture::Arm32v7)) => Some(0),
-            (Self::Amd64, Some(TagArchitecture::Amd64)) | (Self::Arm, Some(TagArchitecture::Arm)) => Some(1),
+            (Self::Amd64, Some(TagArchitecture::Amd64))
+            | (Self::Arm, Some(TagArchitecture::Arm)) => Some(1),
             _ => None,
         }
     }

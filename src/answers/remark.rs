@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 
 use crate::images::NamedImage;
-use crate::windows::{HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, WindowsVersion};
+use crate::windows::{
+    HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, WindowsVersion,
+};
 
 /// A reason or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +19,14 @@ pub struct Remark {
 }
 
 /// Microsoft's page on the life of base images.
-const SOURCE_IMAGE_LIFECYCLE: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/base-image-lifecycle";
+const SOURCE_IMAGE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/base-image-lifecycle";
 /// Microsoft's product lifecycle pages.
 const SOURCE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/lifecycle/products/";
 /// Where the Docker Hub repositories went.
-const SOURCE_MAPPING: &str =
-    "https://github.com/microsoft/containerregistry/blob/main/docs/dockerhub-to-mcr-repo-mapping.md";
+const SOURCE_MAPPING: &str = "https://github.com/microsoft/containerregistry/blob/main/docs/dockerhub-to-mcr-repo-mapping.md";
 /// How registries serve tags and manifests.
-const SOURCE_DISTRIBUTION: &str = "https://github.com/opencontainers/distribution-spec/blob/main/spec.md";
+const SOURCE_DISTRIBUTION: &str =
+    "https://github.com/opencontainers/distribution-spec/blob/main/spec.md";
 /// What the labels of a Kubernetes node mean.
 const SOURCE_NODE_LABELS: &str = "https://kubernetes.io/docs/reference/node/node-labels/";
 
@@ -37,7 +38,11 @@ impl Remark {
 
     /// A reason of the compatibility rule.
     pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
-        Self { code: reason.code(), message: reason.message(host, image), source: reason.source().to_owned() }
+        Self {
+            code: reason.code(),
+            message: reason.message(host, image),
+            source: reason.source().to_owned(),
+        }
     }
 
     fn new(code: &'static str, message: String, source: &str) -> Self {
@@ -45,17 +50,28 @@ impl Remark {
     }
 
     pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {
-        Self::new(Self::HOST_OUT_OF_SUPPORT, format!("support of {name} ended on {ended}"), SOURCE_LIFECYCLE)
+        Self::new(
+            Self::HOST_OUT_OF_SUPPORT,
+            format!("support of {name} ended on {ended}"),
+            SOURCE_LIFECYCLE,
+        )
     }
 
     pub(super) fn host_support_limited(name: &str, support: &str) -> Self {
-        Self::new("host-support-limited", format!("support of {name} is limited: {support}"), SOURCE_LIFECYCLE)
+        Self::new(
+            "host-support-limited",
+            format!("support of {name} is limited: {support}"),
+            SOURCE_LIFECYCLE,
+        )
     }
 
     pub(super) fn host_ambiguous(chosen: &str, others: &str) -> Self {
         Self::new(
             "host-ambiguous",
-            format!("taken to be {chosen}; the text could also mean {others}: give the build to be sure"),
+            format!(
+                "taken to be {chosen}; the text could also mean {others}: give the build to be \
+                 sure"
+            ),
             SOURCE_LIFECYCLE,
         )
     }
@@ -63,7 +79,10 @@ impl Remark {
     pub(super) fn host_build_not_listed(build: u32) -> Self {
         Self::new(
             "host-build-not-listed",
-            format!("build {build} is in no table of releases; the answer follows from the number alone"),
+            format!(
+                "build {build} is in no table of releases; the answer follows from the number \
+                 alone"
+            ),
             SOURCE_LIFECYCLE,
         )
     }
@@ -74,7 +93,8 @@ impl Remark {
         Self::new(
             "host-contradicts-kind",
             format!(
-                "build {build} is {name}, and no {kind} is known of that build; it is taken to be a {kind} all the same"
+                "build {build} is {name}, and no {kind} is known of that build; it is taken to be \
+                 a {kind} all the same"
             ),
             SOURCE_LIFECYCLE,
         )
@@ -91,20 +111,30 @@ impl Remark {
     pub(super) fn legacy_name(image: &NamedImage) -> Self {
         Self::new(
             "legacy-name",
-            format!("{} on Docker Hub was replaced by {}, which answers", image.requested, image.repository),
+            format!(
+                "{} on Docker Hub was replaced by {}, which answers",
+                image.requested, image.repository
+            ),
             SOURCE_MAPPING,
         )
     }
 
     pub(super) fn node_contradicts(what: &str, platform: Platform) -> Self {
-        let source = if platform == Platform::Kubernetes { SOURCE_NODE_LABELS } else { SOURCE_COMPATIBILITY };
+        let source = if platform == Platform::Kubernetes {
+            SOURCE_NODE_LABELS
+        } else {
+            SOURCE_COMPATIBILITY
+        };
         Self::new("node-contradicts-itself", what.to_owned(), source)
     }
 
     pub(super) fn registry_contradicts_tag(tag: &str, said: WindowsVersion) -> Self {
         Self::new(
             "registry-contradicts-tag",
-            format!("the registry says that {tag} is {said}, which its name does not say; the registry is believed"),
+            format!(
+                "the registry says that {tag} is {said}, which its name does not say; the \
+                 registry is believed"
+            ),
             SOURCE_DISTRIBUTION,
         )
     }
@@ -116,7 +146,10 @@ impl Remark {
     pub(super) fn manifest_unavailable(tag: &str, why: &str) -> Self {
         Self::new(
             "manifest-unavailable",
-            format!("what {tag} points to could not be read ({why}), so digest and revision are not given"),
+            format!(
+                "what {tag} points to could not be read ({why}), so digest and revision are not \
+                 given"
+            ),
             SOURCE_DISTRIBUTION,
         )
     }
@@ -124,7 +157,9 @@ impl Remark {
     pub(super) fn other_form(tag: &str) -> Self {
         Self::new(
             "other-form-of-tag",
-            format!("no KB tag names the revision that process isolation needs on 14393; {tag} does"),
+            format!(
+                "no KB tag names the revision that process isolation needs on 14393; {tag} does"
+            ),
             Reason::SameRevision.source(),
         )
     }
@@ -140,7 +175,10 @@ impl Remark {
     pub(super) fn embedded_tag_may_have_moved(tag: &str, seen: &str) -> Self {
         Self::new(
             "embedded-tag-may-have-moved",
-            format!("{tag} was last seen {seen} and moves with each patch, so its digest and revision are not given"),
+            format!(
+                "{tag} was last seen {seen} and moves with each patch, so its digest and revision \
+                 are not given"
+            ),
             SOURCE_IMAGE_LIFECYCLE,
         )
     }
@@ -148,7 +186,10 @@ impl Remark {
     pub(super) fn embedded_tag_not_proven(tag: &str) -> Self {
         Self::new(
             "embedded-tag-not-proven",
-            format!("the embedded catalogue knows {tag} only from mentions in public code, so its digest is not given"),
+            format!(
+                "the embedded catalogue knows {tag} only from mentions in public code, so its \
+                 digest is not given"
+            ),
             SOURCE_DISTRIBUTION,
         )
     }

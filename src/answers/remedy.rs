@@ -1,22 +1,24 @@
-//! What to do about an error: the remedies of Microsoft's page on version compatibility and those that people found
-//! since, each with a command that can be copied.
+//! What to do about an error: the remedies of Microsoft's page on version compatibility and those
+//! that people found since, each with a command that can be copied.
 //!
-//! Words in capital letters in a command stand for what the text does not say: IMAGE, SERVICE, NODE. What is about the
-//! image is in `remedy_image.rs`, what is about hosts and clusters in `remedy_host.rs`.
+//! Words in capital letters in a command stand for what the text does not say: IMAGE, SERVICE,
+//! NODE. What is about the image is in `remedy_image.rs`, what is about hosts and clusters in
+//! `remedy_host.rs`.
 
 use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::{BUILD_2025, Isolation, Verdict};
 
 use super::diagnose::Case;
 use super::remedy_host::{
-    enable_hyperv, exclude_from_scanning, expose_virtualization, find_host_version, find_image_version,
-    fix_pause_image, install_containers, label_nodes, look_at_nodes, other_host, run_elevated, show_events,
-    show_whole_error, switch_engine, update_both, update_client, update_engine, update_host, update_runner,
-    use_linux_nodes, use_newer_host, use_older_engine,
+    enable_hyperv, exclude_from_scanning, expose_virtualization, find_host_version,
+    find_image_version, fix_pause_image, install_containers, label_nodes, look_at_nodes,
+    other_host, run_elevated, show_events, show_whole_error, switch_engine, update_both,
+    update_client, update_engine, update_host, update_runner, use_linux_nodes, use_newer_host,
+    use_older_engine,
 };
 use super::remedy_image::{
-    image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision, process_tag,
-    pull_single_manifest, use_microsofts_registry,
+    image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision,
+    process_tag, pull_single_manifest, use_microsofts_registry,
 };
 use super::resolve::Resolution;
 
@@ -39,7 +41,14 @@ pub struct Remedy {
 
 impl Remedy {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), tag: None, reference: None, isolation: None, command: None }
+        Self {
+            code,
+            message: message.into(),
+            tag: None,
+            reference: None,
+            isolation: None,
+            command: None,
+        }
     }
 
     pub(super) fn command(mut self, command: impl Into<String>) -> Self {
@@ -72,7 +81,9 @@ pub(super) fn remedies(case: &Case<'_>) -> Vec<Remedy> {
 
 fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
     match case.finding.cause {
-        Cause::OsVersionMismatch | Cause::OlderImageNotStarted | Cause::RevisionMismatch2016 => mismatch(case),
+        Cause::OsVersionMismatch | Cause::OlderImageNotStarted | Cause::RevisionMismatch2016 => {
+            mismatch(case)
+        }
         Cause::NoMatchingManifest => refused_pull(case),
         Cause::ImageNewerThanHost => [other_image(case), other_host(case)].concat(),
         Cause::SandboxImageMismatch => vec![fix_pause_image()],
@@ -80,8 +91,12 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::ExitedAtStart if case.finding.isolation == Some(Isolation::HyperV) => {
             vec![enable_hyperv(case), expose_virtualization(), update_host(case)]
         }
-        Cause::ExitedAtStart => [vec![update_host(case)], pin_revision(case), hyperv(case), look_up(case)].concat(),
-        Cause::HyperVMissing => [vec![enable_hyperv(case), expose_virtualization()], process_tag(case)].concat(),
+        Cause::ExitedAtStart => {
+            [vec![update_host(case)], pin_revision(case), hyperv(case), look_up(case)].concat()
+        }
+        Cause::HyperVMissing => {
+            [vec![enable_hyperv(case), expose_virtualization()], process_tag(case)].concat()
+        }
         Cause::FeatureMissing => vec![install_containers(), enable_hyperv(case)],
         Cause::ClientNeedsHyperV => [hyperv(case), vec![update_client()]].concat(),
         Cause::HostTooOldForEngine => vec![use_older_engine(), use_newer_host()],
@@ -89,7 +104,9 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::LinuxEngine => vec![switch_engine("switch-to-windows-containers", "Windows")],
         Cause::UnrecognizedLayer => [vec![update_host(case)], other_release(case)].concat(),
         Cause::InsiderImage | Cause::TagNotFound | Cause::ProtocolMismatch => other_image(case),
-        Cause::ProcessNotCreated => [vec![update_host(case)], hyperv(case), other_image(case)].concat(),
+        Cause::ProcessNotCreated => {
+            [vec![update_host(case)], hyperv(case), other_image(case)].concat()
+        }
         Cause::February2020Crash | Cause::ServiceCrash => {
             [vec![update_both(case)], image_of_the_same_side(case), hyperv(case)].concat()
         }
@@ -105,17 +122,19 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 /// Image and host do not fit: another image, Hyper-V isolation, another host. On Kubernetes, which
-/// cannot isolate with Hyper-V, a node of the image's build comes first, where that is known: it changes no image.
+/// cannot isolate with Hyper-V, a node of the image's build comes first, where that is known: it
+/// changes no image.
 fn mismatch(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = Vec::new();
     if case.process() == Some(Verdict::Yes) {
         remedies.push(look_at_the_image(case));
     }
-    let in_order = if case.finding.setting == Setting::Kubernetes && case.finding.image_version.is_some() {
-        [other_host(case), other_image(case)].concat()
-    } else {
-        [other_image(case), hyperv(case), other_host(case)].concat()
-    };
+    let in_order =
+        if case.finding.setting == Setting::Kubernetes && case.finding.image_version.is_some() {
+            [other_host(case), other_image(case)].concat()
+        } else {
+            [other_image(case), hyperv(case), other_host(case)].concat()
+        };
     remedies.extend(in_order);
     if case.finding.image_version.is_none() && case.process().is_none() {
         remedies.push(find_image_version(
@@ -128,9 +147,13 @@ fn mismatch(case: &Case<'_>) -> Vec<Remedy> {
 
 fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = mismatch(case);
-    // What can be pulled decides here; Hyper-V isolation does not change it, and nothing is there to be inspected.
+    // What can be pulled decides here; Hyper-V isolation does not change it, and nothing is there
+    // to be inspected.
     remedies.retain(|remedy| {
-        !matches!(remedy.code, "isolate-with-hyperv" | "isolate-host-with-hyperv" | "find-image-version")
+        !matches!(
+            remedy.code,
+            "isolate-with-hyperv" | "isolate-host-with-hyperv" | "find-image-version"
+        )
     });
     if case.image.is_none() {
         let message = "this lists the Windows versions under the tag";
@@ -138,7 +161,8 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
         remedies.push(Remedy::new("find-image-version", message).command(command));
     }
     let words = ["windows", "nanoserver", "servercore", "microsoft", "ltsc"];
-    let for_windows = case.finding.image.as_deref().map(|image| words.iter().any(|word| image.contains(word)));
+    let for_windows =
+        case.finding.image.as_deref().map(|image| words.iter().any(|word| image.contains(word)));
     let linux = match case.finding.setting {
         Setting::Kubernetes => use_linux_nodes(case),
         _ => switch_engine("switch-to-linux-containers", "Linux"),
@@ -150,7 +174,8 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     }
     let is_newest = case.host_version().is_some_and(|host| host.build > BUILD_2025);
     if is_newest && case.process() == Some(Verdict::Yes) {
-        // The image runs there, so that it is the engine which is mistaken, and another host would not help.
+        // The image runs there, so that it is the engine which is mistaken, and another host would
+        // not help.
         remedies.retain(|remedy| remedy.code != "use-matching-host");
         let first = [Some(update_engine()), pull_single_manifest(case)].into_iter().flatten();
         remedies.splice(0..0, first);
@@ -167,10 +192,17 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
         return Vec::new();
     }
     let known = case.compatibility.is_some();
-    let condition = if known { "" } else { "; it does not help where the image is of a newer build than the host" };
+    let condition = if known {
+        ""
+    } else {
+        "; it does not help where the image is of a newer build than the host"
+    };
     let command = match case.finding.setting {
         Setting::Swarm => {
-            format!("docker service update --isolation hyperv {}", case.finding.names.service_in_command())
+            format!(
+                "docker service update --isolation hyperv {}",
+                case.finding.names.service_in_command()
+            )
         }
         _ => format!("docker run --isolation=hyperv {}", case.image_in_command()),
     };
@@ -181,9 +213,10 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
     let host = Remedy::new(
         "isolate-host-with-hyperv",
         format!(
-            "run all containers of the host in Hyper-V isolation: write this into C:\\ProgramData\\docker\\config\\daemon.json \
-             (make the file if there is none), then Restart-Service docker. The host needs the Hyper-V role; \
-             docker inspect --format '{{{{json .HostConfig.Isolation}}}}' CONTAINER shows that it works{condition}"
+            "run all containers of the host in Hyper-V isolation: write this into \
+             C:\\ProgramData\\docker\\config\\daemon.json (make the file if there is none), then \
+             Restart-Service docker. The host needs the Hyper-V role; docker inspect --format \
+             '{{{{json .HostConfig.Isolation}}}}' CONTAINER shows that it works{condition}"
         ),
     );
     vec![
@@ -208,8 +241,8 @@ fn look_up(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 fn spell_isolation(case: &Case<'_>) -> Remedy {
-    let message =
-        "write --isolation=process, --isolation=hyperv or --isolation=default; the word is hyperv, without a hyphen";
+    let message = "write --isolation=process, --isolation=hyperv or --isolation=default; the word \
+                   is hyperv, without a hyphen";
     Remedy::new("spell-isolation", message)
         .isolated(Isolation::HyperV)
         .command(format!("docker run --isolation=hyperv {}", case.image_in_command()))

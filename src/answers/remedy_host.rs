@@ -1,4 +1,5 @@
-//! Remedies on the host, on its engine, and on the cluster: what to look up, to install, to update, or to set.
+//! Remedies on the host, on its engine, and on the cluster: what to look up, to install, to update,
+//! or to set.
 
 use crate::platforms::diagnosis::Setting;
 use crate::platforms::{kubernetes, swarm};
@@ -7,8 +8,8 @@ use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion};
 use super::diagnose::Case;
 use super::remedy::Remedy;
 
-/// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since this one
-/// (containerd/containerd pull request 13156).
+/// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since
+/// this one (containerd/containerd pull request 13156).
 const PAUSE: (&str, &str) = ("registry.k8s.io/pause", "3.10.2");
 
 pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
@@ -19,13 +20,14 @@ pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
         }
         _ => "docker info --format '{{.OSVersion}}'".to_owned(),
     };
-    let message = "find the Windows version of the host with this, and send its output together with the error: then the \
-                   answer names the tag";
+    let message = "find the Windows version of the host with this, and send its output together \
+                   with the error: then the answer names the tag";
     Remedy::new("find-host-version", message).command(command)
 }
 
 pub(super) fn find_image_version(case: &Case<'_>, why: &str) -> Remedy {
-    let command = format!("docker image inspect --format '{{{{.OsVersion}}}}' {}", case.image_in_command());
+    let command =
+        format!("docker image inspect --format '{{{{.OsVersion}}}}' {}", case.image_in_command());
     Remedy::new("find-image-version", why).command(command)
 }
 
@@ -36,14 +38,18 @@ pub(super) fn update_host(case: &Case<'_>) -> Remedy {
         }
         _ => String::new(),
     };
-    Remedy::new("update-host", format!("install the latest cumulative update on the host{to}, and start it again"))
+    Remedy::new(
+        "update-host",
+        format!("install the latest cumulative update on the host{to}, and start it again"),
+    )
 }
 
 pub(super) fn update_both(case: &Case<'_>) -> Remedy {
     let mut remedy = update_host(case);
     remedy.code = "update-both";
-    remedy.message = "bring host and image to the same side of the update of February 2020: the host by the update of \
-                      11 February 2020 or a later one, the image by a rebuild on a base of 18 February 2020 or later"
+    remedy.message = "bring host and image to the same side of the update of February 2020: the \
+                      host by the update of 11 February 2020 or a later one, the image by a \
+                      rebuild on a base of 18 February 2020 or later"
         .to_owned();
     remedy
 }
@@ -55,10 +61,10 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
     );
     let is_client = case.host.is_some_and(|host| host.host.kind == HostKind::Client);
     let (command, other) = if is_client { (client, "") } else { (server, client) };
-    let mut message =
-        "install Hyper-V on the host, as administrator; if it is there, let the hypervisor start with Windows: \
-                       bcdedit /set hypervisorlaunchtype auto, then restart"
-            .to_owned();
+    let mut message = "install Hyper-V on the host, as administrator; if it is there, let the \
+                       hypervisor start with Windows: bcdedit /set hypervisorlaunchtype auto, \
+                       then restart"
+        .to_owned();
     if !other.is_empty() {
         message.push_str(&format!(". On Windows 10 and 11: {other}"));
     }
@@ -68,38 +74,50 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
 pub(super) fn expose_virtualization() -> Remedy {
     Remedy::new(
         "expose-virtualization",
-        "if the host is a virtual machine, give it nested virtualization: with Hyper-V by this on the machine that it runs on, \
-         while it is off; in a cloud by a size that has it. Virtual machines on ARM have none",
+        "if the host is a virtual machine, give it nested virtualization: with Hyper-V by this on \
+         the machine that it runs on, while it is off; in a cloud by a size that has it. Virtual \
+         machines on ARM have none",
     )
     .command("Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true")
 }
 
 pub(super) fn install_containers() -> Remedy {
-    Remedy::new("install-containers", "install the Containers feature on the host, as administrator")
-        .command("Install-WindowsFeature -Name Containers -Restart")
+    Remedy::new(
+        "install-containers",
+        "install the Containers feature on the host, as administrator",
+    )
+    .command("Install-WindowsFeature -Name Containers -Restart")
 }
 
 pub(super) fn fix_pause_image() -> Remedy {
     let (repository, tag) = PAUSE;
     let message = format!(
-        "use a pause image with an entry for the node's build: this line in containerd's config.toml (with containerd 2: \
-         `sandbox = \"{repository}:{tag}\"` under pinned_images), or --pod-infra-container-image of a kubelet with Docker. \
-         docker manifest inspect {repository}:{tag} lists the builds"
+        "use a pause image with an entry for the node's build: this line in containerd's \
+         config.toml (with containerd 2: `sandbox = \"{repository}:{tag}\"` under pinned_images), \
+         or --pod-infra-container-image of a kubelet with Docker. docker manifest inspect \
+         {repository}:{tag} lists the builds"
     );
-    let remedy = Remedy::new("fix-pause-image", message).image(&repository, tag).isolated(Isolation::Process);
+    let remedy = Remedy::new("fix-pause-image", message)
+        .image(&repository, tag)
+        .isolated(Isolation::Process);
     remedy.command(format!("sandbox_image = \"{repository}:{tag}\""))
 }
 
 pub(super) fn update_client() -> Remedy {
     Remedy::new(
         "update-host",
-        "process isolation on a client needs Windows 10, version 1809 (build 17763) or later, and Docker 18.09.1 or later",
+        "process isolation on a client needs Windows 10, version 1809 (build 17763) or later, and \
+         Docker 18.09.1 or later",
     )
 }
 
 pub(super) fn use_older_engine() -> Remedy {
-    Remedy::new("use-older-engine", "on this host use Docker Engine 20.10, the last that runs on Windows Server 2016; this prints the version there is")
-        .command("docker version --format '{{.Server.Version}}'")
+    Remedy::new(
+        "use-older-engine",
+        "on this host use Docker Engine 20.10, the last that runs on Windows Server 2016; this \
+         prints the version there is",
+    )
+    .command("docker version --format '{{.Server.Version}}'")
 }
 
 pub(super) fn use_newer_host() -> Remedy {
@@ -107,31 +125,40 @@ pub(super) fn use_newer_host() -> Remedy {
 }
 
 pub(super) fn switch_engine(code: &'static str, to: &str) -> Remedy {
-    let message =
-        format!("if the image is for {to}, let Docker Desktop run {to} containers; this in PowerShell changes over");
-    Remedy::new(code, message).command(format!("& $Env:ProgramFiles\\Docker\\Docker\\DockerCli.exe -Switch{to}Engine"))
+    let message = format!(
+        "if the image is for {to}, let Docker Desktop run {to} containers; this in PowerShell \
+         changes over"
+    );
+    Remedy::new(code, message)
+        .command(format!("& $Env:ProgramFiles\\Docker\\Docker\\DockerCli.exe -Switch{to}Engine"))
 }
 
 pub(super) fn exclude_from_scanning() -> Remedy {
     let message = "keep the virus scanner out of the engine's files";
-    Remedy::new("exclude-from-scanning", message).command(r"Add-MpPreference -ExclusionPath $Env:ProgramData\docker")
+    Remedy::new("exclude-from-scanning", message)
+        .command(r"Add-MpPreference -ExclusionPath $Env:ProgramData\docker")
 }
 
 pub(super) fn run_elevated() -> Remedy {
-    let message = "run the command as administrator, or make the user a Hyper-V administrator and log on again";
-    Remedy::new("run-elevated", message).command("Add-LocalGroupMember -Group 'Hyper-V Administrators' -Member USER")
+    let message = "run the command as administrator, or make the user a Hyper-V administrator and \
+                   log on again";
+    Remedy::new("run-elevated", message)
+        .command("Add-LocalGroupMember -Group 'Hyper-V Administrators' -Member USER")
 }
 
 pub(super) fn look_at_nodes() -> Remedy {
     let message = "compare the constraints of the service with what each node has";
     Remedy::new("look-at-nodes", message).command(
-        "docker node inspect --format '{{.Description.Platform.OS}} {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
+        "docker node inspect --format '{{.Description.Platform.OS}} \
+         {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
     )
 }
 
 pub(super) fn show_whole_error(case: &Case<'_>) -> Remedy {
-    let message = "print the whole error with this, and send its output: then the answer names the cause";
-    let command = format!("docker service ps --no-trunc {}", case.finding.names.service_in_command());
+    let message =
+        "print the whole error with this, and send its output: then the answer names the cause";
+    let command =
+        format!("docker service ps --no-trunc {}", case.finding.names.service_in_command());
     Remedy::new("show-whole-error", message).command(command)
 }
 
@@ -145,21 +172,23 @@ pub(super) fn show_events(case: &Case<'_>) -> Remedy {
 }
 
 pub(super) fn update_runner() -> Remedy {
-    let message = "update GitLab Runner to a release that knows this Windows version, or run it on an older one: its \
-                   documentation of the Docker executor lists the versions";
+    let message = "update GitLab Runner to a release that knows this Windows version, or run it \
+                   on an older one: its documentation of the Docker executor lists the versions";
     Remedy::new("update-runner", message)
 }
 
 pub(super) fn update_engine() -> Remedy {
     Remedy::new(
         "update-engine",
-        "update the engine: by the rules this image runs on this host, but with containerd/platforms v1.0.0-rc.2 to rc.4 \
-         the engine refuses images of ltsc2022 here; with v1.0.0-rc.5 or later it takes them",
+        "update the engine: by the rules this image runs on this host, but with \
+         containerd/platforms v1.0.0-rc.2 to rc.4 the engine refuses images of ltsc2022 here; \
+         with v1.0.0-rc.5 or later it takes them",
     )
 }
 
 pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
-    let selector = kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);
+    let selector =
+        kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);
     let message = "if it is a Linux image, it needs Linux nodes: select them in the pod";
     Remedy::new("use-linux-nodes", message).command(select_nodes(case, &selector))
 }
@@ -168,16 +197,19 @@ pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
 pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
     let image = case.finding.image_version;
     if image.is_some_and(|image| {
-        image.build != BUILD_2016 && case.host_version().is_some_and(|host| host.build == image.build)
+        image.build != BUILD_2016
+            && case.host_version().is_some_and(|host| host.build == image.build)
     }) {
         return Vec::new();
     }
-    let build = image.map_or_else(|| "VERSION".to_owned(), |image| image.without_revision().to_string());
+    let build =
+        image.map_or_else(|| "VERSION".to_owned(), |image| image.without_revision().to_string());
     let revision = image.filter(|image| image.build == BUILD_2016).and_then(|image| image.revision);
     let on = match (image, revision) {
         (None, _) => "run it on a host of the image's Windows version".to_owned(),
         (Some(image), Some(_)) => format!(
-            "run it on a host of the image's build, {build}; there its revision must be that of the image too, {image}"
+            "run it on a host of the image's build, {build}; there its revision must be that of \
+             the image too, {image}"
         ),
         (Some(_), None) => format!("run it on a host of the image's build, {build}"),
     };
@@ -188,14 +220,21 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
             let mut message = format!("{on}: select such nodes");
             if let Some(revision) = revision {
                 // The kubelet sets the label of the build, and nobody that of the revision.
-                let label = kubernetes::Labels::from([(kubernetes::REVISION_LABEL.to_owned(), revision.to_string())]);
+                let label = kubernetes::Labels::from([(
+                    kubernetes::REVISION_LABEL.to_owned(),
+                    revision.to_string(),
+                )]);
                 let command = kubernetes::label_command("NODE", &label);
-                message.push_str(&format!(", after they got the label of the revision ({command})"));
+                message
+                    .push_str(&format!(", after they got the label of the revision ({command})"));
             }
             Remedy::new("use-matching-host", message).command(select_nodes(case, &selector))
         }
         Setting::Swarm => {
-            let message = format!("{on}: label the nodes ({}), then constrain the service", label_command(image));
+            let message = format!(
+                "{on}: label the nodes ({}), then constrain the service",
+                label_command(image)
+            );
             Remedy::new("use-matching-host", message).command(constrain(case, image))
         }
         Setting::Docker | Setting::BuildKit | Setting::Ecs => Remedy::new("use-matching-host", on),

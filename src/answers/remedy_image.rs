@@ -16,9 +16,12 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
         Some(Err(refusal)) => {
             let why = match refusal {
                 Refusal::Miss(miss) => miss.to_string(),
-                Refusal::Shortfall(..) => "none of them runs there in an isolation mode that can be used".to_owned(),
+                Refusal::Shortfall(..) => {
+                    "none of them runs there in an isolation mode that can be used".to_owned()
+                }
             };
-            let message = format!("there is no tag of {} to name for this host: {why}", case.base.repository);
+            let message =
+                format!("there is no tag of {} to name for this host: {why}", case.base.repository);
             return vec![Remedy::new("no-matching-tag", message)];
         }
     };
@@ -31,21 +34,22 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = vec![rebuild(case, resolution)];
     if case.image.is_some() {
         let message = format!(
-            "if the image is not your own, use a tag of it that is built for {}; this lists the versions under a tag, \
-             and the line to change is that of the Compose file or pod",
+            "if the image is not your own, use a tag of it that is built for {}; this lists the \
+             versions under a tag, and the line to change is that of the Compose file or pod",
             resolution.os_version.without_revision()
         );
         let command = format!("docker manifest inspect --verbose {}", case.image_in_command());
         let ask = Remedy::new("ask-for-matching-tag", message).command(command);
         // An image of Microsoft's own, such as an SDK, is not the user's to rebuild.
-        let is_microsofts = case.image.is_some_and(|image| image.repository.registry() == "mcr.microsoft.com");
+        let is_microsofts =
+            case.image.is_some_and(|image| image.repository.registry() == "mcr.microsoft.com");
         remedies.insert(if is_microsofts { 0 } else { 1 }, ask);
     }
     remedies
 }
 
-/// The tag that runs by its name is the one that failed: a revision that is not above the host's, or another release
-/// that needs no Hyper-V.
+/// The tag that runs by its name is the one that failed: a revision that is not above the host's,
+/// or another release that needs no Hyper-V.
 fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> {
     let pinned = pin_revision(case);
     if !pinned.is_empty() {
@@ -54,19 +58,27 @@ fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> 
     if case.host_version().is_none_or(|host| host.revision.is_none()) {
         return vec![find_host_version(case)];
     }
-    let other = resolution.alternatives.iter().find(|other| other.isolation == Some(Isolation::Process));
-    other.map(|other| use_other_release(resolution, &other.tag, other.isolation)).into_iter().collect()
+    let other =
+        resolution.alternatives.iter().find(|other| other.isolation == Some(Isolation::Process));
+    other
+        .map(|other| use_other_release(resolution, &other.tag, other.isolation))
+        .into_iter()
+        .collect()
 }
 
-/// An image on the host's side of the update of February 2020. The tag that moves is on the newer one.
+/// An image on the host's side of the update of February 2020. The tag that moves is on the newer
+/// one.
 pub(super) fn image_of_the_same_side(case: &Case<'_>) -> Vec<Remedy> {
     match case.resolution() {
-        Some(resolution) if case.is_across_february_2020(newest_of(resolution)) => pin_revision(case),
+        Some(resolution) if case.is_across_february_2020(newest_of(resolution)) => {
+            pin_revision(case)
+        }
         _ => other_image(case),
     }
 }
 
-/// What a tag that moves stands for: its revision where that is known, else the newest there may be.
+/// What a tag that moves stands for: its revision where that is known, else the newest there may
+/// be.
 fn newest_of(resolution: &Resolution) -> WindowsVersion {
     let WindowsVersion { build, revision } = resolution.os_version;
     WindowsVersion::new(build, revision.unwrap_or(u32::MAX))
@@ -80,16 +92,24 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
             "use the tag that runs on this host".to_owned(),
             format!("docker run --isolation={} {reference}", word(resolution.isolation)),
         ),
-        Setting::BuildKit => ("build on the tag that runs on this host".to_owned(), format!("FROM {reference}")),
+        Setting::BuildKit => {
+            ("build on the tag that runs on this host".to_owned(), format!("FROM {reference}"))
+        }
         Setting::Swarm => (
-            format!("use the tag that runs on this host; in the Compose file the line is `image: {reference}`"),
+            format!(
+                "use the tag that runs on this host; in the Compose file the line is `image: \
+                 {reference}`"
+            ),
             format!("docker service update --image {reference} {}", names.service_in_command()),
         ),
         Setting::Kubernetes => {
             let (kind, workload) = names.workload_in_command();
             let (container, namespace) = (names.container_in_command(), names.namespace_option());
             (
-                format!("use the tag that runs on this node; in the pod the line is `image: {reference}`"),
+                format!(
+                    "use the tag that runs on this node; in the pod the line is `image: \
+                     {reference}`"
+                ),
                 format!("kubectl set image {kind}/{workload} {container}={reference}{namespace}"),
             )
         }
@@ -104,7 +124,8 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
 /// What can be said of the tag while the host is not known.
 fn rebuild_on_host_version(case: &Case<'_>) -> Remedy {
     let repository = &case.base.repository;
-    let mut message = format!("use the tag of {repository} for the host's version: this line in the Dockerfile");
+    let mut message =
+        format!("use the tag of {repository} for the host's version: this line in the Dockerfile");
     if case.is_base_image() {
         message.push_str(&format!(", or `image: {repository}:TAG` in the Compose file or pod"));
     }
@@ -113,11 +134,13 @@ fn rebuild_on_host_version(case: &Case<'_>) -> Remedy {
 
 fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     let base = case.base.family.as_ref().map_or("base", |family| family.name.as_str());
-    let mut message = format!("rebuild your image on the {base} image for this host: this line in the Dockerfile");
+    let mut message = format!(
+        "rebuild your image on the {base} image for this host: this line in the Dockerfile"
+    );
     if !case.is_base_image() {
         message.push_str(&format!(
-            " (where the tag is a build argument: docker build --build-arg WINDOWS_TAG={} .). On another base, \
-             take the tag of that one",
+            " (where the tag is a build argument: docker build --build-arg WINDOWS_TAG={} .). On \
+             another base, take the tag of that one",
             resolution.tag
         ));
     }
@@ -133,13 +156,16 @@ fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
 pub(super) fn pin_revision(case: &Case<'_>) -> Vec<Remedy> {
     let Some((resolution, tag)) = case.resolution().zip(safe_pin(case)) else { return Vec::new() };
     let repository = &resolution.image.repository;
-    let message = "use the newest tag that is not above the host's revision, until the host is updated: this line in the Dockerfile";
-    let remedy = Remedy::new("pin-revision", message).image(repository, tag).isolated(Isolation::Process);
+    let message = "use the newest tag that is not above the host's revision, until the host is \
+                   updated: this line in the Dockerfile";
+    let remedy =
+        Remedy::new("pin-revision", message).image(repository, tag).isolated(Isolation::Process);
     vec![remedy.command(format!("FROM {repository}:{tag}"))]
 }
 
-/// The tag to pin, as `/resolve` names it: of the host's build, not above its revision, on the same side of the update of
-/// February 2020, and not the one that failed. The revisions of clients are numbered apart.
+/// The tag to pin, as `/resolve` names it: of the host's build, not above its revision, on the same
+/// side of the update of February 2020, and not the one that failed. The revisions of clients are
+/// numbered apart.
 fn safe_pin<'c>(case: &'c Case<'_>) -> Option<&'c str> {
     let (resolution, host) = (case.resolution()?, case.host?.facts());
     if host.kind != HostKind::Server
@@ -148,23 +174,32 @@ fn safe_pin<'c>(case: &'c Case<'_>) -> Option<&'c str> {
     {
         return None;
     }
-    let pins = [&resolution.pins.build, &resolution.pins.kb].into_iter().flatten().map(String::as_str);
-    let is_safe = |tag: &&str| case.version_of(tag).is_some_and(|version| !case.is_across_february_2020(version));
+    let pins =
+        [&resolution.pins.build, &resolution.pins.kb].into_iter().flatten().map(String::as_str);
+    let is_safe = |tag: &&str| {
+        case.version_of(tag).is_some_and(|version| !case.is_across_february_2020(version))
+    };
     pins.filter(|tag| case.tag != Some(*tag)).find(is_safe)
 }
 
 /// A tag that is not the one that failed.
 pub(super) fn other_release(case: &Case<'_>) -> Vec<Remedy> {
-    let Some(resolution) = case.resolution().filter(|fitting| Some(fitting.tag.as_str()) == case.tag) else {
+    let Some(resolution) =
+        case.resolution().filter(|fitting| Some(fitting.tag.as_str()) == case.tag)
+    else {
         return other_image(case);
     };
     let other = resolution.alternatives.first();
-    other.map(|other| use_other_release(resolution, &other.tag, other.isolation)).into_iter().collect()
+    other
+        .map(|other| use_other_release(resolution, &other.tag, other.isolation))
+        .into_iter()
+        .collect()
 }
 
 fn use_other_release(resolution: &Resolution, tag: &str, isolation: Option<Isolation>) -> Remedy {
     let repository = &resolution.image.repository;
-    let message = "use another release of the image that runs on this host: this line in the Dockerfile";
+    let message =
+        "use another release of the image that runs on this host: this line in the Dockerfile";
     let mut remedy = Remedy::new("use-other-release", message).image(repository, tag);
     remedy.isolation = isolation;
     remedy.command(format!("FROM {repository}:{tag}"))
@@ -177,16 +212,20 @@ pub(super) fn process_tag(case: &Case<'_>) -> Vec<Remedy> {
     };
     let mut remedy = use_matching_tag(case, resolution);
     remedy.code = "use-process-isolation";
-    remedy.message = "or use a tag that runs in process isolation on this host and needs no Hyper-V".to_owned();
+    remedy.message =
+        "or use a tag that runs in process isolation on this host and needs no Hyper-V".to_owned();
     vec![remedy]
 }
 
 /// A tag with an architecture is no index, so that containerd has nothing to refuse.
 pub(super) fn pull_single_manifest(case: &Case<'_>) -> Option<Remedy> {
     let (image, tag) = (case.image.filter(|_| case.is_base_image())?, case.tag?);
-    // Where containers cannot be isolated with Hyper-V, what is pulled so must run in process isolation.
+    // Where containers cannot be isolated with Hyper-V, what is pulled so must run in process
+    // isolation.
     let runs = match &case.compatibility {
-        Some(compatibility) if case.finding.setting.can_isolate_with_hyperv() => !compatibility.supported().is_empty(),
+        Some(compatibility) if case.finding.setting.can_isolate_with_hyperv() => {
+            !compatibility.supported().is_empty()
+        }
         Some(compatibility) => compatibility.process.verdict == Verdict::Yes,
         None => case.finding.setting.can_isolate_with_hyperv(),
     };
@@ -194,7 +233,8 @@ pub(super) fn pull_single_manifest(case: &Case<'_>) -> Option<Remedy> {
     if !runs || !case.has_tag(&tag) {
         return None;
     }
-    let message = "pull the tag of the architecture, which is one image and no list: containerd compares only lists with the host";
+    let message = "pull the tag of the architecture, which is one image and no list: containerd \
+                   compares only lists with the host";
     let remedy = Remedy::new("pull-single-manifest", message).image(&image.repository, &tag);
     Some(remedy.command(format!("docker pull {}:{tag}", image.repository)))
 }
@@ -207,10 +247,16 @@ pub(super) fn use_microsofts_registry(case: &Case<'_>) -> Vec<Remedy> {
     };
     let is_there = case.has_tag(wanted);
     let tag = if is_there { Some(wanted) } else { case.nearest_tag(wanted) };
-    // Where the host is known, the tag that runs there is nearer than any that is spelt like this one.
-    let Some(tag) = tag.filter(|_| is_there || case.host.is_none()) else { return other_image(case) };
-    let message =
-        if is_there { message.to_owned() } else { format!("{message}; it has no tag {wanted}, and this one is near") };
+    // Where the host is known, the tag that runs there is nearer than any that is spelt like this
+    // one.
+    let Some(tag) = tag.filter(|_| is_there || case.host.is_none()) else {
+        return other_image(case);
+    };
+    let message = if is_there {
+        message.to_owned()
+    } else {
+        format!("{message}; it has no tag {wanted}, and this one is near")
+    };
     let remedy = Remedy::new("use-microsofts-registry", message).image(&image.repository, tag);
     let mut remedies = vec![remedy.command(format!("docker pull {}:{tag}", image.repository))];
     if !is_there || case.resolution().is_some_and(|fitting| fitting.tag != tag) {

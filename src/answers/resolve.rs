@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::catalogue::{Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wait, Wanted};
+use crate::catalogue::{
+    Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wait, Wanted,
+};
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
-use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, ceiling, image_support_ended, plan};
+use super::decide::{
+    Alternative, Candidate, Pins, Plan, Shortfall, ceiling, image_support_ended, plan,
+};
 use super::host::{HostDescription, kb_of_version};
 use super::observed::{Recalled, base_of, recall};
 use super::question::{Architecture, Pin, ResolveQuestion};
 use super::remark::Remark;
 
-/// So many manifests are read for one answer. The first is right unless a registry contradicts itself.
+/// So many manifests are read for one answer. The first is right unless a registry contradicts
+/// itself.
 const MAX_MANIFESTS: usize = 4;
 
 /// The answer of `/resolve`.
@@ -93,15 +98,18 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
                 Ok((manifest, freshness)) => {
                     (settle(question, candidate, &manifest), tags.freshness.combine(freshness))
                 }
-                Err(Miss::Registry(RegistryError::NotFound { .. })) => {
-                    (Err("it is listed, but the registry has no manifest for it".to_owned()), tags.freshness)
-                }
+                Err(Miss::Registry(RegistryError::NotFound { .. })) => (
+                    Err("it is listed, but the registry has no manifest for it".to_owned()),
+                    tags.freshness,
+                ),
                 Err(miss) => (Ok(unread(candidate, &miss)), tags.freshness),
             }
         };
         match settled.and_then(|settled| still_runs(question, candidate, settled)) {
             Ok(settled) => {
-                return Ok(conclude(question, tables, now, &plan, candidate, settled, skipped, freshness));
+                return Ok(conclude(
+                    question, tables, now, &plan, candidate, settled, skipped, freshness,
+                ));
             }
             Err(why) => skipped.push(Remark::tag_skipped(&candidate.tag.text, &why)),
         }
@@ -111,13 +119,18 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
 }
 
 /// Whether the tag runs as its name promises, now that more is known of it; the error says why not.
-fn still_runs(question: &ResolveQuestion, candidate: &Candidate<'_>, settled: Settled) -> Result<Settled, String> {
+fn still_runs(
+    question: &ResolveQuestion,
+    candidate: &Candidate<'_>,
+    settled: Settled,
+) -> Result<Settled, String> {
     let version = settled.os_version;
     let compatibility = verdict(question.host.facts(), Some(version), question.platform);
     if compatibility.of(candidate.isolation).verdict != Verdict::Yes {
         return Err(format!("it is {version}, which does not run as its name promises"));
     }
-    let ceiling = ceiling(question, version.build).filter(|_| question.pin != Pin::Release && question.kb.is_none());
+    let ceiling = ceiling(question, version.build)
+        .filter(|_| question.pin != Pin::Release && question.kb.is_none());
     if ceiling.is_some_and(|ceiling| version.revision.is_some_and(|revision| revision > ceiling)) {
         return Err(format!("it is {version}, which is above the host's revision"));
     }
@@ -137,23 +150,32 @@ async fn read(
 }
 
 /// What the manifest says of the tag; an error says why the tag cannot be used.
-fn settle(question: &ResolveQuestion, candidate: &Candidate<'_>, manifest: &Manifest) -> Result<Settled, String> {
+fn settle(
+    question: &ResolveQuestion,
+    candidate: &Candidate<'_>,
+    manifest: &Manifest,
+) -> Result<Settled, String> {
     let tag = &candidate.tag.text;
     let named = candidate.version;
     let fitting = || fitting_entries(manifest, question.architecture);
     if fitting().next().is_none() {
-        return Err(format!("the registry has no Windows image for {} under it", question.architecture.as_str()));
+        return Err(format!(
+            "the registry has no Windows image for {} under it",
+            question.architecture.as_str()
+        ));
     }
     let versions: Vec<WindowsVersion> = fitting().flatten().collect();
     let mut warnings = Vec::new();
-    let said = versions.iter().find(|version| version.build == named.build).or(versions.first()).copied();
+    let said =
+        versions.iter().find(|version| version.build == named.build).or(versions.first()).copied();
     let os_version = match said {
         None => return Err("the registry gives no os.version for it".to_owned()),
-        // The first images say only 10.0.14393; the name of a build tag says more and contradicts nothing.
+        // The first images say only 10.0.14393; the name of a build tag says more and contradicts
+        // nothing.
         Some(said) if said.build == named.build && said.revision.is_none() => named,
         Some(said) => {
-            let contradicts =
-                said.build != named.build || named.revision.is_some_and(|named| said.revision != Some(named));
+            let contradicts = said.build != named.build
+                || named.revision.is_some_and(|named| said.revision != Some(named));
             if contradicts {
                 warnings.push(Remark::registry_contradicts_tag(tag, said));
             }
@@ -168,7 +190,9 @@ fn fitting_entries(
     manifest: &Manifest,
     architecture: Architecture,
 ) -> impl Iterator<Item = Option<WindowsVersion>> + '_ {
-    let fits = move |given: &Option<String>, wanted: &str| given.as_deref().is_none_or(|given| given == wanted);
+    let fits = move |given: &Option<String>, wanted: &str| {
+        given.as_deref().is_none_or(|given| given == wanted)
+    };
     manifest
         .entries
         .iter()
@@ -187,9 +211,19 @@ fn unread(candidate: &Candidate<'_>, miss: &Miss) -> Settled {
 }
 
 /// The answer from the embedded catalogue.
-fn from_catalogue(candidate: &Candidate<'_>, question: &ResolveQuestion, tables: &Tables, today: Date) -> Settled {
-    let Recalled { digest, os_version, warning } = recall(candidate.tag, base_of(&question.image), today, tables);
-    Settled { digest, os_version: os_version.unwrap_or(candidate.version), warnings: warning.into_iter().collect() }
+fn from_catalogue(
+    candidate: &Candidate<'_>,
+    question: &ResolveQuestion,
+    tables: &Tables,
+    today: Date,
+) -> Settled {
+    let Recalled { digest, os_version, warning } =
+        recall(candidate.tag, base_of(&question.image), today, tables);
+    Settled {
+        digest,
+        os_version: os_version.unwrap_or(candidate.version),
+        warnings: warning.into_iter().collect(),
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one answer, each made elsewhere")]
@@ -208,7 +242,8 @@ fn conclude(
     let host = HostDescription::of(&question.host, tables, now.date());
     let compatibility = verdict(facts, Some(os_version), question.platform);
     // What was read may allow the host's default where the name alone did not.
-    let recommended = compatibility.recommended(facts.kind).filter(|_| question.isolation.is_none());
+    let recommended =
+        compatibility.recommended(facts.kind).filter(|_| question.isolation.is_none());
     let isolation = recommended.unwrap_or(candidate.isolation);
     let mode = compatibility.of(isolation);
     let remark = |reason: &Reason| Remark::of_rule(*reason, facts, Some(os_version));
@@ -227,7 +262,8 @@ fn conclude(
         && question.pin == Pin::Release
         && let Some(below) = plan.below_the_host(question, os_version.build)
     {
-        let of_pin = verdict(facts, below.version, question.platform).of(isolation).warnings.clone();
+        let of_pin =
+            verdict(facts, below.version, question.platform).of(isolation).warnings.clone();
         if !of_pin.contains(&Reason::AcrossFebruary2020) {
             warnings.push(Remark::safe_pin(&below.text));
         }

@@ -29,7 +29,8 @@ pub struct Unchecked {
     pub looked_for: Option<String>,
     /// The tag that `/resolve` gives for the host.
     pub runs: Option<String>,
-    /// Other tags of the repository: those like the one that was looked for, then the newest release tags.
+    /// Other tags of the repository: those like the one that was looked for, then the newest
+    /// release tags.
     pub others: Vec<String>,
 }
 
@@ -43,16 +44,21 @@ pub(super) async fn unchecked(
 ) -> Unchecked {
     let mut refusal = Unchecked { miss, looked_for, runs: None, others: Vec::new() };
     let Some(wanted) = &refusal.looked_for else { return refusal };
-    // A registry that is silent is asked again only where something answers for it at once. One that refuses is asked as
-    // one that has no such image, so that the time that it takes does not tell them apart.
+    // A registry that is silent is asked again only where something answers for it at once. One
+    // that refuses is asked as one that has no such image, so that the time that it takes does
+    // not tell them apart.
     let is_silent = match &refusal.miss {
-        Miss::Registry(error) => refusal.miss.is_silence() && !matches!(error, RegistryError::Refused { .. }),
+        Miss::Registry(error) => {
+            refusal.miss.is_silence() && !matches!(error, RegistryError::Refused { .. })
+        }
         Miss::Offline | Miss::Crowded => false,
     };
     if is_silent && question.image.family.is_none() {
         return refusal;
     }
-    let Ok(tags) = context.catalogue.tags(&question.image.repository, wait).await else { return refusal };
+    let Ok(tags) = context.catalogue.tags(&question.image.repository, wait).await else {
+        return refusal;
+    };
     let asked = ResolveQuestion {
         image: Arc::new(question.image.clone()),
         host: question.host.clone(),
@@ -64,10 +70,14 @@ pub(super) async fn unchecked(
     };
     refusal.runs = resolve(context, &asked).await.ok().map(|resolution| resolution.tag);
     let lineup = Lineup::new(&tags.value, question.architecture, context.tables);
-    let like = of_the_build(wanted, &lineup, context.tables).into_iter().chain(spelt_like(wanted, &tags.value));
-    let newest = lineup.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).first().copied());
+    let like = of_the_build(wanted, &lineup, context.tables)
+        .into_iter()
+        .chain(spelt_like(wanted, &tags.value));
+    let newest =
+        lineup.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).first().copied());
     for tag in like.chain(newest) {
-        let is_named = refusal.runs.as_ref() == Some(&tag.text) || refusal.others.contains(&tag.text);
+        let is_named =
+            refusal.runs.as_ref() == Some(&tag.text) || refusal.others.contains(&tag.text);
         if !is_named && tag.text != *wanted && refusal.others.len() < MAX_OTHERS {
             refusal.others.push(tag.text.clone());
         }
@@ -75,10 +85,15 @@ pub(super) async fn unchecked(
     refusal
 }
 
-/// The tag that is nearest to one that the repository does not have: of the build that its name stands for, else spelt
-/// nearly so.
-pub(super) fn nearest_tag<'a>(wanted: &str, tags: &'a RepositoryTags, tables: &Tables) -> Option<&'a KnownTag> {
-    let of_build = of_the_build(wanted, &Lineup::new(tags, Architecture::default(), tables), tables);
+/// The tag that is nearest to one that the repository does not have: of the build that its name
+/// stands for, else spelt nearly so.
+pub(super) fn nearest_tag<'a>(
+    wanted: &str,
+    tags: &'a RepositoryTags,
+    tables: &Tables,
+) -> Option<&'a KnownTag> {
+    let of_build =
+        of_the_build(wanted, &Lineup::new(tags, Architecture::default(), tables), tables);
     of_build.or_else(|| spelt_like(wanted, tags).into_iter().next())
 }
 
@@ -90,7 +105,8 @@ fn of_the_build<'a>(wanted: &str, lineup: &Lineup<'a>, tables: &Tables) -> Optio
         let revision = tag.version.and_then(|version| version.revision);
         revision.zip(version.revision).map_or(u32::MAX, |(one, other)| one.abs_diff(other))
     };
-    let nearest = version.revision.and_then(|_| tags.of_form(Pin::Build).iter().min_by_key(distance));
+    let nearest =
+        version.revision.and_then(|_| tags.of_form(Pin::Build).iter().min_by_key(distance));
     nearest.copied().or_else(|| tags.any())
 }
 
@@ -100,8 +116,10 @@ fn spelt_like<'a>(wanted: &str, tags: &'a RepositoryTags) -> Vec<&'a KnownTag> {
         return Vec::new();
     }
     let wanted = wanted.to_ascii_lowercase();
-    let comparable =
-        tags.iter().take(MAX_COMPARED_TAGS).filter(|tag| tag.text.len().abs_diff(wanted.len()) <= MAX_EDITS);
+    let comparable = tags
+        .iter()
+        .take(MAX_COMPARED_TAGS)
+        .filter(|tag| tag.text.len().abs_diff(wanted.len()) <= MAX_EDITS);
     let mut near: Vec<(usize, &KnownTag)> = comparable
         .map(|tag| (edit_distance(&wanted, &tag.text.to_ascii_lowercase()), tag))
         .filter(|(distance, _)| *distance <= MAX_EDITS && distance * 2 < wanted.len())

@@ -31,7 +31,8 @@ pub fn request_of(review: Review) -> Result<Request, Box<Problem>> {
     let refuse = |detail: String| Box::new(Problem::of_parameter("body", "not-allowed", detail));
     if (review.api_version.as_deref(), review.kind.as_deref()) != (Some(API_VERSION), Some(KIND)) {
         return Err(refuse(format!(
-            "it is not an {KIND} of {API_VERSION}; the webhook configuration must say admissionReviewVersions: [v1]"
+            "it is not an {KIND} of {API_VERSION}; the webhook configuration must say \
+             admissionReviewVersions: [v1]"
         )));
     }
     review.request.ok_or_else(|| refuse("the review has no request".to_owned()))
@@ -73,7 +74,8 @@ pub struct AdmissionResponseObject {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub warnings: Vec<String>,
-    /// For the audit log: `decision`, a stable code, and `windows-builds`, the builds that run the pod.
+    /// For the audit log: `decision`, a stable code, and `windows-builds`, the builds that run the
+    /// pod.
     pub audit_annotations: BTreeMap<String, String>,
 }
 
@@ -82,10 +84,13 @@ impl AdmissionReviewObject {
     pub fn new(uid: String, admission: &Admission) -> Self {
         let patch = (!admission.patch.is_empty())
             .then(|| STANDARD.encode(serde_json::Value::from(admission.patch.clone()).to_string()));
-        let mut audit_annotations = BTreeMap::from([("decision".to_owned(), admission.decision.code().to_owned())]);
+        let mut audit_annotations =
+            BTreeMap::from([("decision".to_owned(), admission.decision.code().to_owned())]);
         if !admission.builds.is_empty() {
-            let builds = admission.builds.iter().map(|build| WindowsVersion::of_build(*build).to_string());
-            audit_annotations.insert("windows-builds".to_owned(), builds.collect::<Vec<_>>().join(","));
+            let builds =
+                admission.builds.iter().map(|build| WindowsVersion::of_build(*build).to_string());
+            audit_annotations
+                .insert("windows-builds".to_owned(), builds.collect::<Vec<_>>().join(","));
         }
         let response = AdmissionResponseObject {
             uid,

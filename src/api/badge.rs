@@ -8,7 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
-use super::resolve::{ArchitectureChoice, HostTypeChoice, IsolationChoice, PinChoice, PlatformChoice};
+use super::resolve::{
+    ArchitectureChoice, HostTypeChoice, IsolationChoice, PinChoice, PlatformChoice,
+};
 use crate::answers::{BadgeAnswer, Pin, ResolveQuestion};
 use crate::platforms::badge::Colour;
 
@@ -28,7 +30,8 @@ pub struct BadgeParams {
         example = "nanoserver",
         min_length = 1,
         max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
+                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
     )]
     pub image: String,
     /// The host, as in `/resolve`.
@@ -86,13 +89,17 @@ pub fn read_badge(
     let host = reading.host(&mut params);
     let architecture = reading::architecture(&mut params).unwrap_or_default();
     let isolation = reading::isolation(&mut params);
-    let pin = params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
+    let pin =
+        params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
     let pin = pin.unwrap_or_default();
     let platform = reading::platform(&mut params).unwrap_or_default();
     let format = params.choice("format", &[("json", BadgeFormat::Json), ("svg", BadgeFormat::Svg)]);
     params.finish()?;
     let (Some(image), Some(host)) = (image, host) else {
-        return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
+        return Err(Box::new(Problem::new(
+            ProblemKind::Internal,
+            "a parameter was lost".to_owned(),
+        )));
     };
     let image = Arc::new(image);
     Ok((ResolveQuestion { image, host, isolation, pin, kb: None, platform, architecture }, format))
@@ -109,13 +116,14 @@ pub struct BadgeObject {
     /// The image and the build of the host.
     #[schema(example = "nanoserver @17763")]
     pub label: String,
-    /// The tag, with `(hyperv)` where that is its isolation mode; `none` when no tag runs, `unknown` when the registry
-    /// cannot be asked and nothing older is known.
+    /// The tag, with `(hyperv)` where that is its isolation mode; `none` when no tag runs,
+    /// `unknown` when the registry cannot be asked and nothing older is known.
     #[schema(example = "ltsc2019")]
     pub message: String,
-    /// `green`: it runs in process isolation. `blue`: it runs in Hyper-V isolation. `yellow`: it runs, but host or image
-    /// get no patches any more, or the image's revision may fail on that of the host; `/resolve` tells which. `red`: no
-    /// tag runs. `lightgrey`: nobody can tell.
+    /// `green`: it runs in process isolation. `blue`: it runs in Hyper-V isolation. `yellow`: it
+    /// runs, but host or image get no patches any more, or the image's revision may fail on
+    /// that of the host; `/resolve` tells which. `red`: no tag runs. `lightgrey`: nobody can
+    /// tell.
     #[schema(example = "green")]
     pub color: String,
     /// Whether no tag runs.

@@ -12,8 +12,8 @@ use super::reading::Reading;
 use super::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest};
 use crate::answers::ResolveQuestion;
 
-/// So many questions are answered at once. Each may need a registry, and a client waits for all of them; a build
-/// matrix has fewer.
+/// So many questions are answered at once. Each may need a registry, and a client waits for all of
+/// them; a build matrix has fewer.
 pub const MAX_QUESTIONS: usize = 100;
 
 /// Many questions.
@@ -25,7 +25,8 @@ pub struct BatchRequest {
     pub requests: Vec<Question>,
 }
 
-/// One question as it was sent: its members in their order, also one that comes twice; `None` when it is no object.
+/// One question as it was sent: its members in their order, also one that comes twice; `None` when
+/// it is no object.
 #[derive(Debug)]
 pub struct Question(Option<Vec<(String, Value)>>);
 
@@ -89,7 +90,10 @@ impl BatchRequest {
     ///
     /// # Errors
     /// When there are none or too many.
-    pub fn read(self, reading: Reading<'_>) -> Result<Vec<Result<ResolveQuestion, Box<Problem>>>, Box<Problem>> {
+    pub fn read(
+        self,
+        reading: Reading<'_>,
+    ) -> Result<Vec<Result<ResolveQuestion, Box<Problem>>>, Box<Problem>> {
         let count = self.requests.len();
         if count == 0 || count > MAX_QUESTIONS {
             let detail = format!("it has 1 to {MAX_QUESTIONS} questions; these are {count}");
@@ -99,9 +103,13 @@ impl BatchRequest {
     }
 }
 
-fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQuestion, Box<Problem>> {
-    let refuse =
-        |name: &str, detail: &str| Err(Box::new(Problem::of_parameter(name, "not-allowed", detail.to_owned())));
+fn read_question(
+    question: Question,
+    reading: Reading<'_>,
+) -> Result<ResolveQuestion, Box<Problem>> {
+    let refuse = |name: &str, detail: &str| {
+        Err(Box::new(Problem::of_parameter(name, "not-allowed", detail.to_owned())))
+    };
     let Question(Some(members)) = question else {
         return refuse(
             "requests",
@@ -112,12 +120,14 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     for (name, value) in members {
         match value {
             Value::String(text) => pairs.push((name, text)),
-            // A build is a number to those who write JSON. A fraction is not what was written any more: zeros at its end are gone.
+            // A build is a number to those who write JSON. A fraction is not what was written any
+            // more: zeros at its end are gone.
             Value::Number(number) if number.is_u64() => pairs.push((name, number.to_string())),
             Value::Number(_) => {
                 return refuse(
                     &name,
-                    "it is a text or a whole number; put it in quotes, because as numbers 14393.1770 and 14393.177 are the same",
+                    "it is a text or a whole number; put it in quotes, because as numbers \
+                     14393.1770 and 14393.177 are the same",
                 );
             }
             Value::Null => {}
@@ -158,7 +168,9 @@ impl From<Result<ResolutionObject, Box<Problem>>> for BatchItemObject {
     fn from(result: Result<ResolutionObject, Box<Problem>>) -> Self {
         match result {
             Ok(resolution) => Self { status: 200, resolution: Some(resolution), problem: None },
-            Err(problem) => Self { status: problem.status, resolution: None, problem: Some(*problem) },
+            Err(problem) => {
+                Self { status: problem.status, resolution: None, problem: Some(*problem) }
+            }
         }
     }
 }

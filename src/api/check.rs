@@ -3,7 +3,9 @@
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject, VerdictWord};
+use super::common::{
+    FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject, VerdictWord,
+};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
@@ -14,9 +16,13 @@ use crate::answers::{CheckQuestion, Checked, CheckedEntry};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CheckParams {
-    /// An image reference in a registry that is allowed, with a tag or digest; without either it is `latest`,
-    /// which base images do not have.
-    #[param(example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113", min_length = 1, max_length = 512)]
+    /// An image reference in a registry that is allowed, with a tag or digest; without either it
+    /// is `latest`, which base images do not have.
+    #[param(
+        example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113",
+        min_length = 1,
+        max_length = 512
+    )]
     pub image: String,
     /// The host, as any machine prints it.
     #[param(example = "10.0.20348.2113", min_length = 1, pattern = "[0-9A-Za-z]")]
@@ -36,7 +42,10 @@ pub struct CheckParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<CheckQuestion, Box<Problem>> {
+pub fn read_check(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+) -> Result<CheckQuestion, Box<Problem>> {
     let mut params = Params::new::<CheckParams>(pairs);
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
@@ -44,7 +53,10 @@ pub fn read_check(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<
     let platform = reading::platform(&mut params).unwrap_or_default();
     params.finish()?;
     let (Some((image, selector)), Some(host)) = (reference, host) else {
-        return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
+        return Err(Box::new(Problem::new(
+            ProblemKind::Internal,
+            "a parameter was lost".to_owned(),
+        )));
     };
     Ok(CheckQuestion { image, selector, host, architecture, platform })
 }
@@ -57,7 +69,8 @@ pub struct CheckObject {
     pub image: CheckedImageObject,
     /// The host that was asked for.
     pub host: HostObject,
-    /// Whether it runs; null when nobody can tell, because the image does not say which Windows it is.
+    /// Whether it runs; null when nobody can tell, because the image does not say which Windows it
+    /// is.
     pub runs: Option<bool>,
     /// The isolation mode to use, or null when it does not run.
     pub isolation: Option<IsolationWord>,
@@ -102,7 +115,8 @@ pub struct CheckedEntryObject {
     pub process: VerdictWord,
     /// Whether it runs in Hyper-V isolation.
     pub hyperv: VerdictWord,
-    /// Why, as codes: those of `/resolve`, and `not-windows`, `attestation`, `not-an-image`, `other-architecture`.
+    /// Why, as codes: those of `/resolve`, and `not-windows`, `attestation`, `not-an-image`,
+    /// `other-architecture`.
     pub reasons: Vec<String>,
 }
 
@@ -128,7 +142,11 @@ impl From<&Checked> for CheckObject {
             host: (&checked.host).into(),
             runs: (!checked.is_unknown).then_some(checked.isolation.is_some()),
             isolation: checked.isolation.map(IsolationWord::from),
-            isolation_supported: checked.supported.iter().map(|isolation| (*isolation).into()).collect(),
+            isolation_supported: checked
+                .supported
+                .iter()
+                .map(|isolation| (*isolation).into())
+                .collect(),
             entries: checked.entries.iter().map(CheckedEntryObject::from).collect(),
             warnings: checked.warnings.iter().map(RemarkObject::from).collect(),
             freshness: checked.freshness.into(),

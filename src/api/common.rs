@@ -56,7 +56,8 @@ pub struct HostObject {
     /// Server or client.
     pub kind: HostKindWord,
     /// How far the release is supported today: `mainstream`, `extended`, `enterprise-only`,
-    /// `long-term-editions-only`, `extended-security-updates`, `ended` or `not-yet-available`; null for a build in no table.
+    /// `long-term-editions-only`, `extended-security-updates`, `ended` or `not-yet-available`;
+    /// null for a build in no table.
     #[schema(example = "ended")]
     pub support: Option<String>,
     /// The last day of support, when support has ended.
@@ -153,7 +154,8 @@ pub struct RemarkObject {
     #[schema(example = "same-build")]
     pub code: String,
     /// In words, for people; it may change.
-    #[schema(example = "image 10.0.16299.1087 and host 10.0.16299 are the same build, which process isolation needs")]
+    #[schema(example = "image 10.0.16299.1087 and host 10.0.16299 are the same build, which \
+                        process isolation needs")]
     pub message: String,
     /// Where this comes from.
     pub source: String,
@@ -161,15 +163,19 @@ pub struct RemarkObject {
 
 impl From<&Remark> for RemarkObject {
     fn from(remark: &Remark) -> Self {
-        Self { code: remark.code.to_owned(), message: remark.message.clone(), source: remark.source.clone() }
+        Self {
+            code: remark.code.to_owned(),
+            message: remark.message.clone(),
+            source: remark.source.clone(),
+        }
     }
 }
 
 /// Where an answer comes from, and how old it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FreshnessObject {
-    /// `registry`: asked for this answer. `cache`: asked before. `snapshot`: asked before the service was
-    /// started. `embedded`: the catalogue inside the program.
+    /// `registry`: asked for this answer. `cache`: asked before. `snapshot`: asked before the
+    /// service was started. `embedded`: the catalogue inside the program.
     pub source: SourceWord,
     /// When the source said it.
     #[schema(example = "2026-08-12T00:00:00Z", format = DateTime)]

@@ -9,14 +9,16 @@ use crate::answers::{Diagnosed, Remedy};
 use crate::platforms::diagnosis::Setting;
 
 /// Said when nothing was recognised.
-const NOTHING_RECOGNISED: &str = "nothing here is known to come from the Windows version of a container: looked for were errors of \
-    Docker, containerd, Swarm, Kubernetes and the Host Compute Service about versions, pulls, isolation and Hyper-V. Give the \
-    whole error: docker service ps --no-trunc SERVICE, kubectl describe pod POD, or what docker run prints";
+const NOTHING_RECOGNISED: &str = "nothing here is known to come from the Windows version of a container: looked for were \
+     errors of Docker, containerd, Swarm, Kubernetes and the Host Compute Service about versions, \
+     pulls, isolation and Hyper-V. Give the whole error: docker service ps --no-trunc SERVICE, \
+     kubectl describe pod POD, or what docker run prints";
 /// Said when the host is not in the text, which decides the tag.
-const HOST_MISSING: &str =
-    "add the output of docker info, or of kubectl describe node: with the host the answer names the tag";
+const HOST_MISSING: &str = "add the output of docker info, or of kubectl describe node: with the \
+                            host the answer names the tag";
 
-/// The text that was sent. What PowerShell writes into a file by `>` is UTF-16; what is not text is replaced.
+/// The text that was sent. What PowerShell writes into a file by `>` is UTF-16; what is not text is
+/// replaced.
 ///
 /// # Errors
 /// When there is none: more likely the output of a command that failed than a question.
@@ -30,11 +32,14 @@ pub fn read_text(bytes: &[u8]) -> Result<String, Box<Problem>> {
         [0xfe, 0xff, text @ ..] => (true, text),
         _ => return Ok(String::from_utf8_lossy(bytes).into_owned()),
     };
-    // `curl --data @FILE` takes NUL and the ends of lines out of a file, which leaves the letters of ASCII.
+    // `curl --data @FILE` takes NUL and the ends of lines out of a file, which leaves the letters
+    // of ASCII.
     if !text.contains(&0) {
         return Ok(String::from_utf8_lossy(text).into_owned());
     }
-    let unit = |pair: &[u8; 2]| if is_big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
+    let unit = |pair: &[u8; 2]| {
+        if is_big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) }
+    };
     let units: Vec<u16> = text.as_chunks().0.iter().map(unit).collect();
     Ok(String::from_utf16_lossy(&units))
 }
@@ -86,8 +91,10 @@ pub struct EvidenceObject {
     /// Where it ends; the character there is not part of it.
     #[schema(example = 222)]
     pub end: usize,
-    /// What it says, on one line, without colours and control characters, cut after 400 characters.
-    #[schema(example = "The operating system of the container does not match the operating system of the host")]
+    /// What it says, on one line, without colours and control characters, cut after 400
+    /// characters.
+    #[schema(example = "The operating system of the container does not match the operating \
+                        system of the host")]
     pub text: String,
 }
 
@@ -108,21 +115,25 @@ pub struct RemedyObject {
     pub reference: Option<String>,
     /// The isolation mode to use, or null when it does not matter.
     pub isolation: Option<IsolationWord>,
-    /// The command to run, or the line to write into a file, as the message says. Words in capital letters (IMAGE,
-    /// SERVICE, NODE) stand for what the text does not tell.
+    /// The command to run, or the line to write into a file, as the message says. Words in capital
+    /// letters (IMAGE, SERVICE, NODE) stand for what the text does not tell.
     #[schema(example = "FROM mcr.microsoft.com/windows/servercore:1709")]
     pub command: Option<String>,
 }
 
 impl From<&[Diagnosed]> for DiagnosisObject {
     fn from(diagnosed: &[Diagnosed]) -> Self {
-        let lacks_host = |it: &Diagnosed| it.remedies.iter().any(|remedy| remedy.code == "find-host-version");
+        let lacks_host =
+            |it: &Diagnosed| it.remedies.iter().any(|remedy| remedy.code == "find-host-version");
         let hint = match diagnosed {
             [] => Some(NOTHING_RECOGNISED),
             _ if diagnosed.iter().any(lacks_host) => Some(HOST_MISSING),
             _ => None,
         };
-        Self { findings: diagnosed.iter().map(FindingObject::from).collect(), hint: hint.map(str::to_owned) }
+        Self {
+            findings: diagnosed.iter().map(FindingObject::from).collect(),
+            hint: hint.map(str::to_owned),
+        }
     }
 }
 

@@ -90,13 +90,17 @@ pub fn read_identify(
     let requested = params.optional("host").unwrap_or_default();
     params.finish()?;
     let Some(answer) = answer else {
-        return Err(Box::new(Problem::new(super::problem::ProblemKind::Internal, "a parameter was lost".to_owned())));
+        return Err(Box::new(Problem::new(
+            super::problem::ProblemKind::Internal,
+            "a parameter was lost".to_owned(),
+        )));
     };
     let tables = reading.tables;
     let version = answer.host.as_ref().map(|host| host.version);
     // A revision in the text is that of its build, whatever release that is.
-    let version_of =
-        |build| version.filter(|version| version.build == build).unwrap_or(WindowsVersion::of_build(build));
+    let version_of = |build| {
+        version.filter(|version| version.build == build).unwrap_or(WindowsVersion::of_build(build))
+    };
     let could_mean: Vec<HostObject> = answer
         .could_mean
         .iter()
@@ -105,7 +109,8 @@ pub fn read_identify(
             (&HostDescription::of_candidate(&requested, version, candidate, tables, today)).into()
         })
         .collect();
-    let host = answer.host.map(|host| HostObject::from(&HostDescription::of_host(&host, tables, today)));
+    let host =
+        answer.host.map(|host| HostObject::from(&HostDescription::of_host(&host, tables, today)));
     let of = |read: fn(&HostObject) -> Option<String>| host.as_ref().and_then(read);
     Ok(IdentityObject {
         build: host.as_ref().map(|host| host.build),
@@ -117,7 +122,9 @@ pub fn read_identify(
         support: of(|host| host.support.clone()),
         support_ended: of(|host| host.support_ended.clone()),
         kb: version.and_then(|version| kb_of_version(version, tables)).map(|kb| kb.to_string()),
-        released: version.and_then(|version| released(version, tables)).map(|date| date.to_string()),
+        released: version
+            .and_then(|version| released(version, tables))
+            .map(|date| date.to_string()),
         requested,
         could_mean,
     })
@@ -169,7 +176,8 @@ pub struct ReleaseObject {
     /// How far it is supported today.
     #[schema(example = "extended")]
     pub support: String,
-    /// The words that tags have for it, the preferred one first; empty for releases without images of their own.
+    /// The words that tags have for it, the preferred one first; empty for releases without images
+    /// of their own.
     #[schema(example = json!(["ltsc2022"]))]
     pub tags: Vec<String>,
     /// What else is to know, mostly where sources contradict each other.
@@ -209,7 +217,8 @@ impl ReleaseObject {
 impl ReleasesObject {
     /// Every release in the tables.
     pub fn new(tables: &Tables, today: Date) -> Self {
-        let releases: Vec<_> = tables.releases().iter().map(|release| ReleaseObject::new(release, today)).collect();
+        let releases: Vec<_> =
+            tables.releases().iter().map(|release| ReleaseObject::new(release, today)).collect();
         Self { total: releases.len(), releases }
     }
 }

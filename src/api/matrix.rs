@@ -18,11 +18,12 @@ const MAX_LIST: usize = 64;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MatrixParams {
-    /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds when not given. At most 64.
+    /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds when
+    /// not given. At most 64.
     #[param(example = "ltsc2019,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
-    /// The images, separated by commas or semicolons: builds, versions or release words; all that have base images when
-    /// not given. At most 64.
+    /// The images, separated by commas or semicolons: builds, versions or release words; all that
+    /// have base images when not given. At most 64.
     #[param(example = "ltsc2022,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub images: Option<String>,
     /// Where the containers run; `docker` when not given.
@@ -34,7 +35,11 @@ pub struct MatrixParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Date) -> Result<Matrix, Box<Problem>> {
+pub fn read_matrix(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+    today: Date,
+) -> Result<Matrix, Box<Problem>> {
     let tables = reading.tables;
     let mut params = Params::new::<MatrixParams>(pairs);
     let platform = reading::platform(&mut params).unwrap_or_default();
@@ -52,8 +57,13 @@ pub fn read_matrix(pairs: Vec<(String, String)>, reading: Reading<'_>, today: Da
     Ok(matrix(hosts, images, platform))
 }
 
-/// The items of a list; what is wrong is said of each item by its place, because texts are not repeated.
-fn read_list<T>(params: &mut Params, name: &str, read: impl Fn(&str) -> Result<T, Refused>) -> Option<Vec<T>> {
+/// The items of a list; what is wrong is said of each item by its place, because texts are not
+/// repeated.
+fn read_list<T>(
+    params: &mut Params,
+    name: &str,
+    read: impl Fn(&str) -> Result<T, Refused>,
+) -> Option<Vec<T>> {
     let list = params.optional(name)?;
     let texts = split_list(&list);
     if texts.is_empty() {
@@ -78,7 +88,8 @@ fn read_list<T>(params: &mut Params, name: &str, read: impl Fn(&str) -> Result<T
     Some(items)
 }
 
-/// The items of a list. A comma followed by a space belongs to a name (`Windows Server, version 1709`).
+/// The items of a list. A comma followed by a space belongs to a name (`Windows Server, version
+/// 1709`).
 fn split_list(list: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let mut rest = list;
@@ -166,7 +177,10 @@ mod tests {
     #[test]
     fn a_comma_in_a_name_does_not_split_it() {
         assert_eq!(split_list("1709, ltsc2019;20348,"), ["1709", "ltsc2019", "20348"]);
-        assert_eq!(split_list("Windows Server, version 1709,1803"), ["Windows Server, version 1709", "1803"]);
+        assert_eq!(
+            split_list("Windows Server, version 1709,1803"),
+            ["Windows Server, version 1709", "1803"]
+        );
         assert!(split_list(" , ").is_empty());
     }
 }

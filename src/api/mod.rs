@@ -2,38 +2,22 @@
 //!
 //! The doc comments here are the reference that the OpenAPI document shows.
 
-// In reading order; the blank lines keep rustfmt from sorting.
+// In reading order.
 
 pub mod params;
-
 pub mod reading;
-
 pub mod resolve;
-
 pub mod batch;
-
 pub mod check;
-
 pub mod nodes;
-
 pub mod admission;
-
 pub mod matrix;
-
 pub mod lists;
-
 pub mod tags;
-
 pub mod renovate;
-
 pub mod badge;
-
 pub mod diagnose;
-
 pub mod common;
-
 pub mod problem;
-
 mod refusals;
-
 pub mod etag;

@@ -21,7 +21,8 @@ use crate::windows::{Isolation, Platform, WindowsVersion};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NodesParams {
-    /// The family of base images, or the repository, whose tags the nodes are to run; as for `/resolve`.
+    /// The family of base images, or the repository, whose tags the nodes are to run; as for
+    /// `/resolve`.
     #[param(example = "servercore", min_length = 1, max_length = 237)]
     pub image: String,
 }
@@ -30,7 +31,10 @@ pub struct NodesParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_image(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Arc<NamedImage>, Box<Problem>> {
+pub fn read_image(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+) -> Result<Arc<NamedImage>, Box<Problem>> {
     let mut params = Params::new::<NodesParams>(pairs);
     let image = reading.image(&mut params);
     params.finish()?;
@@ -42,10 +46,15 @@ impl Problem {
     /// Why this list of nodes has no answer.
     pub fn of_fleet(refusal: &FleetRefusal, image: &NamedImage) -> Self {
         match refusal {
-            FleetRefusal::List(error) => Self::of_parameter("body", "not-allowed", error.to_string()),
+            FleetRefusal::List(error) => {
+                Self::of_parameter("body", "not-allowed", error.to_string())
+            }
             FleetRefusal::Miss(miss) => Self::of_miss(miss, image),
             FleetRefusal::TooManyGroups(count) => {
-                let detail = format!("these nodes are of {count} Windows versions; at most {MAX_GROUPS} are answered");
+                let detail = format!(
+                    "these nodes are of {count} Windows versions; at most {MAX_GROUPS} are \
+                     answered"
+                );
                 Self::of_parameter("body", "not-allowed", detail)
             }
         }
@@ -58,7 +67,8 @@ impl Problem {
 pub struct NodesObject {
     /// The Windows nodes, in the order of the list.
     pub nodes: Vec<NodeObject>,
-    /// Nodes that run the same images: those of one build and, on 14393, of one revision. The oldest Windows first.
+    /// Nodes that run the same images: those of one build and, on 14393, of one revision. The
+    /// oldest Windows first.
     pub groups: Vec<GroupObject>,
     /// The one tag that runs on all Windows nodes, in one isolation mode; null when there is none.
     pub one_for_all: Option<OneForAllObject>,
@@ -91,7 +101,8 @@ pub struct NodeObject {
     pub release: Option<String>,
     /// Server or client.
     pub kind: HostKindWord,
-    /// How far the release is supported today, as in the answer of `/identify`; null for a build in no table.
+    /// How far the release is supported today, as in the answer of `/identify`; null for a build
+    /// in no table.
     #[schema(example = "extended")]
     pub support: Option<String>,
     /// The last day of support, when support has ended.
@@ -101,7 +112,8 @@ pub struct NodeObject {
     pub labels: BTreeMap<String, String>,
     /// The commands that set them; none when nothing is to be set.
     pub commands: Vec<String>,
-    /// Kubernetes only: a merge patch that sets them, for `kubectl patch node NAME --type merge -p PATCH`.
+    /// Kubernetes only: a merge patch that sets them, for `kubectl patch node NAME --type merge -p
+    /// PATCH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Option<Object>)]
     pub patch: Option<Value>,
@@ -149,7 +161,8 @@ pub struct PlacementObject {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub constraints: Vec<String>,
-    /// Swarm only: the command that creates a service; put your own image, built on this tag, in its place.
+    /// Swarm only: the command that creates a service; put your own image, built on this tag, in
+    /// its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub service: Option<String>,
@@ -192,7 +205,8 @@ pub struct SkippedObject {
     pub message: String,
 }
 
-/// How Hyper-V isolation is made the default of an engine, for services that cannot ask for it (Docker before 17.12).
+/// How Hyper-V isolation is made the default of an engine, for services that cannot ask for it
+/// (Docker before 17.12).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HypervByDefault)]
 pub struct HypervByDefaultObject {
@@ -219,8 +233,9 @@ impl NodesObject {
         Self {
             warnings: vec![remark(
                 "swarm-ignores-os-version",
-                "Swarm looks at the operating system and the architecture only, so that every Windows node is the same to \
-                 it: without constraints a task can start on a node that cannot run its image, and fails there",
+                "Swarm looks at the operating system and the architecture only, so that every \
+                 Windows node is the same to it: without constraints a task can start on a node \
+                 that cannot run its image, and fails there",
                 swarm::SOURCE_OS_VERSION,
             )],
             hyperv_by_default: Some(HypervByDefaultObject {
@@ -229,8 +244,9 @@ impl NodesObject {
                 command: swarm::RESTART_ENGINE.to_owned(),
                 note: remark(
                     "hyperv-by-default",
-                    "every container of the node then runs in Hyper-V isolation, so that older images run too; it needs \
-                     the Hyper-V role. Since Docker 17.12 a service can ask for it by itself: --isolation hyperv",
+                    "every container of the node then runs in Hyper-V isolation, so that older \
+                     images run too; it needs the Hyper-V role. Since Docker 17.12 a service can \
+                     ask for it by itself: --isolation hyperv",
                     swarm::SOURCE_STEPS,
                 ),
             }),
@@ -265,10 +281,13 @@ fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
     let FleetNode { node, host, warnings } = described;
     let has_labels = !node.labels.is_empty();
     let (command, patch) = match platform {
-        Platform::Kubernetes => {
-            (kubernetes::label_command(&node.name, &node.labels), Some(kubernetes::label_patch(&node.labels)))
+        Platform::Kubernetes => (
+            kubernetes::label_command(&node.name, &node.labels),
+            Some(kubernetes::label_patch(&node.labels)),
+        ),
+        Platform::Docker | Platform::Swarm => {
+            (swarm::label_command(&node.name, &node.labels), None)
         }
-        Platform::Docker | Platform::Swarm => (swarm::label_command(&node.name, &node.labels), None),
     };
     NodeObject {
         name: node.name.clone(),
@@ -286,13 +305,16 @@ fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
 
 fn group_object(group: &Group, platform: Platform) -> GroupObject {
     let resolution = group.answer.as_ref().ok();
-    let problem = group.answer.as_ref().err().map(|refusal| Problem::of_refusal(refusal, &group.question));
+    let problem =
+        group.answer.as_ref().err().map(|refusal| Problem::of_refusal(refusal, &group.question));
     GroupObject {
         os_version: group.version.to_string(),
         nodes: group.nodes.clone(),
         tag: resolution.map(|resolution| resolution.tag.clone()),
         reference: resolution.map(Resolution::reference),
-        digest: resolution.and_then(|resolution| resolution.digest.as_ref()).map(ToString::to_string),
+        digest: resolution
+            .and_then(|resolution| resolution.digest.as_ref())
+            .map(ToString::to_string),
         isolation: resolution.map(|resolution| resolution.isolation.into()),
         placement: placement(Some(group.version), resolution, platform),
         warnings: resolution.map(|resolution| remarks(&resolution.warnings)).unwrap_or_default(),
@@ -313,9 +335,16 @@ fn one_for_all(resolution: &Resolution, platform: Platform) -> OneForAllObject {
 }
 
 /// The way to nodes of this version; without one, to any Windows node.
-fn placement(node: Option<WindowsVersion>, resolution: Option<&Resolution>, platform: Platform) -> PlacementObject {
+fn placement(
+    node: Option<WindowsVersion>,
+    resolution: Option<&Resolution>,
+    platform: Platform,
+) -> PlacementObject {
     if platform == Platform::Kubernetes {
-        return PlacementObject { selector: kubernetes::node_selector(node), ..PlacementObject::default() };
+        return PlacementObject {
+            selector: kubernetes::node_selector(node),
+            ..PlacementObject::default()
+        };
     }
     let isolation = resolution.map_or(Isolation::Process, |resolution| resolution.isolation);
     let constraints = match node {
@@ -323,13 +352,18 @@ fn placement(node: Option<WindowsVersion>, resolution: Option<&Resolution>, plat
         None => vec![swarm::ANY_WINDOWS.to_owned()],
     };
     let name = node.map_or_else(|| "windows".to_owned(), kubernetes::object_name);
-    let service =
-        resolution.map(|found| swarm::service_command(&name, &found.reference(), found.isolation, &constraints));
+    let service = resolution.map(|found| {
+        swarm::service_command(&name, &found.reference(), found.isolation, &constraints)
+    });
     PlacementObject { constraints, service, ..PlacementObject::default() }
 }
 
 impl From<&Skipped> for SkippedObject {
     fn from(skipped: &Skipped) -> Self {
-        Self { name: skipped.name.clone(), code: skipped.reason.code().to_owned(), message: skipped.reason.to_string() }
+        Self {
+            name: skipped.name.clone(),
+            code: skipped.reason.code().to_owned(),
+            message: skipped.reason.to_string(),
+        }
     }
 }

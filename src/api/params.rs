@@ -10,8 +10,8 @@ use super::problem::{ErrorObject, Problem, ProblemKind, UNKNOWN_PARAMETER, is_na
 /// prints about itself.
 const MAX_VALUE_BYTES: usize = 4096;
 
-/// So many problems of a request are told, which is more than there are parameters: a request is short, and what is said of
-/// all that may be wrong with it is not.
+/// So many problems of a request are told, which is more than there are parameters: a request is
+/// short, and what is said of all that may be wrong with it is not.
 const MAX_PROBLEMS: usize = 12;
 
 /// Parameters of a request, and what is wrong with them.
@@ -29,11 +29,13 @@ pub struct NoParams {}
 impl Params {
     /// Takes the parameters of an operation. The names that it documents are the ones it allows.
     pub fn new<P: IntoParams>(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let allowed: Vec<String> = P::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
+        let allowed: Vec<String> =
+            P::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
         let mut params = Self { values: HashMap::new(), problems: Vec::new(), more_problems: 0 };
         for (name, value) in pairs {
             if !allowed.contains(&name) {
-                // The name is the caller's text: it is named only if it could be a parameter at all.
+                // The name is the caller's text: it is named only if it could be a parameter at
+                // all.
                 let shown = if is_name(&name) { name.as_str() } else { "(unprintable)" };
                 let message = match allowed.as_slice() {
                     [] => "there is no such parameter; this call takes none".to_owned(),
@@ -41,7 +43,11 @@ impl Params {
                 };
                 params.refuse_among(shown, UNKNOWN_PARAMETER, message, allowed.clone());
             } else if value.len() > MAX_VALUE_BYTES {
-                params.refuse(&name, "too-long", format!("a value has at most {MAX_VALUE_BYTES} bytes"));
+                params.refuse(
+                    &name,
+                    "too-long",
+                    format!("a value has at most {MAX_VALUE_BYTES} bytes"),
+                );
             } else if params.values.insert(name.clone(), value).is_some() {
                 params.refuse(&name, "repeated-parameter", "give it once".to_owned());
             }
@@ -49,8 +55,8 @@ impl Params {
         params
     }
 
-    /// The value of a parameter, if it is given. An empty one is refused: it is more likely a variable that was not
-    /// set than meant as none, and would quietly ask another question.
+    /// The value of a parameter, if it is given. An empty one is refused: it is more likely a
+    /// variable that was not set than meant as none, and would quietly ask another question.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         let value = self.values.get(name)?.trim().to_owned();
         if value.is_empty() {
@@ -64,9 +70,14 @@ impl Params {
     /// The value of a parameter that must be given.
     pub fn required(&mut self, name: &str, example: &str) -> Option<String> {
         let value = self.optional(name);
-        let already_refused = self.problems.iter().any(|(_, problem)| problem.parameter.as_deref() == Some(name));
+        let already_refused =
+            self.problems.iter().any(|(_, problem)| problem.parameter.as_deref() == Some(name));
         if value.is_none() && !already_refused {
-            self.refuse(name, "missing-parameter", format!("it is needed, for example {name}={example}"));
+            self.refuse(
+                name,
+                "missing-parameter",
+                format!("it is needed, for example {name}={example}"),
+            );
         }
         value
     }
@@ -77,7 +88,12 @@ impl Params {
         let chosen = choices.iter().find(|(word, _)| *word == value).map(|(_, chosen)| *chosen);
         if chosen.is_none() {
             let words: Vec<String> = choices.iter().map(|(word, _)| (*word).to_owned()).collect();
-            self.refuse_among(name, "not-allowed", format!("it is one of {}", words.join(", ")), words);
+            self.refuse_among(
+                name,
+                "not-allowed",
+                format!("it is one of {}", words.join(", ")),
+                words,
+            );
         }
         chosen
     }
@@ -96,7 +112,11 @@ impl Params {
         let value = self.optional(name)?;
         let number = value.parse().ok().filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            self.refuse(name, "not-allowed", format!("it is a whole number from {least} to {most}"));
+            self.refuse(
+                name,
+                "not-allowed",
+                format!("it is a whole number from {least} to {most}"),
+            );
         }
         number
     }
@@ -122,8 +142,20 @@ impl Params {
     }
 
     /// Notes a problem of another kind, such as an image that nobody knows.
-    pub fn refuse_as(&mut self, kind: ProblemKind, name: &str, code: &str, message: String, allowed: Vec<String>) {
-        let error = ErrorObject { parameter: Some(name.to_owned()), code: code.to_owned(), message, allowed };
+    pub fn refuse_as(
+        &mut self,
+        kind: ProblemKind,
+        name: &str,
+        code: &str,
+        message: String,
+        allowed: Vec<String>,
+    ) {
+        let error = ErrorObject {
+            parameter: Some(name.to_owned()),
+            code: code.to_owned(),
+            message,
+            allowed,
+        };
         self.refuse_with((kind, error));
     }
 
@@ -140,8 +172,9 @@ impl Params {
     ///
     /// # Errors
     /// When anything was refused. Problems that are all of one kind keep it; several kinds make an
-    /// `invalid-parameter` that lists them all, also where one of them is a registry that is not allowed: the request
-    /// has to be written anew in any case, and no single status would tell of the others.
+    /// `invalid-parameter` that lists them all, also where one of them is a registry that is not
+    /// allowed: the request has to be written anew in any case, and no single status would tell
+    /// of the others.
     pub fn finish(self) -> Result<(), Box<Problem>> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {
@@ -152,7 +185,9 @@ impl Params {
         problems.sort_by(|a, b| a.1.parameter.cmp(&b.1.parameter));
         let mut detail: Vec<String> = problems
             .iter()
-            .map(|(_, error)| format!("{}: {}", error.parameter.as_deref().unwrap_or("request"), error.message))
+            .map(|(_, error)| {
+                format!("{}: {}", error.parameter.as_deref().unwrap_or("request"), error.message)
+            })
             .collect();
         if self.more_problems > 0 {
             detail.push(format!("and {} more", self.more_problems));
@@ -165,5 +200,7 @@ impl Params {
 
 /// The parameters of a query string.
 pub fn pairs_of_query(query: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    url::form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
 }

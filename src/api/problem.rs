@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::resolve::AlternativeObject;
 
 /// What to do about a registry that is not allowed.
-pub const ALLOW_REGISTRY: &str = "; name it in the configuration file, or with --mirror, to allow it";
+pub const ALLOW_REGISTRY: &str =
+    "; name it in the configuration file, or with --mirror, to allow it";
 
 /// What kind of problem. The HTTP status of each is here and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,28 +93,48 @@ impl ProblemKind {
         match self {
             Self::InvalidParameter => (400, "invalid-parameter", "a parameter is wrong"),
             Self::MalformedRequest => (400, "malformed-request", "the request cannot be read"),
-            Self::RegistryNotAllowed => (403, "registry-not-allowed", "the registry is not configured"),
-            Self::HostNotAllowed => (403, "host-not-allowed", "the service is not to be asked by this name"),
+            Self::RegistryNotAllowed => {
+                (403, "registry-not-allowed", "the registry is not configured")
+            }
+            Self::HostNotAllowed => {
+                (403, "host-not-allowed", "the service is not to be asked by this name")
+            }
             Self::UnknownImage => (404, "unknown-image", "the image is not known"),
-            Self::UnknownHost => (404, "unknown-host", "the host is not a Windows that runs containers"),
-            Self::NoCompatibleTag => (404, "no-compatible-tag", "no tag of the image runs on the host as asked"),
+            Self::UnknownHost => {
+                (404, "unknown-host", "the host is not a Windows that runs containers")
+            }
+            Self::NoCompatibleTag => {
+                (404, "no-compatible-tag", "no tag of the image runs on the host as asked")
+            }
             Self::KbNotFound => (404, "kb-not-found", "no tag of the image names the KB"),
             Self::NotFound => (404, "not-found", "there is nothing at this path"),
-            Self::MethodNotAllowed => (405, "method-not-allowed", "the path does not take this method"),
+            Self::MethodNotAllowed => {
+                (405, "method-not-allowed", "the path does not take this method")
+            }
             Self::NotAcceptable => (406, "not-acceptable", "no accepted media type can be given"),
             Self::RequestTimeout => (408, "request-timeout", "the request did not arrive in time"),
-            Self::PayloadTooLarge => (413, "payload-too-large", "the body of the request is too large"),
+            Self::PayloadTooLarge => {
+                (413, "payload-too-large", "the body of the request is too large")
+            }
             Self::UriTooLong => (414, "uri-too-long", "path and query are too long"),
             Self::UnsupportedMediaType => {
                 (415, "unsupported-media-type", "the body is of a type that is not read here")
             }
             Self::HeadersTooLarge => (431, "headers-too-large", "the headers are too large"),
             Self::QuotaExceeded => (429, "quota-exceeded", "the client takes more than its share"),
-            Self::UpstreamInvalid => (502, "upstream-invalid", "the registry gave an answer that makes no sense"),
-            Self::UpstreamUnavailable => (503, "upstream-unavailable", "the registry cannot be asked"),
-            Self::TemporaryReducedCapacity => (503, "temporary-reduced-capacity", "there is too much to do at a time"),
+            Self::UpstreamInvalid => {
+                (502, "upstream-invalid", "the registry gave an answer that makes no sense")
+            }
+            Self::UpstreamUnavailable => {
+                (503, "upstream-unavailable", "the registry cannot be asked")
+            }
+            Self::TemporaryReducedCapacity => {
+                (503, "temporary-reduced-capacity", "there is too much to do at a time")
+            }
             Self::Draining => (503, "draining", "the service was told to stop"),
-            Self::UpstreamTimeout => (504, "upstream-timeout", "the registry did not answer in time"),
+            Self::UpstreamTimeout => {
+                (504, "upstream-timeout", "the registry did not answer in time")
+            }
             Self::Internal => (500, "internal", "wintag failed"),
         }
     }
@@ -128,11 +149,14 @@ impl ProblemKind {
         self.parts().1
     }
 
-    /// What identifies the kind: the path `/problems/` and the code, or a name that is registered for it.
+    /// What identifies the kind: the path `/problems/` and the code, or a name that is registered
+    /// for it.
     fn uri(self) -> String {
         let registry = match self {
             // Registered by draft-ietf-httpapi-ratelimit-headers.
-            Self::QuotaExceeded | Self::TemporaryReducedCapacity => "https://iana.org/assignments/http-problem-types#",
+            Self::QuotaExceeded | Self::TemporaryReducedCapacity => {
+                "https://iana.org/assignments/http-problem-types#"
+            }
             _ => "/problems/",
         };
         format!("{registry}{}", self.code())
@@ -151,7 +175,8 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     kind: KindOrInternal,
-    /// Identifies the kind of problem: the path `/problems/` and the code, or the name that is registered for it.
+    /// Identifies the kind of problem: the path `/problems/` and the code, or the name that is
+    /// registered for it.
     #[serde(rename = "type")]
     pub kind_uri: String,
     /// What kind of problem it is, in words; the same for every problem of the kind.
@@ -181,7 +206,8 @@ pub struct Problem {
     /// After so many seconds it is worth asking again; also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-    /// The trace of the request, when it is traced: 32 hexadecimal digits. Say them to those who run the service.
+    /// The trace of the request, when it is traced: 32 hexadecimal digits. Say them to those who
+    /// run the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0af7651916cd43dd8448eb211c80319c", pattern = "^[0-9a-f]{32}$")]
     pub trace_id: Option<String>,
@@ -207,7 +233,8 @@ pub const NOT_ALLOWED: &str = "not-allowed";
 pub fn is_name(text: &str) -> bool {
     /// The longest name there is has half of it.
     const MAX_NAME_BYTES: usize = 32;
-    text.len() <= MAX_NAME_BYTES && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    text.len() <= MAX_NAME_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 /// One thing that is wrong with a request.
@@ -226,8 +253,8 @@ pub struct ErrorObject {
 }
 
 impl Problem {
-    /// How long a caller is asked to wait at most, and where nobody knows, in seconds. Renovate gives up
-    /// above 60, and a failure is remembered for 30.
+    /// How long a caller is asked to wait at most, and where nobody knows, in seconds. Renovate
+    /// gives up above 60, and a failure is remembered for 30.
     pub(super) const RETRY_AFTER_SECONDS: u64 = 30;
     /// Who takes too much is never told to wait longer, for the same reason.
     const LONGEST_QUOTA_SECONDS: u64 = 60;
@@ -239,12 +266,18 @@ impl Problem {
     pub fn of_quota(policy: &'static str, detail: String, retry_after_seconds: u64) -> Self {
         let retry_after_seconds = Some(retry_after_seconds.clamp(1, Self::LONGEST_QUOTA_SECONDS));
         let violated_policies = vec![policy.to_owned()];
-        Self { retry_after_seconds, violated_policies, ..Self::new(ProblemKind::QuotaExceeded, detail) }
+        Self {
+            retry_after_seconds,
+            violated_policies,
+            ..Self::new(ProblemKind::QuotaExceeded, detail)
+        }
     }
     /// A problem of this kind.
     pub fn new(kind: ProblemKind, detail: String) -> Self {
         let retry_after_seconds = match kind {
-            ProblemKind::UpstreamUnavailable | ProblemKind::UpstreamTimeout => Some(Self::RETRY_AFTER_SECONDS),
+            ProblemKind::UpstreamUnavailable | ProblemKind::UpstreamTimeout => {
+                Some(Self::RETRY_AFTER_SECONDS)
+            }
             ProblemKind::TemporaryReducedCapacity => Some(Self::CROWD_SECONDS),
             _ => None,
         };
@@ -272,8 +305,12 @@ impl Problem {
     /// One thing that is wrong with the request.
     pub fn of_parameter(name: &str, code: &str, message: String) -> Self {
         let mut problem = Self::new(ProblemKind::InvalidParameter, format!("{name}: {message}"));
-        let error =
-            ErrorObject { parameter: Some(name.to_owned()), code: code.to_owned(), message, allowed: Vec::new() };
+        let error = ErrorObject {
+            parameter: Some(name.to_owned()),
+            code: code.to_owned(),
+            message,
+            allowed: Vec::new(),
+        };
         problem.errors.push(error);
         problem
     }
@@ -283,13 +320,17 @@ impl Problem {
         self.kind.0
     }
 
-    /// The problem as one line of text: its kind, and of wrong parameters which they are and what they may be. Nothing of the
-    /// caller's or the registry's text is in it, and nothing that means something to a shell.
+    /// The problem as one line of text: its kind, and of wrong parameters which they are and what
+    /// they may be. Nothing of the caller's or the registry's text is in it, and nothing that
+    /// means something to a shell.
     pub fn line(&self) -> String {
         let mut line = format!("error: {}: {}", self.code, self.title);
         for error in self.errors.iter().filter(|_| self.kind() == ProblemKind::InvalidParameter) {
             // The name of one that is not known is the caller's, and so is what is no word.
-            let name = error.parameter.as_deref().filter(|name| error.code != UNKNOWN_PARAMETER && is_name(name));
+            let name = error
+                .parameter
+                .as_deref()
+                .filter(|name| error.code != UNKNOWN_PARAMETER && is_name(name));
             line.push_str(" - ");
             line.extend(name.into_iter().flat_map(|name| [name, ": "]));
             line.push_str(&error.code);

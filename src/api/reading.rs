@@ -3,7 +3,9 @@
 use crate::answers::{Architecture, AskedHost, Context};
 use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector};
-use crate::windows::{Host, HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host};
+use crate::windows::{
+    Host, HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host,
+};
 
 use super::params::Params;
 use super::problem::{ALLOW_REGISTRY, ErrorObject, ProblemKind};
@@ -25,12 +27,13 @@ pub type Refused = (ProblemKind, ErrorObject);
 /// The code of a text that could be several hosts.
 const AMBIGUOUS: &str = "ambiguous";
 /// What takes the text of several hosts.
-const LISTS_OF_NODES: &str = "for a list of nodes the service has POST /kubernetes/nodes and POST /swarm/nodes";
+const LISTS_OF_NODES: &str =
+    "for a list of nodes the service has POST /kubernetes/nodes and POST /swarm/nodes";
 /// An example host for error texts.
 const EXAMPLE_HOST: &str = "10.0.17763.1039";
 /// What to write for the Windows version of an image.
-const HOW_TO_SAY_VERSION: &str = "give the word that tags have for a release (ltsc2022, 1809), a build (20348), or a \
-    version (10.0.20348.2113)";
+const HOW_TO_SAY_VERSION: &str = "give the word that tags have for a release (ltsc2022, 1809), a \
+                                  build (20348), or a version (10.0.20348.2113)";
 /// An example image for error texts.
 const EXAMPLE_IMAGE: &str = "nanoserver";
 
@@ -51,17 +54,29 @@ impl Reading<'_> {
     /// The parameter `image` where it may have a tag or digest.
     pub fn reference(&self, params: &mut Params) -> Option<(NamedImage, Selector)> {
         let text = params.required("image", "mcr.microsoft.com/windows/nanoserver:ltsc2022")?;
-        let read = self.families.read_reference(&text).map_err(|error| refuse_image(params, &error)).ok()?;
+        let read = self
+            .families
+            .read_reference(&text)
+            .map_err(|error| refuse_image(params, &error))
+            .ok()?;
         self.allowed(params, &read.0).then_some(read)
     }
 
-    /// Whether the registry of the image may be asked; else that is noted with all else that is wrong.
+    /// Whether the registry of the image may be asked; else that is noted with all else that is
+    /// wrong.
     fn allowed(&self, params: &mut Params, image: &NamedImage) -> bool {
         let allowed = self.catalogue.allows(&image.repository);
         if !allowed {
-            let error = RegistryError::NotAllowed { registry: image.repository.registry().to_owned() };
+            let error =
+                RegistryError::NotAllowed { registry: image.repository.registry().to_owned() };
             let kind = ProblemKind::RegistryNotAllowed;
-            params.refuse_as(kind, "image", kind.code(), format!("{error}{ALLOW_REGISTRY}"), Vec::new());
+            params.refuse_as(
+                kind,
+                "image",
+                kind.code(),
+                format!("{error}{ALLOW_REGISTRY}"),
+                Vec::new(),
+            );
         }
         allowed
     }
@@ -75,7 +90,8 @@ impl Reading<'_> {
 
     /// The parameters `host` and `host_type`, also when the text leaves it open which host it is.
     pub fn host_reading(&self, params: &mut Params) -> Option<HostReading> {
-        let kind = params.choice("host_type", &[("server", HostKind::Server), ("client", HostKind::Client)]);
+        let kind = params
+            .choice("host_type", &[("server", HostKind::Server), ("client", HostKind::Client)]);
         let text = params.required("host", EXAMPLE_HOST)?;
         self.read_host("host", &text, kind).map_err(|refused| params.refuse_with(refused)).ok()
     }
@@ -84,11 +100,18 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// When the text is no host.
-    pub fn read_host(&self, name: &str, text: &str, kind: Option<HostKind>) -> Result<HostReading, Refused> {
+    pub fn read_host(
+        &self,
+        name: &str,
+        text: &str,
+        kind: Option<HostKind>,
+    ) -> Result<HostReading, Refused> {
         read_host(text, kind, self.tables).map_err(|error| {
             let message = error.to_string();
             match error {
-                HostError::Unknown { suggestions } => unknown(ProblemKind::UnknownHost, name, message, suggestions),
+                HostError::Unknown { suggestions } => {
+                    unknown(ProblemKind::UnknownHost, name, message, suggestions)
+                }
                 HostError::Several { versions } => {
                     let allowed = versions.iter().map(ToString::to_string).collect();
                     let message = format!("{message}; {LISTS_OF_NODES}");
@@ -97,14 +120,16 @@ impl Reading<'_> {
                 HostError::NotWindows | HostError::TooOld { .. } | HostError::DockerVersion => {
                     unknown(ProblemKind::UnknownHost, name, message, Vec::new())
                 }
-                HostError::Empty | HostError::TooLong | HostError::Automatic => {
-                    (ProblemKind::InvalidParameter, error_of(name, "not-allowed", message, Vec::new()))
-                }
+                HostError::Empty | HostError::TooLong | HostError::Automatic => (
+                    ProblemKind::InvalidParameter,
+                    error_of(name, "not-allowed", message, Vec::new()),
+                ),
             }
         })
     }
 
-    /// The Windows version of images, in the parameter of this name. It is read as that of a server host.
+    /// The Windows version of images, in the parameter of this name. It is read as that of a server
+    /// host.
     ///
     /// # Errors
     /// When the text is no Windows version.
@@ -119,9 +144,10 @@ impl Reading<'_> {
                     "several Windows versions were found in this text".to_owned(),
                     versions.iter().map(ToString::to_string).collect(),
                 ),
-                HostError::TooOld { what } => {
-                    (format!("{what} has no container images; the first are those of build 14393"), Vec::new())
-                }
+                HostError::TooOld { what } => (
+                    format!("{what} has no container images; the first are those of build 14393"),
+                    Vec::new(),
+                ),
                 _ => ("this is not a Windows version".to_owned(), Vec::new()),
             };
             suggestions.retain(|text| read(text).is_ok_and(|reading| reading.host.is_some()));
@@ -143,7 +169,10 @@ pub fn decided(name: &str, reading: &HostReading) -> Result<Host, Refused> {
     reading.host.clone().ok_or_else(|| {
         let names: Vec<String> = reading.could_mean.iter().map(describe).collect();
         let build = reading.could_mean.first().map_or(0, |candidate| candidate.build);
-        let message = format!("it could be any of these: {}; give the build, such as 10.0.{build}", names.join("; "));
+        let message = format!(
+            "it could be any of these: {}; give the build, such as 10.0.{build}",
+            names.join("; ")
+        );
         (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, names))
     })
 }
@@ -151,7 +180,13 @@ pub fn decided(name: &str, reading: &HostReading) -> Result<Host, Refused> {
 fn refuse_image(params: &mut Params, error: &FamilyError) {
     match error {
         FamilyError::Unknown { known } => {
-            params.refuse_as(ProblemKind::UnknownImage, "image", "unknown-image", error.to_string(), known.clone());
+            params.refuse_as(
+                ProblemKind::UnknownImage,
+                "image",
+                "unknown-image",
+                error.to_string(),
+                known.clone(),
+            );
         }
         FamilyError::Reference(ParseReferenceError::Capitals { small }) => {
             params.refuse_among("image", "not-allowed", error.to_string(), vec![small.clone()]);
@@ -180,17 +215,29 @@ fn describe(candidate: &HostCandidate) -> String {
 
 /// The parameter `arch`.
 pub fn architecture(params: &mut Params) -> Option<Architecture> {
-    params.choice("arch", &[("amd64", Architecture::Amd64), ("arm64", Architecture::Arm64), ("arm", Architecture::Arm)])
+    params.choice(
+        "arch",
+        &[
+            ("amd64", Architecture::Amd64),
+            ("arm64", Architecture::Arm64),
+            ("arm", Architecture::Arm),
+        ],
+    )
 }
 
 /// The parameter `platform`.
 pub fn platform(params: &mut Params) -> Option<Platform> {
-    let choices = [("docker", Platform::Docker), ("kubernetes", Platform::Kubernetes), ("swarm", Platform::Swarm)];
+    let choices = [
+        ("docker", Platform::Docker),
+        ("kubernetes", Platform::Kubernetes),
+        ("swarm", Platform::Swarm),
+    ];
     params.choice("platform", &choices)
 }
 
 /// The parameter `isolation`; none when any will do.
 pub fn isolation(params: &mut Params) -> Option<Isolation> {
-    let choices = [("any", None), ("process", Some(Isolation::Process)), ("hyperv", Some(Isolation::HyperV))];
+    let choices =
+        [("any", None), ("process", Some(Isolation::Process)), ("hyperv", Some(Isolation::HyperV))];
     params.choice("isolation", &choices).flatten()
 }

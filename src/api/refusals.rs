@@ -39,10 +39,14 @@ impl Problem {
         }
         detail.extend(runs.iter().map(|tag| format!("; for this host resolve gives {tag}")));
         if !others.is_empty() {
-            detail +=
-                &format!("; {} tags are {}", if runs.is_some() { "other" } else { "the nearest" }, others.join(", "));
+            detail += &format!(
+                "; {} tags are {}",
+                if runs.is_some() { "other" } else { "the nearest" },
+                others.join(", ")
+            );
         }
-        let allowed: Vec<String> = runs.iter().chain(others).map(|tag| format!("{}:{tag}", image.repository)).collect();
+        let allowed: Vec<String> =
+            runs.iter().chain(others).map(|tag| format!("{}:{tag}", image.repository)).collect();
         let mut problem;
         if allowed.is_empty() {
             problem = Self::new(kind, detail + what_to_do(kind));
@@ -81,7 +85,8 @@ impl Problem {
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,
                     format!(
-                        "no tag of {repository} for {architecture} runs on {host} as asked; the nearest are listed with the reasons{}",
+                        "no tag of {repository} for {architecture} runs on {host} as asked; the \
+                         nearest are listed with the reasons{}",
                         passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
                     ),
                 );
@@ -96,7 +101,8 @@ impl Problem {
                 };
                 let detail = if *above_ceiling {
                     format!(
-                        "every {form} of {repository} for build {build} is above the host's revision ({host}), or its revision is not known"
+                        "every {form} of {repository} for build {build} is above the host's \
+                         revision ({host}), or its revision is not known"
                     )
                 } else {
                     format!("{repository} has no {form} for build {build}; ask for another pin")
@@ -110,7 +116,8 @@ impl Problem {
                 let mut problem = Self::new(
                     ProblemKind::KbNotFound,
                     format!(
-                        "no tag of {repository} for {architecture} names {kb}; the KBs that have one and run on {host} are listed"
+                        "no tag of {repository} for {architecture} names {kb}; the KBs that have \
+                         one and run on {host} are listed"
                     ),
                 );
                 problem.available_kbs = available.iter().map(ToString::to_string).collect();
@@ -126,12 +133,14 @@ fn older_knowledge(freshness: Freshness) -> String {
     match (freshness.provenance, freshness.stale) {
         (Provenance::Embedded, _) => {
             format!(
-                "; that is by the embedded catalogue of {as_of}, because no registry was asked or answered; there may be newer tags"
+                "; that is by the embedded catalogue of {as_of}, because no registry was asked or \
+                 answered; there may be newer tags"
             )
         }
         (_, true) => {
             format!(
-                "; that is by what the registry said on {as_of}, because it does not answer now; there may be newer tags"
+                "; that is by what the registry said on {as_of}, because it does not answer now; \
+                 there may be newer tags"
             )
         }
         (_, false) => String::new(),
@@ -144,22 +153,25 @@ fn kind_of(miss: &Miss) -> ProblemKind {
         Miss::Crowded => ProblemKind::TemporaryReducedCapacity,
         Miss::Registry(error) => match error {
             RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
-            RegistryError::NotFound { .. } | RegistryError::Refused { .. } => ProblemKind::UnknownImage,
-            RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } | RegistryError::LeftAlone { .. } => {
-                ProblemKind::UpstreamUnavailable
+            RegistryError::NotFound { .. } | RegistryError::Refused { .. } => {
+                ProblemKind::UnknownImage
             }
+            RegistryError::RateLimited { .. }
+            | RegistryError::Unavailable { .. }
+            | RegistryError::LeftAlone { .. } => ProblemKind::UpstreamUnavailable,
             RegistryError::TimedOut => ProblemKind::UpstreamTimeout,
             RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
         },
     }
 }
 
-/// What exists and may not be read is told in the same words as what does not exist, so that nobody learns
-/// the names of private repositories here; the log says which of both it was.
+/// What exists and may not be read is told in the same words as what does not exist, so that nobody
+/// learns the names of private repositories here; the log says which of both it was.
 fn why(miss: &Miss) -> String {
     match miss {
         Miss::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
-            "the registry has no such repository, tag or digest, or does not show it to wintag".to_owned()
+            "the registry has no such repository, tag or digest, or does not show it to wintag"
+                .to_owned()
         }
         _ => miss.to_string(),
     }
@@ -185,8 +197,8 @@ const fn what_to_do(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::RegistryNotAllowed => ALLOW_REGISTRY,
         ProblemKind::UnknownImage => {
-            "; check the spelling: a base image is named by its family, such as nanoserver or servercore, any other image \
-             by its repository"
+            "; check the spelling: a base image is named by its family, such as nanoserver or \
+             servercore, any other image by its repository"
         }
         _ => "",
     }

@@ -24,15 +24,18 @@ pub struct RenovateParams {
         example = "nanoserver",
         min_length = 1,
         max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
+                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
     )]
     pub image: String,
-    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve` would pin for it. The
-    /// host's revision, where it is given, is a ceiling: `host=10.0.17763.1039` holds back what is newer than that.
+    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve`
+    /// would pin for it. The host's revision, where it is given, is a ceiling:
+    /// `host=10.0.17763.1039` holds back what is newer than that.
     #[param(min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: Option<String>,
-    /// A tag that is in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags of the same build, and
-    /// written in the same form, with the same base and architecture in their names. Its revision is no ceiling.
+    /// A tag that is in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags
+    /// of the same build, and written in the same form, with the same base and architecture in
+    /// their names. Its revision is no ceiling.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub like: Option<String>,
     /// No revision above this one, such as that of the oldest of your hosts.
@@ -44,7 +47,10 @@ pub struct RenovateParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_renovate(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<FeedQuestion, Box<Problem>> {
+pub fn read_renovate(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+) -> Result<FeedQuestion, Box<Problem>> {
     let mut params = Params::new::<RenovateParams>(pairs);
     let image = reading.image(&mut params);
     let (like, host) = (params.optional("like"), params.optional("host"));
@@ -57,10 +63,14 @@ pub fn read_renovate(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Resu
         Some(like) => params.parse_with("like", &like, |text| line_like(text, reading.tables)),
         None => reading.host(&mut params).map(|host| FeedLine::Host(Box::new(host))),
     };
-    let max_revision = params.number("max_revision", 0, u32::MAX as usize).and_then(|most| u32::try_from(most).ok());
+    let max_revision = params
+        .number("max_revision", 0, u32::MAX as usize)
+        .and_then(|most| u32::try_from(most).ok());
     params.finish()?;
     match (image, line) {
-        (Some(image), Some(line)) => Ok(FeedQuestion { image: Arc::new(image), line, max_revision }),
+        (Some(image), Some(line)) => {
+            Ok(FeedQuestion { image: Arc::new(image), line, max_revision })
+        }
         _ => Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()))),
     }
 }
@@ -68,12 +78,16 @@ pub fn read_renovate(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Resu
 fn line_like(text: &str, tables: &Tables) -> Result<FeedLine, String> {
     let known = KnownTag::new(text.to_owned(), None, tables);
     match (known.parsed, known.version) {
-        (Some(tag), Some(version)) => Ok(FeedLine::Like { tag: Box::new(tag), build: version.build }),
-        _ => Err("it is a tag that names a Windows release or version, such as 10.0.17763.1039".to_owned()),
+        (Some(tag), Some(version)) => {
+            Ok(FeedLine::Like { tag: Box::new(tag), build: version.build })
+        }
+        _ => Err("it is a tag that names a Windows release or version, such as 10.0.17763.1039"
+            .to_owned()),
     }
 }
 
-/// The answer of `/renovate`: build tags of one Windows build, the newest first. What is not known is left out.
+/// The answer of `/renovate`: build tags of one Windows build, the newest first. What is not known
+/// is left out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RenovateFeed)]
@@ -115,13 +129,18 @@ pub struct RenovateReleaseObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2026-02-10T00:00:00Z")]
     pub release_timestamp: Option<String>,
-    /// What the tag points to. It is read for the newest release, and given for the others where it is known anyway.
+    /// What the tag points to. It is read for the newest release, and given for the others where
+    /// it is known anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^sha256:[0-9a-f]{64}$")]
     pub digest: Option<String>,
     /// Microsoft's page about its update.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, format = "uri", example = "https://support.microsoft.com/help/5075904")]
+    #[schema(
+        nullable = false,
+        format = "uri",
+        example = "https://support.microsoft.com/help/5075904"
+    )]
     pub changelog_url: Option<String>,
     /// False when its update is a preview of a later one.
     pub is_stable: bool,
@@ -133,7 +152,9 @@ impl RenovateReleaseObject {
     fn new(release: &FeedRelease, feed: &Feed) -> Self {
         Self {
             version: release.tag.clone(),
-            release_timestamp: release.released.and_then(|released| release_timestamp(released, feed.today)),
+            release_timestamp: release
+                .released
+                .and_then(|released| release_timestamp(released, feed.today)),
             digest: release.digest.as_ref().map(ToString::to_string),
             changelog_url: release.kb.map(changelog_url),
             is_stable: !release.is_preview,
@@ -146,9 +167,17 @@ impl From<&Feed> for RenovateObject {
     fn from(feed: &Feed) -> Self {
         let repository = &feed.image.repository;
         Self {
-            releases: feed.releases.iter().map(|release| RenovateReleaseObject::new(release, feed)).collect(),
+            releases: feed
+                .releases
+                .iter()
+                .map(|release| RenovateReleaseObject::new(release, feed))
+                .collect(),
             tags: RenovateTagsObject {
-                latest: feed.releases.first().map(|release| release.tag.clone()).unwrap_or_default(),
+                latest: feed
+                    .releases
+                    .first()
+                    .map(|release| release.tag.clone())
+                    .unwrap_or_default(),
             },
             homepage: homepage(repository),
             source_url: source_url(repository).map(str::to_owned),
@@ -157,19 +186,29 @@ impl From<&Feed> for RenovateObject {
     }
 }
 
-/// Why there is no feed. Renovate takes an empty one and a refusal for the same, but people can read the refusal.
+/// Why there is no feed. Renovate takes an empty one and a refusal for the same, but people can
+/// read the refusal.
 pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Box<Problem> {
     let repository = &question.image.repository;
     let (build, ceiling, builds, nearest) = match refusal {
         FeedRefusal::Miss(miss) => return Box::new(Problem::of_miss(miss, &question.image)),
-        FeedRefusal::NoBuildTag { build, ceiling, builds, nearest } => (build, ceiling, builds, nearest),
+        FeedRefusal::NoBuildTag { build, ceiling, builds, nearest } => {
+            (build, ceiling, builds, nearest)
+        }
     };
-    let like = if matches!(question.line, FeedLine::Like { .. }) { " that is written like the given tag" } else { "" };
+    let like = if matches!(question.line, FeedLine::Like { .. }) {
+        " that is written like the given tag"
+    } else {
+        ""
+    };
     let missing = match (build, ceiling) {
         (None, _) => format!("no image of {repository} runs on that host"),
         (Some(build), None) => format!("{repository} has no build tag for build {build}{like}"),
         (Some(build), Some(most)) => {
-            format!("{repository} has no build tag for build {build}{like} with a revision of at most {most}")
+            format!(
+                "{repository} has no build tag for build {build}{like} with a revision of at most \
+                 {most}"
+            )
         }
     };
     let builds: Vec<String> = builds.iter().map(ToString::to_string).collect();

@@ -18,21 +18,22 @@ use crate::windows::{Isolation, Platform};
 #[into_params(parameter_in = Query)]
 #[schema(as = Question)]
 pub struct ResolveParams {
-    /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`, `windows`, `iis`), or a
-    /// repository, also by its old Docker Hub name.
+    /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`,
+    /// `windows`, `iis`), or a repository, also by its old Docker Hub name.
     #[param(
         example = "microsoft/nanoserver",
         min_length = 1,
         max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
+                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
     )]
     pub image: String,
-    /// The host, as any machine prints it: a build, a version, a release name, a product name, the output of `ver`, of
-    /// `docker info` or of `kubectl get nodes`.
+    /// The host, as any machine prints it: a build, a version, a release name, a product name, the
+    /// output of `ver`, of `docker info` or of `kubectl get nodes`.
     #[param(example = "16299", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
-    /// Settles whether the host is a server or a client. Without it the text, the build or a revision that only one of them
-    /// has decides; where that leaves both, it is a server.
+    /// Settles whether the host is a server or a client. Without it the text, the build or a
+    /// revision that only one of them has decides; where that leaves both, it is a server.
     #[param(inline)]
     pub host_type: Option<HostTypeChoice>,
     /// The architecture of the image; `amd64` when not given.
@@ -47,19 +48,21 @@ pub struct ResolveParams {
     /// The very patch that is wanted, such as `KB4043961`.
     #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
-    /// Where the container runs; `docker` when not given, or what the format is for. Kubernetes runs process isolation
-    /// only.
+    /// Where the container runs; `docker` when not given, or what the format is for. Kubernetes
+    /// runs process isolation only.
     #[param(inline)]
     pub platform: Option<PlatformChoice>,
     /// The form of the answer; `json`, the whole answer, when not given. All others are text.
     ///
-    /// - `tag`, `reference` (repository and tag), `pinned` (with the digest; 503 where that is not known): one line.
-    /// - `env`: the variables `WINDOWS_TAG`, `WINDOWS_IMAGE` (the reference), `WINDOWS_DIGEST` (empty where it is not
-    ///   known), `WINDOWS_BUILD` (of the host, as `10.0.16299`) and `WINDOWS_ISOLATION`. `github`, `azure` and
-    ///   `powershell`: the same for GitHub Actions, Azure Pipelines and PowerShell.
+    /// - `tag`, `reference` (repository and tag), `pinned` (with the digest; 503 where that is not
+    ///   known): one line.
+    /// - `env`: the variables `WINDOWS_TAG`, `WINDOWS_IMAGE` (the reference), `WINDOWS_DIGEST`
+    ///   (empty where it is not known), `WINDOWS_BUILD` (of the host, as `10.0.16299`) and
+    ///   `WINDOWS_ISOLATION`. `github`, `azure` and `powershell`: the same for GitHub Actions,
+    ///   Azure Pipelines and PowerShell.
     /// - `dockerfile`: its first lines. `compose`: a file of Docker Compose.
-    /// - `swarm`: a stack file, and `kubernetes`: a RuntimeClass and a Pod, for nodes of the host's build. They are of their
-    ///   platform, which need not be given.
+    /// - `swarm`: a stack file, and `kubernetes`: a RuntimeClass and a Pod, for nodes of the
+    ///   host's build. They are of their platform, which need not be given.
     #[param(inline)]
     pub format: Option<FormatChoice>,
 }
@@ -206,13 +209,15 @@ impl ResolveRequest {
         let host = reading.host(&mut params);
         let architecture = reading::architecture(&mut params).unwrap_or_default();
         let isolation = reading::isolation(&mut params);
-        let pin = params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
+        let pin = params
+            .choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
         let kb = params.parsed("kb");
         let platform = reading::platform(&mut params);
         let formats: Vec<_> = Format::all().map(|format| (format.as_str(), format)).collect();
         let format = params.choice("format", &formats);
         let of_format = format.and_then(Format::platform);
-        if of_format.is_some_and(|of_format| platform.is_some_and(|platform| platform != of_format)) {
+        if of_format.is_some_and(|of_format| platform.is_some_and(|platform| platform != of_format))
+        {
             params.refuse(
                 "platform",
                 "contradiction",
@@ -221,11 +226,18 @@ impl ResolveRequest {
         }
         let platform = platform.or(of_format).unwrap_or_default();
         if kb.is_some() && pin == Some(Pin::Release) {
-            params.refuse("pin", "contradiction", "a release tag moves and cannot hold a kb; leave pin out".to_owned());
+            params.refuse(
+                "pin",
+                "contradiction",
+                "a release tag moves and cannot hold a kb; leave pin out".to_owned(),
+            );
         }
         params.finish()?;
         let (Some(image), Some(host)) = (image, host) else {
-            return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
+            return Err(Box::new(Problem::new(
+                ProblemKind::Internal,
+                "a parameter was lost".to_owned(),
+            )));
         };
         let pin = pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release });
         let image = Arc::new(image);
@@ -233,9 +245,9 @@ impl ResolveRequest {
         Ok(Self { question, format })
     }
 
-    /// The one address of this answer: every parameter that decides it, in a fixed order, spelt one way. What follows
-    /// from the spelling alone is of that address: `requested` is in its words, and it has no warning of an old name
-    /// or of a text that could mean several hosts.
+    /// The one address of this answer: every parameter that decides it, in a fixed order, spelt one
+    /// way. What follows from the spelling alone is of that address: `requested` is in its
+    /// words, and it has no warning of an old name or of a text that could mean several hosts.
     pub fn canonical(&self, format: Format) -> String {
         let question = &self.question;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -268,8 +280,12 @@ impl ResolveRequest {
 /// The answer as text for a tool.
 ///
 /// # Errors
-/// When what the registry says is not safe as text, or when the text has a digest and nobody knows it.
-pub fn resolution_text(resolution: &Resolution, format: TextFormat) -> Result<String, Box<Problem>> {
+/// When what the registry says is not safe as text, or when the text has a digest and nobody knows
+/// it.
+pub fn resolution_text(
+    resolution: &Resolution,
+    format: TextFormat,
+) -> Result<String, Box<Problem>> {
     let chosen = Chosen {
         repository: &resolution.image.repository,
         tag: &resolution.tag,
@@ -278,10 +294,14 @@ pub fn resolution_text(resolution: &Resolution, format: TextFormat) -> Result<St
         isolation: resolution.isolation,
     };
     format.print(&chosen).map_err(|why| match why {
-        Unprintable::Unsafe => Box::new(Problem::new(ProblemKind::UpstreamInvalid, why.to_string())),
+        Unprintable::Unsafe => {
+            Box::new(Problem::new(ProblemKind::UpstreamInvalid, why.to_string()))
+        }
         Unprintable::NoDigest => {
-            let detail =
-                format!("{}: {why}; ask again when it can be asked, or use format=reference", resolution.reference());
+            let detail = format!(
+                "{}: {why}; ask again when it can be asked, or use format=reference",
+                resolution.reference()
+            );
             Box::new(Problem::new(ProblemKind::UpstreamUnavailable, detail))
         }
     })
@@ -385,7 +405,11 @@ impl From<&Resolution> for ResolutionObject {
             os_version: resolution.os_version.to_string(),
             kb: resolution.kb.map(|kb| kb.to_string()),
             isolation: resolution.isolation.into(),
-            isolation_supported: resolution.supported.iter().map(|isolation| (*isolation).into()).collect(),
+            isolation_supported: resolution
+                .supported
+                .iter()
+                .map(|isolation| (*isolation).into())
+                .collect(),
             pins: (&resolution.pins).into(),
             reasons: resolution.reasons.iter().map(RemarkObject::from).collect(),
             warnings: resolution.warnings.iter().map(RemarkObject::from).collect(),

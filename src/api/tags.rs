@@ -27,13 +27,15 @@ pub struct TagsParams {
         example = "servercore",
         min_length = 1,
         max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
+                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
     )]
     pub image: String,
     /// Only tags of this build, such as `20348`.
     #[param(minimum = 0)]
     pub build: Option<u32>,
-    /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`, or by its version, such as `21H2`.
+    /// Only tags of this release, by the word that tags have for it, such as `ltsc2022`, or by its
+    /// version, such as `21H2`.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub release: Option<String>,
     /// Only tags that are this patch, such as `KB5031364`.
@@ -57,10 +59,14 @@ pub struct TagsParams {
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_tags(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<TagsQuestion, Box<Problem>> {
+pub fn read_tags(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+) -> Result<TagsQuestion, Box<Problem>> {
     let mut params = Params::new::<TagsParams>(pairs);
     let image = reading.image(&mut params);
-    let build = params.number("build", 0, u32::MAX as usize).and_then(|build| u32::try_from(build).ok());
+    let build =
+        params.number("build", 0, u32::MAX as usize).and_then(|build| u32::try_from(build).ok());
     let release = word(&mut params, "release");
     let tag = word(&mut params, "tag");
     let kb = params.parsed("kb");
@@ -69,7 +75,10 @@ pub fn read_tags(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<T
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     params.finish()?;
     let Some(image) = image else {
-        return Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())));
+        return Err(Box::new(Problem::new(
+            ProblemKind::Internal,
+            "a parameter was lost".to_owned(),
+        )));
     };
     Ok(TagsQuestion { image, build, release, kb, tag, architecture, offset, limit })
 }
@@ -120,7 +129,8 @@ pub struct TagObject {
     /// The revision, or null when it is not known.
     #[schema(example = 2113)]
     pub revision: Option<u32>,
-    /// The Windows version: of its image where that is known, else what the name says; null when neither is.
+    /// The Windows version: of its image where that is known, else what the name says; null when
+    /// neither is.
     #[schema(example = "10.0.20348.2113")]
     pub os_version: Option<String>,
     /// The KB of that version, or null when it is not known.
@@ -128,7 +138,8 @@ pub struct TagObject {
     pub kb: Option<String>,
     /// The architecture that the name gives, or null when it gives none.
     pub architecture: Option<String>,
-    /// What it points to. Null when that has not been read: it is read when ten tags or fewer are answered.
+    /// What it points to. Null when that has not been read: it is read when ten tags or fewer are
+    /// answered.
     pub digest: Option<String>,
     /// The other tags of the repository that are known to point to the same.
     pub same_image: Vec<String>,

@@ -43,8 +43,8 @@ impl Embedded {
             if let Ok(observed) = row.observed.parse::<Date>() {
                 as_of = as_of.max(observed);
             }
-            let repository =
-                Repository::parse(&row.repository).expect("the embedded catalogue names repositories; a test reads it");
+            let repository = Repository::parse(&row.repository)
+                .expect("the embedded catalogue names repositories; a test reads it");
             let observation = Observation {
                 os_version: row.os_version.parse().ok(),
                 digest: row.digest.parse::<Digest>().ok(),
@@ -57,10 +57,13 @@ impl Embedded {
                 tables,
             ));
         }
-        let repositories =
-            repositories.into_iter().map(|(name, tags)| (name, Arc::new(RepositoryTags::new(tags)))).collect();
-        let as_of =
-            as_of.to_zoned(jiff::tz::TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp());
+        let repositories = repositories
+            .into_iter()
+            .map(|(name, tags)| (name, Arc::new(RepositoryTags::new(tags))))
+            .collect();
+        let as_of = as_of
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp());
         Self { repositories, as_of }
     }
 
@@ -91,7 +94,10 @@ mod tests {
     fn every_row_holds_what_its_columns_promise() {
         for row in csv::Reader::from_reader(CATALOGUE.as_bytes()).deserialize::<Row>() {
             let row = row.unwrap();
-            assert!(row.os_version.is_empty() || row.os_version.parse::<crate::windows::WindowsVersion>().is_ok());
+            assert!(
+                row.os_version.is_empty()
+                    || row.os_version.parse::<crate::windows::WindowsVersion>().is_ok()
+            );
             assert!(row.digest.is_empty() || row.digest.parse::<Digest>().is_ok());
             assert!(!row.evidence.is_empty(), "{}", row.tag);
         }

@@ -1,21 +1,15 @@
 //! What each repository holds, and since when that is known: from memory while fresh, from the
-//! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk brings
-//! what was in memory over a restart.
+//! registry, from memory when stale, and at last from the embedded catalogue. A snapshot on disk
+//! brings what was in memory over a restart.
 
-// In reading order; the blank lines keep rustfmt from sorting.
+// In reading order.
 
 mod tags;
-
 mod embedded;
-
 mod snapshot;
-
 mod shrunk;
-
 mod shelf;
-
 mod reporting;
-
 mod wait;
 
 use std::path::PathBuf;
@@ -42,8 +36,8 @@ pub use snapshot::check_snapshot;
 pub use tags::{KnownTag, Observation, RepositoryTags};
 pub use wait::Wait;
 
-/// For how long an answer that cannot be renewed is given, marked as stale; longer, where it is fresh for longer. RFC 8767
-/// advises one to three days for the like in DNS.
+/// For how long an answer that cannot be renewed is given, marked as stale; longer, where it is
+/// fresh for longer. RFC 8767 advises one to three days for the like in DNS.
 const USABLE_FOR: Duration = Duration::from_secs(72 * 3600);
 /// The memory that tag lists may take. Twenty repositories of 3,000 tags take 24 MB.
 const MAX_TAG_BYTES: u64 = 48 << 20;
@@ -78,11 +72,16 @@ impl Freshness {
     /// The freshness of an answer made of two: the weaker of both.
     pub fn combine(self, other: Self) -> Self {
         let weaker = if other.rank() > self.rank() { other } else { self };
-        Self { provenance: weaker.provenance, as_of: self.as_of.min(other.as_of), stale: self.stale || other.stale }
+        Self {
+            provenance: weaker.provenance,
+            as_of: self.as_of.min(other.as_of),
+            stale: self.stale || other.stale,
+        }
     }
 
-    /// Embedded is weaker than stale, that than fresh, and a snapshot weaker than what this process was
-    /// told. Of two fresh ones, that for which a registry was asked just now names the source.
+    /// Embedded is weaker than stale, that than fresh, and a snapshot weaker than what this process
+    /// was told. Of two fresh ones, that for which a registry was asked just now names the
+    /// source.
     fn rank(self) -> u8 {
         match (self.provenance, self.stale) {
             (Provenance::Embedded, _) => 5,
@@ -114,15 +113,22 @@ pub enum Miss {
     #[error("registries are not asked (--offline), and the embedded catalogue does not have it")]
     Offline,
     /// Too much waits for registries already, and the registry was not asked.
-    #[error("too many requests wait for registries, so that this one is not asked; ask again a little later")]
+    #[error(
+        "too many requests wait for registries, so that this one is not asked; ask again a little \
+         later"
+    )]
     Crowded,
 }
 
 impl Miss {
-    /// Whether older knowledge may answer instead: the registry said nothing that could be used. One
-    /// that says there is no such thing has answered, and one that may not be asked stays unasked.
+    /// Whether older knowledge may answer instead: the registry said nothing that could be used.
+    /// One that says there is no such thing has answered, and one that may not be asked stays
+    /// unasked.
     pub fn is_silence(&self) -> bool {
-        !matches!(self, Self::Registry(RegistryError::NotFound { .. } | RegistryError::NotAllowed { .. }))
+        !matches!(
+            self,
+            Self::Registry(RegistryError::NotFound { .. } | RegistryError::NotAllowed { .. })
+        )
     }
 }
 
@@ -169,7 +175,10 @@ impl Catalogue {
         metrics: Arc<Metrics>,
         settings: &CatalogueSettings,
     ) -> Self {
-        let lifetimes = Lifetimes { fresh_for: settings.fresh_for, usable_for: USABLE_FOR.max(settings.fresh_for) };
+        let lifetimes = Lifetimes {
+            fresh_for: settings.fresh_for,
+            usable_for: USABLE_FOR.max(settings.fresh_for),
+        };
         Self {
             embedded: Embedded::read(tables),
             tags: Shelf::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), lifetimes),
@@ -194,12 +203,18 @@ impl Catalogue {
     /// # Errors
     /// When the registry is not allowed, says there is no such repository, or cannot be asked while
     /// nothing older is known.
-    pub async fn tags(&self, repository: &Repository, wait: &Wait) -> Result<Found<RepositoryTags>, Miss> {
+    pub async fn tags(
+        &self,
+        repository: &Repository,
+        wait: &Wait,
+    ) -> Result<Found<RepositoryTags>, Miss> {
         self.refuse_unless_allowed(repository)?;
         let embedded = self.embedded.tags(repository);
         if self.offline {
             let kept = self.tags.peek(repository).map(|kept| found(Got::Stale(kept)));
-            return kept.unwrap_or_else(|| embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline));
+            return kept.unwrap_or_else(|| {
+                embedded.map(|value| self.as_embedded(value)).ok_or(Miss::Offline)
+            });
         }
         let kept = self.tags.peek(repository);
         let last = self.tags.last(repository).map(|kept| kept.value.len());
@@ -209,14 +224,23 @@ impl Catalogue {
         let terms = self.terms(repository, kept.is_some() || is_expected, wait);
         let terms = Terms { is_expected, ..terms };
         let fetch = || {
-            let (registries, tables, repository) = (self.registries.clone(), self.tables, repository.clone());
-            let (shrunk, metrics, clock) = (self.shrunk.clone(), self.metrics.clone(), self.clock.clone());
+            let (registries, tables, repository) =
+                (self.registries.clone(), self.tables, repository.clone());
+            let (shrunk, metrics, clock) =
+                (self.shrunk.clone(), self.metrics.clone(), self.clock.clone());
             async move {
                 let listed = registries.list_tags(&repository).await;
-                reporting::report_fetch(&metrics, clock.now(), &repository, Operation::Tags, &listed);
+                reporting::report_fetch(
+                    &metrics,
+                    clock.now(),
+                    &repository,
+                    Operation::Tags,
+                    &listed,
+                );
                 let texts = listed?;
                 shrunk.judge(&repository, before, texts.len())?;
-                let tags = texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
+                let tags =
+                    texts.into_iter().map(|text| KnownTag::new(text, None, tables)).collect();
                 Ok(RepositoryTags::new(tags))
             }
         };
@@ -228,8 +252,8 @@ impl Catalogue {
         }
     }
 
-    /// The manifest that a tag or digest selects. The embedded catalogue has none: what it knows of a
-    /// tag is in its [`KnownTag::observation`].
+    /// The manifest that a tag or digest selects. The embedded catalogue has none: what it knows of
+    /// a tag is in its [`KnownTag::observation`].
     ///
     /// `has_fallback` says that the caller has something else to answer with, and waits less.
     ///
@@ -248,11 +272,18 @@ impl Catalogue {
             return kept.map_or(Err(Miss::Offline), |kept| found(Got::Stale(kept)));
         }
         let fetch = || {
-            let (registries, repository, wanted) = (self.registries.clone(), repository.clone(), wanted.clone());
+            let (registries, repository, wanted) =
+                (self.registries.clone(), repository.clone(), wanted.clone());
             let (metrics, clock) = (self.metrics.clone(), self.clock.clone());
             async move {
                 let manifest = registries.manifest(&repository, &wanted).await;
-                reporting::report_fetch(&metrics, clock.now(), &repository, Operation::Manifest, &manifest);
+                reporting::report_fetch(
+                    &metrics,
+                    clock.now(),
+                    &repository,
+                    Operation::Manifest,
+                    &manifest,
+                );
                 manifest
             }
         };
@@ -262,12 +293,17 @@ impl Catalogue {
         found(got)
     }
 
-    /// The image that a tag or digest selects: its manifest, or the tag that the embedded catalogue saw there when the
-    /// registry cannot be asked.
+    /// The image that a tag or digest selects: its manifest, or the tag that the embedded catalogue
+    /// saw there when the registry cannot be asked.
     ///
     /// # Errors
     /// As [`Self::tags`].
-    pub async fn image(&self, repository: &Repository, wanted: Wanted, wait: &Wait) -> Result<FoundImage, Miss> {
+    pub async fn image(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        wait: &Wait,
+    ) -> Result<FoundImage, Miss> {
         let tags = self.embedded.tags(repository);
         let embedded = tags.and_then(|tags| match &wanted {
             Wanted::Tag(tag) => tags.find(tag).cloned(),
@@ -275,7 +311,9 @@ impl Catalogue {
         });
         match (self.manifest(repository, wanted, embedded.is_some(), wait).await, embedded) {
             (Ok(found), _) => Ok(FoundImage::Manifest(found)),
-            (Err(miss), Some(tag)) if miss.is_silence() => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag)))),
+            (Err(miss), Some(tag)) if miss.is_silence() => {
+                Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag))))
+            }
             (Err(miss), _) => Err(miss),
         }
     }
@@ -285,7 +323,8 @@ impl Catalogue {
         self.manifests.peek(&(repository.clone(), wanted)).map(|kept| kept.value)
     }
 
-    /// The tags of a repository that are in memory and may still be used, else the embedded ones; nobody is asked.
+    /// The tags of a repository that are in memory and may still be used, else the embedded ones;
+    /// nobody is asked.
     pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
         self.tags.peek(repository).map(|kept| kept.value).or_else(|| self.embedded.tags(repository))
     }
@@ -306,16 +345,18 @@ impl Catalogue {
     /// The repositories whose tags are in memory, by name, and how fresh they are now.
     pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
         let known = self.tags.usable().into_iter();
-        let mut known: Vec<_> = known.map(|(key, kept)| (key, self.freshness_in_memory(&kept))).collect();
+        let mut known: Vec<_> =
+            known.map(|(key, kept)| (key, self.freshness_in_memory(&kept))).collect();
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
     }
 
     /// Tells what registries are asked for now, and which of them are left alone.
     pub fn tell_state(&self) {
-        for (layer, (flights, waiters)) in
-            [(CacheLayer::Tags, self.tags.under_way()), (CacheLayer::Manifests, self.manifests.under_way())]
-        {
+        for (layer, (flights, waiters)) in [
+            (CacheLayer::Tags, self.tags.under_way()),
+            (CacheLayer::Manifests, self.manifests.under_way()),
+        ] {
             self.metrics.tell_flights(layer, flights, waiters);
         }
         for (registry, is_left_alone) in self.registries.left_alone() {
@@ -341,13 +382,17 @@ impl Catalogue {
     }
 
     fn as_embedded<V>(&self, value: Arc<V>) -> Found<V> {
-        let freshness = Freshness { provenance: Provenance::Embedded, as_of: self.embedded.as_of(), stale: true };
+        let freshness = Freshness {
+            provenance: Provenance::Embedded,
+            as_of: self.embedded.as_of(),
+            stale: true,
+        };
         Found { value, freshness }
     }
 }
 
-/// About how much memory a manifest takes, in bytes. The registry decides how many texts there are and how long, so that
-/// they are measured.
+/// About how much memory a manifest takes, in bytes. The registry decides how many texts there are
+/// and how long, so that they are measured.
 fn weight_of_manifest(manifest: &Manifest) -> usize {
     /// Its digest, its key, and its place in the store.
     const BYTES: usize = 200;
@@ -355,8 +400,12 @@ fn weight_of_manifest(manifest: &Manifest) -> usize {
 }
 
 fn weight_of_entry(entry: &Entry) -> usize {
-    let Entry { digest, operating_system, architecture, variant, os_version, os_features, role: _ } = entry;
-    let platform = [operating_system, architecture, variant, os_version].into_iter().flatten().map(String::len);
+    let Entry { digest, operating_system, architecture, variant, os_version, os_features, role: _ } =
+        entry;
+    let platform = [operating_system, architecture, variant, os_version]
+        .into_iter()
+        .flatten()
+        .map(String::len);
     let features = os_features.iter().map(|feature| size_of::<String>() + feature.len());
     size_of::<Entry>() + digest.as_str().len() + platform.chain(features).sum::<usize>()
 }
@@ -387,7 +436,8 @@ mod tests {
 
     #[test]
     fn s08_a_manifest_weighs_what_its_texts_take() {
-        /// The most that is taken from one platform: four texts and the features, each of 128 bytes.
+        /// The most that is taken from one platform: four texts and the features, each of 128
+        /// bytes.
         const TEXT_BYTES: usize = 128;
         const FEATURES: usize = 32;
         let text = || Some("x".repeat(TEXT_BYTES));
@@ -413,7 +463,13 @@ mod tests {
     fn offline(clock: &Clock, fresh_for: Duration) -> Catalogue {
         let registries = Arc::new(Registries::new(crate::registry::Settings::default()).unwrap());
         let settings = CatalogueSettings { offline: true, fresh_for, state_dir: None };
-        Catalogue::new(registries, Tables::embedded(), clock.clone(), Arc::new(Metrics::new()), &settings)
+        Catalogue::new(
+            registries,
+            Tables::embedded(),
+            clock.clone(),
+            Arc::new(Metrics::new()),
+            &settings,
+        )
     }
 
     fn hours(count: u64) -> Duration {
@@ -426,7 +482,11 @@ mod tests {
         let catalogue = offline(&clock, hours(1));
         let (kept, unknown) = ("mcr.microsoft.com/windows/nanoserver", "a.example/x");
         for repository in [kept, unknown].map(|name| Repository::parse(name).unwrap()) {
-            catalogue.tags.load(repository.clone(), Arc::new(RepositoryTags::new(Vec::new())), clock.now().utc);
+            catalogue.tags.load(
+                repository.clone(),
+                Arc::new(RepositoryTags::new(Vec::new())),
+                clock.now().utc,
+            );
         }
         let seen = |name: &str| {
             let repository = Repository::parse(name).unwrap();
@@ -446,7 +506,11 @@ mod tests {
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
         let catalogue = offline(&clock, hours(168));
         let repository = Repository::parse("a.example/x").unwrap();
-        catalogue.tags.load(repository.clone(), Arc::new(RepositoryTags::new(Vec::new())), clock.now().utc);
+        catalogue.tags.load(
+            repository.clone(),
+            Arc::new(RepositoryTags::new(Vec::new())),
+            clock.now().utc,
+        );
         clock.advance(hours(168));
         assert_eq!(catalogue.freshness(&repository).map(|freshness| freshness.stale), Some(false));
     }

@@ -6,8 +6,8 @@ use crate::images::Repository;
 use crate::registry::RegistryError;
 use crate::telemetry::{CacheLayer, CacheResult, Metrics, Operation, UpstreamOutcome};
 
-/// Counts that a registry was asked, which ended now, and logs if it failed: here all callers that wait for
-/// the answer are one. What was never asked is not counted.
+/// Counts that a registry was asked, which ended now, and logs if it failed: here all callers that
+/// wait for the answer are one. What was never asked is not counted.
 pub fn report_fetch<V>(
     metrics: &Metrics,
     now: Now,
@@ -30,7 +30,9 @@ fn outcome_of<V>(fetched: &Result<V, RegistryError>) -> Option<UpstreamOutcome> 
     Some(match fetched {
         Ok(_) => UpstreamOutcome::Ok,
         Err(RegistryError::NotFound { .. }) => UpstreamOutcome::NotFound,
-        Err(RegistryError::NotAllowed { .. } | RegistryError::Refused { .. }) => UpstreamOutcome::Refused,
+        Err(RegistryError::NotAllowed { .. } | RegistryError::Refused { .. }) => {
+            UpstreamOutcome::Refused
+        }
         Err(RegistryError::RateLimited { .. }) => UpstreamOutcome::RateLimited,
         Err(RegistryError::Unavailable { .. }) => UpstreamOutcome::Unavailable,
         Err(RegistryError::LeftAlone { .. }) => return None,
@@ -45,13 +47,32 @@ fn log_failure(repository: &Repository, operation: Operation, failure: &Registry
     match failure {
         RegistryError::NotFound { .. } => {
             // Somebody mistyped; that is no trouble of ours or of the registry.
-            tracing::debug!(registry, repository = path, operation, error, "the registry does not have it");
+            tracing::debug!(
+                registry,
+                repository = path,
+                operation,
+                error,
+                "the registry does not have it"
+            );
         }
         RegistryError::LeftAlone { .. } => {
-            // The failures that led to this were told; callers must not be able to fill the log with the rest.
-            tracing::debug!(registry, repository = path, operation, error, "the registry is left alone for a while");
+            // The failures that led to this were told; callers must not be able to fill the log
+            // with the rest.
+            tracing::debug!(
+                registry,
+                repository = path,
+                operation,
+                error,
+                "the registry is left alone for a while"
+            );
         }
-        _ => tracing::warn!(registry, repository = path, operation, error, "asking the registry failed"),
+        _ => tracing::warn!(
+            registry,
+            repository = path,
+            operation,
+            error,
+            "asking the registry failed"
+        ),
     }
 }
 
@@ -81,15 +102,24 @@ mod tests {
         let now = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap()).now();
         report_fetch::<()>(&metrics, now, &repository, Operation::Tags, &Err(error));
         let text = metrics.text().unwrap();
-        text.lines().filter(|line| line.starts_with("wintag_upstream_requests_total{")).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| line.starts_with("wintag_upstream_requests_total{"))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn what_was_never_asked_is_not_counted() {
         let retry_after = Duration::from_secs(7);
-        let outage = RegistryError::Unavailable { detail: "down".to_owned(), retry_after: Some(retry_after) };
+        let outage = RegistryError::Unavailable {
+            detail: "down".to_owned(),
+            retry_after: Some(retry_after),
+        };
         let lines = counted(outage);
         assert!(lines.len() == 1 && lines[0].contains("unavailable"), "{lines:?}");
-        assert_eq!(counted(RegistryError::LeftAlone { detail: "shut", retry_after }), Vec::<String>::new());
+        assert_eq!(
+            counted(RegistryError::LeftAlone { detail: "shut", retry_after }),
+            Vec::<String>::new()
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! A store in memory for one kind of fact: bounded, fresh for a while, one fetch at a time for a key.
+//! A store in memory for one kind of fact: bounded, fresh for a while, one fetch at a time for a
+//! key.
 //!
-//! The freshness is our own arithmetic on [`Now`]; moka only bounds the memory. A fetch runs in a task
-//! of its own, so that a caller that goes away cannot stop it, and its outcome, good or bad, reaches
-//! all callers that wait for it. A failure is remembered for a short while, so that a registry that is
-//! down is not asked again by every request.
+//! The freshness is our own arithmetic on [`Now`]; moka only bounds the memory. A fetch runs in a
+//! task of its own, so that a caller that goes away cannot stop it, and its outcome, good or bad,
+//! reaches all callers that wait for it. A failure is remembered for a short while, so that a
+//! registry that is down is not asked again by every request.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -42,7 +43,9 @@ impl<V> Clone for Kept<V> {
 
 impl<V> Kept<V> {
     fn age(&self, now: Now) -> Duration {
-        now.elapsed.saturating_sub(self.learnt.elapsed).saturating_add(self.age_when_loaded.unwrap_or_default())
+        now.elapsed
+            .saturating_sub(self.learnt.elapsed)
+            .saturating_add(self.age_when_loaded.unwrap_or_default())
     }
 }
 
@@ -61,9 +64,10 @@ pub enum Got<V> {
     Crowded,
 }
 
-/// So many different things are asked for at a time on one shelf; any number of callers may wait for each. A
-/// registry gets three requests at a time and takes about a tenth of a second for each, so that within the ten
-/// seconds that a caller waits about as many are answered: who came after them would wait for nothing.
+/// So many different things are asked for at a time on one shelf; any number of callers may wait
+/// for each. A registry gets three requests at a time and takes about a tenth of a second for each,
+/// so that within the ten seconds that a caller waits about as many are answered: who came after
+/// them would wait for nothing.
 pub const MAX_FLIGHTS: usize = 256;
 
 /// How long the caller waits for a registry.
@@ -82,9 +86,11 @@ pub struct Terms {
     pub patience: Patience,
     /// Whether the caller has something else to answer with when nothing is kept.
     pub has_fallback: bool,
-    /// Whether it is known from elsewhere that there is such a thing, so that the first 404 is not believed.
+    /// Whether it is known from elsewhere that there is such a thing, so that the first 404 is not
+    /// believed.
     pub is_expected: bool,
-    /// Whether the fact is for those only who have the credentials: it is forgotten when they are refused.
+    /// Whether the fact is for those only who have the credentials: it is forgotten when they are
+    /// refused.
     pub is_private: bool,
 }
 
@@ -116,7 +122,8 @@ type Flights<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
 pub struct Shelf<K, V> {
     kept: Cache<K, Kept<V>>,
     failures: Cache<K, (RegistryError, Duration)>,
-    /// Since when a registry says that something is gone which it had or should have, on the monotonic clock.
+    /// Since when a registry says that something is gone which it had or should have, on the
+    /// monotonic clock.
     missing_since: Cache<K, Duration>,
     flights: Flights<K, V>,
     waiters: AtomicUsize,
@@ -134,8 +141,8 @@ where
     /// At most so many failures are remembered; a failure is small, and one more costs a request.
     const MAX_FAILURES: u64 = 10_000;
 
-    /// A store of at most `max_bytes`, as `weigh` weighs its values. Fetches run on the runtime that is
-    /// current now, which must outlive those that ask.
+    /// A store of at most `max_bytes`, as `weigh` weighs its values. Fetches run on the runtime
+    /// that is current now, which must outlive those that ask.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -144,14 +151,26 @@ where
             .max_capacity(max_bytes)
             .weigher(move |_, kept: &Kept<V>| u32::try_from(weigh(&kept.value)).unwrap_or(u32::MAX))
             .build();
-        let (failures, missing_since) = (Cache::new(Self::MAX_FAILURES), Cache::new(Self::MAX_FAILURES));
+        let (failures, missing_since) =
+            (Cache::new(Self::MAX_FAILURES), Cache::new(Self::MAX_FAILURES));
         let runtime = Handle::current();
-        let (flights, waiters, learnt_count) = (Flights::default(), AtomicUsize::new(0), Arc::default());
-        Self { kept, failures, missing_since, flights, waiters, learnt_count, clock, lifetimes, runtime }
+        let (flights, waiters, learnt_count) =
+            (Flights::default(), AtomicUsize::new(0), Arc::default());
+        Self {
+            kept,
+            failures,
+            missing_since,
+            flights,
+            waiters,
+            learnt_count,
+            clock,
+            lifetimes,
+            runtime,
+        }
     }
 
-    /// Puts in a fact that another process learnt, as old as the wall clock says. One from the future is
-    /// taken as of now, and one that is too old to be used is left out.
+    /// Puts in a fact that another process learnt, as old as the wall clock says. One from the
+    /// future is taken as of now, and one that is too old to be used is left out.
     pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp) {
         let now = self.clock.now();
         let learnt = learnt.min(now.utc);
@@ -209,7 +228,8 @@ where
         if let Some(kept) = &kept
             && kept.age(now) <= self.lifetimes.fresh_for
         {
-            // A key in use is asked for again shortly before it is no longer fresh, so that nobody waits for it.
+            // A key in use is asked for again shortly before it is no longer fresh, so that nobody
+            // waits for it.
             if kept.age(now) >= self.renew_after() && self.failed(&key, now).is_none() {
                 drop(self.join(key, now, terms, fetch));
             }
@@ -229,12 +249,15 @@ where
                     patience.without_fallback
                 };
                 let _waiting = Waiting::begin(&self.waiters);
-                tokio::time::timeout(wait, flight.outcome).await.unwrap_or(Err(RegistryError::TimedOut))
+                tokio::time::timeout(wait, flight.outcome)
+                    .await
+                    .unwrap_or(Err(RegistryError::TimedOut))
             }
         };
         match outcome {
             Ok(kept) => Got::New(kept),
-            // What was forgotten meanwhile, because it is gone or access was refused, is not used any more.
+            // What was forgotten meanwhile, because it is gone or access was refused, is not used
+            // any more.
             Err(error) => match kept.filter(|_| self.kept.contains_key(&key)) {
                 Some(kept) => Got::Stale(kept),
                 None => Got::Nothing(error),
@@ -248,14 +271,21 @@ where
         Some(error.with_time_left(until.saturating_sub(now.elapsed)))
     }
 
-    /// At this age a fact in use is renewed: in the last tenth of its freshness (as unbound prefetches),
-    /// at a place of its own, so that keys learnt together are not renewed together.
+    /// At this age a fact in use is renewed: in the last tenth of its freshness (as unbound
+    /// prefetches), at a place of its own, so that keys learnt together are not renewed
+    /// together.
     fn renew_after(&self) -> Duration {
         self.lifetimes.fresh_for.mul_f64(0.9 + 0.1 * fastrand::f64())
     }
 
     /// The flight for this key: the one under way, or a new one unless there are too many.
-    fn join<F>(&self, key: K, now: Now, terms: Terms, fetch: impl FnOnce() -> F) -> Option<Flight<V>>
+    fn join<F>(
+        &self,
+        key: K,
+        now: Now,
+        terms: Terms,
+        fetch: impl FnOnce() -> F,
+    ) -> Option<Flight<V>>
     where
         F: Future<Output = Result<V, RegistryError>> + Send + 'static,
     {
@@ -263,11 +293,17 @@ where
         if let Some(flight) = flights.get(&key) {
             return Some(flight.clone());
         }
-        // A flight that landed just now, between the caller's look and this one, is not flown again.
-        if let Some(kept) =
-            self.kept.get(&key).filter(|kept| kept.learnt.elapsed >= now.elapsed && kept.age_when_loaded.is_none())
+        // A flight that landed just now, between the caller's look and this one, is not flown
+        // again.
+        if let Some(kept) = self
+            .kept
+            .get(&key)
+            .filter(|kept| kept.learnt.elapsed >= now.elapsed && kept.age_when_loaded.is_none())
         {
-            return Some(Flight { outcome: std::future::ready(Ok(kept)).boxed().shared(), began: now.elapsed });
+            return Some(Flight {
+                outcome: std::future::ready(Ok(kept)).boxed().shared(),
+                began: now.elapsed,
+            });
         }
         if flights.len() >= MAX_FLIGHTS {
             return None;
@@ -286,7 +322,9 @@ where
         let task = self.runtime.spawn(async move { landing.land(fetch.await, clock.now()) });
         let outcome = async move {
             task.await.unwrap_or_else(|_| {
-                Err(RegistryError::Invalid { detail: "reading the registry's answer failed inside wintag".to_owned() })
+                Err(RegistryError::Invalid {
+                    detail: "reading the registry's answer failed inside wintag".to_owned(),
+                })
             })
         }
         .boxed()
@@ -348,14 +386,18 @@ where
                     self.kept.invalidate(&self.key);
                     self.learnt_count.fetch_add(1, Ordering::Relaxed);
                 }
-                self.failures.insert(self.key.clone(), (error.clone(), now.elapsed + remembered_for(&error)));
+                self.failures.insert(
+                    self.key.clone(),
+                    (error.clone(), now.elapsed + remembered_for(&error)),
+                );
                 Err(error)
             }
         }
     }
 
-    /// What a registry says the first time of something that it had, or that is known from elsewhere: that it is gone is
-    /// believed when it says so again after a while. Registries have answered 404 in an outage.
+    /// What a registry says the first time of something that it had, or that is known from
+    /// elsewhere: that it is gone is believed when it says so again after a while. Registries
+    /// have answered 404 in an outage.
     fn believed(&self, error: RegistryError, now: Now) -> RegistryError {
         let is_known = self.terms.is_expected || self.kept.contains_key(&self.key);
         if !is_known || !matches!(error, RegistryError::NotFound { .. }) {
@@ -390,11 +432,12 @@ fn remembered_for(error: &RegistryError) -> Duration {
     match error {
         RegistryError::NotFound { .. } => NOT_FOUND,
         RegistryError::Refused { .. } => REFUSED,
-        RegistryError::RateLimited { retry_after } | RegistryError::Unavailable { retry_after, .. } => {
-            retry_after.unwrap_or(TROUBLE)
-        }
+        RegistryError::RateLimited { retry_after }
+        | RegistryError::Unavailable { retry_after, .. } => retry_after.unwrap_or(TROUBLE),
         RegistryError::LeftAlone { retry_after, .. } => *retry_after,
-        RegistryError::NotAllowed { .. } | RegistryError::TimedOut | RegistryError::Invalid { .. } => TROUBLE,
+        RegistryError::NotAllowed { .. }
+        | RegistryError::TimedOut
+        | RegistryError::Invalid { .. } => TROUBLE,
     }
 }
 
@@ -405,13 +448,19 @@ mod tests {
     use super::*;
     use crate::registry::Missing;
 
-    const PATIENCE: Patience =
-        Patience { with_fallback: Duration::from_millis(50), without_fallback: Duration::from_secs(5) };
-    const ALONE: Terms = Terms { patience: PATIENCE, has_fallback: false, is_expected: false, is_private: false };
+    const PATIENCE: Patience = Patience {
+        with_fallback: Duration::from_millis(50),
+        without_fallback: Duration::from_secs(5),
+    };
+    const ALONE: Terms =
+        Terms { patience: PATIENCE, has_fallback: false, is_expected: false, is_private: false };
     const WITH_FALLBACK: Terms = Terms { has_fallback: true, ..ALONE };
 
     fn shelf(clock: &Clock) -> Arc<Shelf<&'static str, u32>> {
-        let lifetimes = Lifetimes { fresh_for: Duration::from_secs(900), usable_for: Duration::from_secs(7200) };
+        let lifetimes = Lifetimes {
+            fresh_for: Duration::from_secs(900),
+            usable_for: Duration::from_secs(7200),
+        };
         Arc::new(Shelf::new(1 << 20, |_| 4, clock.clone(), lifetimes))
     }
 
@@ -428,7 +477,9 @@ mod tests {
         let clock = clock();
         let shelf = shelf(&clock);
         let get = || shelf.get("key", ALONE, failing);
-        assert!(matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::New(kept) if *kept.value == 7));
+        assert!(
+            matches!(shelf.get("key", ALONE, || async { Ok(7) }).await, Got::New(kept) if *kept.value == 7)
+        );
         clock.advance(Duration::from_secs(900));
         assert!(matches!(get().await, Got::Fresh(_)));
         clock.advance(Duration::from_secs(1));
@@ -468,7 +519,10 @@ mod tests {
             Ok(7)
         };
         // With something else to answer with, the caller leaves after 50 ms.
-        assert!(matches!(shelf.get("key", WITH_FALLBACK, slow).await, Got::Nothing(RegistryError::TimedOut)));
+        assert!(matches!(
+            shelf.get("key", WITH_FALLBACK, slow).await,
+            Got::Nothing(RegistryError::TimedOut)
+        ));
         let joined = shelf.get("key", ALONE, failing).await;
         assert!(matches!(joined, Got::New(kept) if *kept.value == 7));
     }
@@ -517,10 +571,16 @@ mod tests {
         clock.advance(Duration::from_secs(1000));
         assert!(matches!(shelf.get("key", ALONE, gone).await, Got::Stale(_)));
         clock.advance(BELIEVED_AFTER);
-        assert!(matches!(shelf.get("key", ALONE, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        assert!(matches!(
+            shelf.get("key", ALONE, gone).await,
+            Got::Nothing(RegistryError::NotFound { .. })
+        ));
         // It does not come back because the registry falls silent.
         clock.advance(Duration::from_secs(1000));
-        assert!(matches!(shelf.get("key", ALONE, failing).await, Got::Nothing(RegistryError::TimedOut)));
+        assert!(matches!(
+            shelf.get("key", ALONE, failing).await,
+            Got::Nothing(RegistryError::TimedOut)
+        ));
     }
 
     #[tokio::test]
@@ -529,9 +589,15 @@ mod tests {
         let shelf = shelf(&clock);
         let terms = Terms { is_expected: true, ..WITH_FALLBACK };
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
-        assert!(matches!(shelf.get("key", terms, gone).await, Got::Nothing(RegistryError::Unavailable { .. })));
+        assert!(matches!(
+            shelf.get("key", terms, gone).await,
+            Got::Nothing(RegistryError::Unavailable { .. })
+        ));
         clock.advance(BELIEVED_AFTER);
-        assert!(matches!(shelf.get("key", terms, gone).await, Got::Nothing(RegistryError::NotFound { .. })));
+        assert!(matches!(
+            shelf.get("key", terms, gone).await,
+            Got::Nothing(RegistryError::NotFound { .. })
+        ));
         // What was said in between counts from the beginning.
         clock.advance(Duration::from_secs(1000));
         assert!(matches!(shelf.get("key", terms, || async { Ok(7) }).await, Got::New(_)));
@@ -548,7 +614,10 @@ mod tests {
             let refused = || async { Err(RegistryError::Refused { status: 403 }) };
             let _ = shelf.get("key", terms, || async { Ok(7) }).await;
             clock.advance(Duration::from_secs(1000));
-            assert_eq!(matches!(shelf.get("key", terms, refused).await, Got::Nothing(_)), is_private);
+            assert_eq!(
+                matches!(shelf.get("key", terms, refused).await, Got::Nothing(_)),
+                is_private
+            );
             assert_eq!(shelf.peek(&"key").is_none(), is_private);
         }
     }
@@ -559,12 +628,15 @@ mod tests {
         let shelf = shelf(&clock);
         let _ = shelf.get("key", ALONE, || async { Ok(7) }).await;
         clock.advance(Duration::from_secs(899));
-        // Nobody waits for it, and the next one has it; the place in the last tenth is drawn each time.
+        // Nobody waits for it, and the next one has it; the place in the last tenth is drawn each
+        // time.
         for _ in 0..1000 {
             assert!(matches!(shelf.get("key", ALONE, || async { Ok(8) }).await, Got::Fresh(_)));
             tokio::task::yield_now().await;
         }
-        assert!(matches!(shelf.get("key", ALONE, failing).await, Got::Fresh(kept) if *kept.value == 8));
+        assert!(
+            matches!(shelf.get("key", ALONE, failing).await, Got::Fresh(kept) if *kept.value == 8)
+        );
     }
 
     #[tokio::test]
@@ -592,7 +664,10 @@ mod tests {
     async fn s12_beyond_so_many_flights_only_what_is_kept_is_given() {
         const KEPT: usize = MAX_FLIGHTS;
         let clock = clock();
-        let lifetimes = Lifetimes { fresh_for: Duration::from_secs(900), usable_for: Duration::from_secs(7200) };
+        let lifetimes = Lifetimes {
+            fresh_for: Duration::from_secs(900),
+            usable_for: Duration::from_secs(7200),
+        };
         let shelf = Arc::new(Shelf::<usize, u32>::new(1 << 20, |_| 4, clock.clone(), lifetimes));
         assert!(matches!(shelf.get(KEPT, ALONE, || async { Ok(7) }).await, Got::New(_)));
         clock.advance(Duration::from_secs(901));
@@ -606,9 +681,14 @@ mod tests {
         }
         assert_eq!(shelf.under_way(), (MAX_FLIGHTS, MAX_FLIGHTS));
         assert!(matches!(shelf.get(KEPT + 1, ALONE, never).await, Got::Crowded));
-        assert!(matches!(shelf.get(KEPT, ALONE, never).await, Got::Stale(kept) if *kept.value == 7));
+        assert!(
+            matches!(shelf.get(KEPT, ALONE, never).await, Got::Stale(kept) if *kept.value == 7)
+        );
         // Who asks for something that is under way may still wait for it.
-        assert!(matches!(shelf.get(0, WITH_FALLBACK, never).await, Got::Nothing(RegistryError::TimedOut)));
+        assert!(matches!(
+            shelf.get(0, WITH_FALLBACK, never).await,
+            Got::Nothing(RegistryError::TimedOut)
+        ));
         assert_eq!(shelf.under_way(), (MAX_FLIGHTS, MAX_FLIGHTS), "who has gone does not wait");
     }
 

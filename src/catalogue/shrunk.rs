@@ -1,16 +1,18 @@
-//! Lists of tags that shrink: a list of half the length or less is not believed the first time. Tags of
-//! base images stay for good; registries have answered with empty lists in an outage.
+//! Lists of tags that shrink: a list of half the length or less is not believed the first time.
+//! Tags of base images stay for good; registries have answered with empty lists in an outage.
 
 use moka::sync::Cache;
 
 use crate::images::Repository;
 use crate::registry::RegistryError;
 
-/// So many repositories are suspected at most; more would be an attack, and cost one more request each.
+/// So many repositories are suspected at most; more would be an attack, and cost one more request
+/// each.
 const MAX_SUSPECTED: u64 = 1000;
 
-/// How many tags a repository should have: as many as it had last, which was looked at in the same way; else those of the
-/// embedded catalogue. A mirror may be meant to hold few, so that of one it is known only that it should have some.
+/// How many tags a repository should have: as many as it had last, which was looked at in the same
+/// way; else those of the embedded catalogue. A mirror may be meant to hold few, so that of one it
+/// is known only that it should have some.
 pub fn expected(last: Option<usize>, embedded: Option<usize>, is_mirrored: bool) -> usize {
     let most = if is_mirrored { 1 } else { usize::MAX };
     last.or(embedded.map(|count| count.min(most))).unwrap_or(0)
@@ -31,14 +33,21 @@ impl Shrunk {
     ///
     /// # Errors
     /// When it is too short and was not as short the last time.
-    pub fn judge(&self, repository: &Repository, before: usize, now: usize) -> Result<(), RegistryError> {
+    pub fn judge(
+        &self,
+        repository: &Repository,
+        before: usize,
+        now: usize,
+    ) -> Result<(), RegistryError> {
         let is_short = now.saturating_mul(2) <= before && before > 0;
         if !is_short || self.0.get(repository) == Some(now) {
             self.0.invalidate(repository);
             return Ok(());
         }
         self.0.insert(repository.clone(), now);
-        let detail = format!("its list shrank from {before} tags to {now}; that is believed when it says so again");
+        let detail = format!(
+            "its list shrank from {before} tags to {now}; that is believed when it says so again"
+        );
         Err(RegistryError::Invalid { detail })
     }
 }

@@ -14,8 +14,8 @@ pub struct KnownTag {
     pub text: String,
     /// Its parts, when it is in the grammar.
     pub parsed: Option<Tag>,
-    /// The Windows version that the name stands for: with its revision for a build tag and for a KB
-    /// tag whose revision is known, without for a release tag.
+    /// The Windows version that the name stands for: with its revision for a build tag and for a
+    /// KB tag whose revision is known, without for a release tag.
     pub version: Option<WindowsVersion>,
     /// What the embedded catalogue knows of it; absent for a list that a registry gave.
     pub observation: Option<Box<Observation>>,
@@ -58,9 +58,12 @@ impl KnownTag {
         Self { text, parsed, version, observation }
     }
 
-    /// Whether the tag was seen to point to this digest. A digest is the same image for ever, and a mere mention proves nothing.
+    /// Whether the tag was seen to point to this digest. A digest is the same image for ever, and a
+    /// mere mention proves nothing.
     pub fn was_seen_at(&self, digest: &Digest) -> bool {
-        self.observation.as_deref().is_some_and(|seen| seen.digest.as_ref() == Some(digest) && !seen.is_a_mention())
+        self.observation
+            .as_deref()
+            .is_some_and(|seen| seen.digest.as_ref() == Some(digest) && !seen.is_a_mention())
     }
 
     /// The form of the tag. One that names a release which no table knows is `Other` too.
@@ -88,21 +91,26 @@ impl Place {
 }
 
 impl RepositoryTags {
-    /// The largest weight of one tag in memory, in bytes, for the bound on the whole store: the text, its parts, which
-    /// repeat it, and its place in the index. Measured generously.
+    /// The largest weight of one tag in memory, in bytes, for the bound on the whole store: the
+    /// text, its parts, which repeat it, and its place in the index. Measured generously.
     const BYTES_A_TAG: usize = 400;
 
     /// Indexes a list.
     pub fn new(mut tags: Vec<KnownTag>) -> Self {
-        // What decides is reckoned once for each tag, and the tags themselves, which are large, stay where they are meanwhile.
+        // What decides is reckoned once for each tag, and the tags themselves, which are large,
+        // stay where they are meanwhile.
         let mut order: Vec<(Place, &str, usize)> =
             tags.iter().zip(0..).map(|(tag, at)| (Place::of(tag), tag.text.as_str(), at)).collect();
-        order.sort_unstable_by(|(a, a_text, _), (b, b_text, _)| b.cmp(a).then_with(|| a_text.cmp(b_text)));
+        order.sort_unstable_by(|(a, a_text, _), (b, b_text, _)| {
+            b.cmp(a).then_with(|| a_text.cmp(b_text))
+        });
         let order: Vec<usize> = order.into_iter().map(|(_, _, at)| at).collect();
         // Before the tags are moved their texts lie one after the other.
         let state = RandomState::new();
         let hashes: Vec<u64> = tags.iter().map(|tag| state.hash_one(tag.text.as_str())).collect();
-        let hash_at = |place: &usize| order.get(*place).and_then(|at| hashes.get(*at)).copied().unwrap_or_default();
+        let hash_at = |place: &usize| {
+            order.get(*place).and_then(|at| hashes.get(*at)).copied().unwrap_or_default()
+        };
         let mut by_text = HashTable::with_capacity(tags.len());
         for place in 0..tags.len() {
             by_text.insert_unique(hash_at(&place), place, hash_at);
@@ -111,8 +119,8 @@ impl RepositoryTags {
         Self { tags, by_text, state }
     }
 
-    /// All tags: the newest build first, and of each the release tags, then the newest revision first; those of
-    /// no version last.
+    /// All tags: the newest build first, and of each the release tags, then the newest revision
+    /// first; those of no version last.
     pub fn iter(&self) -> impl Iterator<Item = &KnownTag> {
         self.tags.iter()
     }
@@ -161,7 +169,8 @@ fn version_of(tag: &Tag, tables: &Tables) -> Option<WindowsVersion> {
         Core::Kb { line, kb, .. } => {
             let build = tables.build_of_line(line)?;
             let mut revisions = tables.versions_of(*kb).into_iter().map(|entry| entry.version);
-            let of_build: Vec<WindowsVersion> = revisions.by_ref().filter(|version| version.build == build).collect();
+            let of_build: Vec<WindowsVersion> =
+                revisions.by_ref().filter(|version| version.build == build).collect();
             match of_build.as_slice() {
                 // A KB with two revisions of one build does not say which of them the image has.
                 [one] => Some(*one),

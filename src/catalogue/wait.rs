@@ -12,8 +12,8 @@ const WITH_FALLBACK: Duration = Duration::from_millis(1800);
 /// How long it waits when there is nothing else: the time one exchange with a registry may take.
 const WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
 
-/// The waiting of one question. The facts that it needs share the time, so that a registry which hangs
-/// holds it up once and not once for each fact.
+/// The waiting of one question. The facts that it needs share the time, so that a registry which
+/// hangs holds it up once and not once for each fact.
 pub struct Wait {
     clock: Clock,
     began: Duration,
@@ -27,14 +27,18 @@ impl Wait {
         Self { began: clock.now().elapsed, clock: clock.clone(), fallback_since: OnceLock::new() }
     }
 
-    /// What is left of it for the next fact. A registry that gave what there was no older answer for is
-    /// alive, and gets the whole time of an answer with a fallback for what it is asked then.
+    /// What is left of it for the next fact. A registry that gave what there was no older answer
+    /// for is alive, and gets the whole time of an answer with a fallback for what it is asked
+    /// then.
     pub(super) fn left(&self, has_fallback: bool) -> Patience {
         let now = self.clock.now().elapsed;
         let left = |patience: Duration, since| patience.saturating_sub(now.saturating_sub(since));
         let without_fallback = left(WITHOUT_FALLBACK, self.began);
         let since = if has_fallback { *self.fallback_since.get_or_init(|| now) } else { now };
-        Patience { with_fallback: left(WITH_FALLBACK, since).min(without_fallback), without_fallback }
+        Patience {
+            with_fallback: left(WITH_FALLBACK, since).min(without_fallback),
+            without_fallback,
+        }
     }
 }
 

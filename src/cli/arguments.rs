@@ -60,8 +60,14 @@ fn refuse_misplaced(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     let mut command = Arguments::command();
     command.build();
     let Some(name) = matches.subcommand_name() else { return Ok(()) };
-    let is_given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let misplaced = command.get_arguments().filter(|arg| !arg.is_global_set()).find(is_given).map(ToString::to_string);
+    let is_given = |arg: &&clap::Arg| {
+        matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let misplaced = command
+        .get_arguments()
+        .filter(|arg| !arg.is_global_set())
+        .find(is_given)
+        .map(ToString::to_string);
     let Some(option) = misplaced else { return Ok(()) };
     let message = format!(
         "{option} is an option of serve: write it after serve, as in `wintag serve {option}`, not before {name}"
@@ -71,7 +77,8 @@ fn refuse_misplaced(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
 
 /// A URL with a password in it is refused, and the log may be read by more people than the setting.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
-    let is_secret = |value: &ContextValue| matches!(value, ContextValue::String(text) if text.contains('@'));
+    let is_secret =
+        |value: &ContextValue| matches!(value, ContextValue::String(text) if text.contains('@'));
     if error.get(ContextKind::InvalidValue).is_some_and(is_secret) {
         error.insert(ContextKind::InvalidValue, ContextValue::String("[hidden]".to_owned()));
     }

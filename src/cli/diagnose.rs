@@ -30,16 +30,21 @@ pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
     };
     let mut bytes = Vec::new();
     let reading = match &arguments.file {
-        Some(file) => File::open(file).and_then(|file| file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes)),
+        Some(file) => {
+            File::open(file).and_then(|file| file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes))
+        }
         None => std::io::stdin().take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes),
     };
     if let Err(error) = reading {
-        let name = arguments.file.as_ref().map_or("standard input".into(), |file| file.to_string_lossy());
+        let name =
+            arguments.file.as_ref().map_or("standard input".into(), |file| file.to_string_lossy());
         eprintln!("wintag: {name}: {error}");
         return Ending::BadArguments;
     }
     if bytes.len() as u64 > MAX_TEXT_BYTES {
-        eprintln!("wintag: the text has more than {MAX_TEXT_BYTES} bytes; give the part around the error");
+        eprintln!(
+            "wintag: the text has more than {MAX_TEXT_BYTES} bytes; give the part around the error"
+        );
         return Ending::BadArguments;
     }
     let text = match read_text(&bytes) {

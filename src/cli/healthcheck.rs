@@ -1,5 +1,5 @@
-//! `wintag healthcheck`: one plain request to a service on this machine. An image from scratch has no
-//! curl that a health check could use.
+//! `wintag healthcheck`: one plain request to a service on this machine. An image from scratch has
+//! no curl that a health check could use.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -47,7 +47,9 @@ pub fn run(arguments: &HealthcheckArguments) -> Ending {
 /// A service that listens everywhere is reached on this machine.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
-        ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port()),
+        ip if ip.is_unspecified() => {
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port())
+        }
         _ => listen,
     }
 }

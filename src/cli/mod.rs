@@ -1,12 +1,9 @@
-//! The command line: the same questions as over HTTP, the same JSON. Standard output is data, standard
-//! error is talk, and the exit status says how it ended.
+//! The command line: the same questions as over HTTP, the same JSON. Standard output is data,
+//! standard error is talk, and the exit status says how it ended.
 
 mod arguments;
-
 mod diagnose;
-
 mod healthcheck;
-
 mod open_files;
 
 use std::io::Write as _;
@@ -129,7 +126,10 @@ async fn serve_with(settings: Settings, traces: Traces) -> Ending {
     let listener = match bind(settings.listen) {
         Ok(listener) => listener,
         Err(error) => {
-            eprintln!("wintag: cannot listen on {}: {error}; choose another address with --listen", settings.listen);
+            eprintln!(
+                "wintag: cannot listen on {}: {error}; choose another address with --listen",
+                settings.listen
+            );
             return Ending::Failed;
         }
     };
@@ -142,10 +142,14 @@ async fn serve_with(settings: Settings, traces: Traces) -> Ending {
         Err(error) => return fail(Ending::Failed, &error),
     };
     if let Some(Ok(address)) = admin.as_ref().map(TcpListener::local_addr) {
-        tracing::info!("metrics at http://{address}/metrics, health at http://{address}/readyz?verbose");
+        tracing::info!(
+            "metrics at http://{address}/metrics, health at http://{address}/readyz?verbose"
+        );
     }
     if let Ok(address) = listener.local_addr() {
-        eprintln!("wintag: listening on http://{address}, Swagger UI at http://{address}/swagger-ui/");
+        eprintln!(
+            "wintag: listening on http://{address}, Swagger UI at http://{address}/swagger-ui/"
+        );
     }
     match app.serve(Listeners { public: listener, admin }, traces).await {
         Ok(()) => Ending::Answered,
@@ -153,10 +157,11 @@ async fn serve_with(settings: Settings, traces: Traces) -> Ending {
     }
 }
 
-/// A listening socket. The standard library would let 128 connections wait; of a crowd that comes at once
-/// the others would try again only after a second.
+/// A listening socket. The standard library would let 128 connections wait; of a crowd that comes
+/// at once the others would try again only after a second.
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    /// So many connections may wait to be taken: as many as Linux allows, where nobody changed that.
+    /// So many connections may wait to be taken: as many as Linux allows, where nobody changed
+    /// that.
     const WAITING_CONNECTIONS: u32 = 4096;
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -175,11 +180,17 @@ fn bind_admin(setting: Option<AdminListen>) -> Result<Option<TcpListener>, Endin
     match bind(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if is_wanted => {
-            eprintln!("wintag: cannot listen on {address}: {error}; choose another address with --admin-listen");
+            eprintln!(
+                "wintag: cannot listen on {address}: {error}; choose another address with \
+                 --admin-listen"
+            );
             Err(Ending::Failed)
         }
         Err(error) => {
-            tracing::warn!("no metrics: cannot listen on {address}: {error}; choose an address with --admin-listen");
+            tracing::warn!(
+                "no metrics: cannot listen on {address}: {error}; choose an address with \
+                 --admin-listen"
+            );
             Ok(None)
         }
     }
@@ -225,10 +236,11 @@ async fn check(arguments: CheckArguments) -> Ending {
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let question = match read_check(pairs(arguments.image, arguments.host), Reading::from(app.context())) {
-        Ok(question) => question,
-        Err(problem) => return explain(&problem),
-    };
+    let question =
+        match read_check(pairs(arguments.image, arguments.host), Reading::from(app.context())) {
+            Ok(question) => question,
+            Err(problem) => return explain(&problem),
+        };
     match answers::check(app.context(), &question).await {
         Err(unchecked) => explain(&Problem::of_unchecked(&unchecked, &question)),
         Ok(checked) => match print_json(&CheckObject::from(&checked)) {
@@ -257,8 +269,16 @@ fn print_json<T: serde::Serialize>(value: &T) -> Ending {
 fn explain(problem: &Problem) -> Ending {
     eprintln!("wintag: {}: {}", problem.title, problem.detail);
     // What the message has listed is not listed again.
-    for error in problem.errors.iter().filter(|error| !error.allowed.iter().all(|word| error.message.contains(word))) {
-        eprintln!("  {}: {}", error.parameter.as_deref().unwrap_or("request"), error.allowed.join(", "));
+    for error in problem
+        .errors
+        .iter()
+        .filter(|error| !error.allowed.iter().all(|word| error.message.contains(word)))
+    {
+        eprintln!(
+            "  {}: {}",
+            error.parameter.as_deref().unwrap_or("request"),
+            error.allowed.join(", ")
+        );
     }
     for other in &problem.alternatives {
         eprintln!("  {} ({}): {}", other.tag, other.os_version, other.reasons.join(", "));
@@ -267,7 +287,9 @@ fn explain(problem: &Problem) -> Ending {
         eprintln!("  {}", problem.available_kbs.join(", "));
     }
     match problem.kind() {
-        ProblemKind::InvalidParameter | ProblemKind::UnknownImage | ProblemKind::UnknownHost => Ending::BadArguments,
+        ProblemKind::InvalidParameter | ProblemKind::UnknownImage | ProblemKind::UnknownHost => {
+            Ending::BadArguments
+        }
         ProblemKind::NoCompatibleTag | ProblemKind::KbNotFound => Ending::NoTag,
         ProblemKind::RegistryNotAllowed
         | ProblemKind::UpstreamInvalid

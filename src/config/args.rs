@@ -12,13 +12,15 @@ use crate::windows::WindowsVersion;
 
 /// Only this machine, until told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
-/// Metrics are for those who run the service, on this machine until told otherwise. The port is that of
-/// Prometheus, which is seldom on the same machine.
-pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9090));
-/// New tags appear a few times a month; a quarter of an hour is soon enough, and spares the registry.
+/// Metrics are for those who run the service, on this machine until told otherwise. The port is
+/// that of Prometheus, which is seldom on the same machine.
+pub const DEFAULT_ADMIN_LISTEN: SocketAddr =
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9090));
+/// New tags appear a few times a month; a quarter of an hour is soon enough, and spares the
+/// registry.
 pub const DEFAULT_FRESH_FOR: Span = Span(Duration::from_secs(15 * 60));
-/// Load balancers ask for readiness every few seconds, and Kubernetes needs about as long until its nodes send no
-/// more new requests.
+/// Load balancers ask for readiness every few seconds, and Kubernetes needs about as long until its
+/// nodes send no more new requests.
 pub const DEFAULT_DRAIN_DELAY: Span = Span(Duration::from_secs(5));
 
 /// The settings of the service.
@@ -32,11 +34,13 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<AdminListen>,
 
-    /// Requests a minute that one client may make, or off, which allows one client all connections too [default: 6000, and no limit for this machine]
+    /// Requests a minute that one client may make, or off, which allows one client all connections
+    /// too [default: 6000, and no limit for this machine]
     #[arg(long, env = "WINTAG_RATE_LIMIT", value_name = "NUMBER")]
     pub rate_limit: Option<RateLimit>,
 
-    /// Address or network of a proxy whose X-Forwarded-For names the client; may be repeated, in the variable separated by commas
+    /// Address or network of a proxy whose X-Forwarded-For names the client; may be repeated, in
+    /// the variable separated by commas
     #[arg(long, env = "WINTAG_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
     pub trusted_proxy: Vec<TrustedProxy>,
 
@@ -60,7 +64,8 @@ pub struct ServeArgs {
     #[arg(long, env = "WINTAG_LOG", value_name = "FILTER")]
     pub log_level: Option<String>,
 
-    /// Windows versions of the nodes of the Kubernetes cluster whose pods are admitted, separated by commas; any when not given
+    /// Windows versions of the nodes of the Kubernetes cluster whose pods are admitted, separated
+    /// by commas; any when not given
     #[arg(long, env = "WINTAG_KUBERNETES_HOSTS", value_name = "VERSIONS", value_delimiter = ',')]
     pub kubernetes_hosts: Vec<WindowsVersion>,
 
@@ -72,7 +77,8 @@ pub struct ServeArgs {
 /// The settings that say where knowledge comes from.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SourceArgs {
-    /// Send requests for a registry somewhere else; may be repeated, in the variable separated by commas
+    /// Send requests for a registry somewhere else; may be repeated, in the variable separated by
+    /// commas
     #[arg(long, env = "WINTAG_MIRROR", value_name = "REGISTRY=URL", value_delimiter = ',')]
     pub mirror: Vec<Mirror>,
 
@@ -100,7 +106,8 @@ pub struct SourceArgs {
     #[arg(long, env = "WINTAG_TABLES_DIR", value_name = "DIRECTORY")]
     pub tables_dir: Option<PathBuf>,
 
-    /// Docker configuration file with credentials for registries [default: $DOCKER_CONFIG/config.json, else ~/.docker/config.json]
+    /// Docker configuration file with credentials for registries [default:
+    /// $DOCKER_CONFIG/config.json, else ~/.docker/config.json]
     #[arg(long, env = "WINTAG_DOCKER_CONFIG", value_name = "FILE")]
     pub docker_config: Option<PathBuf>,
 }

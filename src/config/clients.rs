@@ -6,19 +6,21 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The requests a minute that one client may make when nothing is said: a hundred a second. Behind one address
-/// there can be a whole build farm; three thousand jobs that start in the same minute and ask twice each are
-/// within it. It is also a small part of what the service answers from memory, so that one client alone does
-/// not crowd out the others.
+/// The requests a minute that one client may make when nothing is said: a hundred a second. Behind
+/// one address there can be a whole build farm; three thousand jobs that start in the same minute
+/// and ask twice each are within it. It is also a small part of what the service answers from
+/// memory, so that one client alone does not crowd out the others.
 pub const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(6000).expect("it is not zero");
-/// The connections at a time when nothing is said: more than the 10,000 callers that may wait for the same answer,
-/// and few enough for 256 MiB of memory while requests are of the usual length (measured: 15 KiB for each).
+/// The connections at a time when nothing is said: more than the 10,000 callers that may wait for
+/// the same answer, and few enough for 256 MiB of memory while requests are of the usual length
+/// (measured: 15 KiB for each).
 pub const DEFAULT_MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(12_000).expect("it is not zero");
 
 /// What clients may take.
 #[derive(Clone, Debug)]
 pub struct ClientLimits {
-    /// The requests a minute that one client may make; without it, clients have no limits of their own.
+    /// The requests a minute that one client may make; without it, clients have no limits of their
+    /// own.
     pub requests_a_minute: Option<NonZeroU32>,
     /// Whether clients on this machine have limits too.
     pub includes_this_machine: bool,
@@ -29,8 +31,8 @@ pub struct ClientLimits {
 }
 
 impl ClientLimits {
-    /// The limits as they were asked for. Who asks for a rate wants it for everybody; the usual one spares this
-    /// machine, where tests of load and proxies that nobody told us of are.
+    /// The limits as they were asked for. Who asks for a rate wants it for everybody; the usual one
+    /// spares this machine, where tests of load and proxies that nobody told us of are.
     pub(super) fn new(
         rate_limit: Option<RateLimit>,
         trusted_proxies: Vec<TrustedProxy>,

@@ -84,8 +84,8 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
     toml::from_str(&text).map_err(|error| bad(where_and_what(&text, &error)))
 }
 
-/// The place of an error and what is wrong there. The line itself is not shown: it may hold a password
-/// that was written where none belongs.
+/// The place of an error and what is wrong there. The line itself is not shown: it may hold a
+/// password that was written where none belongs.
 fn where_and_what(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
@@ -93,7 +93,9 @@ fn where_and_what(text: &str, error: &toml::de::Error) -> String {
 }
 
 /// A value that is written as on the command line.
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 

@@ -1,5 +1,5 @@
-//! The settings: from the command line, from variables, from a file; a flag beats a variable beats the
-//! file.
+//! The settings: from the command line, from variables, from a file; a flag beats a variable beats
+//! the file.
 
 mod args;
 mod clients;
@@ -20,8 +20,8 @@ use crate::windows::{TableError, Tables, WindowsVersion};
 pub use args::{DEFAULT_ADMIN_LISTEN, ServeArgs, SourceArgs};
 pub use clients::ClientLimits;
 
-/// The registries that may be asked when nothing is configured: that of the base images, and Docker Hub,
-/// where most images that are built on them are.
+/// The registries that may be asked when nothing is configured: that of the base images, and Docker
+/// Hub, where most images that are built on them are.
 const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
 
 /// Each is compared with each image of each pod; there are fewer builds of Windows.
@@ -48,7 +48,8 @@ pub struct Settings {
     pub fresh_for: Duration,
     /// The registries that may be asked.
     pub registries: RegistriesSettings,
-    /// The versions of the Windows nodes of the Kubernetes cluster whose pods are admitted; none when nobody said.
+    /// The versions of the Windows nodes of the Kubernetes cluster whose pods are admitted; none
+    /// when nobody said.
     pub kubernetes_hosts: Vec<WindowsVersion>,
     /// The families of images.
     pub families: Families,
@@ -121,10 +122,9 @@ impl std::str::FromStr for AdminListen {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "off" => Ok(Self::Off),
-            _ => text
-                .parse()
-                .map(Self::At)
-                .map_err(|_| "write an address and port, such as 127.0.0.1:9090, or off".to_owned()),
+            _ => text.parse().map(Self::At).map_err(|_| {
+                "write an address and port, such as 127.0.0.1:9090, or off".to_owned()
+            }),
         }
     }
 }
@@ -166,7 +166,8 @@ fn registry_name(text: &str) -> Option<String> {
 }
 
 fn mirror_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; write it like http://127.0.0.1:5000"))?;
+    let url = Url::parse(text)
+        .map_err(|error| format!("{error}; write it like http://127.0.0.1:5000"))?;
     let is_plain = ["http", "https"].contains(&url.scheme())
         && url.host().is_some()
         && url.username().is_empty()
@@ -176,7 +177,8 @@ fn mirror_url(text: &str) -> Result<Url, String> {
     if is_plain {
         Ok(url)
     } else {
-        Err("a mirror is an http or https URL of a host and perhaps a path, nothing else".to_owned())
+        Err("a mirror is an http or https URL of a host and perhaps a path, nothing else"
+            .to_owned())
     }
 }
 
@@ -198,9 +200,13 @@ impl std::str::FromStr for Span {
             _ => return Err(wanted.to_owned()),
         };
         let number: u64 = number.parse().map_err(|_| wanted.to_owned())?;
-        // A longer span would be an error of typing; it also keeps the arithmetic far from overflow.
+        // A longer span would be an error of typing; it also keeps the arithmetic far from
+        // overflow.
         const MOST_SECONDS: u64 = 7 * 24 * 3600;
-        let total = number.checked_mul(seconds).filter(|total| *total <= MOST_SECONDS).ok_or("at most 168h")?;
+        let total = number
+            .checked_mul(seconds)
+            .filter(|total| *total <= MOST_SECONDS)
+            .ok_or("at most 168h")?;
         Ok(Self(Duration::from_secs(total)))
     }
 }
@@ -238,9 +244,14 @@ impl Settings {
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub fn listen_of(option: Option<SocketAddr>, config: Option<&Path>) -> Result<SocketAddr, ConfigError> {
+    pub fn listen_of(
+        option: Option<SocketAddr>,
+        config: Option<&Path>,
+    ) -> Result<SocketAddr, ConfigError> {
         let in_file = || Ok(config.map(file::read).transpose()?.and_then(|file| file.listen));
-        option.map_or_else(in_file, |listen| Ok(Some(listen))).map(|listen| listen.unwrap_or(args::DEFAULT_LISTEN))
+        option
+            .map_or_else(in_file, |listen| Ok(Some(listen)))
+            .map(|listen| listen.unwrap_or(args::DEFAULT_LISTEN))
     }
 
     fn load(service: Option<&ServeArgs>, source: &SourceArgs) -> Result<Self, ConfigError> {
@@ -252,26 +263,37 @@ impl Settings {
             Some(directory) => read_tables(directory)?,
             None => Tables::embedded(),
         };
-        let mut registries: BTreeMap<String, RegistrySettings> =
-            DEFAULT_REGISTRIES.iter().map(|name| ((*name).to_owned(), RegistrySettings::default())).collect();
+        let mut registries: BTreeMap<String, RegistrySettings> = DEFAULT_REGISTRIES
+            .iter()
+            .map(|name| ((*name).to_owned(), RegistrySettings::default()))
+            .collect();
         let mut named = BTreeSet::new();
         for (written, table) in file.registries {
             let (name, settings) = registry_settings(&written, table)?;
             if !named.insert(name.clone()) {
-                let detail = "it is there twice: case makes no difference in a host, and :443 neither".to_owned();
-                return Err(ConfigError::Value { setting: format!("registries.\"{written}\""), detail });
+                let detail = "it is there twice: case makes no difference in a host, and :443 \
+                              neither"
+                    .to_owned();
+                return Err(ConfigError::Value {
+                    setting: format!("registries.\"{written}\""),
+                    detail,
+                });
             }
             registries.insert(name, settings);
         }
         for mirror in &source.mirror {
-            registries.entry(mirror.registry.clone()).or_default().mirror = Some(mirror.url.clone());
+            registries.entry(mirror.registry.clone()).or_default().mirror =
+                Some(mirror.url.clone());
         }
         let mut families = Families::embedded();
         for family in file.families {
             families.add(read_family(family)?);
         }
         Ok(Self {
-            listen: service.and_then(|service| service.listen).or(file.listen).unwrap_or(args::DEFAULT_LISTEN),
+            listen: service
+                .and_then(|service| service.listen)
+                .or(file.listen)
+                .unwrap_or(args::DEFAULT_LISTEN),
             admin_listen: service.and_then(|service| service.admin_listen).or(file.admin_listen),
             clients: ClientLimits::new(
                 service.and_then(|service| service.rate_limit).or(file.rate_limit),
@@ -305,9 +327,13 @@ impl Settings {
 }
 
 /// The versions of a cluster's nodes.
-fn kubernetes_hosts(service: Option<&ServeArgs>, of_file: Vec<String>) -> Result<Vec<WindowsVersion>, ConfigError> {
+fn kubernetes_hosts(
+    service: Option<&ServeArgs>,
+    of_file: Vec<String>,
+) -> Result<Vec<WindowsVersion>, ConfigError> {
     let bad = |detail| ConfigError::Value { setting: "kubernetes_hosts".to_owned(), detail };
-    let given = service.map(|service| service.kubernetes_hosts.clone()).filter(|given| !given.is_empty());
+    let given =
+        service.map(|service| service.kubernetes_hosts.clone()).filter(|given| !given.is_empty());
     let hosts = match given {
         Some(hosts) => hosts,
         None => {
@@ -316,7 +342,9 @@ fn kubernetes_hosts(service: Option<&ServeArgs>, of_file: Vec<String>) -> Result
         }
     };
     if hosts.len() > MAX_KUBERNETES_HOSTS {
-        return Err(bad(format!("at most {MAX_KUBERNETES_HOSTS} versions; give each once, not once for each node")));
+        return Err(bad(format!(
+            "at most {MAX_KUBERNETES_HOSTS} versions; give each once, not once for each node"
+        )));
     }
     Ok(hosts)
 }
@@ -330,13 +358,21 @@ fn read_tables(directory: &Path) -> Result<&'static Tables, ConfigError> {
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
-fn registry_settings(name: &str, table: file::Registry) -> Result<(String, RegistrySettings), ConfigError> {
+fn registry_settings(
+    name: &str,
+    table: file::Registry,
+) -> Result<(String, RegistrySettings), ConfigError> {
     let setting = |key: &str| format!("registries.\"{name}\"{key}");
-    let bad = |key: &str, detail: &str| ConfigError::Value { setting: setting(key), detail: detail.to_owned() };
-    let name = registry_name(name).ok_or_else(|| bad("", "name a registry host, such as registry.example.com:5000"))?;
+    let bad = |key: &str, detail: &str| ConfigError::Value {
+        setting: setting(key),
+        detail: detail.to_owned(),
+    };
+    let name = registry_name(name)
+        .ok_or_else(|| bad("", "name a registry host, such as registry.example.com:5000"))?;
     let mirror = match table.mirror {
         Some(text) => Some(mirror_url(&text).map_err(|detail| bad(".mirror", &detail))?),
         None => None,
@@ -344,17 +380,24 @@ fn registry_settings(name: &str, table: file::Registry) -> Result<(String, Regis
     let credentials = match (table.username, table.password_file) {
         (Some(username), Some(path)) => {
             let password = read_text(&path)?;
-            Some(Credentials { username, password: Secret::new(password.trim_end_matches(['\r', '\n']).to_owned()) })
+            Some(Credentials {
+                username,
+                password: Secret::new(password.trim_end_matches(['\r', '\n']).to_owned()),
+            })
         }
         (None, None) => None,
         _ => return Err(bad("", "username and password_file belong together")),
     };
     let timeout = table.timeout.map(|Span(timeout)| timeout);
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
-        return Err(bad(".timeout", "no registry answers in no time; write a span such as 20s, or leave it out"));
+        return Err(bad(
+            ".timeout",
+            "no registry answers in no time; write a span such as 20s, or leave it out",
+        ));
     }
     if table.requests_per_hour == Some(0) {
-        let detail = "with no requests it is never asked; write 1 or more, or use --offline to ask no registry at all";
+        let detail = "with no requests it is never asked; write 1 or more, or use --offline to \
+                      ask no registry at all";
         return Err(bad(".requests_per_hour", detail));
     }
     let settings = RegistrySettings {
@@ -400,21 +443,36 @@ mod tests {
     fn a_registry_that_could_never_answer_is_refused() {
         let name = "registry.example.com";
         for (table, key) in [
-            (file::Registry { requests_per_hour: Some(0), ..Default::default() }, "requests_per_hour"),
-            (file::Registry { timeout: Some(Span(Duration::ZERO)), ..Default::default() }, "timeout"),
+            (
+                file::Registry { requests_per_hour: Some(0), ..Default::default() },
+                "requests_per_hour",
+            ),
+            (
+                file::Registry { timeout: Some(Span(Duration::ZERO)), ..Default::default() },
+                "timeout",
+            ),
         ] {
             let error = registry_settings(name, table).unwrap_err().to_string();
             assert!(error.starts_with(&format!("registries.\"{name}\".{key}: ")), "{error}");
             assert!(error.contains("write"), "{error}");
         }
         let (timeout, requests_per_hour) = (Some(Span(Duration::from_secs(1))), Some(1));
-        assert!(registry_settings(name, file::Registry { timeout, requests_per_hour, ..Default::default() }).is_ok());
+        assert!(
+            registry_settings(
+                name,
+                file::Registry { timeout, requests_per_hour, ..Default::default() }
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn mirrors_are_read() {
         let mirror: Mirror = "mcr.microsoft.com=http://127.0.0.1:5000".parse().unwrap();
-        assert_eq!((mirror.registry.as_str(), mirror.url.as_str()), ("mcr.microsoft.com", "http://127.0.0.1:5000/"));
+        assert_eq!(
+            (mirror.registry.as_str(), mirror.url.as_str()),
+            ("mcr.microsoft.com", "http://127.0.0.1:5000/")
+        );
         let mirror: Mirror = "MCR.microsoft.com:443=http://127.0.0.1:5000".parse().unwrap();
         assert_eq!(mirror.registry, "mcr.microsoft.com");
         for text in [

@@ -1,5 +1,5 @@
-//! The listener for those who run the service: metrics, and health in detail. It has an address of its
-//! own, so that none of it is reached through the public one.
+//! The listener for those who run the service: metrics, and health in detail. It has an address of
+//! its own, so that none of it is reached through the public one.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::telemetry::Metrics;
 
 /// The media type of Prometheus' text format.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// So many repositories are listed; a service that is asked for more than the families has any number.
+/// So many repositories are listed; a service that is asked for more than the families has any
+/// number.
 const MAX_LISTED: usize = 100;
 /// The paths that are answered, for the text of a 404.
 const PATHS: &str = "/metrics, /livez, /readyz?verbose";
@@ -54,17 +55,30 @@ pub fn server(
             .service(read_only("/readyz", show_readiness))
             .default_service(web::to(nothing_here))
     });
-    Ok(server.workers(1).disable_signals().client_request_timeout(REQUEST_TIMEOUT).listen(listener)?.run())
+    Ok(server
+        .workers(1)
+        .disable_signals()
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .listen(listener)?
+        .run())
 }
 
-async fn show_metrics(request: HttpRequest, context: web::Data<Context>, metrics: web::Data<Metrics>) -> HttpResponse {
+async fn show_metrics(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    metrics: web::Data<Metrics>,
+) -> HttpResponse {
     let now = context.now().utc;
     // The catalogue inside the program has an age too, but one that no refresh can lower.
     metrics.tell_data_ages(context.families.iter().filter_map(|family| {
         let repository = &family.repository;
         let freshness = context.catalogue.freshness(repository)?;
         let age = now.duration_since(freshness.as_of).as_secs_f64().max(0.0);
-        (freshness.provenance != Provenance::Embedded).then_some((repository.registry(), repository.path(), age))
+        (freshness.provenance != Provenance::Embedded).then_some((
+            repository.registry(),
+            repository.path(),
+            age,
+        ))
     }));
     context.catalogue.tell_state();
     match metrics.text() {
@@ -73,7 +87,9 @@ async fn show_metrics(request: HttpRequest, context: web::Data<Context>, metrics
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .content_type(METRICS_TEXT)
             .body(text),
-        Err(error) => reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string())),
+        Err(error) => {
+            reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string()))
+        }
     }
 }
 
@@ -96,7 +112,10 @@ async fn show_readiness(
 /// A line for each part, in the manner of Kubernetes. None of them makes the service unready: the
 /// embedded catalogue is always there.
 fn verbose_readiness(context: &Context) -> String {
-    let mut lines = vec!["[+]embedded ok".to_owned(), format!("[+]snapshot {}", context.catalogue.snapshot_state())];
+    let mut lines = vec![
+        "[+]embedded ok".to_owned(),
+        format!("[+]snapshot {}", context.catalogue.snapshot_state()),
+    ];
     let known = context.catalogue.in_memory();
     let now = context.now().utc;
     lines.extend(known.iter().take(MAX_LISTED).map(|(repository, freshness)| {
@@ -134,30 +153,40 @@ async fn shut_out_pages(
     Ok(answered)
 }
 
-/// A page in a browser of this machine could have its own name point here (DNS rebinding) and read what
-/// is meant for the people of this machine. It cannot change the name in `Host`.
+/// A page in a browser of this machine could have its own name point here (DNS rebinding) and read
+/// what is meant for the people of this machine. It cannot change the name in `Host`.
 async fn refuse_other_hosts(
     bound: web::Data<Bound>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let named = request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let named =
+        request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     let in_target = request.uri().authority().map(|authority| authority.as_str());
     let hosts: Vec<&str> = named.chain(in_target).collect();
     let address = bound.0;
-    if address.ip().is_loopback() && (hosts.is_empty() || !hosts.iter().all(|host| is_local(host, address.ip()))) {
-        let detail = format!("ask for it as localhost or {address}; other names are refused on a loopback address");
-        let response = reply::problem(request.request(), &Problem::new(ProblemKind::HostNotAllowed, detail));
+    if address.ip().is_loopback()
+        && (hosts.is_empty() || !hosts.iter().all(|host| is_local(host, address.ip())))
+    {
+        let detail = format!(
+            "ask for it as localhost or {address}; other names are refused on a loopback address"
+        );
+        let response =
+            reply::problem(request.request(), &Problem::new(ProblemKind::HostNotAllowed, detail));
         return Ok(request.into_response(response).map_into_right_body());
     }
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// Whether a host, with or without a port, is a name of this machine on a loopback address. The port is
-/// left to those who forward it.
+/// Whether a host, with or without a port, is a name of this machine on a loopback address. The
+/// port is left to those who forward it.
 fn is_local(host: &str, bound: IpAddr) -> bool {
     let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(']') => name,
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(']') =>
+        {
+            name
+        }
         _ => host,
     };
     let bound = match bound {
@@ -178,8 +207,15 @@ mod tests {
     #[test]
     fn o07_only_names_of_this_machine_are_local() {
         let bound: IpAddr = "127.0.0.2".parse().unwrap();
-        for host in ["localhost", "LOCALHOST:9090", "127.0.0.1:1", "127.0.0.2", "127.0.0.2:9090", "[::1]", "[::1]:9090"]
-        {
+        for host in [
+            "localhost",
+            "LOCALHOST:9090",
+            "127.0.0.1:1",
+            "127.0.0.2",
+            "127.0.0.2:9090",
+            "[::1]",
+            "[::1]:9090",
+        ] {
             assert!(is_local(host, bound), "{host}");
         }
         for host in [

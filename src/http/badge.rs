@@ -11,7 +11,8 @@ use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
-/// Five minutes, as badges are commonly kept: the proxies for pictures on code hosts ask for nothing shorter.
+/// Five minutes, as badges are commonly kept: the proxies for pictures on code hosts ask for
+/// nothing shorter.
 const CACHE_FRESH: &str = "public, max-age=300";
 /// A picture loads nothing and runs nothing, also when it is opened as a page.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -19,7 +20,8 @@ const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// A badge with the tag that runs on a host
 ///
 /// For a README: JSON for an [endpoint badge](https://shields.io/badges/endpoint-badge) of shields.io, or with `format=svg`
-/// a picture. The question is that of `/resolve`. That no tag runs is an answer too, and has the status 200.
+/// a picture. The question is that of `/resolve`. That no tag runs is an answer too, and has the
+/// status 200.
 #[utoipa::path(
     get, path = "/badge", operation_id = "showBadge", tag = "Other tools", params(BadgeParams),
     responses(
@@ -35,15 +37,18 @@ pub async fn show_badge(request: HttpRequest, context: web::Data<Context>) -> Ht
 }
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
-    let (question, format) = read_badge(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let answer =
-        answers::badge(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+    let (question, format) =
+        read_badge(pairs_of_query(request.query_string()), Reading::from(context))?;
+    let answer = answers::badge(context, &question)
+        .await
+        .map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
     let freshness = answer.freshness;
     let about = About { freshness, asked_for: format.is_some(), ..About::default() };
     let mut response = match format.unwrap_or(BadgeFormat::Json) {
         BadgeFormat::Json => reply::json(request, &BadgeObject::from(&answer), &about),
         BadgeFormat::Svg => {
-            let mut response = reply::bytes(request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
+            let mut response =
+                reply::bytes(request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
             let policy = HeaderValue::from_static(SVG_POLICY);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response
@@ -51,7 +56,8 @@ async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse
     };
     if !response.status().is_client_error() {
         let is_fresh = freshness.is_some_and(|freshness| !freshness.stale);
-        let kept = HeaderValue::from_static(if is_fresh { CACHE_FRESH } else { reply::CACHE_STALE });
+        let kept =
+            HeaderValue::from_static(if is_fresh { CACHE_FRESH } else { reply::CACHE_STALE });
         response.headers_mut().insert(header::CACHE_CONTROL, kept);
     }
     Ok(response)

@@ -17,8 +17,8 @@ use crate::telemetry::{self, Metrics};
 
 /// Which tags run, for many hosts and images
 ///
-/// Answers up to 100 questions in one request. Each gets its own answer or problem, in the same order; one that
-/// cannot be answered does not harm the others.
+/// Answers up to 100 questions in one request. Each gets its own answer or problem, in the same
+/// order; one that cannot be answered does not harm the others.
 #[utoipa::path(
     post, path = "/resolve", operation_id = "resolveBatch", tag = "Answers",
     request_body(content = BatchRequest, description = "The questions"),
@@ -42,8 +42,11 @@ async fn answer(
     Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()?;
     let asked: BatchRequest = body::read_json(request, payload, MAX_BODY_BYTES).await?;
     let questions = asked.read(Reading::from(context))?;
-    // All at once: what needs the same list waits for one fetch, and the gate of a registry lets few through at a time.
-    let results = join_all(questions.into_iter().map(|question| answer_one(question, context, metrics))).await;
+    // All at once: what needs the same list waits for one fetch, and the gate of a registry lets
+    // few through at a time.
+    let results =
+        join_all(questions.into_iter().map(|question| answer_one(question, context, metrics)))
+            .await;
     Ok(reply::json(request, &BatchObject { results }, &About::default()))
 }
 

@@ -13,19 +13,21 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::transport::Answering;
 use crate::api::problem::{Problem, ProblemKind};
 
-/// What a question asked in a body may take, in bytes: a hundred questions, or a screen or two of pasted text.
+/// What a question asked in a body may take, in bytes: a hundred questions, or a screen or two of
+/// pasted text.
 pub const MAX_BODY_BYTES: usize = 64 << 10;
-/// What a list of nodes or a pod to admit may take, in bytes: the API server of Kubernetes stores and sends objects of up
-/// to 3 MiB.
+/// What a list of nodes or a pod to admit may take, in bytes: the API server of Kubernetes stores
+/// and sends objects of up to 3 MiB.
 pub const MAX_LIST_BYTES: usize = 3 << 20;
-/// The bodies that are being read may take so many bytes together: a part of the 256 MiB of memory that the service is
-/// given, and a thousand questions of the usual size.
+/// The bodies that are being read may take so many bytes together: a part of the 256 MiB of memory
+/// that the service is given, and a thousand questions of the usual size.
 const MAX_ALL_BODIES_BYTES: usize = 48 << 20;
 /// What they may take is given out in pieces of so many bytes.
 const PIECE_BYTES: usize = 1 << 10;
 /// The pieces that nobody has.
 static FREE_PIECES: Semaphore = Semaphore::const_new(MAX_ALL_BODIES_BYTES / PIECE_BYTES);
-/// A client must have sent the body within so long. The slow ones would hold memory and connections.
+/// A client must have sent the body within so long. The slow ones would hold memory and
+/// connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What `curl --data` says when nobody said anything; it is taken as if nothing was said.
 const SAID_BY_CURL: &str = "application/x-www-form-urlencoded";
@@ -47,7 +49,8 @@ impl Deref for Body {
 /// Reads a body of this media type and of at most so many bytes.
 ///
 /// # Errors
-/// When it is of another type, too large, compressed, too slow, or breaks off, or there is no room for it now.
+/// When it is of another type, too large, compressed, too slow, or breaks off, or there is no room
+/// for it now.
 pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
@@ -59,12 +62,14 @@ pub async fn read(
     let mut room = FREE_PIECES.try_acquire_many(0).map_err(|_| crowded())?;
     let reading = async {
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| unreadable(&format!("the body broke off: {error}")))?;
+            let chunk =
+                chunk.map_err(|error| unreadable(&format!("the body broke off: {error}")))?;
             if body.len() + chunk.len() > most_bytes {
                 let detail = format!("the body has at most {most_bytes} bytes here");
                 return Err(Box::new(Problem::new(ProblemKind::PayloadTooLarge, detail)));
             }
-            let missing = (body.len() + chunk.len()).saturating_sub(room.num_permits() * PIECE_BYTES);
+            let missing =
+                (body.len() + chunk.len()).saturating_sub(room.num_permits() * PIECE_BYTES);
             let missing = u32::try_from(missing.div_ceil(PIECE_BYTES)).map_err(|_| crowded())?;
             room.merge(FREE_PIECES.try_acquire_many(missing).map_err(|_| crowded())?);
             body.extend_from_slice(&chunk);
@@ -88,11 +93,13 @@ pub async fn read_json<T: DeserializeOwned>(
     most_bytes: usize,
 ) -> Result<T, Box<Problem>> {
     let body = read(request, payload, "application/json", most_bytes).await?;
-    serde_json::from_slice(&body).map_err(|error| unreadable(&format!("the body is not the JSON wanted: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| unreadable(&format!("the body is not the JSON wanted: {error}")))
 }
 
 fn crowded() -> Box<Problem> {
-    let detail = "too many bodies are being read at a time; send it again a little later".to_owned();
+    let detail =
+        "too many bodies are being read at a time; send it again a little later".to_owned();
     Box::new(Problem::new(ProblemKind::TemporaryReducedCapacity, detail))
 }
 
@@ -100,9 +107,11 @@ fn unreadable(detail: &str) -> Box<Problem> {
     Box::new(Problem::of_parameter("body", "not-allowed", detail.to_owned()))
 }
 
-/// A type that is not said is not held against anybody, and neither is the one that curl says by itself.
+/// A type that is not said is not held against anybody, and neither is the one that curl says by
+/// itself.
 fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Box<Problem>> {
-    let refuse = |detail: String| Err(Box::new(Problem::new(ProblemKind::UnsupportedMediaType, detail)));
+    let refuse =
+        |detail: String| Err(Box::new(Problem::new(ProblemKind::UnsupportedMediaType, detail)));
     if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return refuse("send the body as it is, without Content-Encoding".to_owned());
     }

@@ -12,8 +12,8 @@ use crate::api::reading::Reading;
 
 /// Whether this very image runs on a host
 ///
-/// Takes any tag or digest of any repository that is allowed. Every entry of its index is listed with
-/// its os.version, the verdicts and the reasons.
+/// Takes any tag or digest of any repository that is allowed. Every entry of its index is listed
+/// with its os.version, the verdicts and the reasons.
 #[utoipa::path(
     get, path = "/check", operation_id = "checkImage", tag = "Answers", params(CheckParams),
     responses(

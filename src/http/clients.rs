@@ -1,10 +1,10 @@
 //! What each client may take: so many requests a minute, and a part of all connections.
 //!
-//! Clients share a table of fixed size, so that no number of addresses makes it grow. Where a client is in it
-//! depends on a secret of this process; two clients in one place share what one may take. Who wants to spend
-//! the share of others must keep their places spent: at the usual limit that takes a hundred answered requests
-//! a second for each place, which for one place in a hundred is more than this service can answer at all. There
-//! is no lock, and nothing to clean up.
+//! Clients share a table of fixed size, so that no number of addresses makes it grow. Where a
+//! client is in it depends on a secret of this process; two clients in one place share what one may
+//! take. Who wants to spend the share of others must keep their places spent: at the usual limit
+//! that takes a hundred answered requests a second for each place, which for one place in a hundred
+//! is more than this service can answer at all. There is no lock, and nothing to clean up.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -45,8 +45,8 @@ pub struct Clients {
 /// What the clients of one place have taken.
 #[derive(Default)]
 struct Place {
-    /// The requests so far are paid for until then, in nanoseconds of the clock: the one number of the "generic cell
-    /// rate algorithm" (ITU-T I.371).
+    /// The requests so far are paid for until then, in nanoseconds of the clock: the one number of
+    /// the "generic cell rate algorithm" (ITU-T I.371).
     paid_until: AtomicU64,
     connections: AtomicU32,
 }
@@ -69,14 +69,20 @@ impl Drop for Connection {
 impl Clients {
     /// Clients that have taken nothing yet.
     pub fn new(limits: ClientLimits) -> Self {
-        Self { limits, secret: RandomState::new(), places: (0..PLACES).map(|_| Place::default()).collect() }
+        Self {
+            limits,
+            secret: RandomState::new(),
+            places: (0..PLACES).map(|_| Place::default()).collect(),
+        }
     }
 
     /// Counts a connection that this peer made just now.
     pub fn connected(self: &Arc<Self>, peer: Option<SocketAddr>, data: &mut Extensions) {
         let client = peer.map(|peer| peer.ip().to_canonical());
         // A proxy brings the connections of many.
-        if let Some(client) = client.filter(|client| self.is_limited(*client) && !self.trusts(*client)) {
+        if let Some(client) =
+            client.filter(|client| self.is_limited(*client) && !self.trusts(*client))
+        {
             let at = self.place_of(client);
             let Some(place) = self.places.get(at) else { return };
             let most = (self.limits.max_connections.get() / SHARE_OF_CONNECTIONS).max(1);
@@ -85,14 +91,17 @@ impl Clients {
         }
     }
 
-    /// Why a request is not answered, when its client has taken too much. `now` is on the monotonic clock.
+    /// Why a request is not answered, when its client has taken too much. `now` is on the monotonic
+    /// clock.
     pub fn refuse(&self, request: &HttpRequest, now: Duration) -> Option<HttpResponse> {
         if NOT_LIMITED.contains(&request.path()) {
             return None;
         }
         if request.conn_data::<Connection>().is_some_and(|connection| connection.is_excess) {
-            let detail = "there are too many connections from this address at a time; use fewer".to_owned();
-            let mut response = reply::problem(request, &Problem::of_quota("connections", detail, 1));
+            let detail =
+                "there are too many connections from this address at a time; use fewer".to_owned();
+            let mut response =
+                reply::problem(request, &Problem::of_quota("connections", detail, 1));
             response.head_mut().set_connection_type(ConnectionType::Close);
             return Some(response);
         }
@@ -105,12 +114,14 @@ impl Clients {
         // Whole seconds, rounded up; never none, and never more than the window.
         let seconds = wait.as_secs() + 1;
         let detail = format!(
-            "{client} has asked more than {most} times in a minute; ask again later. If that is a proxy, name it with \
-             --trusted-proxy, so that the clients behind it are told apart"
+            "{client} has asked more than {most} times in a minute; ask again later. If that is a \
+             proxy, name it with --trusted-proxy, so that the clients behind it are told apart"
         );
         let mut response = reply::problem(request, &Problem::of_quota(POLICY, detail, seconds));
         let policy = format!("\"{POLICY}\";q={most};w={}", WINDOW.as_secs());
-        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", format!("\"{POLICY}\";r=0;t={seconds}"))] {
+        for (name, value) in
+            [("ratelimit-policy", policy), ("ratelimit", format!("\"{POLICY}\";r=0;t={seconds}"))]
+        {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);
             }
@@ -118,16 +129,20 @@ impl Clients {
         Some(response)
     }
 
-    /// Who asks: the peer, or whom it names if it is a proxy that is trusted. Each proxy adds the address it was
-    /// asked by at the end, so that what stands before the first one that is not trusted can be made up.
+    /// Who asks: the peer, or whom it names if it is a proxy that is trusted. Each proxy adds the
+    /// address it was asked by at the end, so that what stands before the first one that is not
+    /// trusted can be made up.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if self.trusts(client) {
-            let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).map(|line| line.as_bytes()).collect();
-            // Each name is read by itself: what the client made up must not hide what the proxy saw.
+            let lines: Vec<&[u8]> =
+                headers.get_all(FORWARDED_FOR).map(|line| line.as_bytes()).collect();
+            // Each name is read by itself: what the client made up must not hide what the proxy
+            // saw.
             let names = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
             for named in names {
-                let named = std::str::from_utf8(named).ok().and_then(|named| read_address(named.trim()));
+                let named =
+                    std::str::from_utf8(named).ok().and_then(|named| read_address(named.trim()));
                 let Some(named) = named else { break };
                 client = named;
                 if !self.trusts(client) {
@@ -143,7 +158,8 @@ impl Clients {
     }
 
     fn is_limited(&self, client: IpAddr) -> bool {
-        self.limits.requests_a_minute.is_some() && (self.limits.includes_this_machine || !client.is_loopback())
+        self.limits.requests_a_minute.is_some()
+            && (self.limits.includes_this_machine || !client.is_loopback())
     }
 
     fn place_of(&self, client: IpAddr) -> usize {
@@ -168,7 +184,8 @@ impl Place {
     }
 }
 
-/// What counts as one client: an address, or a network of IPv6 of the size that one customer gets, who can use any address of it.
+/// What counts as one client: an address, or a network of IPv6 of the size that one customer gets,
+/// who can use any address of it.
 fn network_of(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -180,7 +197,11 @@ fn network_of(client: IpAddr) -> IpAddr {
 fn read_address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse().map(|address: SocketAddr| address.ip()).ok();
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    text.parse().ok().or_else(with_port).or_else(in_brackets).map(|address: IpAddr| address.to_canonical())
+    text.parse()
+        .ok()
+        .or_else(with_port)
+        .or_else(in_brackets)
+        .map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -231,8 +252,10 @@ mod tests {
         let client = |peer: &str, lines: &[&str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers
-                    .append(HeaderName::from_static(FORWARDED_FOR), HeaderValue::from_bytes(line.as_bytes()).unwrap());
+                headers.append(
+                    HeaderName::from_static(FORWARDED_FOR),
+                    HeaderValue::from_bytes(line.as_bytes()).unwrap(),
+                );
             }
             clients.client(peer.parse().unwrap(), &headers).to_string()
         };
@@ -264,8 +287,8 @@ mod tests {
     #[test]
     fn s11_this_machine_is_limited_when_that_was_asked_for() {
         let mut clients = clients(1, &[]);
-        let all =
-            ["127.0.0.1", "::1", "192.0.2.1"].map(|peer| clients.client(peer.parse().unwrap(), &HeaderMap::new()));
+        let all = ["127.0.0.1", "::1", "192.0.2.1"]
+            .map(|peer| clients.client(peer.parse().unwrap(), &HeaderMap::new()));
         assert_eq!(all.map(|client| clients.is_limited(client)), [false, false, true]);
         clients.limits.includes_this_machine = true;
         assert_eq!(all.map(|client| clients.is_limited(client)), [true, true, true]);
@@ -287,11 +310,14 @@ mod tests {
                 data
             })
             .collect();
-        let is_excess = |data: &Extensions| data.get::<Connection>().is_some_and(|connection| connection.is_excess);
+        let is_excess = |data: &Extensions| {
+            data.get::<Connection>().is_some_and(|connection| connection.is_excess)
+        };
         assert_eq!(connections.iter().map(is_excess).collect::<Vec<_>>(), [false, false, true]);
         connections.clear();
         let mut proxy = Extensions::new();
-        clients.connected(Some(("2001:db8:1:2::3".parse::<IpAddr>().unwrap(), 1).into()), &mut proxy);
+        clients
+            .connected(Some(("2001:db8:1:2::3".parse::<IpAddr>().unwrap(), 1).into()), &mut proxy);
         assert!(proxy.get::<Connection>().is_none(), "a proxy brings the connections of many");
     }
 

@@ -114,7 +114,11 @@ pub async fn home() -> HttpResponse {
 }
 
 /// A file of Swagger UI, out of the program itself.
-pub async fn swagger_ui(request: HttpRequest, path: web::Path<String>, served: web::Data<Served>) -> HttpResponse {
+pub async fn swagger_ui(
+    request: HttpRequest,
+    path: web::Path<String>,
+    served: web::Data<Served>,
+) -> HttpResponse {
     let file = utoipa_swagger_ui::serve(&path, served.swagger_ui.clone());
     match file {
         Ok(Some(file)) => {
@@ -132,14 +136,17 @@ pub async fn swagger_ui(request: HttpRequest, path: web::Path<String>, served: w
             &request,
             &Problem::new(ProblemKind::NotFound, "Swagger UI begins at /swagger-ui/".to_owned()),
         ),
-        Err(error) => reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string())),
+        Err(error) => {
+            reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string()))
+        }
     }
 }
 
-/// Swagger UI brings everything itself and talks to this service only. It sets styles in its elements
-/// and shows images that are data.
-const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+/// Swagger UI brings everything itself and talks to this service only. It sets styles in its
+/// elements and shows images that are data.
+const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' \
+                              'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src \
+                              'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Describes the headers that every answer and every problem has.
 struct Headers;
@@ -155,23 +162,35 @@ impl Modify for Headers {
             add("Link", "Where this document and its description for people are.");
             add("Cache-Control", "For how long the answer may be kept; problems may not be kept.");
             match status {
-                "200" | "304" if is_cached => {
-                    add("ETag", "Names this answer; send it as `If-None-Match` to be told only what is new.")
-                }
+                "200" | "304" if is_cached => add(
+                    "ETag",
+                    "Names this answer; send it as `If-None-Match` to be told only what is new.",
+                ),
                 "429" => {
-                    add("Retry-After", "After so many seconds there is an answer again, at most 60.");
-                    add("RateLimit-Policy", "How often a client may ask: `q` requests in `w` seconds.");
-                    add("RateLimit", "What is left of that: `r` requests, and more in `t` seconds.");
+                    add(
+                        "Retry-After",
+                        "After so many seconds there is an answer again, at most 60.",
+                    );
+                    add(
+                        "RateLimit-Policy",
+                        "How often a client may ask: `q` requests in `w` seconds.",
+                    );
+                    add(
+                        "RateLimit",
+                        "What is left of that: `r` requests, and more in `t` seconds.",
+                    );
                 }
-                "503" | "504" => add("Retry-After", "After so many seconds it is worth asking again."),
+                "503" | "504" => {
+                    add("Retry-After", "After so many seconds it is worth asking again.")
+                }
                 _ => {}
             }
         });
     }
 }
 
-/// Adds the examples of `openapi/examples.json`. Each is a request and its true answer; a test replays
-/// them.
+/// Adds the examples of `openapi/examples.json`. Each is a request and its true answer; a test
+/// replays them.
 struct Examples;
 
 const EXAMPLES: &str = include_str!("../../openapi/examples.json");
@@ -198,10 +217,13 @@ impl Example {
 
 impl Modify for Examples {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let examples: Vec<Example> = serde_json::from_str(EXAMPLES).expect("a test replays the embedded examples");
+        let examples: Vec<Example> =
+            serde_json::from_str(EXAMPLES).expect("a test replays the embedded examples");
         add_requests(openapi, &examples);
         for_each_response(openapi, |operation, _, status, response| {
-            let its = examples.iter().filter(|it| it.operation == operation && it.status.to_string() == status);
+            let its = examples
+                .iter()
+                .filter(|it| it.operation == operation && it.status.to_string() == status);
             for example in its {
                 for (media, content) in &mut response.content {
                     let RefOr::T(content) = content else { continue };
@@ -230,14 +252,20 @@ fn add_requests(openapi: &mut utoipa::openapi::OpenApi, examples: &[Example]) {
         for content in body.content.values_mut() {
             let RefOr::T(content) = content else { continue };
             for example in examples.iter().filter(|it| it.operation == id && it.status == 200) {
-                let built = ExampleBuilder::new().summary(&example.summary).value(example.sent.clone()).build();
+                let built = ExampleBuilder::new()
+                    .summary(&example.summary)
+                    .value(example.sent.clone())
+                    .build();
                 content.examples.insert(example.name.clone(), built.into());
             }
         }
     }
 }
 
-fn for_each_response(openapi: &mut utoipa::openapi::OpenApi, mut change: impl FnMut(&str, bool, &str, &mut Response)) {
+fn for_each_response(
+    openapi: &mut utoipa::openapi::OpenApi,
+    mut change: impl FnMut(&str, bool, &str, &mut Response),
+) {
     for item in openapi.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             let id = operation.operation_id.clone().unwrap_or_default();

@@ -1,8 +1,9 @@
-//! What every request passes, in one place: it is counted, timed and perhaps traced; who takes more than a share is refused, and
-//! so is what is too large; an answer that is ready is given; the rest goes to the handlers.
+//! What every request passes, in one place: it is counted, timed and perhaps traced; who takes more
+//! than a share is refused, and so is what is too large; an answer that is ready is given; the rest
+//! goes to the handlers.
 //!
-//! All of it is one future and not a chain of middlewares, because each of those costs a request two allocations, and most
-//! requests need nothing else than what is here.
+//! All of it is one future and not a chain of middlewares, because each of those costs a request
+//! two allocations, and most requests need nothing else than what is here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,9 @@ use super::ready::{self, ReadyAnswers};
 use super::transport::Answering;
 use super::{guard, measure};
 use crate::answers::Context;
-use crate::telemetry::{CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces};
+use crate::telemetry::{
+    CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
+};
 
 /// What stands before the handlers of one worker.
 pub struct Door {
@@ -42,11 +45,17 @@ pub struct Door {
 
 impl Door {
     /// Answers the request.
-    pub async fn pass(&self, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+    pub async fn pass(
+        &self,
+        request: ServiceRequest,
+        next: Next<BoxBody>,
+    ) -> Result<ServiceResponse, Error> {
         let began = self.context.elapsed();
         let _under_way = self.requests.begin();
         let (method, version) = (Method::of(request.method().as_str()), measure::version(&request));
-        let span = self.traces.span(|| measure::caller(&request), || measure::traced(&request, &self.requests));
+        let span = self
+            .traces
+            .span(|| measure::caller(&request), || measure::traced(&request, &self.requests));
         let (answered, route) = match &span {
             Some(span) => self.answer(request, next, began).instrument(span.clone()).await,
             None => self.answer(request, next, began).await,
@@ -62,7 +71,8 @@ impl Door {
         self.requests.observe(route, method, version, status.as_u16(), took);
         let mut answered = answered?;
         if self.draining.has_begun() {
-            // Who keeps a connection open would else go on using it, and lose a request when it ends.
+            // Who keeps a connection open would else go on using it, and lose a request when it
+            // ends.
             answered.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
         Ok(answered)
@@ -75,8 +85,10 @@ impl Door {
         next: Next<BoxBody>,
         now: Duration,
     ) -> (Result<ServiceResponse, Error>, Route) {
-        let refused =
-            self.clients.refuse(request.request(), now).or_else(|| guard::refuse_too_large(request.request()));
+        let refused = self
+            .clients
+            .refuse(request.request(), now)
+            .or_else(|| guard::refuse_too_large(request.request()));
         if let Some(refusal) = refused {
             let route = self.requests.route(request.request().match_name());
             return (Ok(request.into_response(refusal)), route);

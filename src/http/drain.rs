@@ -1,5 +1,5 @@
-//! The end of the service: it says that it will stop, goes on answering until those who send requests have
-//! noticed, finishes what is under way, and ends.
+//! The end of the service: it says that it will stop, goes on answering until those who send
+//! requests have noticed, finishes what is under way, and ends.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Requests under way get so long when no new ones are taken any more. With the usual delay before, that is 25
-/// seconds in all, less than the 30 that Kubernetes gives a container.
+/// Requests under way get so long when no new ones are taken any more. With the usual delay before,
+/// that is 25 seconds in all, less than the 30 that Kubernetes gives a container.
 pub const FINISHING: Duration = Duration::from_secs(20);
 
 /// Whether the service was told to stop.
@@ -23,17 +23,26 @@ impl Draining {
     }
 }
 
-/// Waits until the service is told to stop, and stops it: after the delay if something else than a person at the
-/// keyboard says so, and at once when it is told a second time. The listener is closed and nothing is under way any more
-/// when this ends, unless it was told twice. Without signals nobody says so.
-pub async fn stop(signals: Option<Signals>, draining: &Draining, server: &ServerHandle, delay: Duration) {
+/// Waits until the service is told to stop, and stops it: after the delay if something else than a
+/// person at the keyboard says so, and at once when it is told a second time. The listener is
+/// closed and nothing is under way any more when this ends, unless it was told twice. Without
+/// signals nobody says so.
+pub async fn stop(
+    signals: Option<Signals>,
+    draining: &Draining,
+    server: &ServerHandle,
+    delay: Duration,
+) {
     let Some(mut signals) = signals else { return std::future::pending().await };
     let delay = match signals.next().await {
         Asked::ToTerminate => delay,
         Asked::AtTheKeyboard => Duration::ZERO,
     };
     draining.0.store(true, Ordering::Relaxed);
-    tracing::info!("stopping: taking requests for {} s more, then finishing those under way", delay.as_secs());
+    tracing::info!(
+        "stopping: taking requests for {} s more, then finishing those under way",
+        delay.as_secs()
+    );
     let finish = async {
         tokio::time::sleep(delay).await;
         server.stop(true).await;
@@ -64,7 +73,10 @@ impl Signals {
     /// # Errors
     /// When the system does not allow that.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> Asked {

@@ -14,14 +14,15 @@ use futures_util::FutureExt as _;
 use super::reply;
 use crate::api::problem::{Problem, ProblemKind};
 
-/// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts; proxies in
-/// between allow little more.
+/// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts;
+/// proxies in between allow little more.
 const MAX_URI_BYTES: usize = 2048;
 /// The most that all headers may take, in bytes: what common proxies allow.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// The paths that only take POST.
-const POST_ONLY: [&str; 4] = ["/diagnose", "/kubernetes/nodes", "/kubernetes/admission", "/swarm/nodes"];
+const POST_ONLY: [&str; 4] =
+    ["/diagnose", "/kubernetes/nodes", "/kubernetes/admission", "/swarm/nodes"];
 
 /// Refuses a request that is too large.
 pub fn refuse_too_large(request: &HttpRequest) -> Option<HttpResponse> {
@@ -29,7 +30,10 @@ pub fn refuse_too_large(request: &HttpRequest) -> Option<HttpResponse> {
 }
 
 /// Answers the request, unless the handler fails.
-pub async fn contain_panics(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+pub async fn contain_panics(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
     let wants_text = reply::wants_text(request.request());
     // The request cannot be kept for the reply: actix routes it only while it is the one owner.
     AssertUnwindSafe(next.call(request)).catch_unwind().await.unwrap_or_else(|_| {
@@ -51,7 +55,8 @@ fn too_large(request: &HttpRequest) -> Option<Problem> {
         let detail = format!("path and query have at most {MAX_URI_BYTES} bytes");
         return Some(Problem::new(ProblemKind::UriTooLong, detail));
     }
-    let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let header_bytes: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header_bytes > MAX_HEADER_BYTES {
         let detail = format!("all headers together have at most {MAX_HEADER_BYTES} bytes");
         return Some(Problem::new(ProblemKind::HeadersTooLarge, detail));
@@ -59,7 +64,8 @@ fn too_large(request: &HttpRequest) -> Option<Problem> {
     // Where only POST is taken, that is what such a request is told.
     let is_read = || !POST_ONLY.contains(&request.path());
     if has_body(request) && [Method::GET, Method::HEAD].contains(request.method()) && is_read() {
-        let detail = "a question of this method is asked in the query; a body is not read".to_owned();
+        let detail =
+            "a question of this method is asked in the query; a body is not read".to_owned();
         return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
     }
     None
@@ -83,7 +89,8 @@ mod tests {
         let app = test::init_service(app).await;
         for _ in 0..2 {
             let request = test::TestRequest::get().uri("/fails").to_request();
-            let refused = test::try_call_service(&app, request).await.expect_err("the handler panics");
+            let refused =
+                test::try_call_service(&app, request).await.expect_err("the handler panics");
             let response = refused.error_response();
             assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
             assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");

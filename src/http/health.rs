@@ -23,8 +23,8 @@ pub async fn live() -> HttpResponse {
 
 /// Whether it can answer
 ///
-/// It can as soon as it listens: the embedded catalogue is always there. Once it was told to stop it says no, and
-/// still answers for some seconds.
+/// It can as soon as it listens: the embedded catalogue is always there. Once it was told to stop
+/// it says no, and still answers for some seconds.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "checkReadiness", tag = "Health",
     responses(
@@ -43,5 +43,7 @@ pub async fn ready(request: HttpRequest, draining: web::Data<Draining>) -> HttpR
 /// What is said of readiness once the service was told to stop.
 pub fn refuse_when_draining(request: &HttpRequest, draining: &Draining) -> Option<HttpResponse> {
     let detail = "the service was told to stop; send new requests elsewhere".to_owned();
-    draining.has_begun().then(|| reply::problem(request, &Problem::new(ProblemKind::Draining, detail)))
+    draining
+        .has_begun()
+        .then(|| reply::problem(request, &Problem::new(ProblemKind::Draining, detail)))
 }

@@ -32,7 +32,11 @@ pub async fn answer_for_kubernetes_nodes(
     reply::or_problem(&request, answer(&request, payload, &context).await)
 }
 
-async fn answer(request: &HttpRequest, payload: web::Payload, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    context: &Context,
+) -> Result<HttpResponse, Box<Problem>> {
     let image = read_image(pairs_of_query(request.query_string()), Reading::from(context))?;
     let body = body::read(request, payload, "application/json", MAX_LIST_BYTES).await?;
     let fleet = answers::kubernetes_nodes(context, &image, &body).await;
@@ -42,9 +46,9 @@ async fn answer(request: &HttpRequest, payload: web::Payload, context: &Context)
 
 /// Brings Windows pods to nodes that run their images
 ///
-/// A mutating admission webhook. It answers from what it has in memory, never asks a registry, allows every pod, and
-/// changes only those that leave it open on which build of Windows they run. One build left becomes a node selector,
-/// several become a required node affinity.
+/// A mutating admission webhook. It answers from what it has in memory, never asks a registry,
+/// allows every pod, and changes only those that leave it open on which build of Windows they run.
+/// One build left becomes a node selector, several become a required node affinity.
 #[utoipa::path(
     post, path = "/kubernetes/admission", operation_id = "reviewAdmission", tag = "Clusters", params(AdmissionParams),
     request_body(content = Object, description = "An AdmissionReview of admission.k8s.io/v1 with a request"),
@@ -58,7 +62,11 @@ pub async fn review_admission(
     reply::or_problem(&request, review(&request, payload, &context).await)
 }
 
-async fn review(request: &HttpRequest, payload: web::Payload, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn review(
+    request: &HttpRequest,
+    payload: web::Payload,
+    context: &Context,
+) -> Result<HttpResponse, Box<Problem>> {
     Params::new::<AdmissionParams>(pairs_of_query(request.query_string())).finish()?;
     let asked = request_of(body::read_json(request, payload, MAX_LIST_BYTES).await?)?;
     let admission = answers::admit(context, &asked);

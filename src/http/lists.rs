@@ -5,15 +5,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::problems::{HostProblems, TableProblems};
 use super::reply::{self, About};
 use crate::answers::Context;
-use crate::api::lists::{IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify};
+use crate::api::lists::{
+    IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify,
+};
 use crate::api::params::{Params, pairs_of_query};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
 /// What a host string is
 ///
-/// Build, revision, release, support dates, and the KB of that revision. Where the text leaves it open
-/// which of several builds it is, all of them are listed and none is chosen.
+/// Build, revision, release, support dates, and the KB of that revision. Where the text leaves it
+/// open which of several builds it is, all of them are listed and none is chosen.
 #[utoipa::path(
     get, path = "/identify", operation_id = "identifyHost", tag = "Knowledge", params(IdentifyParams),
     responses(
@@ -23,8 +25,12 @@ use crate::api::reading::Reading;
 )]
 pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     let today = context.now().date();
-    let identity = read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today);
-    reply::or_problem(&request, identity.map(|identity| reply::json(&request, &identity, &About::default())))
+    let identity =
+        read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today);
+    reply::or_problem(
+        &request,
+        identity.map(|identity| reply::json(&request, &identity, &About::default())),
+    )
 }
 
 /// The Windows releases
@@ -43,7 +49,11 @@ pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) ->
     reply::or_problem(
         &request,
         checked.map(|()| {
-            reply::json(&request, &ReleasesObject::new(context.tables, context.now().date()), &About::default())
+            reply::json(
+                &request,
+                &ReleasesObject::new(context.tables, context.now().date()),
+                &About::default(),
+            )
         }),
     )
 }
@@ -63,7 +73,11 @@ pub async fn list_images(request: HttpRequest, context: web::Data<Context>) -> H
     reply::or_problem(
         &request,
         checked.map(|()| {
-            reply::json(&request, &ImagesObject::new(&context.families, &context.catalogue), &About::default())
+            reply::json(
+                &request,
+                &ImagesObject::new(&context.families, &context.catalogue),
+                &About::default(),
+            )
         }),
     )
 }

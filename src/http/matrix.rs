@@ -22,7 +22,8 @@ use crate::api::reading::Reading;
 )]
 pub async fn compare(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     let today = context.now().date();
-    let matrix = read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today);
+    let matrix =
+        read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today);
     reply::or_problem(
         &request,
         matrix.map(|matrix| reply::json(&request, &MatrixObject::from(&matrix), &About::default())),

@@ -20,7 +20,8 @@ pub fn caller(request: &ServiceRequest) -> Caller<'_> {
 
 /// The request, as far as a span tells of it.
 pub fn traced(request: &ServiceRequest, requests: &RequestMetrics) -> TracedRequest {
-    let host = first_text(request.headers(), &header::HOST).and_then(|host| host.parse::<Authority>().ok());
+    let host = first_text(request.headers(), &header::HOST)
+        .and_then(|host| host.parse::<Authority>().ok());
     let asked = request.uri().authority().or(host.as_ref());
     TracedRequest {
         method: request.method().to_string(),

@@ -1,57 +1,32 @@
 //! The HTTP service: routes, handlers of a few lines, replies.
 
-// In reading order; the blank lines keep rustfmt from sorting.
+// In reading order.
 
 mod resolve;
-
 mod batch;
-
 mod diagnose;
-
 mod check;
-
 mod kubernetes;
-
 mod swarm;
-
 mod matrix;
-
 mod lists;
-
 mod tags;
-
 mod renovate;
-
 mod badge;
-
 mod health;
-
 mod document;
-
 mod door;
-
 mod guard;
-
 mod ready;
-
 mod clients;
-
 mod transport;
-
 mod refusals;
-
 mod drain;
-
 mod problems;
-
 mod body;
-
 mod reply;
-
 mod measure;
-
 mod counting;
-
 mod admin;
 
 use std::io;
@@ -70,7 +45,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{
-    App as ActixApp, Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web,
+    App as ActixApp, Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder,
+    Route, web,
 };
 
 use crate::answers::Context;
@@ -91,7 +67,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// When a connection ends, the client gets so long to take what was sent.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The paths that are answered, for the text of a 404.
-const PATHS: &str = "/resolve, /diagnose, /check, /kubernetes/nodes, /kubernetes/admission, /swarm/nodes, /matrix, /identify, /releases, /images, /tags, /renovate, /badge, /openapi.json, /swagger-ui/, /livez, /readyz";
+const PATHS: &str = "/resolve, /diagnose, /check, /kubernetes/nodes, /kubernetes/admission, \
+                     /swarm/nodes, /matrix, /identify, /releases, /images, /tags, /renovate, \
+                     /badge, /openapi.json, /swagger-ui/, /livez, /readyz";
 
 /// The pattern of each path, by which metrics and traces name it.
 const ROUTES: [&str; 19] = [
@@ -132,7 +110,8 @@ pub struct Behaviour {
     pub drain_delay: Duration,
 }
 
-/// Serves until a signal says to stop, or for ever without them; the listener for those who run it is the last to stop.
+/// Serves until a signal says to stop, or for ever without them; the listener for those who run it
+/// is the last to stop.
 ///
 /// # Errors
 /// When a socket cannot be used.
@@ -146,13 +125,16 @@ pub async fn serve(
 ) -> io::Result<()> {
     let draining = web::Data::new(Draining::default());
     let admin = match listeners.admin {
-        Some(listener) => Some(admin::server(context.clone(), metrics.clone(), draining.clone(), listener)?),
+        Some(listener) => {
+            Some(admin::server(context.clone(), metrics.clone(), draining.clone(), listener)?)
+        }
         None => None,
     };
     let admin_handle = admin.as_ref().map(actix_web::dev::Server::handle);
     let admin = admin.map(tokio::spawn);
     let Behaviour { clients, drain_delay } = behaviour;
-    let server = public_server(context, metrics, traces, draining.clone(), clients, listeners.public)?;
+    let server =
+        public_server(context, metrics, traces, draining.clone(), clients, listeners.public)?;
     let handle = server.handle();
     let served = tokio::select! {
         served = server => served,
@@ -187,7 +169,8 @@ fn public_server(
         .shutdown_timeout(drain::FINISHING.as_secs())
         .disable_signals();
     let stopping = server.graceful_shutdown_signal();
-    // As `actix_web::HttpServer` does it, with a transport of our own between the connection and HTTP.
+    // As `actix_web::HttpServer` does it, with a transport of our own between the connection and
+    // HTTP.
     let server = server.listen("public", listener, move || {
         let ready = web::Data::new(ready::ReadyAnswers::default());
         let door = Rc::new(Door {
@@ -213,7 +196,8 @@ fn public_server(
             .wrap(from_fn(pass))
             .into_factory()
             .map_err(|error: Error| error.error_response());
-        let (stopping, counting, metrics) = (stopping.clone(), clients.clone(), metrics.clone().into_inner());
+        let (stopping, counting, metrics) =
+            (stopping.clone(), clients.clone(), metrics.clone().into_inner());
         let http = HttpService::build()
             .keep_alive(transport::KEEP_ALIVE)
             .client_request_timeout(REQUEST_TIMEOUT)
@@ -231,7 +215,11 @@ fn public_server(
             let metrics = metrics.clone();
             async move {
                 let peer = stream.peer_addr().ok();
-                Ok::<_, DispatchError>((Transport::new(stream).counted_by(metrics), Protocol::Http1, peer))
+                Ok::<_, DispatchError>((
+                    Transport::new(stream).counted_by(metrics),
+                    Protocol::Http1,
+                    peer,
+                ))
             }
         };
         fn_service(open).and_then(http)
@@ -284,7 +272,9 @@ where
     GArgs: FromRequest + 'static,
     G::Output: Responder + 'static,
 {
-    read_with(path, read).route(web::post().to(posted)).default_service(refuse_method("GET, HEAD, POST"))
+    read_with(path, read)
+        .route(web::post().to(posted))
+        .default_service(refuse_method("GET, HEAD, POST"))
 }
 
 /// A path that only takes questions in a body.
@@ -303,7 +293,9 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    resource(path).route(web::method(Method::GET).to(handler.clone())).route(web::method(Method::HEAD).to(handler))
+    resource(path)
+        .route(web::method(Method::GET).to(handler.clone()))
+        .route(web::method(Method::HEAD).to(handler))
 }
 
 /// A path whose pattern is also its name, by which it is found without a search and without a copy.
@@ -316,15 +308,19 @@ fn refuse_method(methods: &'static str) -> Route {
     web::to(move |request| other_method(request, methods))
 }
 
-/// A method that the path does not take is a problem that names those it takes. OPTIONS is how a browser asks
-/// whether a page may send what it wants to send.
+/// A method that the path does not take is a problem that names those it takes. OPTIONS is how a
+/// browser asks whether a page may send what it wants to send.
 async fn other_method(request: HttpRequest, methods: &'static str) -> HttpResponse {
     let asks = |name| request.headers().contains_key(name);
-    if request.method() == Method::OPTIONS && asks(header::ORIGIN) && asks(header::ACCESS_CONTROL_REQUEST_METHOD) {
+    if request.method() == Method::OPTIONS
+        && asks(header::ORIGIN)
+        && asks(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
         return reply::preflight(methods);
     }
     let detail = format!("this path takes {methods}");
-    let mut response = reply::problem(&request, &Problem::new(ProblemKind::MethodNotAllowed, detail));
+    let mut response =
+        reply::problem(&request, &Problem::new(ProblemKind::MethodNotAllowed, detail));
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     response
 }

@@ -18,10 +18,13 @@ const OF_ALL: [(&str, &str); 4] = [
     ("500", "A defect in wintag; other requests are answered"),
 ];
 /// Of every operation but those that tell the state of the service.
-const OF_LIMITED: [(&str, &str); 1] = [("429", "The client has asked too often, or has too many connections")];
+const OF_LIMITED: [(&str, &str); 1] =
+    [("429", "The client has asked too often, or has too many connections")];
 /// Of every operation with parameters.
-const OF_PARAMETERS: [(&str, &str); 2] =
-    [("400", "Parameters are wrong; all of them are named"), ("406", "No accepted media type can be given")];
+const OF_PARAMETERS: [(&str, &str); 2] = [
+    ("400", "Parameters are wrong; all of them are named"),
+    ("406", "No accepted media type can be given"),
+];
 /// Of operations that read a body.
 const OF_BODIES: [(&str, &str); 5] = [
     ("400", "The body or the parameters are wrong; all that is wrong is named"),
@@ -31,14 +34,25 @@ const OF_BODIES: [(&str, &str); 5] = [
     ("503", "Too many bodies are being read, or too many questions wait for registries"),
 ];
 /// Of operations that read a host.
-const OF_HOSTS: [(&str, &str); 1] =
-    [("404", "The host is not a Windows that runs containers, or what stands for an image is no Windows version")];
+const OF_HOSTS: [(&str, &str); 1] = [(
+    "404",
+    "The host is not a Windows that runs containers, or what stands for an image is no Windows \
+     version",
+)];
 /// Of operations that may ask a registry.
 const OF_REGISTRIES: [(&str, &str); 5] = [
     ("403", "The registry is not configured"),
-    ("404", "The image or host is not known, no tag runs as asked, or no tag names the KB; the code tells which"),
+    (
+        "404",
+        "The image or host is not known, no tag runs as asked, or no tag names the KB; the code \
+         tells which",
+    ),
     ("502", "The registry's answer makes no sense"),
-    ("503", "The registry cannot be asked, or too many wait for one already, and nothing older is known"),
+    (
+        "503",
+        "The registry cannot be asked, or too many wait for one already, and nothing older is \
+         known",
+    ),
     ("504", "The registry did not answer in time, and nothing older is known"),
 ];
 
@@ -108,7 +122,11 @@ impl IntoResponses for LookupProblems {
 
 fn with_problems(further: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let general = problems(&OF_ALL).chain(problems(&OF_LIMITED));
-    general.chain(problems(&OF_PARAMETERS)).chain(problems(further)).chain([not_modified()]).collect()
+    general
+        .chain(problems(&OF_PARAMETERS))
+        .chain(problems(further))
+        .chain([not_modified()])
+        .collect()
 }
 
 fn not_modified() -> (String, RefOr<Response>) {

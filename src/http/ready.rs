@@ -1,9 +1,10 @@
 //! Answers that are ready: what `/resolve` said a moment ago is said again to who asks the same.
 //!
-//! Each worker has answers of its own, so that no lock is taken and nothing is shared. They are found by the query as it was
-//! written, because an answer repeats its words; another spelling is another question here. An answer is kept for a second
-//! only. So nothing has to be told when a fact changes or grows old: an answer is at most so much older than it says, and
-//! facts in use are still asked for, and renewed, once a second.
+//! Each worker has answers of its own, so that no lock is taken and nothing is shared. They are
+//! found by the query as it was written, because an answer repeats its words; another spelling is
+//! another question here. An answer is kept for a second only. So nothing has to be told when a
+//! fact changes or grows old: an answer is at most so much older than it says, and facts in use are
+//! still asked for, and renewed, once a second.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -17,11 +18,11 @@ use crate::telemetry::AnswerSource;
 
 /// The path whose answers are kept.
 pub const PATH: &str = "/resolve";
-/// For so long an answer is given again. One in thousands is then made anew under load, and nobody notices a second in
-/// what registries change a few times a month.
+/// For so long an answer is given again. One in thousands is then made anew under load, and nobody
+/// notices a second in what registries change a few times a month.
 const READY_FOR: Duration = Duration::from_secs(1);
-/// The memory that the answers of one worker may take. An answer takes about 3 kB, so that these are more than a thousand;
-/// all known hosts and families have fewer.
+/// The memory that the answers of one worker may take. An answer takes about 3 kB, so that these
+/// are more than a thousand; all known hosts and families have fewer.
 const MAX_BYTES: usize = 4 << 20;
 
 /// The answers of one worker.
@@ -30,7 +31,8 @@ pub struct ReadyAnswers(RefCell<Answers>);
 
 #[derive(Default)]
 struct Answers {
-    /// With the quick hash of that map, whose seed is of this process: the answers are few, and none is kept for long.
+    /// With the quick hash of that map, whose seed is of this process: the answers are few, and
+    /// none is kept for long.
     by_query: HashMap<Box<str>, Ready>,
     bytes: usize,
 }
@@ -39,7 +41,8 @@ struct Ready {
     answer: Prepared,
     /// Where its facts came from, for the metrics.
     source: AnswerSource,
-    /// Whether a parameter gave the form, so that `Accept` does not matter; else it is for who accepts anything.
+    /// Whether a parameter gave the form, so that `Accept` does not matter; else it is for who
+    /// accepts anything.
     form_is_named: bool,
     /// On the monotonic clock.
     until: Duration,
@@ -47,7 +50,14 @@ struct Ready {
 
 impl ReadyAnswers {
     /// Keeps the answer to a query. `now` is on the monotonic clock.
-    pub fn keep(&self, query: &str, form_is_named: bool, answer: Prepared, source: AnswerSource, now: Duration) {
+    pub fn keep(
+        &self,
+        query: &str,
+        form_is_named: bool,
+        answer: Prepared,
+        source: AnswerSource,
+        now: Duration,
+    ) {
         let Answers { by_query, bytes } = &mut *self.0.borrow_mut();
         let weight = query.len() + answer.weight();
         if *bytes + weight > MAX_BYTES {
@@ -62,13 +72,19 @@ impl ReadyAnswers {
         }
     }
 
-    /// The answer to this request, if it is ready, and where its facts came from. `now` is on the monotonic clock.
-    pub fn find(&self, request: &HttpRequest, now: Duration) -> Option<(HttpResponse, AnswerSource)> {
+    /// The answer to this request, if it is ready, and where its facts came from. `now` is on the
+    /// monotonic clock.
+    pub fn find(
+        &self,
+        request: &HttpRequest,
+        now: Duration,
+    ) -> Option<(HttpResponse, AnswerSource)> {
         if request.path() != PATH || ![Method::GET, Method::HEAD].contains(request.method()) {
             return None;
         }
         let answers = self.0.borrow();
-        let ready = answers.by_query.get(request.query_string()).filter(|ready| now < ready.until)?;
+        let ready =
+            answers.by_query.get(request.query_string()).filter(|ready| now < ready.until)?;
         let fits = ready.form_is_named || reply::accepts_anything(request);
         fits.then(|| (ready.answer.respond(request), ready.source))
     }
@@ -111,9 +127,12 @@ mod tests {
         let answers = ReadyAnswers::default();
         answers.keep("any", false, answer("{}"), AnswerSource::Cache, now(0));
         answers.keep("named", true, answer("1709\n"), AnswerSource::Cache, now(0));
-        for (accept, expected) in
-            [(None, true), (Some("*/*"), true), (Some("text/plain"), false), (Some("image/png"), false)]
-        {
+        for (accept, expected) in [
+            (None, true),
+            (Some("*/*"), true),
+            (Some("text/plain"), false),
+            (Some("image/png"), false),
+        ] {
             assert_eq!(is_ready(&answers, "any", accept, now(1)), expected, "{accept:?}");
             assert!(is_ready(&answers, "named", accept, now(1)), "{accept:?}");
         }
@@ -124,11 +143,21 @@ mod tests {
         let answers = ReadyAnswers::default();
         let largest = "x".repeat(MAX_BYTES / 10);
         for number in 0..100 {
-            answers.keep(&format!("n={number}"), false, answer(&largest), AnswerSource::Cache, now(0));
+            answers.keep(
+                &format!("n={number}"),
+                false,
+                answer(&largest),
+                AnswerSource::Cache,
+                now(0),
+            );
             answers.keep("same", false, answer(&largest), AnswerSource::Cache, now(0));
             assert!(is_ready(&answers, "same", None, now(1)));
             let inner = answers.0.borrow();
-            let bytes: usize = inner.by_query.iter().map(|(query, ready)| query.len() + ready.answer.weight()).sum();
+            let bytes: usize = inner
+                .by_query
+                .iter()
+                .map(|(query, ready)| query.len() + ready.answer.weight())
+                .sum();
             assert_eq!(bytes, inner.bytes);
             assert!(bytes <= MAX_BYTES);
         }

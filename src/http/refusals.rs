@@ -1,4 +1,5 @@
-//! The refusals that the HTTP library gives by itself, before there is a request, and the problems that leave in their place.
+//! The refusals that the HTTP library gives by itself, before there is a request, and the problems
+//! that leave in their place.
 
 use std::fmt::Write as _;
 use std::future::Future as _;
@@ -14,8 +15,8 @@ use tokio::time::{Sleep, sleep};
 use super::{REQUEST_TIMEOUT, reply};
 use crate::api::problem::{Problem, ProblemKind};
 
-/// What a client still sends after it was refused is read for so long. A connection that is closed while something is
-/// unread is reset, and then the client may not see why it was refused.
+/// What a client still sends after it was refused is read for so long. A connection that is closed
+/// while something is unread is reset, and then the client may not see why it was refused.
 const LINGER: Duration = Duration::from_secs(1);
 /// So much is thrown away at a time.
 const SCRATCH_BYTES: usize = 4 << 10;
@@ -37,8 +38,8 @@ impl Refusal {
         Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER)) }
     }
 
-    /// Sends it and says that nothing more will come; then reads what the client still sends, until it has closed too or
-    /// there was enough time for it.
+    /// Sends it and says that nothing more will come; then reads what the client still sends, until
+    /// it has closed too or there was enough time for it.
     pub fn send<S>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -65,7 +66,8 @@ impl Refusal {
     }
 }
 
-/// A refusal without a body, which is what the library sends by itself; every answer of this service that refuses has one.
+/// A refusal without a body, which is what the library sends by itself; every answer of this
+/// service that refuses has one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bare<'a> {
     status_line: &'a str,
@@ -80,7 +82,8 @@ impl<'a> Bare<'a> {
         self.status
     }
 
-    /// The refusal at the end of what is to be written, and where it begins. After it the library closes.
+    /// The refusal at the end of what is to be written, and where it begins. After it the library
+    /// closes.
     pub fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
         if !bytes.ends_with(END_OF_HEAD) {
             return None;
@@ -93,9 +96,15 @@ impl<'a> Bare<'a> {
 
     /// Exactly what the library writes, so that nothing else is taken for it.
     fn read(head: &'a [u8]) -> Option<Self> {
-        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
+        let mut lines =
+            std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
         let status_line = lines.next()?;
-        let status = status_line.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
+        let status = status_line
+            .split(' ')
+            .nth(1)?
+            .parse()
+            .ok()
+            .filter(|status| (400..500).contains(status))?;
         let (mut is_empty, mut date) = (false, None);
         for line in lines {
             match line.split_once(": ")? {
@@ -114,7 +123,10 @@ impl<'a> Bare<'a> {
         let (head, body) = reply::problem_as(false, &problem).into_parts();
         let body = body.try_into_bytes().unwrap_or_default();
         let (status_line, date) = (self.status_line, self.date);
-        let mut written = format!("{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n", body.len());
+        let mut written = format!(
+            "{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n",
+            body.len()
+        );
         for (name, value) in head.headers() {
             // All of them are made of text, and writing to a text does not fail.
             let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
@@ -132,8 +144,8 @@ fn problem_of(status: u16) -> Problem {
         408 => {
             let seconds = REQUEST_TIMEOUT.as_secs();
             let detail = format!(
-                "the head of the request did not arrive within {seconds} seconds; open a connection when there is \
-                 something to ask, and send the whole request at once"
+                "the head of the request did not arrive within {seconds} seconds; open a \
+                 connection when there is something to ask, and send the whole request at once"
             );
             Problem::new(ProblemKind::RequestTimeout, detail)
         }
@@ -142,8 +154,9 @@ fn problem_of(status: u16) -> Problem {
             Problem::new(ProblemKind::HeadersTooLarge, detail)
         }
         _ => {
-            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more than one: look at the first line, \
-                          the names and values of the headers, and what is said of the length of the body";
+            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more \
+                          than one: look at the first line, the names and values of the headers, \
+                          and what is said of the length of the body";
             Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
         }
     }
@@ -157,7 +170,8 @@ mod tests {
     fn only_the_librarys_refusals_are_found() {
         for text in [
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
-            "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: keep-alive\r\ndate: x\r\n\r\n",
+            "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: \
+             keep-alive\r\ndate: x\r\n\r\n",
         ] {
             let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: x\r\n\r\nok".repeat(20);
             for before in ["", &before] {
@@ -179,7 +193,8 @@ mod tests {
             "HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\ndate: x\r\n\r\n",
             "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nallow: GET\r\ndate: x\r\n\r\n",
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n{}",
-            "HTTP/1.1 200 OK\r\ncontent-location: /HTTP/1.1 400 x\r\ncontent-length: 0\r\nlink: x\r\ndate: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-location: /HTTP/1.1 400 x\r\ncontent-length: 0\r\nlink: \
+             x\r\ndate: x\r\n\r\n",
             "HTTP/1.1 400 \u{fc}\r\ncontent-length 0\r\ndate: x\r\n\r\n",
         ] {
             assert_eq!(Bare::find(text.as_bytes()), None, "{text}");

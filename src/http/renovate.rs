@@ -13,8 +13,8 @@ use crate::api::renovate::{RenovateObject, RenovateParams, read_renovate, refuse
 /// The build tags of one Windows build, for Renovate
 ///
 /// A custom datasource of [Renovate](https://docs.renovatebot.com/modules/datasource/custom/). All releases are of one
-/// Windows build, so that no update leads to an image that the host cannot run. The build is that of `host`, or that of the
-/// tag `like`; one of the two is needed.
+/// Windows build, so that no update leads to an image that the host cannot run. The build is that
+/// of `host`, or that of the tag `like`; one of the two is needed.
 #[utoipa::path(
     get, path = "/renovate", operation_id = "feedRenovate", tag = "Other tools", params(RenovateParams),
     responses(
@@ -28,7 +28,9 @@ pub async fn feed_renovate(request: HttpRequest, context: web::Data<Context>) ->
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_renovate(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let feed = answers::feed(context, &question).await.map_err(|refusal| refused_feed(&refusal, &question))?;
+    let feed = answers::feed(context, &question)
+        .await
+        .map_err(|refusal| refused_feed(&refusal, &question))?;
     let about = About { freshness: Some(feed.freshness), ..About::default() };
     Ok(reply::json(request, &RenovateObject::from(&feed), &about))
 }

@@ -17,14 +17,16 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::resolve::Format;
 use crate::telemetry;
 
-/// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one while
-/// they ask again, and for a day when that fails (RFC 5861).
-const CACHE_FRESH: &str = "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
+/// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one
+/// while they ask again, and for a day when that fails (RFC 5861).
+const CACHE_FRESH: &str =
+    "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
 /// A stale answer is kept only for so long as RFC 8767 advises for stale data, 30 seconds.
 pub const CACHE_STALE: &str = "public, max-age=30";
 /// Problems are not kept, nor is the state of the service or the answer to a body.
 const NOT_KEPT: &str = "no-store";
-/// For so long browsers need not ask again whether a page may ask: a day, and browsers keep it for less.
+/// For so long browsers need not ask again whether a page may ask: a day, and browsers keep it for
+/// less.
 const PREFLIGHT_SECONDS: u32 = 86_400;
 /// Where the interface is described.
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
@@ -104,7 +106,8 @@ pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> Htt
 }
 
 fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Box<Problem>> {
-    serde_json::to_vec(body).map_err(|error| Box::new(Problem::new(ProblemKind::Internal, error.to_string())))
+    serde_json::to_vec(body)
+        .map_err(|error| Box::new(Problem::new(ProblemKind::Internal, error.to_string())))
 }
 
 /// Refuses a request that accepts no JSON, unless a parameter asked for it.
@@ -112,11 +115,17 @@ fn accept_json(request: &HttpRequest, about: &About) -> Result<(), Box<Problem>>
     if about.asked_for || accepted(request) == Accepted::Json {
         return Ok(());
     }
-    Err(Box::new(Problem::new(ProblemKind::NotAcceptable, "answers are application/json".to_owned())))
+    Err(Box::new(Problem::new(
+        ProblemKind::NotAcceptable,
+        "answers are application/json".to_owned(),
+    )))
 }
 
 /// The answer, or the problem.
-pub fn or_problem(request: &HttpRequest, answer: Result<HttpResponse, Box<Problem>>) -> HttpResponse {
+pub fn or_problem(
+    request: &HttpRequest,
+    answer: Result<HttpResponse, Box<Problem>>,
+) -> HttpResponse {
     answer.unwrap_or_else(|refusal| problem(request, &refusal))
 }
 
@@ -167,25 +176,41 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
 pub fn wants_text(request: &HttpRequest) -> bool {
     let query = request.query_string();
     // Nothing is taken apart where the word is not.
-    let query = if query.contains("format") { crate::api::params::pairs_of_query(query) } else { Vec::new() };
+    let query = if query.contains("format") {
+        crate::api::params::pairs_of_query(query)
+    } else {
+        Vec::new()
+    };
     match query.iter().find(|(name, _)| name == "format") {
-        Some((_, word)) => Format::all().any(|format| format != Format::Json && format.as_str() == word),
-        None => request.headers().contains_key(header::ACCEPT) && accepted(request) == Accepted::Text,
+        Some((_, word)) => {
+            Format::all().any(|format| format != Format::Json && format.as_str() == word)
+        }
+        None => {
+            request.headers().contains_key(header::ACCEPT) && accepted(request) == Accepted::Text
+        }
     }
 }
 
 /// An answer of this media type, or 304 when the caller has it.
-pub fn bytes(request: &HttpRequest, media: &'static str, body: Vec<u8>, about: &About) -> HttpResponse {
+pub fn bytes(
+    request: &HttpRequest,
+    media: &'static str,
+    body: Vec<u8>,
+    about: &About,
+) -> HttpResponse {
     if request.method().is_safe() {
         return Prepared::new(media, body, about).respond(request);
     }
     let mut response = begin(StatusCode::OK);
     // What was asked is in the body, which no cache looks at.
-    response.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(media).body(in_pieces(Bytes::from(body)))
+    response
+        .insert_header((header::CACHE_CONTROL, NOT_KEPT))
+        .content_type(media)
+        .body(in_pieces(Bytes::from(body)))
 }
 
-/// A body that costs no more memory when its client takes it slowly, or never: the HTTP library copies what it is given at
-/// once.
+/// A body that costs no more memory when its client takes it slowly, or never: the HTTP library
+/// copies what it is given at once.
 pub fn in_pieces(body: Bytes) -> BoxBody {
     if body.len() > PIECE_BYTES { BoxBody::new(Pieces(body)) } else { BoxBody::new(body) }
 }
@@ -201,15 +226,18 @@ impl MessageBody for Pieces {
         BodySize::Sized(self.0.len() as u64)
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         let bytes = self.0.len().min(PIECE_BYTES);
         let piece = self.0.split_to(bytes);
         Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
     }
 }
 
-/// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again: nothing in it is
-/// made anew.
+/// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again:
+/// nothing in it is made anew.
 pub struct Prepared {
     body: Bytes,
     etag: HeaderValue,
@@ -222,13 +250,17 @@ impl Prepared {
     ///
     /// # Errors
     /// When the request accepts something else.
-    pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> Result<Self, Box<Problem>> {
+    pub fn json<T: Serialize>(
+        request: &HttpRequest,
+        body: &T,
+        about: &About,
+    ) -> Result<Self, Box<Problem>> {
         accept_json(request, about)?;
         Ok(Self::new(JSON, json_bytes(body)?, about))
     }
 
-    /// A text that a tool reads as it stands. It is text/plain also where it is in a language that has a media type:
-    /// browsers show it, and the tools do not look.
+    /// A text that a tool reads as it stands. It is text/plain also where it is in a language that
+    /// has a media type: browsers show it, and the tools do not look.
     pub fn text(text: String, about: &About) -> Self {
         Self::new(TEXT, text.into_bytes(), about)
     }
@@ -270,7 +302,10 @@ impl Prepared {
             let response = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(()));
             return with_headers(response, self.headers.get(1..).unwrap_or_default());
         }
-        with_headers(HttpResponse::with_body(StatusCode::OK, in_pieces(self.body.clone())), &self.headers)
+        with_headers(
+            HttpResponse::with_body(StatusCode::OK, in_pieces(self.body.clone())),
+            &self.headers,
+        )
     }
 }
 
@@ -319,7 +354,8 @@ fn cache_status(freshness: Freshness) -> &'static str {
     }
 }
 
-/// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC 9110).
+/// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC
+/// 9110).
 fn has_etag(request: &HttpRequest, etag: &[u8]) -> bool {
     fn opaque(tag: &[u8]) -> &[u8] {
         let tag = tag.trim_ascii();

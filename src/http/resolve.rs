@@ -10,13 +10,16 @@ use crate::answers::{Context, Provenance};
 use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
-use crate::api::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text};
+use crate::api::resolve::{
+    Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text,
+};
 use crate::telemetry::Metrics;
 
 /// Which tag of an image runs on a host
 ///
-/// Answers with one exact tag, the isolation mode, and the reasons. `format` gives the answer as text that a shell, a
-/// build system or a cluster reads: `format=tag` the tag alone, for `TAG=$(curl -fsS …)`.
+/// Answers with one exact tag, the isolation mode, and the reasons. `format` gives the answer as
+/// text that a shell, a build system or a cluster reads: `format=tag` the tag alone, for
+/// `TAG=$(curl -fsS …)`.
 #[utoipa::path(
     get, path = "/resolve", operation_id = "resolve", tag = "Answers", params(ResolveParams),
     responses(
@@ -42,9 +45,11 @@ async fn answer(
     metrics: &Metrics,
     ready: &ReadyAnswers,
 ) -> Result<HttpResponse, Box<Problem>> {
-    let asked = ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
+    let asked =
+        ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
     let resolution = counting::resolve(context, metrics, &asked.question).await?;
-    let by_header = if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
+    let by_header =
+        if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
     let format = asked.format.unwrap_or(by_header);
     let about = About {
         freshness: Some(resolution.freshness),
@@ -58,9 +63,17 @@ async fn answer(
     };
     let response = prepared.respond(request);
     // The next one is not told that a registry was asked for it.
-    if resolution.freshness.provenance != Provenance::Registry && (about.asked_for || format == Format::Json) {
+    if resolution.freshness.provenance != Provenance::Registry
+        && (about.asked_for || format == Format::Json)
+    {
         let source = counting::source(resolution.freshness);
-        ready.keep(request.query_string(), about.asked_for, prepared, source, context.now().elapsed);
+        ready.keep(
+            request.query_string(),
+            about.asked_for,
+            prepared,
+            source,
+            context.now().elapsed,
+        );
     }
     Ok(response)
 }

@@ -14,8 +14,8 @@ use crate::api::reading::Reading;
 /// Which tags run on the nodes of a Docker swarm
 ///
 /// Send what `docker node inspect $(docker node ls -q)` prints on a manager, and after it what
-/// `docker info --format '{{json .}}'` prints on each Windows node, because only that tells the version; at most 3 MiB
-/// and 5,000 nodes. One array of all the objects will do too.
+/// `docker info --format '{{json .}}'` prints on each Windows node, because only that tells the
+/// version; at most 3 MiB and 5,000 nodes. One array of all the objects will do too.
 #[utoipa::path(
     post, path = "/swarm/nodes", operation_id = "answerForSwarmNodes", tag = "Clusters", params(NodesParams),
     request_body(content = Vec<Object>, description = "Objects of docker node inspect and of docker info"),
@@ -35,7 +35,11 @@ pub async fn answer_for_swarm_nodes(
     reply::or_problem(&request, answer(&request, payload, &context).await)
 }
 
-async fn answer(request: &HttpRequest, payload: web::Payload, context: &Context) -> Result<HttpResponse, Box<Problem>> {
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    context: &Context,
+) -> Result<HttpResponse, Box<Problem>> {
     let image = read_image(pairs_of_query(request.query_string()), Reading::from(context))?;
     let body = body::read(request, payload, "application/json", MAX_LIST_BYTES).await?;
     let fleet = answers::swarm_nodes(context, &image, &body).await;

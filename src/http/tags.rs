@@ -12,8 +12,8 @@ use crate::api::tags::{TagsObject, TagsParams, read_tags};
 
 /// The tags of an image, with what each stands for
 ///
-/// The newest first. With `tag=ltsc2019` it tells which KB that tag is today and which other tags are
-/// the same image.
+/// The newest first. With `tag=ltsc2019` it tells which KB that tag is today and which other tags
+/// are the same image.
 #[utoipa::path(
     get, path = "/tags", operation_id = "listTags", tag = "Knowledge", params(TagsParams),
     responses(
@@ -27,8 +27,9 @@ pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> Htt
 
 async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
     let question = read_tags(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let listed =
-        answers::tags(context, &question).await.map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+    let listed = answers::tags(context, &question)
+        .await
+        .map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
     let about = About { freshness: Some(listed.freshness), ..About::default() };
     Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
 }

@@ -1,8 +1,9 @@
-//! What lies between a connection and the HTTP library. The refusals that the library gives by itself, before there is a
-//! request, leave as problems like all others (`refusals.rs`). What a client sends is handed on one request at a time, and not while it waits
-//! for an answer or does not take one, because the library would read any number of further requests into memory, turn round
-//! and round when that is full, and answer one request in the manner of a later one. A connection on which nothing moves any
-//! more is closed.
+//! What lies between a connection and the HTTP library. The refusals that the library gives by
+//! itself, before there is a request, leave as problems like all others (`refusals.rs`). What a
+//! client sends is handed on one request at a time, and not while it waits for an answer or does
+//! not take one, because the library would read any number of further requests into memory, turn
+//! round and round when that is full, and answer one request in the manner of a later one. A
+//! connection on which nothing moves any more is closed.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -23,11 +24,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::refusals::{Bare, Refusal};
 use crate::telemetry::Metrics;
 
-/// A connection on which nothing was asked or written for so long is closed, and for twice as long at most. Who asks is
-/// answered first: a body takes five seconds at most and its answer ten, which is less.
+/// A connection on which nothing was asked or written for so long is closed, and for twice as long
+/// at most. Who asks is answered first: a body takes five seconds at most and its answer ten, which
+/// is less.
 const STILL: Duration = Duration::from_secs(30);
-/// The library would close a connection that was idle for so long. It counts from when it has given an answer away, also
-/// when the client has not taken that, so that it must not be the first.
+/// The library would close a connection that was idle for so long. It counts from when it has given
+/// an answer away, also when the client has not taken that, so that it must not be the first.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(3 * STILL.as_secs());
 /// So much is read at a time, in bytes: the head of most requests.
 const PIECE_BYTES: usize = 1 << 10;
@@ -39,7 +41,8 @@ pub struct Transport<S> {
     piece: Box<[u8; PIECE_BYTES]>,
     /// Where in the piece that is which was read and not handed on yet.
     held: Range<usize>,
-    /// Whether the line that is handed on has had nothing in it so far. An empty one ends a head, unless there is none yet.
+    /// Whether the line that is handed on has had nothing in it so far. An empty one ends a head,
+    /// unless there is none yet.
     is_empty_line: bool,
     /// Whether a line with something in it was handed on since the last end.
     has_begun: bool,
@@ -57,7 +60,8 @@ pub struct Transport<S> {
     metrics: Option<Arc<Metrics>>,
     /// The connection is looked after once in so long.
     still: Duration,
-    /// Looks after the connection. Nothing is timed for a single request: that would be most of what this costs.
+    /// Looks after the connection. Nothing is timed for a single request: that would be most of
+    /// what this costs.
     watch: Pin<Box<Sleep>>,
     /// Whom the watch wakes.
     watched_by: Option<Waker>,
@@ -65,7 +69,8 @@ pub struct Transport<S> {
     is_still: bool,
 }
 
-/// Whose turn it is on a connection: known where requests are answered, and heeded where they are read.
+/// Whose turn it is on a connection: known where requests are answered, and heeded where they are
+/// read.
 #[derive(Debug, Default)]
 pub struct Turn {
     is_ours: Cell<bool>,
@@ -85,7 +90,10 @@ impl Answering {
         if let Some(turn) = &turn {
             turn.is_ours.set(!has_body);
             turn.was_asked.set(true);
-            let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let length = request
+                .headers()
+                .get(CONTENT_LENGTH)
+                .and_then(|length| length.to_str().ok()?.parse().ok());
             turn.body_left.set(length.unwrap_or_default());
         }
         Self(turn)
@@ -150,16 +158,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.turn.clone()
     }
 
-    /// Nothing can be done now; an error when nothing moves any more. What waits is woken up to see that.
+    /// Nothing can be done now; an error when nothing moves any more. What waits is woken up to see
+    /// that.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let is_watched = self.watched_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        let is_watched =
+            self.watched_by.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
         if is_watched && !self.watch.is_elapsed() {
             return Poll::Pending;
         }
-        // Whatever else the task has done in its time: else it might be told to wait without being woken.
+        // Whatever else the task has done in its time: else it might be told to wait without being
+        // woken.
         while pin!(unconstrained(self.watch.as_mut())).poll(context).is_ready() {
             if self.is_still && !self.turn.was_asked.get() {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved on the connection")));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "nothing moved on the connection",
+                )));
             }
             self.is_still = !self.turn.was_asked.take();
             self.watch.as_mut().reset(Instant::now() + self.still);
@@ -168,9 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         Poll::Pending
     }
 
-    /// How much of what is held is handed on: to the end of a head, of a body whose length is known, or all of it. Heads, and
-    /// bodies in chunks, end with an empty line; where one is within a body, nothing is lost but a moment. Empty lines before
-    /// a head are part of it: each by itself would be read by the library together with all before it.
+    /// How much of what is held is handed on: to the end of a head, of a body whose length is
+    /// known, or all of it. Heads, and bodies in chunks, end with an empty line; where one is
+    /// within a body, nothing is lost but a moment. Empty lines before a head are part of it:
+    /// each by itself would be read by the library together with all before it.
     fn take_some(&mut self, most: usize) -> &[u8] {
         let held = self.piece.get(self.held.clone()).unwrap_or_default();
         let held = held.get(..most).unwrap_or(held);
@@ -179,7 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if body_left > 0 {
             taken = held.len().min(body_left);
             self.turn.body_left.set(body_left - taken);
-            (self.has_ended, self.is_empty_line, self.has_begun) = (taken == body_left, true, false);
+            (self.has_ended, self.is_empty_line, self.has_begun) =
+                (taken == body_left, true, false);
         } else {
             for line in held.split_inclusive(|byte| *byte == b'\n') {
                 taken += line.len();
@@ -233,7 +249,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
                     this.has_ended = false;
                     return this.wait(context);
                 }
-                Poll::Ready(Ok(())) if !piece.filled().is_empty() => this.held = 0..piece.filled().len(),
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() => {
+                    this.held = 0..piece.filled().len()
+                }
                 ended => return ended,
             }
         }
@@ -247,7 +265,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.is_refused {
             // While the refusal was on its way, the library refused again.
@@ -263,7 +285,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
                     this.refusal = Some(Refusal::instead_of(&bare));
                 }
                 // What is before it is an answer that goes as it is.
-                Some((start, _)) => return this.write(context, buffer.get(..start).unwrap_or_default()),
+                Some((start, _)) => {
+                    return this.write(context, buffer.get(..start).unwrap_or_default());
+                }
             }
         }
         if let Some(refusal) = &mut this.refusal {
@@ -366,10 +390,17 @@ mod tests {
                 "content-type: application/problem+json",
                 "cache-control: no-store",
             ] {
-                assert_eq!(head.lines().filter(|other| *other == line).count(), 1, "{line}: {head}");
+                assert_eq!(
+                    head.lines().filter(|other| *other == line).count(),
+                    1,
+                    "{line}: {head}"
+                );
             }
             let problem: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
-            assert_eq!((&problem["status"], &problem["code"]), (&431.into(), &"headers-too-large".into()));
+            assert_eq!(
+                (&problem["status"], &problem["code"]),
+                (&431.into(), &"headers-too-large".into())
+            );
         }
     }
 
@@ -383,7 +414,10 @@ mod tests {
             ("a\n\nb\n\r\nc\r\n\n", &["a\n\n", "b\n\r\n", "c\r\n\n"]),
             ("a\r\r\nb\r\n \r\nc\r\n\r\n", &["a\r\r\nb\r\n \r\nc\r\n\r\n"]),
             ("5\r\nabcde\r\n0\r\n\r\nGET", &["5\r\nabcde\r\n0\r\n\r\n", "GET"]),
-            ("\n\r\n\r\n\na\n\n\n\n\r\n\r\rb\n\n\n", &["\n\r\n\r\n\na\n\n", "\n\n\r\n\r\rb\n\n", "\n"]),
+            (
+                "\n\r\n\r\n\na\n\n\n\n\r\n\r\rb\n\n\n",
+                &["\n\r\n\r\n\na\n\n", "\n\n\r\n\r\rb\n\n", "\n"],
+            ),
         ] {
             for step in [1, 2, 3, 1000] {
                 let (mut transport, mut client) = connected(100_000);
@@ -414,7 +448,10 @@ mod tests {
     async fn s10_a_body_is_handed_on_to_its_end() {
         let (mut transport, mut client) = connected(100_000);
         let library = Library::default();
-        client.write_all(b"one\r\n\r\ntwo\n\nthreeGET / HTTP/1.1\r\n\r\n").await.expect("it is taken");
+        client
+            .write_all(b"one\r\n\r\ntwo\n\nthreeGET / HTTP/1.1\r\n\r\n")
+            .await
+            .expect("it is taken");
         assert_eq!((library.read(&mut transport), library.told()), (7, 1));
         transport.turn.body_left.set(b"two\n\nthree".len());
         assert_eq!((library.read(&mut transport), library.told()), (10, 1));
@@ -430,7 +467,10 @@ mod tests {
         client.write_all(&[b'y'; 10]).await.expect("it is taken");
         for _ in 0..100 {
             assert_eq!((library.read(&mut transport), library.told()), (0, 0));
-            assert_eq!((library.write(&mut transport, &[b'x'; 50]), library.told()), (Poll::Pending, 0));
+            assert_eq!(
+                (library.write(&mut transport, &[b'x'; 50]), library.told()),
+                (Poll::Pending, 0)
+            );
         }
         client.read_exact(&mut [0; 100]).await.expect("it is there");
         assert!(library.told() > 0, "there is room");
@@ -462,7 +502,10 @@ mod tests {
         let (mut transport, client) = connected(100_000);
         let refusal = bare("HTTP/1.1 408 Request Timeout").repeat(2);
         let reading = tokio::spawn(read_all(client));
-        transport.write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes()).await.expect("it is taken");
+        transport
+            .write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes())
+            .await
+            .expect("it is taken");
         transport.write_all(refusal.as_bytes()).await.expect("it is taken");
         drop(transport);
         assert_eq!(reading.await.expect("it is read").matches("HTTP/1.1").count(), 1);
@@ -478,14 +521,20 @@ mod tests {
             client
         });
         // It ends although the client is still there.
-        transport.write_all(bare("HTTP/1.1 400 Bad Request").as_bytes()).await.expect("it is taken");
+        transport
+            .write_all(bare("HTTP/1.1 400 Bad Request").as_bytes())
+            .await
+            .expect("it is taken");
         sending.await.expect("all of it was read");
     }
 
     #[tokio::test]
     async fn s10_a_client_that_does_not_take_its_refusal_holds_nothing() {
         let (mut transport, _client) = connected(1);
-        transport.write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes()).await.expect("it is given up");
+        transport
+            .write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes())
+            .await
+            .expect("it is given up");
     }
 
     #[tokio::test]
@@ -548,7 +597,8 @@ mod tests {
 
     #[tokio::test]
     async fn s10_a_connection_that_is_answered_now_and_then_lives() {
-        // Long enough that a machine with much to do does not miss it, and short against all questions together.
+        // Long enough that a machine with much to do does not miss it, and short against all
+        // questions together.
         const PATIENCE: Duration = Duration::from_secs(1);
         const QUESTIONS: u32 = 15;
         let (here, mut client) = duplex(100);

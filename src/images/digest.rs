@@ -49,8 +49,8 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let hex = text.strip_prefix(Self::PREFIX).ok_or(ParseDigestError)?;
-        let canonical =
-            hex.len() == Self::HEX_DIGITS && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let canonical = hex.len() == Self::HEX_DIGITS
+            && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if canonical { Ok(Self(text.to_owned())) } else { Err(ParseDigestError) }
     }
 }
@@ -74,7 +74,10 @@ mod tests {
     #[test]
     fn the_digest_of_nothing_is_the_known_one() {
         let digest = Digest::of(b"");
-        assert_eq!(digest.hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            digest.hex(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(digest.as_str().parse::<Digest>().unwrap(), digest);
     }
 

@@ -12,7 +12,8 @@ const EMBEDDED: &str = include_str!("data/families.csv");
 const DOCKER_HUB: &str = "docker.io";
 /// The registry of Microsoft's images.
 const MICROSOFT: &str = "mcr.microsoft.com";
-/// Paths that are Microsoft's, also when the registry is left out: on Docker Hub there are no such names.
+/// Paths that are Microsoft's, also when the registry is left out: on Docker Hub there are no such
+/// names.
 const MICROSOFT_PATHS: [&str; 2] = ["windows/", "dotnet/"];
 /// Docker Hub repositories that moved and are no family (microsoft/containerregistry,
 /// docs/dockerhub-to-mcr-repo-mapping.md).
@@ -120,14 +121,18 @@ impl Families {
     /// [`FamilyError::Table`] names the row.
     pub fn from_csv(text: &str) -> Result<Self, FamilyError> {
         let mut families = Self { families: Vec::new(), by_name: HashMap::new() };
-        for (at, row) in csv::Reader::from_reader(text.as_bytes()).deserialize::<Row>().enumerate() {
+        for (at, row) in csv::Reader::from_reader(text.as_bytes()).deserialize::<Row>().enumerate()
+        {
             let bad = |detail: String| FamilyError::Table { row: at + 1, detail };
             let row = row.map_err(|error| bad(error.to_string()))?;
             if row.source.is_empty() {
                 return Err(bad("a row needs its source".to_owned()));
             }
-            let repository = Repository::parse(&row.repository).map_err(|error| bad(error.to_string()))?;
-            let words = |text: &str| text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            let repository =
+                Repository::parse(&row.repository).map_err(|error| bad(error.to_string()))?;
+            let words = |text: &str| {
+                text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+            };
             families.add(Family {
                 name: row.family,
                 base: row.base,
@@ -200,14 +205,18 @@ impl Families {
             None => (None, false),
         };
         let moved = MOVED.iter().find(|(before, _)| *before == key).map(|(_, path)| *path);
-        let without_registry = MICROSOFT_PATHS.iter().any(|start| key.starts_with(start)).then_some(key.as_str());
+        let without_registry =
+            MICROSOFT_PATHS.iter().any(|start| key.starts_with(start)).then_some(key.as_str());
         let repository = match (&family, moved.or(without_registry)) {
             (Some(family), _) => family.repository.clone(),
             (None, Some(path)) => Repository::parse(&format!("{MICROSOFT}/{path}"))?,
             (None, None) => reference.repository,
         };
         let is_legacy = is_legacy || moved.is_some();
-        Ok((NamedImage { requested: text.to_owned(), family, repository, is_legacy }, reference.selector))
+        Ok((
+            NamedImage { requested: text.to_owned(), family, repository, is_legacy },
+            reference.selector,
+        ))
     }
 }
 
@@ -246,9 +255,16 @@ mod tests {
 
     #[test]
     fn microsofts_paths_need_no_registry_and_what_moved_is_found() {
-        let repository = |text: &str| Families::embedded().read(text).unwrap().repository.to_string();
-        assert_eq!(repository("windows/nanoserver/insider"), "mcr.microsoft.com/windows/nanoserver/insider");
-        assert_eq!(repository("dotnet/framework/aspnet"), "mcr.microsoft.com/dotnet/framework/aspnet");
+        let repository =
+            |text: &str| Families::embedded().read(text).unwrap().repository.to_string();
+        assert_eq!(
+            repository("windows/nanoserver/insider"),
+            "mcr.microsoft.com/windows/nanoserver/insider"
+        );
+        assert_eq!(
+            repository("dotnet/framework/aspnet"),
+            "mcr.microsoft.com/dotnet/framework/aspnet"
+        );
         assert_eq!(repository("microsoft/aspnet"), "mcr.microsoft.com/dotnet/framework/aspnet");
         assert_eq!(repository("example/windows/x"), "docker.io/example/windows/x");
     }

@@ -9,5 +9,7 @@ mod tag;
 
 pub use digest::{Digest, ParseDigestError};
 pub use family::{Base, Families, Family, FamilyError, NamedImage};
-pub use reference::{ImageReference, ParseReferenceError, Repository, Selector, canonical_registry};
+pub use reference::{
+    ImageReference, ParseReferenceError, Repository, Selector, canonical_registry,
+};
 pub use tag::{Core, Flavour, MAX_TAG_BYTES, Separator, Tag, TagArchitecture, TagKind};

@@ -19,8 +19,9 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The longest text that names a repository alone, in bytes: with the host and namespace that Docker Hub's short
-    /// names leave out it has 255, which is where clients stop (OCI distribution specification).
+    /// The longest text that names a repository alone, in bytes: with the host and namespace that
+    /// Docker Hub's short names leave out it has 255, which is where clients stop (OCI
+    /// distribution specification).
     pub const MAX_TEXT_BYTES: usize = 255 - "docker.io/library/".len();
 
     /// Reads a repository name, with or without the registry host; without one it is on Docker Hub
@@ -29,14 +30,16 @@ impl Repository {
     /// # Errors
     /// When the text is too long, is not a reference, or carries a tag or digest.
     pub fn parse(text: &str) -> Result<Self, ParseReferenceError> {
-        let reference: ImageReference = text.parse().map_err(ParseReferenceError::of_a_repository)?;
+        let reference: ImageReference =
+            text.parse().map_err(ParseReferenceError::of_a_repository)?;
         match reference.selector {
             Selector::Default => Ok(reference.repository),
             Selector::Tag(_) | Selector::Digest { .. } => Err(ParseReferenceError::NotARepository),
         }
     }
 
-    /// The registry host in small letters, with its port if it has one that is not 443: `mcr.microsoft.com`.
+    /// The registry host in small letters, with its port if it has one that is not 443:
+    /// `mcr.microsoft.com`.
     pub fn registry(&self) -> &str {
         &self.registry
     }
@@ -79,8 +82,8 @@ pub struct ImageReference {
 }
 
 impl ImageReference {
-    /// The longest reference that is read, in bytes. A repository name has at most 255 characters, a
-    /// tag 128, a digest 71 (OCI distribution specification).
+    /// The longest reference that is read, in bytes. A repository name has at most 255 characters,
+    /// a tag 128, a digest 71 (OCI distribution specification).
     pub const MAX_TEXT_BYTES: usize = 512;
 }
 
@@ -99,17 +102,23 @@ pub enum ParseReferenceError {
     /// The same where a repository was asked for.
     #[error("not a repository; write it like mcr.microsoft.com/windows/nanoserver")]
     RepositoryGrammar,
-    /// The name has capital letters, which the grammar of the OCI distribution specification has not.
+    /// The name has capital letters, which the grammar of the OCI distribution specification has
+    /// not.
     #[error("image names are written in small letters: {small}")]
     Capitals {
-        /// The text in small letters, which is a reference; the tag is left as it is, because its case matters.
+        /// The text in small letters, which is a reference; the tag is left as it is, because its
+        /// case matters.
         small: String,
     },
     /// The digest is not a sha256 digest.
-    #[error("the digest of an image reference is written @sha256: and 64 lower-case hexadecimal digits")]
+    #[error(
+        "the digest of an image reference is written @sha256: and 64 lower-case hexadecimal digits"
+    )]
     Digest,
     /// A repository was asked for, and a tag or digest was given with it.
-    #[error("a repository is wanted here: leave the tag or digest out, or ask check, which takes one")]
+    #[error(
+        "a repository is wanted here: leave the tag or digest out, or ask check, which takes one"
+    )]
     NotARepository,
 }
 
@@ -124,18 +133,20 @@ impl ParseReferenceError {
     }
 }
 
-/// A registry host in the one form in which it is known here: in small letters, because the names of hosts have no case
-/// (RFC 4343), and without the port that https has anyway.
+/// A registry host in the one form in which it is known here: in small letters, because the names
+/// of hosts have no case (RFC 4343), and without the port that https has anyway.
 pub fn canonical_registry(written: &str) -> String {
     let small = written.to_ascii_lowercase();
     small.strip_suffix(HTTPS_PORT).map(str::to_owned).unwrap_or(small)
 }
 
-/// The text with its registry host in canonical form, where it has one: as in docker's grammar, a first part with a dot
-/// or a port, or `localhost`.
+/// The text with its registry host in canonical form, where it has one: as in docker's grammar, a
+/// first part with a dot or a port, or `localhost`.
 fn with_canonical_registry(text: &str) -> Cow<'_, str> {
     match text.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost") => {
+        Some((host, rest))
+            if host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost") =>
+        {
             Cow::Owned(format!("{}/{rest}", canonical_registry(host)))
         }
         _ => Cow::Borrowed(text),
@@ -176,16 +187,23 @@ impl FromStr for ImageReference {
         }
         let text = &*with_canonical_registry(text);
         let reference: Reference = text.parse().map_err(|_| grammar_error(text))?;
-        let repository =
-            Repository { registry: reference.registry().to_owned(), path: reference.repository().to_owned() };
-        // In the crate's grammar a first part with capital letters is a host, which it then makes a part of the path.
+        let repository = Repository {
+            registry: reference.registry().to_owned(),
+            path: reference.repository().to_owned(),
+        };
+        // In the crate's grammar a first part with capital letters is a host, which it then makes a
+        // part of the path.
         if repository.path.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(grammar_error(text));
         }
-        // The crate fills in the tag `latest` where none is written; whether one was written shows in the text.
-        let tag = reference.tag().filter(|tag| text.contains(&format!(":{tag}"))).map(str::to_owned);
-        let digest =
-            reference.digest().map(|digest| digest.parse().map_err(|_| ParseReferenceError::Digest)).transpose()?;
+        // The crate fills in the tag `latest` where none is written; whether one was written shows
+        // in the text.
+        let tag =
+            reference.tag().filter(|tag| text.contains(&format!(":{tag}"))).map(str::to_owned);
+        let digest = reference
+            .digest()
+            .map(|digest| digest.parse().map_err(|_| ParseReferenceError::Digest))
+            .transpose()?;
         let selector = match (tag, digest) {
             (tag, Some(digest)) => Selector::Digest { tag, digest },
             (Some(tag), None) => Selector::Tag(tag),
@@ -219,15 +237,24 @@ mod tests {
 
     #[test]
     fn references_read_and_print() {
-        check("mcr.microsoft.com/windows/nanoserver:1709", "mcr.microsoft.com/windows/nanoserver:1709");
+        check(
+            "mcr.microsoft.com/windows/nanoserver:1709",
+            "mcr.microsoft.com/windows/nanoserver:1709",
+        );
         check("mcr.microsoft.com/windows", "mcr.microsoft.com/windows");
         check("microsoft/nanoserver", "docker.io/microsoft/nanoserver");
         check("golang:1.25-nanoserver", "docker.io/library/golang:1.25-nanoserver");
         check("localhost:5000/x:latest", "localhost:5000/x:latest");
         check("localhost:5000/x", "localhost:5000/x");
         // Hosts have no case, and 443 is the port of https; tags have a case.
-        check("MCR.microsoft.com/windows/nanoserver:ltsc2022", "mcr.microsoft.com/windows/nanoserver:ltsc2022");
-        check("mcr.microsoft.com:443/windows/nanoserver:20H2", "mcr.microsoft.com/windows/nanoserver:20H2");
+        check(
+            "MCR.microsoft.com/windows/nanoserver:ltsc2022",
+            "mcr.microsoft.com/windows/nanoserver:ltsc2022",
+        );
+        check(
+            "mcr.microsoft.com:443/windows/nanoserver:20H2",
+            "mcr.microsoft.com/windows/nanoserver:20H2",
+        );
         check("Localhost/x", "localhost/x");
         check("a.example:4430/x", "a.example:4430/x");
         check(&format!("A.example:443/x:Y@{DIGEST}"), &format!("a.example/x:Y@{DIGEST}"));
@@ -262,12 +289,21 @@ mod tests {
             _ => None,
         };
         assert_eq!(small("NanoServer").as_deref(), Some("nanoserver"));
-        assert_eq!(small("Microsoft/NanoServer:20H2").as_deref(), Some("microsoft/nanoserver:20H2"));
-        assert_eq!(small("MCR.microsoft.com/Windows/x").as_deref(), Some("mcr.microsoft.com/windows/x"));
+        assert_eq!(
+            small("Microsoft/NanoServer:20H2").as_deref(),
+            Some("microsoft/nanoserver:20H2")
+        );
+        assert_eq!(
+            small("MCR.microsoft.com/Windows/x").as_deref(),
+            Some("mcr.microsoft.com/windows/x")
+        );
         assert_eq!(small("User:pw@host/X"), None);
         assert_eq!(small("A B"), None);
         let of_repository = |text| Repository::parse(text).unwrap_err().to_string();
-        assert_eq!(of_repository("NanoServer:20H2"), "image names are written in small letters: nanoserver");
+        assert_eq!(
+            of_repository("NanoServer:20H2"),
+            "image names are written in small letters: nanoserver"
+        );
         assert!(!of_repository("a b").contains("ltsc"));
     }
 

@@ -111,12 +111,24 @@ impl Tag {
             return None;
         }
         if text == "latest" {
-            return Some(Self { date: None, flavour: None, core: Core::None, architecture: None, locale: None });
+            return Some(Self {
+                date: None,
+                flavour: None,
+                core: Core::None,
+                architecture: None,
+                locale: None,
+            });
         }
         let (date, rest) = take_date(text);
         let (flavour, rest) = take_flavour(rest);
         if flavour.is_some() && rest.is_empty() {
-            return Some(Self { date, flavour, core: Core::None, architecture: None, locale: None });
+            return Some(Self {
+                date,
+                flavour,
+                core: Core::None,
+                architecture: None,
+                locale: None,
+            });
         }
         if date.is_some() && flavour.is_none() {
             return None;
@@ -227,7 +239,9 @@ impl TagArchitecture {
 fn take_date(text: &str) -> (Option<String>, &str) {
     const DATE_DIGITS: usize = 8;
     match text.split_once('-') {
-        Some((date, rest)) if date.len() == DATE_DIGITS && all_digits(date) => (Some(date.to_owned()), rest),
+        Some((date, rest)) if date.len() == DATE_DIGITS && all_digits(date) => {
+            (Some(date.to_owned()), rest)
+        }
         _ => (None, text),
     }
 }
@@ -236,7 +250,9 @@ fn take_flavour(text: &str) -> (Option<Flavour>, &str) {
     for flavour in Flavour::ALL {
         match text.strip_prefix(flavour.as_str()) {
             Some("") => return (Some(flavour), ""),
-            Some(rest) if rest.len() > 1 && rest.starts_with('-') => return (Some(flavour), &rest[1..]),
+            Some(rest) if rest.len() > 1 && rest.starts_with('-') => {
+                return (Some(flavour), &rest[1..]);
+            }
             _ => {}
         }
     }
@@ -246,13 +262,19 @@ fn take_flavour(text: &str) -> (Option<Flavour>, &str) {
 /// A language that ends the tag, such as `_de-de`.
 fn take_locale(text: &str) -> (Option<(Separator, String)>, &str) {
     const LOCALE_BYTES: usize = "de-de".len();
-    let Some((head, locale)) = text.len().checked_sub(LOCALE_BYTES).and_then(|at| text.split_at_checked(at)) else {
+    let Some((head, locale)) =
+        text.len().checked_sub(LOCALE_BYTES).and_then(|at| text.split_at_checked(at))
+    else {
         return (None, text);
     };
-    let is_locale =
-        locale.bytes().enumerate().all(|(at, byte)| if at == 2 { byte == b'-' } else { byte.is_ascii_lowercase() });
+    let is_locale = locale
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 2 { byte == b'-' } else { byte.is_ascii_lowercase() });
     match head.bytes().last().and_then(Separator::read) {
-        Some(separator) if is_locale => (Some((separator, locale.to_owned())), &head[..head.len() - 1]),
+        Some(separator) if is_locale => {
+            (Some((separator, locale.to_owned())), &head[..head.len() - 1])
+        }
         _ => (None, text),
     }
 }
@@ -288,7 +310,8 @@ fn is_line(text: &str) -> bool {
     match text.as_bytes() {
         [a, b, b'H', half] => [a, b, half].iter().all(|byte| byte.is_ascii_digit()),
         _ => {
-            let digits = text.strip_prefix("ltsc").or_else(|| text.strip_prefix("sac")).unwrap_or(text);
+            let digits =
+                text.strip_prefix("ltsc").or_else(|| text.strip_prefix("sac")).unwrap_or(text);
             year(digits)
         }
     }
@@ -310,13 +333,24 @@ mod tests {
 
     #[test]
     fn every_form_reads_and_prints() {
-        for text in ["1709", "ltsc2022", "sac2016", "20H2", "1809-amd64", "1809_amd64", "1809_arm", "ltsc2025-arm64"] {
+        for text in [
+            "1709",
+            "ltsc2022",
+            "sac2016",
+            "20H2",
+            "1809-amd64",
+            "1809_amd64",
+            "1809_arm",
+            "ltsc2025-arm64",
+        ] {
             check(text, TagKind::Release);
         }
         for text in ["windowsservercore-ltsc2022", "nanoserver-sac2016"] {
             check(text, TagKind::Release);
         }
-        for text in ["1709_KB4043961", "1809_KB4464455_amd64", "20H2-KB5016616", "ltsc2025-KB5122871-arm64"] {
+        for text in
+            ["1709_KB4043961", "1809_KB4464455_amd64", "20H2-KB5016616", "ltsc2025-KB5122871-arm64"]
+        {
             check(text, TagKind::Kb);
         }
         for text in [

@@ -40,7 +40,8 @@ impl Colour {
         }
     }
 
-    /// The colour in the picture, dark enough for white text: a contrast of 4.5 and more (WCAG 2.2, 1.4.3).
+    /// The colour in the picture, dark enough for white text: a contrast of 4.5 and more (WCAG 2.2,
+    /// 1.4.3).
     const fn rgb(self) -> &'static str {
         match self {
             Self::Green => "#2e7d32",
@@ -61,7 +62,8 @@ impl Badge {
     /// The picture, an SVG document. It has no identifiers, so that several can stand in one page.
     pub fn svg(&self) -> String {
         let (label_width, message_width) = (width_of(&self.label), width_of(&self.message));
-        let (left, right) = ((label_width + 2 * MARGIN).div_ceil(10), (message_width + 2 * MARGIN).div_ceil(10));
+        let (left, right) =
+            ((label_width + 2 * MARGIN).div_ceil(10), (message_width + 2 * MARGIN).div_ceil(10));
         let (label, message) = (Escaped(&self.label), Escaped(&self.message));
         // The label lies on a plate that is as wide as both.
         let (width, colour) = (left + right, self.colour.rgb());
@@ -69,20 +71,21 @@ impl Badge {
             let (middle, length) = (Tenths(from * 10 + width * 5), Tenths(text_width));
             format!("<text x=\"{middle}\" y=\"14\" textLength=\"{length}\">{text}</text>")
         };
-        let texts = text(0, left, label_width, &label) + &text(left, right, message_width, &message);
+        let texts =
+            text(0, left, label_width, &label) + &text(left, right, message_width, &message);
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"{label}: {message}\">\
-             <title>{label}: {message}</title>\
-             <rect width=\"{width}\" height=\"{HEIGHT}\" rx=\"3\" fill=\"{colour}\"/>\
-             <path d=\"M3 0H{left}V{HEIGHT}H3a3 3 0 0 1 -3 -3V3a3 3 0 0 1 3 -3z\" fill=\"#444\"/>\
-             <g fill=\"#fff\" font-family=\"Verdana,DejaVu Sans,Geneva,sans-serif\" font-size=\"11\" text-anchor=\"middle\">{texts}</g>\
-             </svg>\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{HEIGHT}\" \
+             role=\"img\" aria-label=\"{label}: {message}\"><title>{label}: \
+             {message}</title><rect width=\"{width}\" height=\"{HEIGHT}\" rx=\"3\" \
+             fill=\"{colour}\"/><path d=\"M3 0H{left}V{HEIGHT}H3a3 3 0 0 1 -3 -3V3a3 3 0 0 1 3 \
+             -3z\" fill=\"#444\"/><g fill=\"#fff\" font-family=\"Verdana,DejaVu \
+             Sans,Geneva,sans-serif\" font-size=\"11\" text-anchor=\"middle\">{texts}</g></svg>\n"
         )
     }
 }
 
-/// About how wide a text is in Verdana of 11 pixels, in tenths of a pixel. The picture makes the text exactly so wide, in
-/// whatever font there is.
+/// About how wide a text is in Verdana of 11 pixels, in tenths of a pixel. The picture makes the
+/// text exactly so wide, in whatever font there is.
 fn width_of(text: &str) -> u32 {
     let width = |character: char| match character {
         'i' | 'j' | 'l' => 32,
@@ -132,7 +135,8 @@ mod tests {
     /// The names of all elements and attributes.
     fn names(svg: &str) -> Vec<&str> {
         let tags = svg.split('<').skip(1).filter_map(|tag| tag.split('>').next());
-        let of_tag = |tag: &'_ str| -> Vec<usize> { tag.match_indices("=\"").map(|(at, _)| at).collect() };
+        let of_tag =
+            |tag: &'_ str| -> Vec<usize> { tag.match_indices("=\"").map(|(at, _)| at).collect() };
         tags.flat_map(|tag| {
             let attributes = of_tag(tag).into_iter().filter_map(|at| tag[..at].rsplit(' ').next());
             tag.split([' ', '/']).take(1).chain(attributes).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! Answers as text that a tool reads as it stands: a shell, a build system, a file.
 //!
-//! Lines end with LF, also the last one. Values have only characters that none of the readers takes for
-//! anything else, so that nothing is quoted but where a language asks for it.
+//! Lines end with LF, also the last one. Values have only characters that none of the readers takes
+//! for anything else, so that nothing is quoted but where a language asks for it.
 
 use super::{kubernetes, swarm};
 use crate::images::{Digest, Repository};
@@ -53,10 +53,15 @@ pub struct Chosen<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unprintable {
     /// The repository or the tag could be taken for a command.
-    #[error("the registry's answer holds characters that are not safe in a text answer; ask for JSON")]
+    #[error(
+        "the registry's answer holds characters that are not safe in a text answer; ask for JSON"
+    )]
     Unsafe,
     /// The form has a digest in it.
-    #[error("the digest is not known: only the registry can say what this tag points to now, and it was not read")]
+    #[error(
+        "the digest is not known: only the registry can say what this tag points to now, and it \
+         was not read"
+    )]
     NoDigest,
 }
 
@@ -116,16 +121,24 @@ impl TextFormat {
             Self::Tag => format!("{tag}\n"),
             Self::Reference => format!("{reference}\n"),
             Self::Pinned => format!("{reference}@{}\n", digest.ok_or(Unprintable::NoDigest)?),
-            Self::Env | Self::Github => variables(chosen, |name, value| format!("{name}={value}\n")),
+            Self::Env | Self::Github => {
+                variables(chosen, |name, value| format!("{name}={value}\n"))
+            }
             Self::Azure => variables(chosen, |name, value| {
                 format!("##vso[task.setvariable variable={name};isOutput=true]{value}\n")
             }),
             Self::PowerShell => variables(chosen, |name, value| format!("$env:{name}='{value}'\n")),
-            Self::Dockerfile => format!("ARG WINDOWS_TAG={tag}\nFROM {repository}:${{WINDOWS_TAG}}\n"),
+            Self::Dockerfile => {
+                format!("ARG WINDOWS_TAG={tag}\nFROM {repository}:${{WINDOWS_TAG}}\n")
+            }
             Self::Compose => service(&reference, isolation),
             Self::Swarm => stack(&reference, host, isolation),
             Self::Kubernetes => {
-                format!("{}---\n{}", kubernetes::runtime_class_yaml(host), kubernetes::pod_yaml(&reference, host))
+                format!(
+                    "{}---\n{}",
+                    kubernetes::runtime_class_yaml(host),
+                    kubernetes::pod_yaml(&reference, host)
+                )
             }
         })
     }
@@ -136,16 +149,21 @@ fn service(reference: &str, isolation: Isolation) -> String {
     format!("services:\n  windows:\n    image: {reference}\n    isolation: {}\n", word(isolation))
 }
 
-/// A stack of one service, on nodes of this version only. The engines on older Windows want the line with the version;
-/// 3.8 is that of Docker 19.03, and `isolation` is there since 3.5.
+/// A stack of one service, on nodes of this version only. The engines on older Windows want the
+/// line with the version; 3.8 is that of Docker 19.03, and `isolation` is there since 3.5.
 fn stack(reference: &str, node: WindowsVersion, isolation: Isolation) -> String {
     let constraints = swarm::constraints(node, isolation).into_iter();
-    let constraints: String = constraints.map(|constraint| format!("          - {constraint}\n")).collect();
+    let constraints: String =
+        constraints.map(|constraint| format!("          - {constraint}\n")).collect();
     let service = service(reference, isolation);
-    format!("version: \"3.8\"\n{service}    deploy:\n      placement:\n        constraints:\n{constraints}")
+    format!(
+        "version: \"3.8\"\n{service}    deploy:\n      placement:\n        \
+         constraints:\n{constraints}"
+    )
 }
 
-/// The variables, each written in this way. All are always there, so that none keeps a value of before.
+/// The variables, each written in this way. All are always there, so that none keeps a value of
+/// before.
 fn variables(chosen: &Chosen<'_>, write: impl Fn(&str, &str) -> String) -> String {
     let Chosen { repository, tag, digest, host, isolation } = *chosen;
     let variables = [
@@ -158,8 +176,8 @@ fn variables(chosen: &Chosen<'_>, write: impl Fn(&str, &str) -> String) -> Strin
     variables.iter().map(|(name, value)| write(name, value)).collect()
 }
 
-/// Whether a value is the same for every reader: no space, no quote, nothing that a shell expands or a
-/// build system looks for. Digests and versions are such values by their grammar.
+/// Whether a value is the same for every reader: no space, no quote, nothing that a shell expands
+/// or a build system looks for. Digests and versions are such values by their grammar.
 fn is_safe(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@=+-".contains(&byte))
 }
@@ -178,20 +196,33 @@ mod tests {
 
     #[test]
     fn what_is_not_safe_is_not_printed() {
-        let repository = Repository::parse("registry.example.com:5000/a-b/c__d").expect("a repository");
+        let repository =
+            Repository::parse("registry.example.com:5000/a-b/c__d").expect("a repository");
         let print = |tag: &str, format: TextFormat| {
             let host = WindowsVersion::of_build(20348);
-            format.print(&Chosen { repository: &repository, tag, digest: None, host, isolation: Isolation::Process })
+            format.print(&Chosen {
+                repository: &repository,
+                tag,
+                digest: None,
+                host,
+                isolation: Isolation::Process,
+            })
         };
         for format in TextFormat::ALL {
-            for tag in ["", "$(id)", "`id`", "a b", "a\nb", "a'b", "a\"b", "a;b", "a#b", "a]b", "a\u{e9}", "a\0", "a%b"]
-            {
+            for tag in [
+                "", "$(id)", "`id`", "a b", "a\nb", "a'b", "a\"b", "a;b", "a#b", "a]b", "a\u{e9}",
+                "a\0", "a%b",
+            ] {
                 assert_eq!(print(tag, format), Err(Unprintable::Unsafe), "{format:?} {tag:?}");
             }
-            let expected = if format == TextFormat::Pinned { Some(Unprintable::NoDigest) } else { None };
+            let expected =
+                if format == TextFormat::Pinned { Some(Unprintable::NoDigest) } else { None };
             let text = print("ltsc2022_KB5031364-amd64", format);
             assert_eq!(text.clone().err(), expected, "{format:?}");
-            assert!(text.is_err() || text.is_ok_and(|text| text.ends_with('\n') && !text.ends_with("\n\n")));
+            assert!(
+                text.is_err()
+                    || text.is_ok_and(|text| text.ends_with('\n') && !text.ends_with("\n\n"))
+            );
         }
     }
 }

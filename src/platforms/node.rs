@@ -9,7 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 
 use crate::windows::{Edition, Host, HostKind, HostReading, Tables, WindowsVersion, read_host};
 
-/// So many nodes are read from one list; the largest clusters that Kubernetes is tested with have 5,000.
+/// So many nodes are read from one list; the largest clusters that Kubernetes is tested with have
+/// 5,000.
 pub const MAX_NODES: usize = 5_000;
 /// The longest name of a node: that of a host in DNS.
 const MAX_NAME_BYTES: usize = 253;
@@ -50,13 +51,15 @@ pub enum SkipReason {
     NameNotUsable,
     /// A Kubernetes node whose version cannot be read.
     #[error(
-        "its Windows version is neither in status.nodeInfo nor in its labels; look at it with: kubectl get node NAME -o wide"
+        "its Windows version is neither in status.nodeInfo nor in its labels; look at it with: \
+         kubectl get node NAME -o wide"
     )]
     KubernetesVersionUnknown,
     /// A Swarm node whose version is nowhere in the list.
     #[error(
-        "its Windows version is not known, because docker node inspect does not print it; run this on the node, and send \
-         what it prints in the same list: docker info --format '{{{{json .}}}}'"
+        "its Windows version is not known, because docker node inspect does not print it; run \
+         this on the node, and send what it prints in the same list: docker info --format \
+         '{{{{json .}}}}'"
     )]
     SwarmVersionUnknown,
 }
@@ -88,8 +91,8 @@ pub struct ListError {
     pub command: &'static str,
 }
 
-/// A list of at most so many, one alone, or null for none. The bound holds while the list is read: an entry takes far
-/// more memory than the shortest text of one.
+/// A list of at most so many, one alone, or null for none. The bound holds while the list is read:
+/// an entry takes far more memory than the shortest text of one.
 #[derive(Clone, Debug)]
 pub struct UpTo<T, const MOST: usize>(pub Vec<T>);
 
@@ -142,13 +145,17 @@ pub struct Clue<'a> {
     pub text: &'a str,
 }
 
-/// The host that the clues describe, the most trusted first, and the contradictions between them. The first that names
-/// one build decides; a later one may add the revision and whether it is a client.
+/// The host that the clues describe, the most trusted first, and the contradictions between them.
+/// The first that names one build decides; a later one may add the revision and whether it is a
+/// client.
 pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>)> {
-    let read: Vec<(&Clue<'_>, HostReading)> =
-        clues.iter().filter_map(|clue| Some((clue, read_host(clue.text, None, tables).ok()?))).collect();
-    let (chosen, reading, mut host) =
-        read.iter().find_map(|(clue, reading)| Some((clue.place, reading, reading.host.clone()?)))?;
+    let read: Vec<(&Clue<'_>, HostReading)> = clues
+        .iter()
+        .filter_map(|clue| Some((clue, read_host(clue.text, None, tables).ok()?)))
+        .collect();
+    let (chosen, reading, mut host) = read
+        .iter()
+        .find_map(|(clue, reading)| Some((clue.place, reading, reading.host.clone()?)))?;
     // A revision that only clients are known to have does not outweigh a name.
     let may_be_server = reading.could_mean.iter().any(|other| other.kind == HostKind::Server);
     let mut contradictions = Vec::new();
@@ -161,15 +168,24 @@ pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>
                 "{chosen} says {}, {} says another Windows ({}); {chosen} is believed",
                 host.version,
                 clue.place,
-                reading.could_mean.iter().map(|other| other.build.to_string()).collect::<Vec<_>>().join(", "),
+                reading
+                    .could_mean
+                    .iter()
+                    .map(|other| other.build.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             ));
             continue;
         }
         let said = reading.host.as_ref().map(|other| other.version);
         match (host.version.revision, said.and_then(|said| said.revision)) {
-            (None, Some(revision)) => host.version = WindowsVersion::new(host.version.build, revision),
-            (Some(of_host), Some(other)) if of_host != other => contradictions
-                .push(format!("{chosen} says revision {of_host}, {} says {other}; {chosen} is believed", clue.place)),
+            (None, Some(revision)) => {
+                host.version = WindowsVersion::new(host.version.build, revision)
+            }
+            (Some(of_host), Some(other)) if of_host != other => contradictions.push(format!(
+                "{chosen} says revision {of_host}, {} says {other}; {chosen} is believed",
+                clue.place
+            )),
             _ => {}
         }
         let all_are = |kind| reading.could_mean.iter().all(|other| other.kind == kind);
@@ -194,7 +210,10 @@ pub fn labels_to_set(
     wanted: BTreeMap<String, String>,
     has: &BTreeMap<String, Option<String>>,
 ) -> BTreeMap<String, String> {
-    wanted.into_iter().filter(|(key, value)| has.get(key).and_then(Option::as_ref) != Some(value)).collect()
+    wanted
+        .into_iter()
+        .filter(|(key, value)| has.get(key).and_then(Option::as_ref) != Some(value))
+        .collect()
 }
 
 /// A name that can stand in a command as it is.

@@ -17,15 +17,16 @@ pub fn changelog_url(kb: Kb) -> String {
     format!("https://support.microsoft.com/help/{}", kb.0)
 }
 
-/// The start of a day of release in UTC; of a release only the day is known. Renovate does not believe a moment that is
-/// to come, so that there is none for a day after today.
+/// The start of a day of release in UTC; of a release only the day is known. Renovate does not
+/// believe a moment that is to come, so that there is none for a day after today.
 pub fn release_timestamp(released: Date, today: Date) -> Option<String> {
     (released <= today).then(|| format!("{released}T00:00:00Z"))
 }
 
 /// The page of a repository, for those that have one.
 pub fn homepage(repository: &Repository) -> Option<String> {
-    (repository.registry() == MICROSOFT).then(|| format!("https://{MICROSOFT}/product/{}", repository.path()))
+    (repository.registry() == MICROSOFT)
+        .then(|| format!("https://{MICROSOFT}/product/{}", repository.path()))
 }
 
 /// Where a repository is looked after, for the base images.

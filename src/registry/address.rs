@@ -1,8 +1,8 @@
 //! Which addresses are public, and a resolver that yields no others.
 //!
 //! What a registry points at (a redirect, a token service) must not lead into the network that this
-//! service stands in. The check sits in the resolver, so the address that was checked is the one that
-//! is dialled, however often a name changes its mind.
+//! service stands in. The check sits in the resolver, so the address that was checked is the one
+//! that is dialled, however often a name changes its mind.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -27,8 +27,9 @@ impl PublicOnly {
         Self { proxy_hosts: system_proxy_hosts(|name| std::env::var(name).ok()) }
     }
 
-    /// Whether the host of this URL may be dialled through this resolver. Names are looked at again when they
-    /// are resolved; literal addresses never reach a resolver, so they are decided here.
+    /// Whether the host of this URL may be dialled through this resolver. Names are looked at again
+    /// when they are resolved; literal addresses never reach a resolver, so they are decided
+    /// here.
     pub(super) fn admits(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Domain(name)) => !self.proxy_hosts.iter().any(|host| host == name),
@@ -56,7 +57,8 @@ fn only_public(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr
     if kept.is_empty() { Err(NotPublic) } else { Ok(kept) }
 }
 
-/// Whether an address belongs to the public internet, by the IANA special-purpose address registries.
+/// Whether an address belongs to the public internet, by the IANA special-purpose address
+/// registries.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -124,9 +126,15 @@ mod tests {
 
     #[test]
     fn x02_only_the_public_internet_is_public() {
-        for address in
-            ["1.1.1.1", "20.60.1.1", "100.63.0.1", "100.128.0.1", "172.32.0.1", "2606:4700::1", "64:ff9b::101:101"]
-        {
+        for address in [
+            "1.1.1.1",
+            "20.60.1.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1",
+            "64:ff9b::101:101",
+        ] {
             check(address, true);
         }
         for address in [
@@ -185,8 +193,11 @@ mod tests {
     #[test]
     fn x03_what_each_look_up_gives_is_judged_anew() {
         let look_up = |addresses: &[&str]| {
-            let found = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0));
-            only_public(found).ok().map(|kept| kept.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>())
+            let found =
+                addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0));
+            only_public(found)
+                .ok()
+                .map(|kept| kept.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>())
         };
         assert_eq!(look_up(&["1.1.1.1"]), Some(vec!["1.1.1.1".to_owned()]));
         assert_eq!(look_up(&["169.254.169.254"]), None);
@@ -207,7 +218,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_not_resolved() {
-        let resolve = |proxy_hosts: Vec<String>| PublicOnly { proxy_hosts }.resolve("localhost".parse().unwrap());
+        let resolve = |proxy_hosts: Vec<String>| {
+            PublicOnly { proxy_hosts }.resolve("localhost".parse().unwrap())
+        };
         assert!(resolve(Vec::new()).await.err().unwrap().is::<NotPublic>());
         assert!(resolve(vec!["localhost".to_owned()]).await.is_ok());
     }

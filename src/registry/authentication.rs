@@ -24,7 +24,8 @@ const MAX_TOKEN_ANSWER_BYTES: usize = 128 << 10;
 /// how long credentials that were changed in the docker configuration stay in use.
 const BASIC_LIFE: Duration = Duration::from_secs(300);
 
-/// The longest service or scope of a challenge that is passed on to a token service, in bytes. Ours.
+/// The longest service or scope of a challenge that is passed on to a token service, in bytes.
+/// Ours.
 const MAX_FIELD_BYTES: usize = 1 << 10;
 
 /// The name under which docker keeps the credentials of Docker Hub.
@@ -45,10 +46,17 @@ pub(super) struct Authenticator {
 
 impl Authenticator {
     /// For the registry of this name, reached at `base`.
-    pub(super) fn new(registry: &str, base: Url, settings: RegistrySettings, docker_config: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        registry: &str,
+        base: Url,
+        settings: RegistrySettings,
+        docker_config: Option<PathBuf>,
+    ) -> Self {
         let docker_server = match (&settings.mirror, base.host_str()) {
             // A mirror is another server: it must not be given what docker keeps for the registry.
-            (Some(_), Some(host)) => base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            (Some(_), Some(host)) => {
+                base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+            }
             _ if registry == "docker.io" => DOCKER_HUB_SERVER.to_owned(),
             _ => registry.to_owned(),
         };
@@ -77,7 +85,8 @@ impl Authenticator {
     /// Answers the challenge of a 401, which was the answer to a request with `rejected`.
     ///
     /// # Errors
-    /// [`RegistryError::Refused`] when nothing we have answers it; else what went wrong at the token service.
+    /// [`RegistryError::Refused`] when nothing we have answers it; else what went wrong at the
+    /// token service.
     pub(super) async fn answer_challenge(
         &self,
         clients: &Clients,
@@ -105,9 +114,15 @@ impl Authenticator {
             && let Some(credentials) = self.credentials().await?
         {
             let authorization = Authorization::Basic(credentials);
-            // A second failed login tells nothing new, and some registries lock an account after a few.
+            // A second failed login tells nothing new, and some registries lock an account after a
+            // few.
             if rejected != Some(&authorization) {
-                self.store().keep(pull_scope(repository_path), authorization.clone(), BASIC_LIFE, Instant::now());
+                self.store().keep(
+                    pull_scope(repository_path),
+                    authorization.clone(),
+                    BASIC_LIFE,
+                    Instant::now(),
+                );
                 return Ok(authorization);
             }
         }
@@ -149,7 +164,9 @@ impl Authenticator {
         let answer = clients.get(&request).await?;
         match answer.status {
             StatusCode::OK => token::parse(&answer.body),
-            StatusCode::NOT_FOUND => Err(RegistryError::unavailable("its token service does not exist")),
+            StatusCode::NOT_FOUND => {
+                Err(RegistryError::unavailable("its token service does not exist"))
+            }
             _ => Err(refusal(&answer, None)),
         }
     }
@@ -157,7 +174,10 @@ impl Authenticator {
     async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
         match &self.configured {
             Some(credentials) => Ok(Some(credentials.clone())),
-            None => credentials::from_docker_config(self.docker_config.as_deref(), &self.docker_server).await,
+            None => {
+                credentials::from_docker_config(self.docker_config.as_deref(), &self.docker_server)
+                    .await
+            }
         }
     }
 

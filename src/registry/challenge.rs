@@ -52,7 +52,8 @@ fn parse_header(header: &str) -> Option<Vec<Challenge>> {
         if element.is_empty() {
             continue;
         }
-        let word_end = element.find(|character: char| character == '=' || character.is_ascii_whitespace());
+        let word_end =
+            element.find(|character: char| character == '=' || character.is_ascii_whitespace());
         let (word, rest) = element.split_at(word_end.unwrap_or(element.len()));
         let rest = rest.trim_start();
         let parameter = if rest.starts_with('=') {
@@ -87,7 +88,11 @@ fn understand(written: Written) -> Option<Challenge> {
     }
     match written.scheme.as_str() {
         "basic" => Some(Challenge::Basic),
-        "bearer" => Some(Challenge::Bearer { realm: realm?, service, scope: scope.filter(|scope| !scope.is_empty()) }),
+        "bearer" => Some(Challenge::Bearer {
+            realm: realm?,
+            service,
+            scope: scope.filter(|scope| !scope.is_empty()),
+        }),
         _ => None,
     }
 }
@@ -114,7 +119,9 @@ fn split_outside_quotes(text: &str) -> Option<Vec<&str>> {
 
 /// The value of a quoted string, or the text itself.
 fn unquote(text: &str) -> String {
-    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else { return text.to_owned() };
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return text.to_owned();
+    };
     let mut value = String::with_capacity(inner.len());
     let mut characters = inner.chars();
     while let Some(character) = characters.next() {
@@ -149,9 +156,16 @@ mod tests {
             challenges(&[
                 r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#
             ]),
-            [bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:a/b:pull,push"))]
+            [bearer(
+                "https://auth.docker.io/token",
+                Some("registry.docker.io"),
+                Some("repository:a/b:pull,push")
+            )]
         );
-        assert_eq!(challenges(&[r#"Basic realm="Registry Realm", charset="UTF-8""#]), [Challenge::Basic]);
+        assert_eq!(
+            challenges(&[r#"Basic realm="Registry Realm", charset="UTF-8""#]),
+            [Challenge::Basic]
+        );
         assert_eq!(challenges(&["basic"]), [Challenge::Basic]);
         assert_eq!(
             challenges(&[r#"BEARER realm = "a\"b\\c" , scope="",error="insufficient_scope""#]),

@@ -14,7 +14,8 @@ use super::settings::{Credentials, Secret};
 /// A credential helper has this long. Some unlock a key ring or ask a cloud. Ours.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// At most so many files are read, or helpers run, at once: one that hangs cannot pile up threads. Ours.
+/// At most so many files are read, or helpers run, at once: one that hangs cannot pile up threads.
+/// Ours.
 static READERS: Semaphore = Semaphore::const_new(2);
 
 /// More of a configuration file is not read. Ours.
@@ -43,19 +44,31 @@ pub(super) async fn from_docker_config(
         reading.await.ok()
     };
     let Ok(found) = tokio::time::timeout(TIMEOUT, reading).await else {
-        return Err(RegistryError::unavailable("the docker credential helper did not answer in time"));
+        return Err(RegistryError::unavailable(
+            "the docker credential helper did not answer in time",
+        ));
     };
     Ok(match found {
         Some(Ok(DockerCredential::UsernamePassword(username, password))) => {
             Some(Credentials { username, password: Secret::new(password) })
         }
         Some(Ok(DockerCredential::IdentityToken(_))) => {
-            tracing::warn!(server, "the docker configuration has an identity token, which cannot be used here");
+            tracing::warn!(
+                server,
+                "the docker configuration has an identity token, which cannot be used here"
+            );
             None
         }
-        Some(Err(CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound)) => None,
+        Some(Err(
+            CredentialRetrievalError::NoCredentialConfigured
+            | CredentialRetrievalError::ConfigNotFound,
+        )) => None,
         Some(Err(error)) => {
-            tracing::warn!(server, reason = reason(&error), "no credentials taken from the docker configuration");
+            tracing::warn!(
+                server,
+                reason = reason(&error),
+                "no credentials taken from the docker configuration"
+            );
             None
         }
         None => None,
@@ -78,11 +91,18 @@ fn read(path: Option<PathBuf>, server: &str) -> Result<DockerCredential, Credent
 fn reason(error: &CredentialRetrievalError) -> &'static str {
     match error {
         CredentialRetrievalError::HelperCommunicationError => "the credential helper cannot be run",
-        CredentialRetrievalError::MalformedHelperResponse => "the credential helper gave an unreadable answer",
-        CredentialRetrievalError::HelperFailure { .. } => "the credential helper has none or failed",
+        CredentialRetrievalError::MalformedHelperResponse => {
+            "the credential helper gave an unreadable answer"
+        }
+        CredentialRetrievalError::HelperFailure { .. } => {
+            "the credential helper has none or failed"
+        }
         CredentialRetrievalError::CredentialDecodingError => "the credentials cannot be decoded",
-        CredentialRetrievalError::CredentialMismatchError => "the credentials contradict each other",
-        CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound => "there are none",
+        CredentialRetrievalError::CredentialMismatchError => {
+            "the credentials contradict each other"
+        }
+        CredentialRetrievalError::NoCredentialConfigured
+        | CredentialRetrievalError::ConfigNotFound => "there are none",
         CredentialRetrievalError::ConfigReadError => "the file cannot be read",
     }
 }
@@ -102,8 +122,7 @@ mod tests {
     #[tokio::test]
     async fn credentials_are_found_by_server() {
         // "me:pw" in base64.
-        let config =
-            r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},"a.example:5000":{"auth":"bWU6cHc="}}}"#;
+        let config = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},"a.example:5000":{"auth":"bWU6cHc="}}}"#;
         check(config, "https://index.docker.io/v1/", Some(("me", "pw"))).await;
         check(config, "a.example:5000", Some(("me", "pw"))).await;
         check(config, "a.example", None).await;
@@ -121,6 +140,9 @@ mod tests {
         ] {
             check(config, "a.example", None).await;
         }
-        assert_eq!(from_docker_config(Some(Path::new("/nowhere/config.json")), "a.example").await, Ok(None));
+        assert_eq!(
+            from_docker_config(Some(Path::new("/nowhere/config.json")), "a.example").await,
+            Ok(None)
+        );
     }
 }

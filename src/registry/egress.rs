@@ -68,16 +68,21 @@ pub(super) struct Answer {
 pub(super) struct Clients {
     configured: Client,
     public_only: Client,
-    // The client holds another handle of the same resolver; this one decides about literal addresses.
+    // The client holds another handle of the same resolver; this one decides about literal
+    // addresses.
     resolver: Arc<PublicOnly>,
     trusts_nobody: bool,
     observer: Option<Observer>,
 }
 
 impl Clients {
-    /// Makes the clients, which trust the system's CAs and these. On a system that has none they trust
-    /// nobody: then registries are asked over http only. The observer is told of each request.
-    pub(super) fn build(certificates: Vec<Certificate>, observer: Option<Observer>) -> Result<Self, reqwest::Error> {
+    /// Makes the clients, which trust the system's CAs and these. On a system that has none they
+    /// trust nobody: then registries are asked over http only. The observer is told of each
+    /// request.
+    pub(super) fn build(
+        certificates: Vec<Certificate>,
+        observer: Option<Observer>,
+    ) -> Result<Self, reqwest::Error> {
         let resolver = Arc::new(PublicOnly::of_system());
         let usual = builder().tls_certs_merge(certificates.clone()).build();
         let trusts_nobody = usual.is_err();
@@ -115,14 +120,22 @@ impl Clients {
     }
 
     /// Sends a request once. An error comes with whether the connection broke.
-    async fn attempt(&self, client: &Client, request: &Request, resends: u32) -> Result<Answer, (RegistryError, bool)> {
+    async fn attempt(
+        &self,
+        client: &Client,
+        request: &Request,
+        resends: u32,
+    ) -> Result<Answer, (RegistryError, bool)> {
         let span = RequestSpan::begin(request, resends, self.observer.as_ref());
         let result = attempt(client, request).instrument(span.span().clone()).await;
         let result = result.map_err(|failure| match failure {
-            Failure::Transport(error) => (describe(&error, self.trusts_nobody), is_broken_connection(&error)),
+            Failure::Transport(error) => {
+                (describe(&error, self.trusts_nobody), is_broken_connection(&error))
+            }
             Failure::Unusable(error) => (error, false),
         });
-        let span = span.end(result.as_ref().map(|answer| answer.status).map_err(|(error, _)| error));
+        let span =
+            span.end(result.as_ref().map(|answer| answer.status).map_err(|(error, _)| error));
         result.map(|answer| Answer { span, ..answer })
     }
 }
@@ -175,7 +188,8 @@ async fn attempt(client: &Client, request: &Request) -> Result<Answer, Failure> 
 
 async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, Failure> {
     let too_large = || Failure::Unusable(RegistryError::invalid("the answer is too large"));
-    let encoded = response.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
+    let encoded =
+        response.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
     if encoded {
         return Err(Failure::Unusable(RegistryError::invalid(
             "the answer is compressed though that was not asked for",
@@ -216,7 +230,9 @@ fn describe(error: &reqwest::Error, trusts_nobody: bool) -> RegistryError {
         Some(ErrorKind::InvalidData) if error.is_connect() && trusts_nobody => {
             "no secure connection: this system has no CA certificates"
         }
-        Some(ErrorKind::InvalidData) if error.is_connect() => "no secure connection: certificate or protocol",
+        Some(ErrorKind::InvalidData) if error.is_connect() => {
+            "no secure connection: certificate or protocol"
+        }
         _ if error.is_connect() => "no connection",
         _ => "the connection broke",
     })

@@ -32,7 +32,8 @@ pub enum RegistryError {
     /// The registry asks to be left alone for a while (status 429).
     #[error("the registry limits the rate of requests")]
     RateLimited {
-        /// How long it wants to be left alone, between one second and 15 minutes; `None` where it does not say.
+        /// How long it wants to be left alone, between one second and 15 minutes; `None` where it
+        /// does not say.
         retry_after: Option<Duration>,
     },
     /// The registry cannot be reached or is out of order: a status of 5xx, no connection, no such
@@ -44,8 +45,8 @@ pub enum RegistryError {
         /// As in [`RegistryError::RateLimited`].
         retry_after: Option<Duration>,
     },
-    /// The registry was not asked, because it is to be left alone now: after failures, because it asked for that, or
-    /// because its budget of requests is used up.
+    /// The registry was not asked, because it is to be left alone now: after failures, because it
+    /// asked for that, or because its budget of requests is used up.
     #[error("the registry is unavailable: {detail}")]
     LeftAlone {
         /// Why, in our words.
@@ -73,7 +74,9 @@ impl RegistryError {
     /// After how long it is worth asking again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
+                *retry_after
+            }
             Self::LeftAlone { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
@@ -82,7 +85,9 @@ impl RegistryError {
     /// The same error for one who learns of it later, when nobody is asked for `left`.
     pub fn with_time_left(mut self, left: Duration) -> Self {
         match &mut self {
-            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after = Some(left),
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
+                *retry_after = Some(left)
+            }
             Self::LeftAlone { retry_after, .. } => *retry_after = left,
             _ => {}
         }
@@ -116,14 +121,18 @@ impl fmt::Display for Missing {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A key of the registries is not a registry as references name them.
-    #[error("{name:?} is not the name of a registry; write the host as references do, such as mcr.microsoft.com")]
+    #[error(
+        "{name:?} is not the name of a registry; write the host as references do, such as \
+         mcr.microsoft.com"
+    )]
     Name {
         /// The key.
         name: String,
     },
     /// The mirror of a registry is not usable.
     #[error(
-        "the mirror of registry {registry} must be an http or https address without user, password, query or fragment"
+        "the mirror of registry {registry} must be an http or https address without user, \
+         password, query or fragment"
     )]
     Mirror {
         /// Whose mirror.

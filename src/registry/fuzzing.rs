@@ -1,13 +1,18 @@
-//! What holds of each parser of what registries send, whatever the bytes are. The tests of this room call these checks
-//! with random texts, and the fuzz targets (`tests/fuzz`) with what a fuzzer finds. They are in no ordinary build.
+//! What holds of each parser of what registries send, whatever the bytes are. The tests of this
+//! room call these checks with random texts, and the fuzz targets (`tests/fuzz`) with what a fuzzer
+//! finds. They are in no ordinary build.
 
 use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{
+    HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use url::Url;
 
-use super::manifest::{Content, Entry, ImageConfig, MAX_BODY_BYTES, MAX_DESCRIPTORS, MAX_FEATURES, MAX_TEXT_BYTES};
+use super::manifest::{
+    Content, Entry, ImageConfig, MAX_BODY_BYTES, MAX_DESCRIPTORS, MAX_FEATURES, MAX_TEXT_BYTES,
+};
 use super::tags::TagList;
 use super::{challenge, is_tag, link, manifest, realm, redirect, retry_after, token};
 use crate::images::Digest;
@@ -17,28 +22,44 @@ pub fn link(bytes: &[u8]) {
     let current = url("https://a.example/v2/x/y/tags/list?n=1");
     if let Ok(Some(next)) = link::next_page(&headers(&LINK, bytes), &current) {
         assert_eq!((next.origin(), next.path()), (current.origin(), current.path()));
-        assert!(next.username().is_empty() && next.password().is_none() && next.fragment().is_none(), "{next}");
+        assert!(
+            next.username().is_empty() && next.password().is_none() && next.fragment().is_none(),
+            "{next}"
+        );
     }
 }
 
-/// `WWW-Authenticate` headers, one a line: no server but the registry's own gets its credentials, and none without https.
+/// `WWW-Authenticate` headers, one a line: no server but the registry's own gets its credentials,
+/// and none without https.
 pub fn challenge(bytes: &[u8]) {
     let base = url("https://a.example/");
     for challenge in challenge::parse(&headers(&WWW_AUTHENTICATE, bytes)) {
         let challenge::Challenge::Bearer { realm, .. } = challenge else { continue };
         if let Ok(service) = realm::parse(&realm, "a.example", &base, &[]) {
             assert_eq!(service.url.scheme(), "https");
-            assert!(service.url.username().is_empty() && service.url.password().is_none(), "{}", service.url);
+            assert!(
+                service.url.username().is_empty() && service.url.password().is_none(),
+                "{}",
+                service.url
+            );
             let host = service.url.host_str().unwrap_or_default();
-            assert!(!service.pinned || host == "a.example" || host.ends_with(".a.example"), "{}", service.url);
+            assert!(
+                !service.pinned || host == "a.example" || host.ends_with(".a.example"),
+                "{}",
+                service.url
+            );
         }
     }
 }
 
-/// A `Retry-After` header: the wait is between a second and 15 minutes, at whatever time it is read.
+/// A `Retry-After` header: the wait is between a second and 15 minutes, at whatever time it is
+/// read.
 pub fn retry_after(bytes: &[u8]) {
     for now in [0, 1_714_521_600, 4_000_000_000] {
-        let wait = retry_after::parse(&headers(&RETRY_AFTER, bytes), UNIX_EPOCH + Duration::from_secs(now));
+        let wait = retry_after::parse(
+            &headers(&RETRY_AFTER, bytes),
+            UNIX_EPOCH + Duration::from_secs(now),
+        );
         assert!(wait.is_none_or(|wait| (1..=900).contains(&wait.as_secs())), "{wait:?}");
     }
 }
@@ -48,7 +69,12 @@ pub fn redirect(bytes: &[u8]) {
     let current = url("https://a.example/v2/x/y/blobs/z");
     if let Ok(target) = redirect::target(&headers(&LOCATION, bytes), &current) {
         assert_eq!(target.scheme(), "https");
-        assert!(target.username().is_empty() && target.password().is_none() && target.fragment().is_none(), "{target}");
+        assert!(
+            target.username().is_empty()
+                && target.password().is_none()
+                && target.fragment().is_none(),
+            "{target}"
+        );
     }
 }
 
@@ -56,7 +82,10 @@ pub fn redirect(bytes: &[u8]) {
 pub fn token(bytes: &[u8]) {
     if let Ok(token) = token::parse(bytes) {
         assert!((1..=3600).contains(&token.life.as_secs()), "{:?}", token.life);
-        assert!(HeaderValue::from_str(token.secret.expose()).is_ok() && !token.secret.expose().is_empty());
+        assert!(
+            HeaderValue::from_str(token.secret.expose()).is_ok()
+                && !token.secret.expose().is_empty()
+        );
     }
 }
 
@@ -71,20 +100,26 @@ pub fn tags(bytes: &[u8]) {
     }
 }
 
-/// A manifest or index: it is of one kind only, within the bounds, and all of its text is printable.
+/// A manifest or index: it is of one kind only, within the bounds, and all of its text is
+/// printable.
 pub fn manifest(bytes: &[u8]) {
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
-    let [index, image, unsaid] = [Some(INDEX), Some(IMAGE), None].map(|kind| manifest::read(bytes, kind).ok());
+    let [index, image, unsaid] =
+        [Some(INDEX), Some(IMAGE), None].map(|kind| manifest::read(bytes, kind).ok());
     assert!(index.is_none() || image.is_none(), "it is of both kinds");
-    assert!(!matches!(index, Some(Content::Image { .. })) && !matches!(image, Some(Content::Index(_))));
+    assert!(
+        !matches!(index, Some(Content::Image { .. })) && !matches!(image, Some(Content::Index(_)))
+    );
     for content in [index, image, unsaid].into_iter().flatten() {
         match content {
             Content::Index(entries) => {
                 assert!(entries.len() <= MAX_DESCRIPTORS);
                 entries.iter().for_each(check_entry);
             }
-            Content::Image { config } => assert!(config.is_none_or(|config| config.size_bytes <= MAX_BODY_BYTES)),
+            Content::Image { config } => {
+                assert!(config.is_none_or(|config| config.size_bytes <= MAX_BODY_BYTES))
+            }
         }
     }
 }
@@ -107,7 +142,8 @@ fn check_entry(entry: &Entry) {
 
 /// One header for each line; what cannot stand in a header does not come to us in one.
 fn headers(name: &HeaderName, bytes: &[u8]) -> HeaderMap {
-    let values = bytes.split(|byte| *byte == b'\n').filter_map(|value| HeaderValue::from_bytes(value).ok());
+    let values =
+        bytes.split(|byte| *byte == b'\n').filter_map(|value| HeaderValue::from_bytes(value).ok());
     values.map(|value| (name.clone(), value)).collect()
 }
 

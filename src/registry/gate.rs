@@ -19,8 +19,8 @@ const FIRST_SHUT: Duration = Duration::from_secs(30);
 const LONGEST_SHUT: Duration = Duration::from_secs(300);
 /// So many requests to one registry are under way at a time (regclient's default).
 const CONCURRENT: usize = 3;
-/// Retries may be a tenth of all requests (Google's SRE book, "Handling Overload"), and a few at once. Counted
-/// in tenths: a request adds one, a retry costs ten.
+/// Retries may be a tenth of all requests (Google's SRE book, "Handling Overload"), and a few at
+/// once. Counted in tenths: a request adds one, a retry costs ten.
 const TENTHS_A_RETRY: u32 = 10;
 const MOST_TENTHS: u32 = 3 * TENTHS_A_RETRY;
 
@@ -104,8 +104,8 @@ impl Gate {
         self.lock().shut_until(now).is_some()
     }
 
-    /// Counts a request, and tells whether it is the probe. It looks and decides under one lock, so that there is one
-    /// probe however many ask at once.
+    /// Counts a request, and tells whether it is the probe. It looks and decides under one lock, so
+    /// that there is one probe however many ask at once.
     fn admit(&self, now: Instant) -> Result<bool, RegistryError> {
         let mut state = self.lock();
         state.refuse_if_shut(now)?;
@@ -115,7 +115,8 @@ impl Gate {
         state.counted_at = now;
         if state.requests_left < 1.0 {
             // A budget that never comes back is a wait that no duration holds.
-            let wait = Duration::try_from_secs_f64((1.0 - state.requests_left) / a_second).unwrap_or(LONGEST_SHUT);
+            let wait = Duration::try_from_secs_f64((1.0 - state.requests_left) / a_second)
+                .unwrap_or(LONGEST_SHUT);
             return Err(come_back(SPENT, wait.min(LONGEST_SHUT)));
         }
         state.requests_left -= 1.0;
@@ -130,7 +131,8 @@ impl Gate {
 }
 
 impl State {
-    /// Until when the gate is shut, if it is. Once that time is over it is shut while one request finds out.
+    /// Until when the gate is shut, if it is. Once that time is over it is shut while one request
+    /// finds out.
     fn shut_until(&self, now: Instant) -> Option<Instant> {
         self.shut_until.filter(|until| now < *until || self.is_probing)
     }
@@ -148,15 +150,20 @@ impl Pass<'_> {
     pub(super) fn ended(self, error: Option<&RegistryError>, now: Instant) {
         let mut state = self.gate.lock();
         let asked_for = match error {
-            Some(RegistryError::RateLimited { retry_after } | RegistryError::Unavailable { retry_after, .. }) => {
-                *retry_after
-            }
+            Some(
+                RegistryError::RateLimited { retry_after }
+                | RegistryError::Unavailable { retry_after, .. },
+            ) => *retry_after,
             _ => None,
         };
         let is_rate_limited = matches!(error, Some(RegistryError::RateLimited { .. }));
         let is_failure = matches!(
             error,
-            Some(RegistryError::RateLimited { .. } | RegistryError::Unavailable { .. } | RegistryError::TimedOut)
+            Some(
+                RegistryError::RateLimited { .. }
+                    | RegistryError::Unavailable { .. }
+                    | RegistryError::TimedOut
+            )
         );
         if !is_failure {
             state.failures = 0;
@@ -166,7 +173,8 @@ impl Pass<'_> {
         }
         state.failures = state.failures.saturating_add(1);
         if let Some(wait) = asked_for {
-            // The registry knows how long it needs; that it asked for a second several times is no reason for minutes.
+            // The registry knows how long it needs; that it asked for a second several times is no
+            // reason for minutes.
             state.shut_until = Some(now + wait);
         } else if !self.is_probe && state.shut_until.is_some_and(|until| now < until) {
             // It was under way when another one shut the gate, and tells nothing new.
@@ -238,7 +246,11 @@ mod tests {
                     gate.admit(now).is_ok()
                 };
                 let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(ask)).collect();
-                asking.into_iter().filter_map(|asked| asked.join().ok()).filter(|was_admitted| *was_admitted).count()
+                asking
+                    .into_iter()
+                    .filter_map(|asked| asked.join().ok())
+                    .filter(|was_admitted| *was_admitted)
+                    .count()
             });
             assert_eq!(probes, 1);
         }
@@ -292,7 +304,8 @@ mod tests {
         for _ in 1..FAILURES_TO_SHUT {
             fails(&gate, &down()).await;
         }
-        let together = [gate.pass().await.unwrap(), gate.pass().await.unwrap(), gate.pass().await.unwrap()];
+        let together =
+            [gate.pass().await.unwrap(), gate.pass().await.unwrap(), gate.pass().await.unwrap()];
         let now = Instant::now();
         for pass in together {
             pass.ended(Some(&down()), now);

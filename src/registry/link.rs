@@ -18,7 +18,8 @@ pub(super) fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url
         if value.len() > MAX_HEADER_BYTES {
             return Err(RegistryError::invalid("a Link header is too long"));
         }
-        let text = value.to_str().map_err(|_| RegistryError::invalid("a Link header is not text"))?;
+        let text =
+            value.to_str().map_err(|_| RegistryError::invalid("a Link header is not text"))?;
         if let Some(target) = next_target(text) {
             return same_endpoint(target, current).map(Some);
         }
@@ -27,7 +28,8 @@ pub(super) fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url
 }
 
 fn same_endpoint(target: &str, current: &Url) -> Result<Url, RegistryError> {
-    let mut next = current.join(target).map_err(|_| RegistryError::invalid("the next page is not a URL"))?;
+    let mut next =
+        current.join(target).map_err(|_| RegistryError::invalid("the next page is not a URL"))?;
     let same = next.scheme() == current.scheme()
         && next.host() == current.host()
         && next.port_or_known_default() == current.port_or_known_default()
@@ -41,7 +43,8 @@ fn same_endpoint(target: &str, current: &Url) -> Result<Url, RegistryError> {
     Ok(next)
 }
 
-/// The target of the first link whose relation is `next` (RFC 8288), in `<a>; rel="next", <b>; rel=x`.
+/// The target of the first link whose relation is `next` (RFC 8288), in `<a>; rel="next", <b>;
+/// rel=x`.
 fn next_target(header: &str) -> Option<&str> {
     let mut rest = header;
     loop {
@@ -72,7 +75,11 @@ fn end_of_parameters(text: &str) -> usize {
 fn is_relation_next(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return false };
     name.trim().eq_ignore_ascii_case("rel")
-        && value.trim().trim_matches('"').split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+        && value
+            .trim()
+            .trim_matches('"')
+            .split_ascii_whitespace()
+            .any(|relation| relation.eq_ignore_ascii_case("next"))
 }
 
 #[cfg(test)]
@@ -97,21 +104,43 @@ mod tests {
         let expected = Some("https://a.example/v2/x/y/tags/list?last=v1&n=2&orderby=");
         check(r#"</v2/x/y/tags/list?last=v1&n=2&orderby=>; rel="next""#, expected);
         check(r#"<https://a.example/v2/x/y/tags/list?last=v1&n=2&orderby=>; rel="next""#, expected);
-        check(r#"<https://a.example:443/v2/x/y/tags/list?last=v1&n=2&orderby=>;rel=next"#, expected);
+        check(
+            r#"<https://a.example:443/v2/x/y/tags/list?last=v1&n=2&orderby=>;rel=next"#,
+            expected,
+        );
         check(r#"<?last=v1&n=2&orderby=#f>; title="a, <b>; rel=no"; REL="last Next""#, expected);
-        check(r#"</other>; rel="first", </v2/x/y/tags/list?last=v1&n=2&orderby=>; rel=next"#, expected);
-        check(r#"</v2/x/y/tags/list?last=a,b>; rel=next"#, Some("https://a.example/v2/x/y/tags/list?last=a,b"));
+        check(
+            r#"</other>; rel="first", </v2/x/y/tags/list?last=v1&n=2&orderby=>; rel=next"#,
+            expected,
+        );
+        check(
+            r#"</v2/x/y/tags/list?last=a,b>; rel=next"#,
+            Some("https://a.example/v2/x/y/tags/list?last=a,b"),
+        );
         assert_eq!(
-            next(&["</a>; rel=prev", "<?last=2>; rel=next"]).unwrap().unwrap().split_once('?').unwrap().1,
+            next(&["</a>; rel=prev", "<?last=2>; rel=next"])
+                .unwrap()
+                .unwrap()
+                .split_once('?')
+                .unwrap()
+                .1,
             "last=2"
         );
     }
 
     #[test]
     fn no_next_page_is_named() {
-        for link in
-            ["", "</x>", "</x>; rel=prev", "next", "<", "</x", "</x>; rel", r#"</x>; rel="nexter""#, ">;rel=next<"]
-        {
+        for link in [
+            "",
+            "</x>",
+            "</x>; rel=prev",
+            "next",
+            "<",
+            "</x",
+            "</x>; rel",
+            r#"</x>; rel="nexter""#,
+            ">;rel=next<",
+        ] {
             check(link, None);
         }
         assert_eq!(next(&[]).unwrap(), None);

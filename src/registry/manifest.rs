@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use oci_distribution::manifest::{
-    IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE,
-    ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageIndex, OciImageManifest,
+    IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
+    OciDescriptor, OciImageIndex, OciImageManifest,
 };
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -68,19 +69,22 @@ pub enum EntryRole {
     Other,
 }
 
-/// All four kinds are named: registries answer 404, or with an obsolete format, where theirs is not.
+/// All four kinds are named: registries answer 404, or with an obsolete format, where theirs is
+/// not.
 const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
-     application/vnd.docker.distribution.manifest.v2+json, \
-     application/vnd.oci.image.index.v1+json, \
-     application/vnd.oci.image.manifest.v1+json";
+                      application/vnd.docker.distribution.manifest.v2+json, \
+                      application/vnd.oci.image.index.v1+json, \
+                      application/vnd.oci.image.manifest.v1+json";
 
-/// The largest manifest or configuration that is read, in bytes (OCI distribution specification: registries take manifests of 4 MiB at least).
+/// The largest manifest or configuration that is read, in bytes (OCI distribution specification:
+/// registries take manifests of 4 MiB at least).
 pub(super) const MAX_BODY_BYTES: usize = 4 << 20;
 
 /// The most entries of an index, and the most layers of an image; docker stops at 127 layers. Ours.
 pub(super) const MAX_DESCRIPTORS: usize = 256;
 
-/// The longest text taken from a platform, in bytes, and the most features. Ours; real ones stay below 20.
+/// The longest text taken from a platform, in bytes, and the most features. Ours; real ones stay
+/// below 20.
 pub(super) const MAX_TEXT_BYTES: usize = 128;
 pub(super) const MAX_FEATURES: usize = 32;
 
@@ -114,7 +118,8 @@ pub(super) async fn fetch(
         .await?;
     let digest = Digest::of(&document.body);
     document.span.record("oci.manifest.digest", digest.as_str());
-    let announced = document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
+    let announced =
+        document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
     let asked = match wanted {
         Wanted::Tag(_) => true,
         Wanted::Digest(asked) => *asked == digest,
@@ -127,8 +132,13 @@ pub(super) async fn fetch(
         Content::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
         Content::Image { config } => {
             let entry = match config {
-                Some(config) => fetch_config(upstream, repository_path, &config).await?.into_entry(digest.clone()),
-                None => Entry { role: EntryRole::Other, ..ImageConfig::default().into_entry(digest.clone()) },
+                Some(config) => fetch_config(upstream, repository_path, &config)
+                    .await?
+                    .into_entry(digest.clone()),
+                None => Entry {
+                    role: EntryRole::Other,
+                    ..ImageConfig::default().into_entry(digest.clone())
+                },
             };
             Ok(Manifest { digest, is_index: false, entries: vec![entry] })
         }
@@ -151,7 +161,9 @@ async fn fetch_config(
         })
         .await?;
     if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {
-        return Err(RegistryError::invalid("the configuration of the image has another digest or size"));
+        return Err(RegistryError::invalid(
+            "the configuration of the image has another digest or size",
+        ));
     }
     serde_json::from_slice(&document.body)
         .map_err(|_| RegistryError::invalid("the configuration of the image is not in the format"))
@@ -200,7 +212,8 @@ pub(super) fn read(body: &[u8], content_type: Option<&str>) -> Result<Content, R
         Some(media_type) => kind_of(media_type),
         None => None,
     };
-    let kind = kind.ok_or_else(|| RegistryError::invalid("the manifest is of an unknown media type"))?;
+    let kind =
+        kind.ok_or_else(|| RegistryError::invalid("the manifest is of an unknown media type"))?;
     let is_index = outline.manifests.is_some();
     let is_image = outline.layers.is_some() || outline.config.is_some();
     let other_kind_named = content_type.and_then(kind_of).is_some_and(|named| named != kind);
@@ -266,7 +279,9 @@ fn is_marked_attestation(annotations: Option<&BTreeMap<String, String>>) -> bool
 }
 
 fn config_reference(config: &OciDescriptor) -> Result<Option<BlobReference>, RegistryError> {
-    if ![IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_CONFIG_MEDIA_TYPE].contains(&config.media_type.as_str()) {
+    if ![IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_CONFIG_MEDIA_TYPE]
+        .contains(&config.media_type.as_str())
+    {
         return Ok(None);
     }
     let size_bytes = usize::try_from(config.size)
@@ -277,7 +292,9 @@ fn config_reference(config: &OciDescriptor) -> Result<Option<BlobReference>, Reg
 }
 
 fn sha256(text: &str) -> Result<Digest, RegistryError> {
-    text.parse().map_err(|_| RegistryError::invalid("the manifest holds a digest that is not a sha256 digest"))
+    text.parse().map_err(|_| {
+        RegistryError::invalid("the manifest holds a digest that is not a sha256 digest")
+    })
 }
 
 /// The part of an image's configuration that tells for which system it is.
@@ -314,7 +331,9 @@ impl ImageConfig {
 
 fn printable(text: Option<String>) -> Option<String> {
     text.filter(|text| {
-        !text.is_empty() && text.len() <= MAX_TEXT_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
+        !text.is_empty()
+            && text.len() <= MAX_TEXT_BYTES
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
     })
 }
 
@@ -326,7 +345,9 @@ mod tests {
     const A: &str = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
 
     fn index(entry: &str) -> String {
-        format!(r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{entry}]}}"#)
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{entry}]}}"#
+        )
     }
 
     fn descriptor(rest: &str) -> String {
@@ -334,7 +355,9 @@ mod tests {
     }
 
     fn image(config: &str) -> String {
-        format!(r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","config":{config},"layers":[]}}"#)
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","config":{config},"layers":[]}}"#
+        )
     }
 
     fn only_entry(rest: &str) -> Entry {
@@ -345,7 +368,10 @@ mod tests {
     }
 
     fn check_invalid(body: &str, content_type: Option<&str>) {
-        assert!(matches!(read(body.as_bytes(), content_type), Err(RegistryError::Invalid { .. })), "{body}");
+        assert!(
+            matches!(read(body.as_bytes(), content_type), Err(RegistryError::Invalid { .. })),
+            "{body}"
+        );
     }
 
     #[test]
@@ -371,13 +397,19 @@ mod tests {
     fn entries_have_roles() {
         let role = |rest: &str| only_entry(rest).role;
         assert_eq!(role(""), EntryRole::Image);
-        assert_eq!(role(r#","platform":{"architecture":"unknown","os":"unknown"}"#), EntryRole::Attestation);
+        assert_eq!(
+            role(r#","platform":{"architecture":"unknown","os":"unknown"}"#),
+            EntryRole::Attestation
+        );
         assert_eq!(
             role(r#","annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#),
             EntryRole::Attestation
         );
-        let nested = format!(r#"{{"mediaType":"{OCI_IMAGE_INDEX_MEDIA_TYPE}","size":1,"digest":"{A}"}}"#);
-        let Content::Index(entries) = read(index(&nested).as_bytes(), None).unwrap() else { panic!() };
+        let nested =
+            format!(r#"{{"mediaType":"{OCI_IMAGE_INDEX_MEDIA_TYPE}","size":1,"digest":"{A}"}}"#);
+        let Content::Index(entries) = read(index(&nested).as_bytes(), None).unwrap() else {
+            panic!()
+        };
         assert_eq!(entries[0].role, EntryRole::Other);
     }
 
@@ -388,7 +420,10 @@ mod tests {
         let entry = only_entry(&format!(
             r#","platform":{{"architecture":"amd 64","os":"win\u001b[31m","os.version":"{long}","os.features":["\n",{features}]}}"#
         ));
-        assert_eq!((entry.operating_system, entry.architecture, entry.os_version), (None, None, None));
+        assert_eq!(
+            (entry.operating_system, entry.architecture, entry.os_version),
+            (None, None, None)
+        );
         assert_eq!(entry.os_features.len(), MAX_FEATURES - 1);
     }
 
@@ -404,17 +439,30 @@ mod tests {
 
     #[test]
     fn x11_ambiguous_manifests_are_refused() {
-        let config = format!(r#"{{"mediaType":"{IMAGE_DOCKER_CONFIG_MEDIA_TYPE}","size":2,"digest":"{A}"}}"#);
+        let config = format!(
+            r#"{{"mediaType":"{IMAGE_DOCKER_CONFIG_MEDIA_TYPE}","size":2,"digest":"{A}"}}"#
+        );
         check_invalid(&image(&config).replace("\"layers\"", "\"manifests\":[],\"layers\""), None);
-        check_invalid(&image(&config).replace(IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE), None);
+        check_invalid(
+            &image(&config).replace(IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE),
+            None,
+        );
         check_invalid(&image(&config), Some(OCI_IMAGE_INDEX_MEDIA_TYPE));
-        check_invalid(&index("").replace(IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE), None);
-        check_invalid(&index("").replace("\"manifests\"", "\"mediaType\":\"x\",\"manifests\""), None);
+        check_invalid(
+            &index("").replace(IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE),
+            None,
+        );
+        check_invalid(
+            &index("").replace("\"manifests\"", "\"mediaType\":\"x\",\"manifests\""),
+            None,
+        );
     }
 
     #[test]
     fn f09_what_is_not_a_manifest_is_refused() {
-        for body in ["", "{}", "[]", "null", r#"{"schemaVersion":2}"#, "<html>", &"[".repeat(10_000)] {
+        for body in
+            ["", "{}", "[]", "null", r#"{"schemaVersion":2}"#, "<html>", &"[".repeat(10_000)]
+        {
             check_invalid(body, Some(OCI_IMAGE_MEDIA_TYPE));
         }
         check_invalid(
@@ -435,7 +483,8 @@ mod tests {
     #[test]
     fn only_configurations_of_images_are_asked_for() {
         let check = |media_type: &str, size: i64, expected: Option<bool>| {
-            let body = image(&format!(r#"{{"mediaType":"{media_type}","size":{size},"digest":"{A}"}}"#));
+            let body =
+                image(&format!(r#"{{"mediaType":"{media_type}","size":{size},"digest":"{A}"}}"#));
             let found = match read(body.as_bytes(), None) {
                 Ok(Content::Image { config }) => Some(config.is_some()),
                 _ => None,

@@ -10,27 +10,20 @@
 
 mod registries;
 mod settings;
-
 mod error;
 mod manifest;
 mod tags;
-
 mod upstream;
-
 mod egress;
 mod spans;
-
 mod gate;
-
 mod address;
 mod redirect;
-
 mod authentication;
 mod challenge;
 mod credentials;
 mod realm;
 mod token;
-
 mod link;
 mod retry_after;
 

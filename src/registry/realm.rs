@@ -21,14 +21,16 @@ const PINNED: [(&str, &str); 1] = [("docker.io", "auth.docker.io")];
 pub(super) struct TokenService {
     /// Where it is.
     pub url: Url,
-    /// Whether it is pinned to the registry: it may have the credentials and stand in a private network.
+    /// Whether it is pinned to the registry: it may have the credentials and stand in a private
+    /// network.
     pub pinned: bool,
 }
 
 /// Reads the realm of a challenge of the registry named `registry`, reached at `base`.
 ///
 /// # Errors
-/// When it is not an http or https address, steps down from https to http, or has a user name in it.
+/// When it is not an http or https address, steps down from https to http, or has a user name in
+/// it.
 pub(super) fn parse(
     realm: &str,
     registry: &str,
@@ -61,7 +63,9 @@ fn is_same_server(url: &Url, base: &Url) -> bool {
 }
 
 fn is_known(url: &Url, registry: &str) -> bool {
-    PINNED.iter().any(|(name, host)| *name == registry && url.host_str() == Some(host) && url.port().is_none())
+    PINNED.iter().any(|(name, host)| {
+        *name == registry && url.host_str() == Some(host) && url.port().is_none()
+    })
 }
 
 /// Whether both hosts are names under the same registrable domain, taken as the last two labels.
@@ -89,7 +93,9 @@ mod tests {
     /// `Some(pinned)`, or `None` where the realm is refused.
     fn check(realm: &str, registry: &str, base: &str, expected: Option<bool>) {
         let token_hosts = ["login.other".to_owned(), "127.0.0.1:9".to_owned()];
-        let found = parse(realm, registry, &Url::parse(base).unwrap(), &token_hosts).ok().map(|service| service.pinned);
+        let found = parse(realm, registry, &Url::parse(base).unwrap(), &token_hosts)
+            .ok()
+            .map(|service| service.pinned);
         assert_eq!(found, expected, "{realm} of {registry} at {base}");
     }
 

@@ -26,7 +26,9 @@ pub(super) fn target(headers: &HeaderMap, current: &Url) -> Result<Url, Registry
         .filter(|value| value.len() <= MAX_LOCATION_BYTES)
         .and_then(|value| value.to_str().ok())
         .ok_or_else(|| RegistryError::invalid("a redirect without a readable target"))?;
-    let mut target = current.join(location).map_err(|_| RegistryError::invalid("a redirect to something not a URL"))?;
+    let mut target = current
+        .join(location)
+        .map_err(|_| RegistryError::invalid("a redirect to something not a URL"))?;
     let scheme_kept = match target.scheme() {
         "https" => true,
         "http" => current.scheme() == "http",
@@ -55,7 +57,11 @@ mod tests {
 
     #[test]
     fn redirects_are_resolved() {
-        check("https://a.example/v2/x", "https://b.example/y?sig=1#f", Some("https://b.example/y?sig=1"));
+        check(
+            "https://a.example/v2/x",
+            "https://b.example/y?sig=1#f",
+            Some("https://b.example/y?sig=1"),
+        );
         check("https://a.example/v2/x", "/y", Some("https://a.example/y"));
         check("http://a.example/v2/x", "http://b.example/y", Some("http://b.example/y"));
         check("http://a.example/v2/x", "//b.example/y", Some("http://b.example/y"));

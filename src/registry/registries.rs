@@ -50,8 +50,9 @@ impl Registries {
         let usual_clients = Clients::build(Vec::new(), observer.clone())?;
         if usual_clients.trust_nobody() {
             tracing::warn!(
-                "this system has no CA certificates: registries are not reached over https, but for those with a \
-                 ca_file; install the CA certificates of the system, or name them in SSL_CERT_FILE"
+                "this system has no CA certificates: registries are not reached over https, but \
+                 for those with a ca_file; install the CA certificates of the system, or name \
+                 them in SSL_CERT_FILE"
             );
         }
         let mut upstreams = BTreeMap::new();
@@ -63,8 +64,15 @@ impl Registries {
             };
             let exchange_timeout = registry.timeout.unwrap_or(exchange_timeout);
             let gate = Gate::new(budget(&name, &registry), Instant::now());
-            let upstream =
-                Upstream::new(&name, base, clients, registry, settings.docker_config.clone(), gate, exchange_timeout);
+            let upstream = Upstream::new(
+                &name,
+                base,
+                clients,
+                registry,
+                settings.docker_config.clone(),
+                gate,
+                exchange_timeout,
+            );
             upstreams.insert(name, upstream);
         }
         Ok(Self { upstreams: Arc::new(upstreams) })
@@ -80,9 +88,9 @@ impl Registries {
         self.upstreams.get(registry).is_some_and(Upstream::is_mirror)
     }
 
-    /// Whether the settings have credentials for this registry, so that what it says may be private.
-    /// Those of a docker configuration do not count: whether there are any is known only when the
-    /// registry asks for them.
+    /// Whether the settings have credentials for this registry, so that what it says may be
+    /// private. Those of a docker configuration do not count: whether there are any is known
+    /// only when the registry asks for them.
     pub fn has_credentials(&self, registry: &str) -> bool {
         self.upstreams.get(registry).is_some_and(Upstream::has_credentials)
     }
@@ -92,7 +100,8 @@ impl Registries {
         self.upstreams.keys().map(String::as_str)
     }
 
-    /// The registries that may be asked, and whether each is left alone now, after it failed or asked for that.
+    /// The registries that may be asked, and whether each is left alone now, after it failed or
+    /// asked for that.
     pub fn left_alone(&self) -> impl Iterator<Item = (&str, bool)> {
         self.upstreams.iter().map(|(name, upstream)| (name.as_str(), upstream.is_left_alone()))
     }
@@ -111,13 +120,19 @@ impl Registries {
     ///
     /// # Errors
     /// As [`RegistryError`] says.
-    pub async fn manifest(&self, repository: &Repository, wanted: &Wanted) -> Result<Manifest, RegistryError> {
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        wanted: &Wanted,
+    ) -> Result<Manifest, RegistryError> {
         manifest::fetch(self.upstream(repository)?, repository.path(), wanted).await
     }
 
     fn upstream(&self, repository: &Repository) -> Result<&Upstream, RegistryError> {
         let registry = repository.registry();
-        self.upstreams.get(registry).ok_or_else(|| RegistryError::NotAllowed { registry: registry.to_owned() })
+        self.upstreams
+            .get(registry)
+            .ok_or_else(|| RegistryError::NotAllowed { registry: registry.to_owned() })
     }
 }
 
@@ -127,13 +142,14 @@ impl fmt::Debug for Registries {
     }
 }
 
-/// Docker Hub is named `docker.io` in references and answers at another host (docker's own `distribution/reference`).
+/// Docker Hub is named `docker.io` in references and answers at another host (docker's own
+/// `distribution/reference`).
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 
-/// How many requests a registry may get. What is not set follows from what the registries allow: Docker
-/// Hub 100 pulls in six hours from one anonymous address, of which 60 are ours; the Microsoft registry
-/// publishes no number, and a refresh of all repositories in use takes about 100 an hour. A mirror is
-/// the operator's own.
+/// How many requests a registry may get. What is not set follows from what the registries allow:
+/// Docker Hub 100 pulls in six hours from one anonymous address, of which 60 are ours; the
+/// Microsoft registry publishes no number, and a refresh of all repositories in use takes about 100
+/// an hour. A mirror is the operator's own.
 fn budget(name: &str, settings: &RegistrySettings) -> Budget {
     const USUAL: Budget = Budget { burst: 600.0, an_hour: 600.0 };
     const OF_DOCKER_HUB: Budget = Budget { burst: 60.0, an_hour: 10.0 };
@@ -177,14 +193,21 @@ fn base_url(name: &str, settings: &RegistrySettings) -> Result<Url, SetupError> 
     Ok(base)
 }
 
-fn extra_certificates(name: &str, settings: &RegistrySettings) -> Result<Option<Vec<Certificate>>, SetupError> {
+fn extra_certificates(
+    name: &str,
+    settings: &RegistrySettings,
+) -> Result<Option<Vec<Certificate>>, SetupError> {
     use std::io::Read as _;
 
     let Some(path) = &settings.ca_file else { return Ok(None) };
     let mut pem = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_CA_FILE_BYTES).read_to_end(&mut pem))
-        .map_err(|source| SetupError::CaFile { registry: name.to_owned(), path: path.clone(), source })?;
+        .map_err(|source| SetupError::CaFile {
+        registry: name.to_owned(),
+        path: path.clone(),
+        source,
+    })?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(Some(certificates)),
         _ => Err(SetupError::CaCertificate { registry: name.to_owned(), path: path.clone() }),
@@ -197,7 +220,8 @@ mod tests {
 
     fn base(name: &str, mirror: Option<&str>) -> Result<String, SetupError> {
         let mirror = mirror.map(|mirror| Url::parse(mirror).unwrap());
-        base_url(name, &RegistrySettings { mirror, ..RegistrySettings::default() }).map(String::from)
+        base_url(name, &RegistrySettings { mirror, ..RegistrySettings::default() })
+            .map(String::from)
     }
 
     #[test]
@@ -205,30 +229,64 @@ mod tests {
         assert_eq!(base("mcr.microsoft.com", None).unwrap(), "https://mcr.microsoft.com/");
         assert_eq!(base("docker.io", None).unwrap(), "https://registry-1.docker.io/");
         assert_eq!(base("registry.example:5000", None).unwrap(), "https://registry.example:5000/");
-        assert_eq!(base("docker.io", Some("http://127.0.0.1:5000")).unwrap(), "http://127.0.0.1:5000/");
-        assert_eq!(base("docker.io", Some("https://m.example/hub")).unwrap(), "https://m.example/hub/");
+        assert_eq!(
+            base("docker.io", Some("http://127.0.0.1:5000")).unwrap(),
+            "http://127.0.0.1:5000/"
+        );
+        assert_eq!(
+            base("docker.io", Some("https://m.example/hub")).unwrap(),
+            "https://m.example/hub/"
+        );
     }
 
     #[test]
     fn names_that_no_reference_has_are_refused() {
-        for name in ["", "nodots", "MCR.microsoft.com/", "https://a.example", "a.example/x", "u:p@a.example", "a b.c"] {
+        for name in [
+            "",
+            "nodots",
+            "MCR.microsoft.com/",
+            "https://a.example",
+            "a.example/x",
+            "u:p@a.example",
+            "a b.c",
+        ] {
             assert!(matches!(base(name, None), Err(SetupError::Name { .. })), "{name:?}");
         }
     }
 
     #[test]
     fn mirrors_that_hide_something_are_refused() {
-        for mirror in ["http://u:p@m.example", "ftp://m.example", "http://m.example/?a", "http://m.example/#a"] {
-            assert!(matches!(base("a.example", Some(mirror)), Err(SetupError::Mirror { .. })), "{mirror:?}");
+        for mirror in [
+            "http://u:p@m.example",
+            "ftp://m.example",
+            "http://m.example/?a",
+            "http://m.example/#a",
+        ] {
+            assert!(
+                matches!(base("a.example", Some(mirror)), Err(SetupError::Mirror { .. })),
+                "{mirror:?}"
+            );
         }
     }
 
     #[test]
     fn a_ca_file_must_hold_a_certificate() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let settings = RegistrySettings { ca_file: Some(file.path().to_path_buf()), ..RegistrySettings::default() };
-        assert!(matches!(extra_certificates("a.example", &settings), Err(SetupError::CaCertificate { .. })));
-        let settings = RegistrySettings { ca_file: Some("/nowhere/ca.pem".into()), ..RegistrySettings::default() };
-        assert!(matches!(extra_certificates("a.example", &settings), Err(SetupError::CaFile { .. })));
+        let settings = RegistrySettings {
+            ca_file: Some(file.path().to_path_buf()),
+            ..RegistrySettings::default()
+        };
+        assert!(matches!(
+            extra_certificates("a.example", &settings),
+            Err(SetupError::CaCertificate { .. })
+        ));
+        let settings = RegistrySettings {
+            ca_file: Some("/nowhere/ca.pem".into()),
+            ..RegistrySettings::default()
+        };
+        assert!(matches!(
+            extra_certificates("a.example", &settings),
+            Err(SetupError::CaFile { .. })
+        ));
     }
 }

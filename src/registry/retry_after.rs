@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// A longer header is not read: the longest form of an HTTP date has 33 bytes. Ours.
 const MAX_HEADER_BYTES: usize = 64;
 
-/// From this number on (9 September 2001) seconds are a point in time, as Docker Hub's interface writes them.
+/// From this number on (9 September 2001) seconds are a point in time, as Docker Hub's interface
+/// writes them.
 const FIRST_EPOCH_SECONDS: u64 = 1_000_000_000;
 
 /// How long the server wants to be left alone, between [`SHORTEST`] and [`LONGEST`]; `None` where
@@ -67,7 +68,9 @@ mod tests {
 
     #[test]
     fn f05_garbage_says_nothing() {
-        for value in ["", "-1", "1.5", "soon", "7s", "0x10", "(((((((", "Wed, 99 Foo 2024 00:00:00 GMT"] {
+        for value in
+            ["", "-1", "1.5", "soon", "7s", "0x10", "(((((((", "Wed, 99 Foo 2024 00:00:00 GMT"]
+        {
             check(value, None);
         }
         check(&"9".repeat(65), None);

@@ -11,7 +11,8 @@ use url::Url;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The registries that may be asked, by the name that references use (`mcr.microsoft.com`,
-    /// `docker.io`, `registry.example:5000`). The keys are the allow-list: nothing else is ever asked.
+    /// `docker.io`, `registry.example:5000`). The keys are the allow-list: nothing else is ever
+    /// asked.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// A docker configuration file with credentials. `None` takes the usual one
     /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`); it need not exist.
@@ -22,17 +23,20 @@ pub struct Settings {
 #[derive(Clone, Default)]
 pub struct RegistrySettings {
     /// Where requests for this registry are sent instead, such as `http://127.0.0.1:5000`. A path
-    /// is put before `/v2/`. Credentials of the docker configuration file are then those of this host.
+    /// is put before `/v2/`. Credentials of the docker configuration file are then those of this
+    /// host.
     pub mirror: Option<Url>,
-    /// A file with further CA certificates (PEM). They are trusted in exchanges for this registry only.
+    /// A file with further CA certificates (PEM). They are trusted in exchanges for this registry
+    /// only.
     pub ca_file: Option<PathBuf>,
     /// Credentials for this registry. They win over those of the docker configuration file.
     pub credentials: Option<Credentials>,
     /// Further hosts, `host` or `host:port`, that may receive the credentials as the token service
     /// of this registry.
     pub token_hosts: Vec<String>,
-    /// Further hosts, `host` or `host:port`, that blobs may be fetched from where this registry redirects to them, although
-    /// they stand in a private network. They never get credentials.
+    /// Further hosts, `host` or `host:port`, that blobs may be fetched from where this registry
+    /// redirects to them, although they stand in a private network. They never get
+    /// credentials.
     pub blob_hosts: Vec<String>,
     /// How long one exchange may take, body included, when not the usual time.
     pub timeout: Option<Duration>,
@@ -43,7 +47,8 @@ pub struct RegistrySettings {
 impl fmt::Debug for RegistrySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A mirror with a password in it is refused at start, but it may be printed before that.
-        let mirror = self.mirror.as_ref().map(|mirror| format!("{}{}", origin_text(mirror), mirror.path()));
+        let mirror =
+            self.mirror.as_ref().map(|mirror| format!("{}{}", origin_text(mirror), mirror.path()));
         f.debug_struct("RegistrySettings")
             .field("mirror", &mirror)
             .field("ca_file", &self.ca_file)
@@ -108,7 +113,10 @@ mod tests {
                 "a.example".to_owned(),
                 RegistrySettings {
                     mirror: Some(Url::parse("http://user:canary@127.0.0.1:5000/p").unwrap()),
-                    credentials: Some(Credentials { username: "me".to_owned(), password: Secret::new("canary") }),
+                    credentials: Some(Credentials {
+                        username: "me".to_owned(),
+                        password: Secret::new("canary"),
+                    }),
                     ..RegistrySettings::default()
                 },
             )]),

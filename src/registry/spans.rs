@@ -1,8 +1,9 @@
-//! What is told of a request to a registry: to a trace a span of a client, by the semantic conventions of OpenTelemetry for
-//! HTTP, and to metrics how it ended and how long it took.
+//! What is told of a request to a registry: to a trace a span of a client, by the semantic
+//! conventions of OpenTelemetry for HTTP, and to metrics how it ended and how long it took.
 //!
-//! The span exists only where the request belongs to a trace, which is known to the room `telemetry` and not here. No query of an
-//! address is in it, because addresses that registries redirect to are signed there.
+//! The span exists only where the request belongs to a trace, which is known to the room
+//! `telemetry` and not here. No query of an address is in it, because addresses that registries
+//! redirect to are signed there.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +41,11 @@ pub(super) struct RequestSpan<'a> {
 
 impl<'a> RequestSpan<'a> {
     /// This request begins, which was sent so many times before.
-    pub(super) fn begin(request: &'a Request, resends: u32, observer: Option<&'a Observer>) -> Self {
+    pub(super) fn begin(
+        request: &'a Request,
+        resends: u32,
+        observer: Option<&'a Observer>,
+    ) -> Self {
         let url = &request.url;
         // The target is the one by which telemetry knows these spans.
         let span = tracing::info_span!(

@@ -12,7 +12,8 @@ use super::upstream::{Ask, Upstream};
 /// The largest page that is read, in bytes. 100,000 tags have about 2 MiB. Ours.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 
-/// The most pages of one list (the bound that oras-go has); registries serve up to 1,000 tags a page. Ours.
+/// The most pages of one list (the bound that oras-go has); registries serve up to 1,000 tags a
+/// page. Ours.
 const MAX_PAGES: usize = 100;
 
 /// The most names of one list. The largest Windows repository is estimated at a few thousand. Ours.
@@ -31,14 +32,18 @@ const MAX_TAG_BYTES: usize = 128;
 ///
 /// # Errors
 /// When a page fails, is over a bound, or leads nowhere new. There is no partial list.
-pub(super) async fn list(upstream: &Upstream, repository_path: &str) -> Result<Vec<String>, RegistryError> {
+pub(super) async fn list(
+    upstream: &Upstream,
+    repository_path: &str,
+) -> Result<Vec<String>, RegistryError> {
     match tokio::time::timeout(LIST_TIMEOUT, all_pages(upstream, repository_path)).await {
         Ok(result) => result,
         Err(_) => Err(RegistryError::TimedOut),
     }
 }
 
-/// Whether a text is a tag in the grammar of the specification: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
+/// Whether a text is a tag in the grammar of the specification:
+/// `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
 pub fn is_tag(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
@@ -46,9 +51,13 @@ pub fn is_tag(text: &str) -> bool {
         && text.len() <= MAX_TAG_BYTES
 }
 
-async fn all_pages(upstream: &Upstream, repository_path: &str) -> Result<Vec<String>, RegistryError> {
+async fn all_pages(
+    upstream: &Upstream,
+    repository_path: &str,
+) -> Result<Vec<String>, RegistryError> {
     let mut tags = TagList::default();
-    // Without `n`: the registries in use then answer with everything, or with pages of their own size.
+    // Without `n`: the registries in use then answer with everything, or with pages of their own
+    // size.
     let mut url = upstream.endpoint(repository_path, "tags/list");
     let mut visited = HashSet::new();
     for _ in 0..MAX_PAGES {
@@ -68,7 +77,9 @@ async fn all_pages(upstream: &Upstream, repository_path: &str) -> Result<Vec<Str
         let added = tags.add_page(&page.body)?;
         match link::next_page(&page.headers, &url)? {
             None => return Ok(tags.names),
-            Some(_) if added == 0 => return Err(RegistryError::invalid("a page of tags adds nothing")),
+            Some(_) if added == 0 => {
+                return Err(RegistryError::invalid("a page of tags adds nothing"));
+            }
             Some(next) => url = next,
         }
     }
@@ -101,8 +112,9 @@ impl TagList {
         }
         let page: Page = serde_json::from_slice(body)
             .map_err(|_| RegistryError::invalid("the list of tags is not in the format"))?;
-        // A page after the others may write its emptiness so. A whole list that is null is none: some registries give it for a
-        // repository that they have lost, and what is known of that is better than nothing.
+        // A page after the others may write its emptiness so. A whole list that is null is none:
+        // some registries give it for a repository that they have lost, and what is known
+        // of that is better than nothing.
         let had_pages = std::mem::replace(&mut self.has_pages, true);
         if page.tags.is_none() && !had_pages {
             return Err(RegistryError::invalid("the list of tags is null"));
@@ -129,7 +141,8 @@ mod tests {
     fn check(body: &[u8], expected: Option<&[&str]>) {
         let mut tags = TagList::default();
         let found = tags.add_page(body).ok().map(|_| tags.names);
-        let expected = expected.map(|names| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        let expected =
+            expected.map(|names| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         assert_eq!(found, expected, "{:?}", String::from_utf8_lossy(body));
     }
 
@@ -146,7 +159,10 @@ mod tests {
     fn f09_names_outside_the_grammar_are_dropped() {
         let long = "x".repeat(10_000);
         check(
-            format!(r#"{{"tags":["ok","","-a",".a","a b","a/b","$(id)","\u0000","{long}","_","é"]}}"#).as_bytes(),
+            format!(
+                r#"{{"tags":["ok","","-a",".a","a b","a/b","$(id)","\u0000","{long}","_","é"]}}"#
+            )
+            .as_bytes(),
             Some(&["ok", "_"]),
         );
         assert!(is_tag(&"x".repeat(128)));

@@ -1,4 +1,5 @@
-//! A small HTTP/1.1 server for tests: it answers as a test says, well or badly, and remembers what it was asked.
+//! A small HTTP/1.1 server for tests: it answers as a test says, well or badly, and remembers what
+//! it was asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,7 +40,10 @@ impl Reply {
     /// A whole answer with its length.
     pub(super) fn new(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let mut bytes = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        let mut bytes = format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        );
         for (name, value) in headers {
             bytes.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -66,9 +70,13 @@ impl TestServer {
     /// Starts a server that answers every request with this function.
     pub(super) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server =
-            Self { address: listener.local_addr().unwrap(), requests: Arc::default(), connections: Arc::default() };
-        let (requests, connections) = (Arc::clone(&server.requests), Arc::clone(&server.connections));
+        let server = Self {
+            address: listener.local_addr().unwrap(),
+            requests: Arc::default(),
+            connections: Arc::default(),
+        };
+        let (requests, connections) =
+            (Arc::clone(&server.requests), Arc::clone(&server.connections));
         let answer = Arc::new(answer);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

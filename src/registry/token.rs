@@ -54,17 +54,22 @@ pub(super) fn parse(body: &[u8]) -> Result<Token, RegistryError> {
 
     let invalid = || RegistryError::invalid("the token service gave no usable token");
     let answer: Answer = serde_json::from_slice(body).map_err(|_| invalid())?;
-    let text = answer.token.filter(|token| !token.is_empty()).or(answer.access_token).ok_or_else(invalid)?;
-    let sendable =
-        !text.is_empty() && text.len() <= MAX_TOKEN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let text = answer
+        .token
+        .filter(|token| !token.is_empty())
+        .or(answer.access_token)
+        .ok_or_else(invalid)?;
+    let sendable = !text.is_empty()
+        && text.len() <= MAX_TOKEN_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !sendable {
         return Err(invalid());
     }
     // The time of issue is left aside: our clock and theirs need not agree.
     let life = match answer.expires_in.and_then(|seconds| seconds.as_f64()) {
-        Some(seconds) => {
-            Duration::from_secs_f64(seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()))
-        }
+        Some(seconds) => Duration::from_secs_f64(
+            seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()),
+        ),
         None => DEFAULT_LIFE,
     };
     Ok(Token { secret: Secret::new(text), life })
@@ -85,16 +90,29 @@ struct Kept {
 impl TokenStore {
     /// What is good for this scope at this time.
     pub(super) fn find(&self, scope: &str, now: Instant) -> Option<Authorization> {
-        self.kept.get(scope).filter(|kept| now < kept.use_until).map(|kept| kept.authorization.clone())
+        self.kept
+            .get(scope)
+            .filter(|kept| now < kept.use_until)
+            .map(|kept| kept.authorization.clone())
     }
 
     /// Keeps an authorization that is good for `life` from `now`. When there are too many, the one
     /// that ends first makes room.
-    pub(super) fn keep(&mut self, scope: String, authorization: Authorization, life: Duration, now: Instant) {
+    pub(super) fn keep(
+        &mut self,
+        scope: String,
+        authorization: Authorization,
+        life: Duration,
+        now: Instant,
+    ) {
         if self.kept.len() >= MAX_TOKENS && !self.kept.contains_key(&scope) {
             self.kept.retain(|_, kept| now < kept.use_until);
             if self.kept.len() >= MAX_TOKENS {
-                let first = self.kept.iter().min_by_key(|(_, kept)| kept.use_until).map(|(scope, _)| scope.clone());
+                let first = self
+                    .kept
+                    .iter()
+                    .min_by_key(|(_, kept)| kept.use_until)
+                    .map(|(scope, _)| scope.clone());
                 first.and_then(|scope| self.kept.remove(&scope));
             }
         }
@@ -117,7 +135,10 @@ mod tests {
         check(r#"{"token":"t"}"#, Some(("t", 60.0)));
         check(r#"{"access_token":"a","expires_in":300}"#, Some(("a", 300.0)));
         check(r#"{"token":"t","access_token":"a","expires_in":null}"#, Some(("t", 60.0)));
-        check(r#"{"token":"","access_token":"a","issued_at":"2014-01-01T00:00:00Z"}"#, Some(("a", 60.0)));
+        check(
+            r#"{"token":"","access_token":"a","issued_at":"2014-01-01T00:00:00Z"}"#,
+            Some(("a", 60.0)),
+        );
         check(r#"{"token":"t","expires_in":0}"#, Some(("t", 1.0)));
         check(r#"{"token":"t","expires_in":-5}"#, Some(("t", 1.0)));
         check(r#"{"token":"t","expires_in":9223372036854775808}"#, Some(("t", 3600.0)));

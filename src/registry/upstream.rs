@@ -18,14 +18,15 @@ use super::settings::{self, RegistrySettings};
 use super::token::Authorization;
 use crate::clock::wall_clock;
 
-/// Time for a whole exchange: connection, authentication, redirects and the last byte of the body. Ours; it
-/// bounds the transfer and not the pause between two bytes (CVE-2021-43173).
+/// Time for a whole exchange: connection, authentication, redirects and the last byte of the body.
+/// Ours; it bounds the transfer and not the pause between two bytes (CVE-2021-43173).
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redirects followed in one exchange. Blob stores take one. Ours.
 const MAX_REDIRECTS: usize = 3;
 
-/// So often one thing is asked for (Google's SRE book, "Handling Overload": at most three attempts).
+/// So often one thing is asked for (Google's SRE book, "Handling Overload": at most three
+/// attempts).
 const MAX_ATTEMPTS: u32 = 3;
 /// The wait before a retry is between these two. Ours: a caller waits ten seconds at most.
 const SHORTEST_RETRY_WAIT: Duration = Duration::from_millis(200);
@@ -84,7 +85,16 @@ impl Upstream {
         let is_mirror = settings.mirror.is_some();
         let blob_hosts = std::mem::take(&mut settings.blob_hosts);
         let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
-        Self { name: name.to_owned(), base, clients, authenticator, gate, exchange_timeout, blob_hosts, is_mirror }
+        Self {
+            name: name.to_owned(),
+            base,
+            clients,
+            authenticator,
+            gate,
+            exchange_timeout,
+            blob_hosts,
+            is_mirror,
+        }
     }
 
     /// Whether it is left alone now, after it failed or asked for that.
@@ -109,7 +119,8 @@ impl Upstream {
         url
     }
 
-    /// Asks: once, and again after a short wait while the registry is in trouble and retries are left.
+    /// Asks: once, and again after a short wait while the registry is in trouble and retries are
+    /// left.
     ///
     /// # Errors
     /// When the end is not a whole answer with status 200, or the gate is shut.
@@ -117,24 +128,34 @@ impl Upstream {
         let mut attempt = 1;
         loop {
             let (result, did_answer) = self.attempt(&ask, attempt - 1).await;
-            let again = did_answer && attempt < MAX_ATTEMPTS && result.as_ref().is_err_and(is_worth_a_retry);
+            let again = did_answer
+                && attempt < MAX_ATTEMPTS
+                && result.as_ref().is_err_and(is_worth_a_retry);
             if !again || !self.gate.may_retry() {
                 return result;
             }
             // Full jitter: callers that failed together must not come back together.
-            tokio::time::sleep(LONGEST_RETRY_WAIT.mul_f64(fastrand::f64()).max(SHORTEST_RETRY_WAIT)).await;
+            tokio::time::sleep(
+                LONGEST_RETRY_WAIT.mul_f64(fastrand::f64()).max(SHORTEST_RETRY_WAIT),
+            )
+            .await;
             attempt += 1;
         }
     }
 
     /// Asks once, within the time of an exchange; tells also whether the registry answered at all.
-    async fn attempt(&self, ask: &Ask<'_>, resends: u32) -> (Result<Document, RegistryError>, bool) {
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        resends: u32,
+    ) -> (Result<Document, RegistryError>, bool) {
         let pass = match self.gate.pass().await {
             Ok(pass) => pass,
             Err(error) => return (Err(error), false),
         };
         let started_at = Instant::now();
-        let exchanged = tokio::time::timeout(self.exchange_timeout, self.exchange(ask, resends)).await;
+        let exchanged =
+            tokio::time::timeout(self.exchange_timeout, self.exchange(ask, resends)).await;
         let did_answer = matches!(exchanged, Ok(Ok(_)));
         let result = match exchanged {
             Ok(Ok(answer)) if answer.status == StatusCode::OK => {
@@ -168,7 +189,8 @@ impl Upstream {
         };
         let mut answer = self.clients.get(&request).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
-            let authorization = self.authorize(ask, &answer, request.authorization.as_ref()).await?;
+            let authorization =
+                self.authorize(ask, &answer, request.authorization.as_ref()).await?;
             request.authorization = Some(authorization);
             request.resends += 1;
             answer = self.clients.get(&request).await?;
@@ -185,10 +207,16 @@ impl Upstream {
         answer: &Answer,
         rejected: Option<&Authorization>,
     ) -> Result<Authorization, RegistryError> {
-        self.authenticator.answer_challenge(&self.clients, &answer.headers, ask.repository_path, rejected).await
+        self.authenticator
+            .answer_challenge(&self.clients, &answer.headers, ask.repository_path, rejected)
+            .await
     }
 
-    async fn follow(&self, mut request: Request, mut answer: Answer) -> Result<Answer, RegistryError> {
+    async fn follow(
+        &self,
+        mut request: Request,
+        mut answer: Answer,
+    ) -> Result<Answer, RegistryError> {
         for _ in 0..MAX_REDIRECTS {
             if !redirect::is_redirect(answer.status) {
                 break;
@@ -199,7 +227,8 @@ impl Upstream {
                 request.authorization = None;
             }
             // Another port of the registry's own host is another service, which nobody allowed.
-            let is_allowed = target.origin() == self.base.origin() || settings::lists(&self.blob_hosts, &target);
+            let is_allowed =
+                target.origin() == self.base.origin() || settings::lists(&self.blob_hosts, &target);
             request.reach = if is_allowed { Reach::Configured } else { Reach::PublicOnly };
             request.url = target;
             request.resends += 1;
@@ -209,7 +238,8 @@ impl Upstream {
     }
 }
 
-/// Whether the same question may have an answer soon. A registry that says when to come back means it.
+/// Whether the same question may have an answer soon. A registry that says when to come back means
+/// it.
 fn is_worth_a_retry(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Unavailable { retry_after: None, .. })
 }
@@ -226,7 +256,9 @@ pub(super) fn refusal(answer: &Answer, missing: Option<Missing>) -> RegistryErro
             detail: format!("it answered with status {status}"),
             retry_after: retry_after(),
         },
-        (300..=399, _) => RegistryError::invalid(format!("a redirect that is not followed, status {status}")),
+        (300..=399, _) => {
+            RegistryError::invalid(format!("a redirect that is not followed, status {status}"))
+        }
         _ => RegistryError::invalid(format!("status {status}")),
     }
 }

@@ -1,4 +1,5 @@
-//! The labels of metrics that are words of ours: closed sets, each value with its number and its word.
+//! The labels of metrics that are words of ours: closed sets, each value with its number and its
+//! word.
 
 /// Enumerations of label values. The number of a value is its place in a table of counters.
 macro_rules! labels {

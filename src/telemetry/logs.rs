@@ -1,9 +1,10 @@
 //! Logs on standard error: text for people at a terminal, else a JSON object a line for machines.
 //!
-//! What is logged for a request that is traced has the ids of its trace and span at the end of the line.
+//! What is logged for a request that is traced has the ids of its trace and span at the end of the
+//! line.
 //!
-//! Values are written as JSON strings or as quoted text, and what leaves this process holds no character
-//! that ends a line, moves a cursor or turns the direction of text, whoever wrote it.
+//! Values are written as JSON strings or as quoted text, and what leaves this process holds no
+//! character that ends a line, moves a cursor or turns the direction of text, whoever wrote it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,8 +17,8 @@ use tracing_subscriber::{Layer, Registry};
 use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
 
-/// What is logged when nothing is set: what the service does, and trouble in the libraries under it, but not that a client
-/// sends what is no request, with which it could fill the log.
+/// What is logged when nothing is set: what the service does, and trouble in the libraries under
+/// it, but not that a client sends what is no request, with which it could fill the log.
 const DEFAULT_FILTER: &str = "wintag=info,actix_http::h1=off,warn";
 
 /// The layer that writes events.
@@ -27,8 +28,10 @@ pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + 
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
     let filter = filter.and(events);
     let is_terminal = io::stderr().is_terminal();
-    let format = settings.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
-    let layer = tracing_subscriber::fmt::layer().with_writer(move || Escaped { format, has_colours: is_terminal });
+    let format =
+        settings.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(move || Escaped { format, has_colours: is_terminal });
     Ok(match format {
         LogFormat::Text => layer.with_ansi(is_terminal).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
@@ -59,18 +62,22 @@ impl Write for Escaped {
     }
 }
 
-/// A line that also says to which trace it belongs, by the names of OpenTelemetry's "Trace Context in non-OTLP Log Formats".
+/// A line that also says to which trace it belongs, by the names of OpenTelemetry's "Trace Context
+/// in non-OTLP Log Formats".
 fn with_ids(line: &str, format: LogFormat, TraceIds { trace_id, span_id }: TraceIds) -> String {
     match (format, line.strip_suffix('}')) {
-        (LogFormat::Json, Some(members)) => format!(r#"{members},"trace_id":"{trace_id}","span_id":"{span_id}"}}"#),
+        (LogFormat::Json, Some(members)) => {
+            format!(r#"{members},"trace_id":"{trace_id}","span_id":"{span_id}"}}"#)
+        }
         _ => format!("{line} trace_id={trace_id} span_id={span_id}"),
     }
 }
 
-/// A line with `\u` before what must not be written as it is. The escapes of colours stay where there
-/// are any: in values the layer has escaped that character itself.
+/// A line with `\u` before what must not be written as it is. The escapes of colours stay where
+/// there are any: in values the layer has escaped that character itself.
 fn escape(line: &str, format: LogFormat, has_colours: bool) -> Cow<'_, str> {
-    let must_not = |character: char| is_unsafe(character) && !(has_colours && character == '\u{1b}');
+    let must_not =
+        |character: char| is_unsafe(character) && !(has_colours && character == '\u{1b}');
     if !line.contains(must_not) {
         return Cow::Borrowed(line);
     }
@@ -105,7 +112,10 @@ mod tests {
         let (trace_id, span_id) = ("000000000000000000000000000000a7", "00000000000000b7");
         let read: serde_json::Value =
             serde_json::from_str(&with_ids(r#"{"a":{"b":1}}"#, LogFormat::Json, ids())).unwrap();
-        assert_eq!(read, serde_json::json!({ "a": { "b": 1 }, "trace_id": trace_id, "span_id": span_id }));
+        assert_eq!(
+            read,
+            serde_json::json!({ "a": { "b": 1 }, "trace_id": trace_id, "span_id": span_id })
+        );
         let text = with_ids("a b=1", LogFormat::Text, ids());
         assert_eq!(text, format!("a b=1 trace_id={trace_id} span_id={span_id}"));
     }

@@ -1,24 +1,27 @@
 //! The metrics, and every name and label they have.
 //!
-//! Labels have closed sets of values: our own words, the patterns of our paths, the registries of the
-//! configuration and the repositories of the families. Nothing that a caller writes becomes a label, so
-//! that nobody can make the memory grow with made-up names.
+//! Labels have closed sets of values: our own words, the patterns of our paths, the registries of
+//! the configuration and the repositories of the families. Nothing that a caller writes becomes a
+//! label, so that nobody can make the memory grow with made-up names.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
-use super::labels::{AnswerSource, CacheLayer, CacheResult, Operation, ResolutionOutcome, UpstreamOutcome};
+use super::labels::{
+    AnswerSource, CacheLayer, CacheResult, Operation, ResolutionOutcome, UpstreamOutcome,
+};
 use super::requests::{BUCKETS, LABELS, RequestMetrics};
 
-/// The statuses of registries that have a label of their own. What else a registry answers is one value, so that it cannot
-/// make labels up.
-const STATUSES_OF_REGISTRIES: [u16; 14] = [200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 429, 500, 502, 503];
+/// The statuses of registries that have a label of their own. What else a registry answers is one
+/// value, so that it cannot make labels up.
+const STATUSES_OF_REGISTRIES: [u16; 14] =
+    [200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 429, 500, 502, 503];
 /// The statuses of refusals that come before there is a request (README, "Limits and stopping").
 const STATUSES_OF_UNREAD: [u16; 3] = [400, 408, 431];
 /// The value for what could be anything: a status, or a host that a registry has named.
@@ -56,7 +59,8 @@ impl Metrics {
             registered(&registry, HistogramVec::new(options, labels).expect(VALID))
         };
         let requests_under_way =
-            IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.").expect(VALID);
+            IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.")
+                .expect(VALID);
         let counters = |name, help, labels: &[&str]| {
             registered(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect(VALID))
         };
@@ -80,7 +84,8 @@ impl Metrics {
             "wintag_snapshot_write_failures_total",
             "Times that the snapshot could not be written to disk.",
         );
-        let build_info = gauges("wintag_build_info", "Always 1; the version is the label.", &["version"]);
+        let build_info =
+            gauges("wintag_build_info", "Always 1; the version is the label.", &["version"]);
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
             durations: histograms(
@@ -90,19 +95,29 @@ impl Metrics {
             ),
             client_durations: histograms(
                 "http_client_request_duration_seconds",
-                "Time that one request to a registry, its mirror or its token service took, answer included.",
-                &["http_request_method", "server_address", "server_port", "http_response_status_code", "error_type"],
+                "Time that one request to a registry, its mirror or its token service took, \
+                 answer included.",
+                &[
+                    "http_request_method",
+                    "server_address",
+                    "server_port",
+                    "http_response_status_code",
+                    "error_type",
+                ],
             ),
             unread_requests: counters(
                 "wintag_unread_requests_total",
-                "Requests that were refused before they could be read, by the status they got; they are in no other metric.",
+                "Requests that were refused before they could be read, by the status they got; \
+                 they are in no other metric.",
                 &["http_response_status_code"],
             ),
             requests_under_way: registered(&registry, requests_under_way),
             resolutions_by_number: Default::default(),
             resolutions,
             cache_requests: CacheLayer::ALL.map(|layer| {
-                CacheResult::ALL.map(|result| cache_requests.with_label_values(&[layer.as_str(), result.as_str()]))
+                CacheResult::ALL.map(|result| {
+                    cache_requests.with_label_values(&[layer.as_str(), result.as_str()])
+                })
             }),
             upstream_requests: counters(
                 "wintag_upstream_requests_total",
@@ -111,7 +126,8 @@ impl Metrics {
             ),
             flights: gauges(
                 "wintag_flights",
-                "Different things that registries are being asked for now, by the layer that will keep them.",
+                "Different things that registries are being asked for now, by the layer that will \
+                 keep them.",
                 &["layer"],
             ),
             waiters: gauges(
@@ -129,11 +145,13 @@ impl Metrics {
                 "When a registry last gave what it was asked for, as seconds since 1970.",
                 &["registry"],
             ),
-            // Not by registry alone: lists of one registry are of different ages, and a mean or maximum of them would
-            // hide which one is old. The families of the configuration bound the label.
+            // Not by registry alone: lists of one registry are of different ages, and a mean or
+            // maximum of them would hide which one is old. The families of the
+            // configuration bound the label.
             data_age: seconds(
                 "wintag_data_age_seconds",
-                "Age of the tag list of a repository of the families, as its registry gave it; none while only the catalogue is known.",
+                "Age of the tag list of a repository of the families, as its registry gave it; \
+                 none while only the catalogue is known.",
                 &["registry", "repository"],
             ),
             snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
@@ -143,8 +161,8 @@ impl Metrics {
         metrics
     }
 
-    /// Shows the resolutions and refusals that there can be from the start: what appears with its first event hides that
-    /// event from `rate` and `increase`.
+    /// Shows the resolutions and refusals that there can be from the start: what appears with its
+    /// first event hides that event from `rate` and `increase`.
     fn begin_at_zero(&self) {
         for status in STATUSES_OF_UNREAD {
             self.unread_requests.with_label_values(&[&status.to_string()]);
@@ -179,8 +197,15 @@ impl Metrics {
     }
 
     /// Counts that a configured registry was asked.
-    pub fn count_upstream_request(&self, registry: &str, operation: Operation, outcome: UpstreamOutcome) {
-        self.upstream_requests.with_label_values(&[registry, operation.as_str(), outcome.as_str()]).inc();
+    pub fn count_upstream_request(
+        &self,
+        registry: &str,
+        operation: Operation,
+        outcome: UpstreamOutcome,
+    ) {
+        self.upstream_requests
+            .with_label_values(&[registry, operation.as_str(), outcome.as_str()])
+            .inc();
     }
 
     /// Counts that the snapshot could not be written.
@@ -191,7 +216,9 @@ impl Metrics {
     /// Says how many flights are under way for a layer, and how many questions wait for them.
     pub fn tell_flights(&self, layer: CacheLayer, flights: usize, waiters: usize) {
         for (gauges, number) in [(&self.flights, flights), (&self.waiters, waiters)] {
-            gauges.with_label_values(&[layer.as_str()]).set(i64::try_from(number).unwrap_or(i64::MAX));
+            gauges
+                .with_label_values(&[layer.as_str()])
+                .set(i64::try_from(number).unwrap_or(i64::MAX));
         }
     }
 
@@ -205,8 +232,8 @@ impl Metrics {
         self.last_refresh.with_label_values(&[registry]).set(at_seconds);
     }
 
-    /// Says how old the tag lists of the families are, as registries gave them: registry, path of the repository, seconds.
-    /// What is not among them is no longer known.
+    /// Says how old the tag lists of the families are, as registries gave them: registry, path of
+    /// the repository, seconds. What is not among them is no longer known.
     pub fn tell_data_ages<'a>(&self, ages: impl Iterator<Item = (&'a str, &'a str, f64)>) {
         self.data_age.reset();
         for (registry, repository, seconds) in ages {
@@ -219,8 +246,8 @@ impl Metrics {
         self.unread_requests.with_label_values(&[&status.to_string()]).inc();
     }
 
-    /// Counts a request to a registry or what belongs to it, and how long it took. The host is one of the configuration;
-    /// none where a registry has named it.
+    /// Counts a request to a registry or what belongs to it, and how long it took. The host is one
+    /// of the configuration; none where a registry has named it.
     pub fn observe_client_request(
         &self,
         server: Option<(&str, u16)>,
@@ -228,7 +255,8 @@ impl Metrics {
         error: Option<&str>,
         took: Duration,
     ) {
-        let (host, port) = server.map_or((OTHER, String::new()), |(host, port)| (host, port.to_string()));
+        let (host, port) =
+            server.map_or((OTHER, String::new()), |(host, port)| (host, port.to_string()));
         let status_text = match status {
             Some(status) if STATUSES_OF_REGISTRIES.contains(&status) => status.to_string(),
             Some(_) => OTHER.to_owned(),
@@ -272,8 +300,14 @@ mod tests {
 
     /// The samples of one duration, which fits into these buckets.
     fn ended(name: &str, labels: &str, bounds: &[&str], seconds: &str) -> Vec<String> {
-        let buckets = bounds.iter().map(|bound| format!("{name}_bucket{{{labels},le=\"{bound}\"}} 1"));
-        buckets.chain([format!("{name}_sum{{{labels}}} {seconds}"), format!("{name}_count{{{labels}}} 1")]).collect()
+        let buckets =
+            bounds.iter().map(|bound| format!("{name}_bucket{{{labels},le=\"{bound}\"}} 1"));
+        buckets
+            .chain([
+                format!("{name}_sum{{{labels}}} {seconds}"),
+                format!("{name}_count{{{labels}}} 1"),
+            ])
+            .collect()
     }
 
     /// Dashboards and alerts hold on to these names.
@@ -290,7 +324,12 @@ mod tests {
         );
         let made_up = (requests.route(Some("/made/up")), Method::of("MADE-UP"));
         requests.observe(made_up.0, made_up.1, HttpVersion::Http10, 518, Duration::from_secs(60));
-        metrics.observe_client_request(Some(("mcr.microsoft.com", 443)), Some(404), None, Duration::from_secs(7));
+        metrics.observe_client_request(
+            Some(("mcr.microsoft.com", 443)),
+            Some(404),
+            None,
+            Duration::from_secs(7),
+        );
         metrics.observe_client_request(None, Some(999), None, Duration::from_secs(60));
         metrics.observe_client_request(
             Some(("mcr.microsoft.com", 443)),
@@ -300,7 +339,11 @@ mod tests {
         );
         metrics.count_unread_request(431);
         metrics.count_resolution(ResolutionOutcome::Ok, AnswerSource::StaleSnapshot);
-        metrics.count_upstream_request("mcr.microsoft.com", Operation::Tags, UpstreamOutcome::RateLimited);
+        metrics.count_upstream_request(
+            "mcr.microsoft.com",
+            Operation::Tags,
+            UpstreamOutcome::RateLimited,
+        );
         metrics.count_cache_request(CacheLayer::Manifests, CacheResult::Stale);
         metrics.count_snapshot_write_failure();
         metrics.tell_flights(CacheLayer::Tags, 2, 3);
@@ -314,45 +357,74 @@ mod tests {
         let is_shown = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
         let samples: Vec<&str> = text.lines().filter(is_shown).collect();
         let version = env!("CARGO_PKG_VERSION");
-        let (server, client) = ("http_server_request_duration_seconds", "http_client_request_duration_seconds");
+        let (server, client) =
+            ("http_server_request_duration_seconds", "http_client_request_duration_seconds");
         let asked = |error: &str, status: &str, host: &str, port: &str| {
             format!(
-                "error_type=\"{error}\",http_request_method=\"GET\",http_response_status_code=\"{status}\",\
-                 server_address=\"{host}\",server_port=\"{port}\""
+                "error_type=\"{error}\",http_request_method=\"GET\",http_response_status_code=\"\
+                 {status}\",server_address=\"{host}\",server_port=\"{port}\""
             )
         };
         let answered = |error: &str, method: &str, status: &str, route: &str, version: &str| {
             format!(
-                "error_type=\"{error}\",http_request_method=\"{method}\",http_response_status_code=\"{status}\",\
-                 http_route=\"{route}\",network_protocol_version=\"{version}\",url_scheme=\"http\""
+                "error_type=\"{error}\",http_request_method=\"{method}\",\
+                 http_response_status_code=\"{status}\",http_route=\"{route}\",\
+                 network_protocol_version=\"{version}\",url_scheme=\"http\""
             )
         };
-        let all = ["0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"];
+        let all =
+            ["0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"];
         let mut expected: Vec<String> = Vec::new();
-        expected.extend(ended(client, &asked("404", "404", "mcr.microsoft.com", "443"), &["7.5", "10", "+Inf"], "7"));
+        expected.extend(ended(
+            client,
+            &asked("404", "404", "mcr.microsoft.com", "443"),
+            &["7.5", "10", "+Inf"],
+            "7",
+        ));
         expected.extend(ended(client, &asked("_OTHER", "_OTHER", "_OTHER", ""), &["+Inf"], "60"));
-        expected.extend(ended(client, &asked("timeout", "", "mcr.microsoft.com", "443"), &["+Inf"], "60"));
-        expected.extend(ended(server, &answered("", "GET", "404", "/resolve", "1.1"), &all, "0.03"));
-        expected.extend(ended(server, &answered("518", "_OTHER", "518", "other", "1.0"), &["+Inf"], "60"));
+        expected.extend(ended(
+            client,
+            &asked("timeout", "", "mcr.microsoft.com", "443"),
+            &["+Inf"],
+            "60",
+        ));
+        expected.extend(ended(
+            server,
+            &answered("", "GET", "404", "/resolve", "1.1"),
+            &all,
+            "0.03",
+        ));
+        expected.extend(ended(
+            server,
+            &answered("518", "_OTHER", "518", "other", "1.0"),
+            &["+Inf"],
+            "60",
+        ));
         expected.extend([format!("wintag_build_info{{version=\"{version}\"}} 1")]);
         expected.extend(
             [
                 "wintag_cache_requests_total{layer=\"manifests\",result=\"stale\"} 1",
                 "wintag_circuit_open{registry=\"mcr.microsoft.com\"} 1",
-                "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows\"} 1.5",
+                "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows\"} \
+                 1.5",
                 "wintag_flights{layer=\"tags\"} 2",
-                "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"} 1500000000",
+                "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"} \
+                 1500000000",
                 "wintag_requests_under_way 1",
                 "wintag_resolutions_total{freshness=\"stale_snapshot\",outcome=\"ok\"} 1",
                 "wintag_singleflight_waiters{layer=\"tags\"} 3",
                 "wintag_snapshot_write_failures_total 1",
                 "wintag_unread_requests_total{http_response_status_code=\"431\"} 1",
-                "wintag_upstream_requests_total{operation=\"tags\",outcome=\"rate_limited\",registry=\"mcr.microsoft.com\"} 1",
+                "wintag_upstream_requests_total{operation=\"tags\",outcome=\"rate_limited\",\
+                 registry=\"mcr.microsoft.com\"} 1",
             ]
             .map(str::to_owned),
         );
         assert_eq!(samples, expected);
         // The resolutions that there can be, and no others, are shown before they happen.
-        assert_eq!(text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(), 3 * 6 + 3);
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(),
+            3 * 6 + 3
+        );
     }
 }

@@ -12,14 +12,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogSettings;
 pub use labels::{
-    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Operation, ResolutionOutcome, UpstreamOutcome,
+    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Operation, ResolutionOutcome,
+    UpstreamOutcome,
 };
 pub use metrics::Metrics;
 pub use requests::{RequestMetrics, Route, UnderWay};
 pub use traces::{Caller, TracedRequest, Traces, in_current_trace, trace_id};
 
 /// Logs and traces, from the start of the process to its end. Dropping it sends the spans that are
-/// still to be sent, for which it may wait some seconds, so that it must not happen on an async thread.
+/// still to be sent, for which it may wait some seconds, so that it must not happen on an async
+/// thread.
 pub struct Telemetry {
     traces: Traces,
     provider: Option<SdkTracerProvider>,
@@ -52,7 +54,10 @@ pub fn init(settings: &LogSettings) -> Result<Telemetry, TelemetryError> {
         for ignored in &wanted.ignored {
             tracing::warn!("traces: {ignored}");
         }
-        tracing::info!(ratio = wanted.ratio, "traces are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says");
+        tracing::info!(
+            ratio = wanted.ratio,
+            "traces are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says"
+        );
     }
     Ok(Telemetry { traces: traces.unwrap_or_default(), provider })
 }

@@ -1,7 +1,8 @@
 //! How long requests take, by route, method, version of HTTP and status.
 //!
-//! Every request passes here, so that nothing is looked up by text: a series is found by numbers in a table. It is made
-//! when there is something to count in it, since most of them never have anything.
+//! Every request passes here, so that nothing is looked up by text: a series is found by numbers in
+//! a table. It is made when there is something to count in it, since most of them never have
+//! anything.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -21,11 +22,14 @@ pub(super) const LABELS: [&str; 6] = [
 ];
 /// What is in front of wintag may speak https; wintag itself does not.
 const SCHEME: &str = "http";
-/// The upper bounds of the durations, in seconds (as above, and the same for `http.client.request.duration`).
-pub(super) const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The upper bounds of the durations, in seconds (as above, and the same for
+/// `http.client.request.duration`).
+pub(super) const BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// The label of requests to no path of ours.
 const NO_ROUTE: &str = "other";
-/// The statuses that this service answers with, the usual ones first. Any other is counted too, only not so fast.
+/// The statuses that this service answers with, the usual ones first. Any other is counted too,
+/// only not so fast.
 const STATUSES: [u16; 19] =
     [200, 304, 404, 400, 403, 429, 204, 303, 405, 406, 408, 413, 414, 415, 431, 500, 502, 503, 504];
 
@@ -43,7 +47,11 @@ pub struct RequestMetrics {
 pub struct Route(usize);
 
 impl RequestMetrics {
-    pub(super) fn new(durations: HistogramVec, under_way: IntGauge, routes: &'static [&'static str]) -> Self {
+    pub(super) fn new(
+        durations: HistogramVec,
+        under_way: IntGauge,
+        routes: &'static [&'static str],
+    ) -> Self {
         let count = (routes.len() + 1) * Method::COUNT * HttpVersion::COUNT * STATUSES.len();
         Self { durations, under_way, routes, series: (0..count).map(|_| OnceLock::new()).collect() }
     }
@@ -66,7 +74,14 @@ impl RequestMetrics {
     }
 
     /// Counts a request that has been answered.
-    pub fn observe(&self, route: Route, method: Method, version: HttpVersion, status: u16, took: Duration) {
+    pub fn observe(
+        &self,
+        route: Route,
+        method: Method,
+        version: HttpVersion,
+        status: u16,
+        took: Duration,
+    ) {
         let make = || {
             let pattern = self.pattern(route).unwrap_or(NO_ROUTE);
             let status_text = status.to_string();
@@ -76,7 +91,8 @@ impl RequestMetrics {
             self.durations.with_label_values(&values)
         };
         let place = STATUSES.iter().position(|known| *known == status).map(|at| {
-            let before = (route.0 * Method::COUNT + method as usize) * HttpVersion::COUNT + version as usize;
+            let before =
+                (route.0 * Method::COUNT + method as usize) * HttpVersion::COUNT + version as usize;
             before * STATUSES.len() + at
         });
         match place.and_then(|place| self.series.get(place)) {

@@ -1,9 +1,9 @@
-//! Traces: a span for some requests and for what registries are asked because of them, sent to a collector by OTLP over
-//! HTTP.
+//! Traces: a span for some requests and for what registries are asked because of them, sent to a
+//! collector by OTLP over HTTP.
 //!
 //! Whether a request is traced is decided before a span is made. Measured, spans that are made and
-//! then dropped by a sampler cost nearly half of the throughput, and one in a hundred costs nothing.
-//! Nothing of a trace is passed on to registries.
+//! then dropped by a sampler cost nearly half of the throughput, and one in a hundred costs
+//! nothing. Nothing of a trace is passed on to registries.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -28,25 +28,29 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::labels::{HttpVersion, Method};
 
-/// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced without one of them.
+/// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced
+/// without one of them.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// How it is spoken to, likewise; wintag speaks one of the ways that there are.
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const PROTOCOL: &str = "http/protobuf";
-/// Nothing is traced when the first is `true` or the second `none` (OpenTelemetry specification, SDK environment variables).
+/// Nothing is traced when the first is `true` or the second `none` (OpenTelemetry specification,
+/// SDK environment variables).
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
-/// How requests are chosen, and the share of them, from 0 to 1 (likewise). What cannot be used there is logged and ignored.
+/// How requests are chosen, and the share of them, from 0 to 1 (likewise). What cannot be used
+/// there is logged and ignored.
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 /// One request in a hundred; in measurements its cost was lost in the noise.
 const DEFAULT_RATIO: f64 = 0.01;
 /// Under which name the service is known, where the environment gives it no other.
 const SERVICE_NAME: (&str, &str) = ("OTEL_SERVICE_NAME", "wintag");
-/// The target of the spans of requests. Only spans of this and the next are sent: not those that libraries make.
+/// The target of the spans of requests. Only spans of this and the next are sent: not those that
+/// libraries make.
 const REQUEST: &str = "wintag::request";
-/// The target of the spans of exchanges, which are made where registries are asked (`registry/spans.rs`). There are
-/// such spans only within a trace.
+/// The target of the spans of exchanges, which are made where registries are asked
+/// (`registry/spans.rs`). There are such spans only within a trace.
 const EXCHANGE: &str = "wintag::exchange";
 /// So much is told of a method that has no name here, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
@@ -102,13 +106,14 @@ pub(super) fn current() -> Option<TraceIds> {
         .then(|| TraceIds { trace_id: current.trace_id(), span_id: current.span_id() })
 }
 
-/// The id of the trace that what runs here belongs to, in hexadecimal digits; `None` when it is not traced.
+/// The id of the trace that what runs here belongs to, in hexadecimal digits; `None` when it is not
+/// traced.
 pub fn trace_id() -> Option<String> {
     current().map(|ids| ids.trace_id.to_string())
 }
 
-/// The same work, which belongs to the trace that is current here wherever it runs. It does not keep the span of the
-/// request open: a request may be answered before the work is done.
+/// The same work, which belongs to the trace that is current here wherever it runs. It does not
+/// keep the span of the request open: a request may be answered before the work is done.
 pub fn in_current_trace<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
     work.with_current_context()
 }
@@ -132,15 +137,20 @@ impl Wanted {
             return None;
         }
         let mut ignored = Vec::new();
-        if let Some(protocol) = PROTOCOLS.iter().find_map(|name| set(name)).filter(|protocol| protocol != PROTOCOL) {
+        if let Some(protocol) =
+            PROTOCOLS.iter().find_map(|name| set(name)).filter(|protocol| protocol != PROTOCOL)
+        {
             ignored.push(format!(
-                "the collector is spoken to by {PROTOCOL} and not by {protocol}; name its port for that"
+                "the collector is spoken to by {PROTOCOL} and not by {protocol}; name its port \
+                 for that"
             ));
         }
         let share = set(RATIO).and_then(|text| {
             let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
             if share.is_none() {
-                ignored.push(format!("{RATIO} is a share from 0 to 1 and not {text}; {DEFAULT_RATIO} is taken"));
+                ignored.push(format!(
+                    "{RATIO} is a share from 0 to 1 and not {text}; {DEFAULT_RATIO} is taken"
+                ));
             }
             share
         });
@@ -150,8 +160,9 @@ impl Wanted {
             sampler => {
                 if let Some(other) = sampler.filter(|name| *name != "parentbased_traceidratio") {
                     ignored.push(format!(
-                        "{SAMPLER} is parentbased_traceidratio, parentbased_always_on or parentbased_always_off and not \
-                         {other}; the first is taken, since who traces its own requests decides"
+                        "{SAMPLER} is parentbased_traceidratio, parentbased_always_on or \
+                         parentbased_always_off and not {other}; the first is taken, since who \
+                         traces its own requests decides"
                     ));
                 }
                 share.unwrap_or(DEFAULT_RATIO)
@@ -163,8 +174,10 @@ impl Wanted {
 
 /// The traces that are wanted.
 pub fn start(wanted: &Wanted) -> Result<(Traces, SdkTracerProvider), ExporterBuildError> {
-    let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()?;
-    let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    let exporter =
+        SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()?;
+    let mut resource = Resource::builder()
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     if std::env::var_os(SERVICE_NAME.0).is_none() {
         resource = resource.with_service_name(SERVICE_NAME.1);
     }
@@ -194,22 +207,28 @@ where
         _ => false,
     });
     // What is never sent is found out once for each place in the code, unless it is logged.
-    let ours = ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
-        match (metadata.is_span(), metadata.target()) {
-            (true, REQUEST) => Interest::always(),
-            (true, EXCHANGE) => Interest::sometimes(),
-            _ => Interest::never(),
-        }
-    });
-    // Where in the code a span was made, and on which thread, is nothing that who reads a trace asks for.
+    let ours =
+        ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
+            match (metadata.is_span(), metadata.target()) {
+                (true, REQUEST) => Interest::always(),
+                (true, EXCHANGE) => Interest::sometimes(),
+                _ => Interest::never(),
+            }
+        });
+    // Where in the code a span was made, and on which thread, is nothing that who reads a trace
+    // asks for.
     let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("wintag"));
-    let spans = spans.with_location(false).with_threads(false).with_target(false).with_tracked_inactivity(false);
+    let spans = spans
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false);
     spans.with_filter(ours)
 }
 
 impl Traces {
-    /// A span for this request if it is to be traced. A caller that traces decides; of other requests
-    /// the configured share is taken.
+    /// A span for this request if it is to be traced. A caller that traces decides; of other
+    /// requests the configured share is taken.
     pub fn span<'a>(
         &self,
         caller: impl FnOnce() -> Caller<'a>,
@@ -221,7 +240,11 @@ impl Traces {
             Some(_) => {
                 let parent = sampling.propagator.extract_with_context(&Context::new(), &caller);
                 let of_caller = parent.span().span_context().clone();
-                let is_taken = if of_caller.is_valid() { of_caller.is_sampled() } else { sampling.takes_next() };
+                let is_taken = if of_caller.is_valid() {
+                    of_caller.is_sampled()
+                } else {
+                    sampling.takes_next()
+                };
                 (parent, is_taken)
             }
             None if sampling.takes_next() => (Context::new(), true),
@@ -263,7 +286,8 @@ impl TracedRequest {
         // Names are from closed sets, so that a method or path that is made up does not become one.
         let word = if is_known { method.as_str() } else { "HTTP" };
         let name = self.route.map_or_else(|| word.to_owned(), |route| format!("{word} {route}"));
-        let original = (!is_known).then(|| self.method.get(..MAX_METHOD_BYTES).unwrap_or(&self.method));
+        let original =
+            (!is_known).then(|| self.method.get(..MAX_METHOD_BYTES).unwrap_or(&self.method));
         tracing::info_span!(
             target: REQUEST,
             "request",
@@ -337,7 +361,9 @@ mod tests {
     }
 
     fn wanted(variables: &[(&str, &str)]) -> Option<(f64, usize)> {
-        let read = |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, text)| (*text).to_owned());
+        let read = |name: &str| {
+            variables.iter().find(|(set, _)| *set == name).map(|(_, text)| (*text).to_owned())
+        };
         Wanted::read(read).map(|wanted| (wanted.ratio, wanted.ignored.len()))
     }
 
@@ -361,10 +387,17 @@ mod tests {
             (&[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_always_on")], Some((1.0, 0))),
             (&[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_always_off")], Some((0.0, 0))),
             (
-                &[of_all, ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1")],
+                &[
+                    of_all,
+                    ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+                    ("OTEL_TRACES_SAMPLER_ARG", "1"),
+                ],
                 Some((1.0, 0)),
             ),
-            (&[of_all, ("OTEL_TRACES_SAMPLER", "always_on"), ("OTEL_TRACES_SAMPLER_ARG", "0.5")], Some((0.5, 1))),
+            (
+                &[of_all, ("OTEL_TRACES_SAMPLER", "always_on"), ("OTEL_TRACES_SAMPLER_ARG", "0.5")],
+                Some((0.5, 1)),
+            ),
             (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")], Some((0.01, 0))),
             (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], Some((0.01, 1))),
         ] {

@@ -39,8 +39,9 @@ pub const BUILD_ANNUAL_23H2: u32 = 25398;
 /// Windows Server 2025 and Windows 11, version 24H2.
 pub const BUILD_2025: u32 = 26100;
 
-/// The long-term builds of the stable-interface era, oldest first (containerd/platforms v1.0.0-rc.5).
-/// The next long-term release is added here and moves the floor of its hosts to 26100.
+/// The long-term builds of the stable-interface era, oldest first (containerd/platforms
+/// v1.0.0-rc.5). The next long-term release is added here and moves the floor of its hosts to
+/// 26100.
 const STABLE_LONG_TERM_BUILDS: [u32; 2] = [BUILD_2022, BUILD_2025];
 
 /// Where a container runs.
@@ -133,7 +134,8 @@ impl Compatibility {
     }
 }
 
-/// The mode an engine uses when none is asked for (R8; moby, daemon_windows.go, setDefaultIsolation).
+/// The mode an engine uses when none is asked for (R8; moby, daemon_windows.go,
+/// setDefaultIsolation).
 pub const fn default_isolation(kind: HostKind) -> Isolation {
     match kind {
         HostKind::Server => Isolation::Process,
@@ -144,14 +146,21 @@ pub const fn default_isolation(kind: HostKind) -> Isolation {
 /// Whether this image runs on this host, per isolation mode, with reasons.
 ///
 /// `image` is the image's os.version, or `None` when the image does not carry one.
-pub fn verdict(host: HostFacts, image: Option<WindowsVersion>, platform: Platform) -> Compatibility {
+pub fn verdict(
+    host: HostFacts,
+    image: Option<WindowsVersion>,
+    platform: Platform,
+) -> Compatibility {
     let Some(image) = image else {
         let unknown = |_| ModeVerdict {
             verdict: Verdict::Unknown,
             reasons: vec![Reason::ImageWithoutOsVersion],
             warnings: Vec::new(),
         };
-        return Compatibility { process: unknown(Isolation::Process), hyperv: unknown(Isolation::HyperV) };
+        return Compatibility {
+            process: unknown(Isolation::Process),
+            hyperv: unknown(Isolation::HyperV),
+        };
     };
     let process = process(host, image, platform);
     let hyperv = hyperv(host, image, platform, process.verdict);
@@ -186,7 +195,8 @@ fn process(host: HostFacts, image: WindowsVersion, platform: Platform) -> ModeVe
     if verdict == Verdict::No && is_enablement_pair(build, image.build) {
         warnings.push(Reason::ReportedToRunUnsupported);
     }
-    if platform == Platform::Kubernetes && (host.kind == HostKind::Client || ![BUILD_2022, BUILD_2025].contains(&build))
+    if platform == Platform::Kubernetes
+        && (host.kind == HostKind::Client || ![BUILD_2022, BUILD_2025].contains(&build))
     {
         warnings.push(Reason::KubernetesNodeNotListed);
     }
@@ -220,7 +230,9 @@ fn process_rule(host: HostFacts, image: WindowsVersion) -> (Verdict, Reason) {
         return (Verdict::Yes, Reason::SameBuild);
     }
     match (host.version.revision, image.revision) {
-        (Some(of_host), Some(of_image)) if of_host == of_image => (Verdict::Yes, Reason::SameRevision),
+        (Some(of_host), Some(of_image)) if of_host == of_image => {
+            (Verdict::Yes, Reason::SameRevision)
+        }
         (Some(_), Some(_)) => (Verdict::No, Reason::RevisionDiffers),
         (None, _) => (Verdict::Conditional, Reason::HostRevisionUnknown),
         (Some(_), None) => (Verdict::Conditional, Reason::ImageRevisionUnknown),
@@ -238,7 +250,8 @@ fn revision_warnings(host: HostFacts, image: WindowsVersion) -> Vec<Reason> {
             warnings.push(Reason::ImageRevisionNewerThanHost);
         }
         if let Some(baseline) = BASELINES.iter().find(|baseline| baseline.build == image.build)
-            && (of_host >= baseline.first_host_revision) != (of_image >= baseline.first_image_revision)
+            && (of_host >= baseline.first_host_revision)
+                != (of_image >= baseline.first_image_revision)
         {
             warnings.push(Reason::AcrossFebruary2020);
         }
@@ -259,8 +272,8 @@ struct Baseline {
     first_image_revision: u32,
 }
 
-/// Hosts: the updates of 2020-02-11 (KB4537764, KB4537762, KB4532691, KB4532693). Images: Microsoft's
-/// page "Update Windows Server containers", table of 1B, 2B and 3B images.
+/// Hosts: the updates of 2020-02-11 (KB4537764, KB4537762, KB4532691, KB4532693). Images:
+/// Microsoft's page "Update Windows Server containers", table of 1B, 2B and 3B images.
 const BASELINES: [Baseline; 5] = [
     Baseline { build: 14393, first_host_revision: 3504, first_image_revision: 3506 },
     Baseline { build: 17134, first_host_revision: 1304, first_image_revision: 1305 },
@@ -275,8 +288,14 @@ fn is_enablement_pair(host_build: u32, image_build: u32) -> bool {
     matches!((host_build, image_build), (18363, 18362) | (19042..=19045, 19041))
 }
 
-fn hyperv(host: HostFacts, image: WindowsVersion, platform: Platform, process: Verdict) -> ModeVerdict {
-    let refused = |reason| ModeVerdict { verdict: Verdict::No, reasons: vec![reason], warnings: Vec::new() };
+fn hyperv(
+    host: HostFacts,
+    image: WindowsVersion,
+    platform: Platform,
+    process: Verdict,
+) -> ModeVerdict {
+    let refused =
+        |reason| ModeVerdict { verdict: Verdict::No, reasons: vec![reason], warnings: Vec::new() };
     if host.edition == Edition::Home {
         return refused(Reason::EditionWithoutContainers);
     }
@@ -307,7 +326,11 @@ mod tests {
     use super::*;
 
     fn server(text: &str) -> HostFacts {
-        HostFacts { version: text.parse().unwrap(), kind: HostKind::Server, edition: Edition::Other }
+        HostFacts {
+            version: text.parse().unwrap(),
+            kind: HostKind::Server,
+            edition: Edition::Other,
+        }
     }
 
     fn client(text: &str) -> HostFacts {
@@ -339,7 +362,9 @@ mod tests {
     #[test]
     fn the_stable_interface_floor() {
         use Verdict::{No, Yes};
-        for host in ["10.0.20348", "10.0.22000", "10.0.25398", "10.0.26100", "10.0.26200", "10.0.28000"] {
+        for host in
+            ["10.0.20348", "10.0.22000", "10.0.25398", "10.0.26100", "10.0.26200", "10.0.28000"]
+        {
             check(server(host), "10.0.20348", Yes, Yes);
             check(server(host), "10.0.19042", No, Yes);
             check(server(host), "10.0.17763", No, Yes);
@@ -362,12 +387,18 @@ mod tests {
     #[test]
     fn february_2020_and_newer_revisions_warn() {
         assert_eq!(process_warnings(server("10.0.17763.973"), "10.0.17763.914"), []);
-        assert_eq!(process_warnings(server("10.0.17763.1039"), "10.0.17763.1039"), [Reason::AcrossFebruary2020]);
+        assert_eq!(
+            process_warnings(server("10.0.17763.1039"), "10.0.17763.1039"),
+            [Reason::AcrossFebruary2020]
+        );
         assert_eq!(
             process_warnings(server("10.0.17763.1039"), "10.0.17763.1040"),
             [Reason::ImageRevisionNewerThanHost]
         );
-        assert_eq!(process_warnings(server("10.0.17763.1098"), "10.0.17763.973"), [Reason::AcrossFebruary2020]);
+        assert_eq!(
+            process_warnings(server("10.0.17763.1098"), "10.0.17763.973"),
+            [Reason::AcrossFebruary2020]
+        );
         assert_eq!(
             process_warnings(server("10.0.26100.2894"), "10.0.26100.3194"),
             [Reason::ImageRevisionNewerThanHost]
@@ -380,10 +411,18 @@ mod tests {
 
     #[test]
     fn kubernetes_and_home() {
-        let on_kubernetes = verdict(server("10.0.20348"), Some(WindowsVersion::of_build(17763)), Platform::Kubernetes);
+        let on_kubernetes = verdict(
+            server("10.0.20348"),
+            Some(WindowsVersion::of_build(17763)),
+            Platform::Kubernetes,
+        );
         assert!(on_kubernetes.supported().is_empty());
         let home = HostFacts { edition: Edition::Home, ..client("10.0.22631") };
-        assert!(verdict(home, Some(WindowsVersion::of_build(20348)), Platform::Docker).supported().is_empty());
+        assert!(
+            verdict(home, Some(WindowsVersion::of_build(20348)), Platform::Docker)
+                .supported()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -399,8 +438,8 @@ mod tests {
     fn any_build() -> impl Strategy<Value = u32> {
         prop_oneof![
             prop::sample::select(vec![
-                14393, 15063, 16299, 17134, 17763, 18362, 18363, 19041, 19042, 19045, 20347, 20348, 22000, 25398,
-                26100, 26200, 28000
+                14393, 15063, 16299, 17134, 17763, 18362, 18363, 19041, 19042, 19045, 20347, 20348,
+                22000, 25398, 26100, 26200, 28000
             ]),
             14000..30000u32,
             any::<u32>(),

@@ -3,8 +3,8 @@
 //!
 //! Numbers win over names: `Version 2009 (OS Build 22000.282)` is build 22000, because Windows kept
 //! printing 2009 long after 20H2. Names must agree with each other. What could be several builds is
-//! not decided by guessing, except that a server is preferred to a client. Server or client follows from the
-//! words, else from the version: a revision that only clients have is a client's.
+//! not decided by guessing, except that a server is preferred to a client. Server or client follows
+//! from the words, else from the version: a revision that only clients have is a client's.
 
 use super::host_clues::Clues;
 use super::release::{HostKind, Release};
@@ -32,8 +32,9 @@ pub struct Host {
     pub kind: HostKind,
     /// The edition.
     pub edition: Edition,
-    /// The name of the release, where the tables have the build for that kind. Where two server releases share the build,
-    /// the long-term one, unless the text has the full name of the other.
+    /// The name of the release, where the tables have the build for that kind. Where two server
+    /// releases share the build, the long-term one, unless the text has the full name of the
+    /// other.
     pub name: Option<String>,
 }
 
@@ -71,8 +72,8 @@ pub enum HostError {
     Automatic,
     /// A Linux kernel or another operating system.
     #[error(
-        "this is not Windows but looks like Linux or another system; Windows containers need a Windows host. \
-         If it came from docker, switch it to Windows containers; {HOW_TO_SAY}"
+        "this is not Windows but looks like Linux or another system; Windows containers need a \
+         Windows host. If it came from docker, switch it to Windows containers; {HOW_TO_SAY}"
     )]
     NotWindows,
     /// A Windows from before containers.
@@ -86,8 +87,8 @@ pub enum HostError {
     },
     /// What `docker version` prints, which has no Windows version.
     #[error(
-        "docker version does not tell the Windows build; give what docker info prints, or \
-         docker version --format '{{{{json .}}}}'"
+        "docker version does not tell the Windows build; give what docker info prints, or docker \
+         version --format '{{{{json .}}}}'"
     )]
     DockerVersion,
     /// The text names several builds, each in full, as a list of nodes does.
@@ -111,7 +112,11 @@ pub const MAX_HOST_TEXT_BYTES: usize = 4096;
 /// docker's `10.0 16299 (16299.15.amd64fre.rs3_release.170928-1534)`, and so on.
 ///
 /// `host_type` settles whether it is a server or a client, even against the text.
-pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Result<HostReading, HostError> {
+pub fn read_host(
+    text: &str,
+    host_type: Option<HostKind>,
+    tables: &Tables,
+) -> Result<HostReading, HostError> {
     if text.len() > MAX_HOST_TEXT_BYTES {
         return Err(HostError::TooLong);
     }
@@ -135,7 +140,11 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
         requested: text.to_owned(),
         version,
         kind: chosen.kind,
-        edition: if clues.home && chosen.kind == HostKind::Client { Edition::Home } else { Edition::Other },
+        edition: if clues.home && chosen.kind == HostKind::Client {
+            Edition::Home
+        } else {
+            Edition::Other
+        },
         name: chosen.name.clone(),
     });
     Ok(HostReading { host, could_mean })
@@ -144,18 +153,23 @@ pub fn read_host(text: &str, host_type: Option<HostKind>, tables: &Tables) -> Re
 /// The version that the numbers in the text say. The most certain form decides; two builds in that
 /// form are two hosts.
 fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
-    if clues.stated.is_empty() && clues.branches.is_empty() && clues.foreign && !clues.names_windows {
+    if clues.stated.is_empty() && clues.branches.is_empty() && clues.foreign && !clues.names_windows
+    {
         return Err(HostError::NotWindows);
     }
     if clues.docker_version && clues.stated.is_empty() && clues.branches.is_empty() {
         return Err(HostError::DockerVersion);
     }
     let by_certainty = [&clues.stated, &clues.bare, &clues.branches];
-    let Some(versions) = by_certainty.into_iter().find(|versions| !versions.is_empty()) else { return Ok(None) };
+    let Some(versions) = by_certainty.into_iter().find(|versions| !versions.is_empty()) else {
+        return Ok(None);
+    };
     let Some(first) = versions.first() else { return Ok(None) };
     let first_of_each = first_of_each_build(versions);
     if !clues.is_trustworthy() {
-        return Err(HostError::Unknown { suggestions: first_of_each.iter().map(ToString::to_string).collect() });
+        return Err(HostError::Unknown {
+            suggestions: first_of_each.iter().map(ToString::to_string).collect(),
+        });
     }
     if first_of_each.len() > 1 {
         return Err(HostError::Several { versions: first_of_each });
@@ -163,7 +177,12 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
     // A revision in a less certain form still counts.
     let revision = only_one(clues.update_revisions.iter().copied()).or_else(|| {
         by_certainty.into_iter().find_map(|versions| {
-            only_one(versions.iter().filter(|version| version.build == first.build).filter_map(|v| v.revision))
+            only_one(
+                versions
+                    .iter()
+                    .filter(|version| version.build == first.build)
+                    .filter_map(|v| v.revision),
+            )
         })
     });
     Ok(Some(WindowsVersion { build: first.build, revision: revision.flatten() }))
@@ -173,33 +192,44 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
 fn first_of_each_build(versions: &[WindowsVersion]) -> Vec<WindowsVersion> {
     let mut firsts: Vec<WindowsVersion> = Vec::new();
     for version in versions {
-        if firsts.len() < MOST_SUGGESTIONS && firsts.iter().all(|first| first.build != version.build) {
+        if firsts.len() < MOST_SUGGESTIONS
+            && firsts.iter().all(|first| first.build != version.build)
+        {
             firsts.push(*version);
         }
     }
     firsts
 }
 
-/// The one revision that a form says, `Some(None)` where it says several: then none of them is the host's.
+/// The one revision that a form says, `Some(None)` where it says several: then none of them is the
+/// host's.
 fn only_one(mut revisions: impl Iterator<Item = u32>) -> Option<Option<u32>> {
     let first = revisions.next()?;
     Some(revisions.all(|other| other == first).then_some(first))
 }
 
-/// The releases of a build. Without a kind, a build that is known only as a client is a client, a revision that is known
-/// of one kind says that kind, and any other is a server.
-fn candidates_of_version(version: WindowsVersion, kind: Option<HostKind>, tables: &Tables) -> Vec<HostCandidate> {
+/// The releases of a build. Without a kind, a build that is known only as a client is a client, a
+/// revision that is known of one kind says that kind, and any other is a server.
+fn candidates_of_version(
+    version: WindowsVersion,
+    kind: Option<HostKind>,
+    tables: &Tables,
+) -> Vec<HostCandidate> {
     let build = version.build;
-    let mut known: Vec<HostCandidate> = tables.releases_of_build(build).map(HostCandidate::of).collect();
+    let mut known: Vec<HostCandidate> =
+        tables.releases_of_build(build).map(HostCandidate::of).collect();
     match kind {
         Some(kind) => {
-            let (mut of_kind, _): (Vec<_>, Vec<_>) = known.into_iter().partition(|candidate| candidate.kind == kind);
+            let (mut of_kind, _): (Vec<_>, Vec<_>) =
+                known.into_iter().partition(|candidate| candidate.kind == kind);
             if of_kind.is_empty() {
                 of_kind.push(HostCandidate { build, kind, name: None });
             }
             of_kind
         }
-        None if known.is_empty() => vec![HostCandidate { build, kind: HostKind::Server, name: None }],
+        None if known.is_empty() => {
+            vec![HostCandidate { build, kind: HostKind::Server, name: None }]
+        }
         None => {
             // Servers come first in the tables.
             if let Some(kind) = tables.kind_of_revision(version) {
@@ -217,8 +247,8 @@ fn candidates_of_names(
     tables: &Tables,
 ) -> Result<(Option<WindowsVersion>, Vec<HostCandidate>), HostError> {
     let kind = host_type.or(clues.kind());
-    let says_something =
-        !clues.names.is_empty() || (clues.names_windows && (clues.windows_number.is_some() || clues.kind().is_some()));
+    let says_something = !clues.names.is_empty()
+        || (clues.names_windows && (clues.windows_number.is_some() || clues.kind().is_some()));
     let named: Vec<&Release> = if says_something && clues.is_trustworthy() {
         tables.releases().iter().filter(|release| is_named(release, clues)).collect()
     } else {
@@ -249,16 +279,21 @@ fn candidates_of_names(
     };
     // Servers come first in the tables, so the kind of the first candidate is the preferred one.
     let (build, preferred) = (first.build, first.kind);
-    let decided = candidates.iter().filter(|candidate| candidate.kind == preferred).all(|other| other.build == build);
+    let decided = candidates
+        .iter()
+        .filter(|candidate| candidate.kind == preferred)
+        .all(|other| other.build == build);
     Ok((decided.then_some(WindowsVersion::of_build(build)), candidates))
 }
 
-/// Keeps those releases whose full name is in the text, if there are any. `Windows Server, version 1809` is not Windows
-/// Server 2019, which older engines print as `Microsoft Windows Server Version 1809`: the comma is the difference.
+/// Keeps those releases whose full name is in the text, if there are any. `Windows Server, version
+/// 1809` is not Windows Server 2019, which older engines print as `Microsoft Windows Server Version
+/// 1809`: the comma is the difference.
 fn keep_full_names(could_mean: &mut Vec<HostCandidate>, text: &str) {
     let text = text.to_lowercase();
-    let is_in_text =
-        |candidate: &HostCandidate| candidate.name.as_ref().is_some_and(|name| text.contains(&name.to_lowercase()));
+    let is_in_text = |candidate: &HostCandidate| {
+        candidate.name.as_ref().is_some_and(|name| text.contains(&name.to_lowercase()))
+    };
     if could_mean.iter().any(is_in_text) {
         could_mean.retain(is_in_text);
     }
@@ -273,7 +308,10 @@ impl HostCandidate {
 /// Whether a release goes by every name in the text and is the product that it says.
 fn is_named(release: &Release, clues: &Clues) -> bool {
     let numbered = clues.windows_number.is_none_or(|number| {
-        release.name.strip_prefix("Windows ").is_some_and(|rest| rest.starts_with(&format!("{number},")))
+        release
+            .name
+            .strip_prefix("Windows ")
+            .is_some_and(|rest| rest.starts_with(&format!("{number},")))
     });
     numbered && has_names(release, clues)
 }
@@ -293,7 +331,9 @@ fn goes_by(release: &Release, name: &str, long_term: bool) -> bool {
         || (release.kind == HostKind::Client
             && name == LAST_RELEASE_ID
             && release.build >= FIRST_BUILD_OF_LAST_RELEASE_ID)
-        || (release.kind == HostKind::Client && long_term && LONG_TERM_CLIENTS.contains(&(name, release.build)))
+        || (release.kind == HostKind::Client
+            && long_term
+            && LONG_TERM_CLIENTS.contains(&(name, release.build)))
 }
 
 /// What might have been meant by words that mean nothing.
@@ -306,14 +346,23 @@ fn suggest(clues: &Clues, tables: &Tables) -> Vec<String> {
     }
     if suggestions.is_empty() {
         let mut near: Vec<(usize, u32, String)> = Vec::new();
-        for word in clues.names.iter().chain(&clues.unknown).filter(|word| word.len() <= LONGEST_WORD_COMPARED) {
+        for word in clues
+            .names
+            .iter()
+            .chain(&clues.unknown)
+            .filter(|word| word.len() <= LONGEST_WORD_COMPARED)
+        {
             // The year of a long-term release was cut off its word.
             let is_year = clues.long_term && word.bytes().all(|byte| byte.is_ascii_digit());
             let word = if is_year { format!("ltsc{word}") } else { word.clone() };
             for (known, name) in tables.releases().iter().flat_map(words_for) {
                 let distance = edit_distance(&word, &known.to_ascii_lowercase());
                 if distance <= MOST_EDITS && distance * 2 < word.len() {
-                    near.push((distance, digits_of(&word).abs_diff(digits_of(known)), name.to_owned()));
+                    near.push((
+                        distance,
+                        digits_of(&word).abs_diff(digits_of(known)),
+                        name.to_owned(),
+                    ));
                 }
             }
         }
@@ -325,10 +374,12 @@ fn suggest(clues: &Clues, tables: &Tables) -> Vec<String> {
     suggestions
 }
 
-/// The words that people use for a release, each with what it is suggested as: a year alone says little.
+/// The words that people use for a release, each with what it is suggested as: a year alone says
+/// little.
 fn words_for(release: &Release) -> impl Iterator<Item = (&str, &str)> {
     let year = release.name.strip_prefix("Windows Server ").filter(|rest| rest.len() == 4);
-    let words = release.lines.iter().chain([&release.version]).map(|word| (word.as_str(), word.as_str()));
+    let words =
+        release.lines.iter().chain([&release.version]).map(|word| (word.as_str(), word.as_str()));
     words.chain(year.map(|year| (year, release.name.as_str())))
 }
 
@@ -344,16 +395,23 @@ fn listed(versions: &[WindowsVersion]) -> String {
 }
 
 fn did_you_mean(suggestions: &[String]) -> String {
-    if suggestions.is_empty() { String::new() } else { format!(" (did you mean {}?)", suggestions.join(", ")) }
+    if suggestions.is_empty() {
+        String::new()
+    } else {
+        format!(" (did you mean {}?)", suggestions.join(", "))
+    }
 }
 
-const HOW_TO_SAY: &str = "give a build (17763 or 10.0.17763.557), a release (1809, ltsc2019, 20H2), \
-    a name (Windows Server 2019, Windows 10 22H2), or what the machine itself prints: cmd /c ver, \
-    docker info --format '{{.OSVersion}}', or kubectl get node NAME -o jsonpath='{.status.nodeInfo.kernelVersion}'";
+const HOW_TO_SAY: &str = "give a build (17763 or 10.0.17763.557), a release (1809, ltsc2019, \
+                          20H2), a name (Windows Server 2019, Windows 10 22H2), or what the \
+                          machine itself prints: cmd /c ver, docker info --format \
+                          '{{.OSVersion}}', or kubectl get node NAME -o \
+                          jsonpath='{.status.nodeInfo.kernelVersion}'";
 
 /// The years of the long-term client editions (LTSB 2016, LTSC 2019 and so on) and their builds,
 /// as their release notes name them.
-const LONG_TERM_CLIENTS: [(&str, u32); 4] = [("2016", 14393), ("2019", 17763), ("2021", 19044), ("2024", 26100)];
+const LONG_TERM_CLIENTS: [(&str, u32); 4] =
+    [("2016", 14393), ("2019", 17763), ("2021", 19044), ("2024", 26100)];
 
 /// Clients from 20H2 on all print `Version 2009`, because the registry value stopped changing.
 const LAST_RELEASE_ID: &str = "2009";

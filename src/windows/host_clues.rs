@@ -13,13 +13,15 @@ use super::version::WindowsVersion;
 /// What was found in a text.
 #[derive(Debug, Default)]
 pub(super) struct Clues {
-    /// Versions written so that nothing else can be meant: `10.0.17763.557`, `10.0 17763`, `Build 17763`.
+    /// Versions written so that nothing else can be meant: `10.0.17763.557`, `10.0 17763`, `Build
+    /// 17763`.
     pub stated: Vec<WindowsVersion>,
     /// Numbers that look like a build, with or without a revision: `17763`, `17763.557`.
     pub bare: Vec<WindowsVersion>,
     /// Builds of a `BuildLabEx`. See [`patch_level_of_branch`] for what they are worth.
     pub branches: Vec<WindowsVersion>,
-    /// What the registry value `UBR` (update build revision) says: the revision of the host, whatever stands elsewhere.
+    /// What the registry value `UBR` (update build revision) says: the revision of the host,
+    /// whatever stands elsewhere.
     pub update_revisions: Vec<u32>,
     /// Words that name a release: `1809`, `22h2`, `2019`, `rs5`.
     pub names: Vec<String>,
@@ -35,7 +37,8 @@ pub(super) struct Clues {
     pub foreign: bool,
     /// Windows or Microsoft is named.
     pub names_windows: bool,
-    /// The text is what `docker version` prints: versions of Docker, and dates on which it was built.
+    /// The text is what `docker version` prints: versions of Docker, and dates on which it was
+    /// built.
     pub docker_version: bool,
     /// The first few words that mean nothing here.
     pub unknown: Vec<String>,
@@ -62,7 +65,9 @@ impl Clues {
         for (index, word) in words.iter().enumerate() {
             let heading = word.before_colon
                 || (word.text == "server"
-                    && words.get(index + 1).is_some_and(|next| next.text == "version" && next.before_colon));
+                    && words
+                        .get(index + 1)
+                        .is_some_and(|next| next.text == "version" && next.before_colon));
             if is_value_type(&word.text) {
                 continue;
             }
@@ -91,7 +96,10 @@ impl Clues {
     /// Whether words that mean nothing here are no reason to doubt the rest: they are in every
     /// pasted output, and in every translation.
     pub(super) fn is_trustworthy(&self) -> bool {
-        self.unknown.is_empty() || self.names_windows || !self.stated.is_empty() || !self.branches.is_empty()
+        self.unknown.is_empty()
+            || self.names_windows
+            || !self.stated.is_empty()
+            || !self.branches.is_empty()
     }
 
     fn look_at(&mut self, word: &str, previous: &str, heading: bool) {
@@ -100,13 +108,17 @@ impl Clues {
             return;
         }
         match word {
-            "windows" | "win" | "ws" | "windowsserver" | "winserver" | "microsoft" => self.names_windows = true,
+            "windows" | "win" | "ws" | "windowsserver" | "winserver" | "microsoft" => {
+                self.names_windows = true
+            }
             "ltsc" => self.long_term = true,
             "ltsb" => {
                 self.long_term = true;
                 self.long_term_branch = true;
             }
-            "vista" | "xp" if self.names_windows => self.say_too_old("Windows Vista and older".to_owned()),
+            "vista" | "xp" if self.names_windows => {
+                self.say_too_old("Windows Vista and older".to_owned())
+            }
             // Docker Desktop names itself as the system when it runs Linux containers.
             "desktop" if previous == "docker" => self.foreign = true,
             "desktop" | "experience" => {}
@@ -115,12 +127,16 @@ impl Clues {
             _ if SERVER_WORDS.contains(&word) => self.server_word |= !heading,
             _ if CLIENT_WORDS.contains(&word) => self.client_word |= !heading,
             UPDATE_REVISION => {}
-            _ if HARMLESS_WORDS.contains(&word) || word.ends_with("build") || is_build_word(word) => {}
+            _ if HARMLESS_WORDS.contains(&word)
+                || word.ends_with("build")
+                || is_build_word(word) => {}
             _ => self.say_unknown(word),
         }
         self.home |= HOME_WORDS.contains(&word);
         self.windows_server |= matches!(word, "ws" | "windowsserver" | "winserver")
-            || (word == "server" && !heading && matches!(previous, "windows" | "win" | "microsoft"));
+            || (word == "server"
+                && !heading
+                && matches!(previous, "windows" | "win" | "microsoft"));
     }
 
     fn look_at_number(&mut self, word: &str, previous: &str) {
@@ -137,7 +153,9 @@ impl Clues {
             }
             [Some(10), Some(0), lab @ ..] => self.look_at_lab(word, lab),
             // Windows 8.1 and older; Linux kernels have small third numbers.
-            [Some(5 | 6), Some(0..=3), Some(build), ..] if *build >= 1000 => self.say_old_build(*build),
+            [Some(5 | 6), Some(0..=3), Some(build), ..] if *build >= 1000 => {
+                self.say_old_build(*build)
+            }
             [Some(7 | 8)] | [Some(8), Some(1)] if is_windows_word(previous) => {
                 self.say_too_old(format!("Windows {word}"));
             }
@@ -151,7 +169,9 @@ impl Clues {
                 self.say_stated(*build, Some(*revision));
             }
             [Some(build @ 10_000..=99_999)] => self.say_bare(*build, None),
-            [Some(build @ 10_000..=99_999), Some(revision)] => self.say_bare(*build, Some(*revision)),
+            [Some(build @ 10_000..=99_999), Some(revision)] => {
+                self.say_bare(*build, Some(*revision))
+            }
             [Some(number @ 1000..=9999)] => self.say_four_digits(*number, word),
             [Some(32 | 64)] => {}
             [Some(2..=7), Some(_), ..] if has_small_third_part(word) => self.foreign = true,
@@ -235,10 +255,10 @@ impl Clues {
 /// The revision that the branch in a `BuildLabEx` says about the patch level of the host.
 ///
 /// It is that of the kernel, which only Windows Server 2016 and its client replaced with every
-/// update; there it is the revision people know (14393.1715), unless it is the 0 or 1 of the release.
-/// Later builds keep the number of the release branch for years: `17763.1.amd64fre.rs5_release` is
-/// printed at every patch level, and `16299.431.amd64fre.rs3_release_svc_escrow` was seen at
-/// 16299.611. So there it says nothing.
+/// update; there it is the revision people know (14393.1715), unless it is the 0 or 1 of the
+/// release. Later builds keep the number of the release branch for years:
+/// `17763.1.amd64fre.rs5_release` is printed at every patch level, and
+/// `16299.431.amd64fre.rs3_release_svc_escrow` was seen at 16299.611. So there it says nothing.
 fn patch_level_of_branch(build: u32, revision: Option<u32>) -> Option<u32> {
     revision.filter(|&revision| build == FIRST_CONTAINER_BUILD && revision > 1)
 }
@@ -252,7 +272,8 @@ fn version(build: u32, revision: Option<u32>) -> Option<WindowsVersion> {
 
 /// A decimal number without leading zeros that fits 32 bits.
 fn number(text: &str) -> Option<u32> {
-    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let canonical =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }
 
@@ -278,7 +299,8 @@ fn is_build_word(word: &str) -> bool {
     matches!(word, "build" | "osbuild" | "buildnumber" | "currentbuild" | "currentbuildnumber")
 }
 
-/// The types that `reg query` prints between the name of a value and the value (`REG_SZ`), in parts as words are cut.
+/// The types that `reg query` prints between the name of a value and the value (`REG_SZ`), in parts
+/// as words are cut.
 fn is_value_type(word: &str) -> bool {
     matches!(word, "reg" | "sz" | "dword")
 }
@@ -287,13 +309,23 @@ fn is_windows_word(word: &str) -> bool {
     matches!(word, "windows" | "win")
 }
 
-/// The registry value under `Windows NT\CurrentVersion` that has the revision; `CurrentBuild` has none.
+/// The registry value under `Windows NT\CurrentVersion` that has the revision; `CurrentBuild` has
+/// none.
 const UPDATE_REVISION: &str = "ubr";
 
 const SERVER_WORDS: &[&str] = &["server", "datacenter"];
 
-const CLIENT_WORDS: &[&str] =
-    &["client", "pro", "professional", "home", "education", "enterprise", "iot", "workstation", "workstations"];
+const CLIENT_WORDS: &[&str] = &[
+    "client",
+    "pro",
+    "professional",
+    "home",
+    "education",
+    "enterprise",
+    "iot",
+    "workstation",
+    "workstations",
+];
 
 /// The Home edition; it is translated into few languages.
 const HOME_WORDS: &[&str] = &["home", "famille", "家庭版", "家庭中文版"];

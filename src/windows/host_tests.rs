@@ -19,7 +19,11 @@ fn hosts_are_read() {
     for &(text, build, revision, kind) in GOOD {
         let reading = read(text, None).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         let host = reading.host.unwrap_or_else(|| panic!("{text:?}: {:?}", reading.could_mean));
-        assert_eq!((host.version, host.kind), (WindowsVersion { build, revision }, kind), "{text:?}");
+        assert_eq!(
+            (host.version, host.kind),
+            (WindowsVersion { build, revision }, kind),
+            "{text:?}"
+        );
         assert_eq!(host.requested, text);
         let chosen = reading.could_mean.first().unwrap();
         assert_eq!((chosen.build, chosen.kind), (build, kind), "{text:?}");
@@ -28,11 +32,15 @@ fn hosts_are_read() {
 
 /// `kubectl get nodes -o wide`.
 const NODES: &str = "\
-    NAME     STATUS   ROLES   AGE   VERSION   INTERNAL-IP   OS-IMAGE                         KERNEL-VERSION      CONTAINER-RUNTIME\n\
-    aks-l    Ready    agent   12d   v1.27.3   10.240.0.4    Ubuntu 22.04.3 LTS               5.15.0-1053-azure   containerd://1.7.7-1\n\
-    akswin1  Ready    agent   12d   v1.27.3   10.240.0.35   Windows Server 2019 Datacenter   10.0.17763.5122     containerd://1.6.21\n\
-    akswin2  Ready    agent   12d   v1.27.3   10.240.0.66   Windows Server 2022 Datacenter   10.0.20348.2113     containerd://1.6.21\n\
-    akswin3  Ready    agent   12d   v1.27.3   10.240.0.97   Windows Server 2022 Datacenter   10.0.20348.2031     containerd://1.6.21\n";
+    NAME     STATUS   ROLES   AGE   VERSION   INTERNAL-IP   OS-IMAGE                         \
+                     KERNEL-VERSION      CONTAINER-RUNTIME\naks-l    Ready    agent   12d   \
+                     v1.27.3   10.240.0.4    Ubuntu 22.04.3 LTS               5.15.0-1053-azure   \
+                     containerd://1.7.7-1\nakswin1  Ready    agent   12d   v1.27.3   10.240.0.35   \
+                     Windows Server 2019 Datacenter   10.0.17763.5122     \
+                     containerd://1.6.21\nakswin2  Ready    agent   12d   v1.27.3   10.240.0.66   \
+                     Windows Server 2022 Datacenter   10.0.20348.2113     \
+                     containerd://1.6.21\nakswin3  Ready    agent   12d   v1.27.3   10.240.0.97   \
+                     Windows Server 2022 Datacenter   10.0.20348.2031     containerd://1.6.21\n";
 
 /// `docker version`, with Docker Desktop, whose number looks like a build.
 const DOCKER_VERSION: &str = "\
@@ -58,7 +66,10 @@ fn what_is_not_a_host_is_refused() {
         suggestions: suggestions.iter().map(|&suggestion| suggestion.to_owned()).collect(),
     };
     let several = |versions: &[(u32, Option<u32>)]| HostError::Several {
-        versions: versions.iter().map(|&(build, revision)| WindowsVersion { build, revision }).collect(),
+        versions: versions
+            .iter()
+            .map(|&(build, revision)| WindowsVersion { build, revision })
+            .collect(),
     };
     let cases = [
         ("", HostError::Empty),
@@ -146,7 +157,12 @@ fn the_kind_is_settled_by_host_type() {
 fn could_mean(text: &str, host_type: Option<HostKind>) -> (bool, Vec<String>) {
     let reading = read(text, host_type).unwrap();
     let names = reading.could_mean.into_iter().map(|candidate| {
-        format!("{} {} {}", candidate.build, candidate.kind, candidate.name.as_deref().unwrap_or("?"))
+        format!(
+            "{} {} {}",
+            candidate.build,
+            candidate.kind,
+            candidate.name.as_deref().unwrap_or("?")
+        )
     });
     (reading.host.is_some(), names.collect())
 }
@@ -154,7 +170,12 @@ fn could_mean(text: &str, host_type: Option<HostKind>) -> (bool, Vec<String>) {
 #[test]
 fn everything_a_text_could_mean_is_told() {
     let cases: [(&str, Option<HostKind>, bool, &[&str]); 13] = [
-        ("22H2", None, false, &["19045 client Windows 10, version 22H2", "22621 client Windows 11, version 22H2"]),
+        (
+            "22H2",
+            None,
+            false,
+            &["19045 client Windows 10, version 22H2", "22621 client Windows 11, version 22H2"],
+        ),
         (
             "21H2",
             Some(Client),
@@ -171,7 +192,12 @@ fn everything_a_text_could_mean_is_told() {
                 "22000 client Windows 11, version 21H2",
             ],
         ),
-        ("23H2", None, true, &["25398 server Windows Server, version 23H2", "22631 client Windows 11, version 23H2"]),
+        (
+            "23H2",
+            None,
+            true,
+            &["25398 server Windows Server, version 23H2", "22631 client Windows 11, version 23H2"],
+        ),
         (
             "17763",
             None,
@@ -183,7 +209,12 @@ fn everything_a_text_could_mean_is_told() {
             ],
         ),
         ("17763", Some(Client), true, &["17763 client Windows 10, version 1809"]),
-        ("10.0.26100.8246", None, true, &["26100 client Windows 11, version 24H2", "26100 server Windows Server 2025"]),
+        (
+            "10.0.26100.8246",
+            None,
+            true,
+            &["26100 client Windows 11, version 24H2", "26100 server Windows Server 2025"],
+        ),
         ("10.0.26100.8246", Some(Server), true, &["26100 server Windows Server 2025"]),
         ("22H2", Some(Server), false, &["19045 server ?", "22621 server ?"]),
         ("28123", None, true, &["28123 server ?"]),
@@ -218,7 +249,10 @@ fn the_full_name_of_a_release_is_that_release() {
         ("Windows Server, version 1809", "Windows Server, version 1809"),
         ("windows server, version 1809 (10.0.17763.1039)", "Windows Server, version 1809"),
         ("Microsoft Windows Server Version 1809 (OS Build 17763.316)", "Windows Server 2019"),
-        ("Windows Server 2019 Datacenter Version 1809 (OS Build 17763.1039)", "Windows Server 2019"),
+        (
+            "Windows Server 2019 Datacenter Version 1809 (OS Build 17763.1039)",
+            "Windows Server 2019",
+        ),
         ("1809", "Windows Server 2019"),
         ("17763", "Windows Server 2019"),
         ("Windows 10 1809", "Windows 10, version 1809"),
@@ -226,7 +260,10 @@ fn the_full_name_of_a_release_is_that_release() {
     for (text, expected) in cases {
         assert_eq!(name(text).as_deref(), Some(expected), "{text:?}");
     }
-    assert_eq!(could_mean("Windows Server, version 1809", None).1, ["17763 server Windows Server, version 1809"]);
+    assert_eq!(
+        could_mean("Windows Server, version 1809", None).1,
+        ["17763 server Windows Server, version 1809"]
+    );
 }
 
 #[test]
@@ -241,12 +278,15 @@ fn home_is_an_edition_of_clients() {
 
 #[test]
 fn a_whole_docker_info_is_read() {
-    let info = "Client:\n Version:    24.0.7\n Context:    default\nServer:\n Containers: 12\n  Running: 3\n \
-        Images: 20134\n Server Version: 24.0.7\n Storage Driver: windowsfilter\n  Windows:\n Logging Driver: json-file\n \
-        Plugins:\n  Volume: local\n  Network: ics internal l2bridge l2tunnel nat null overlay private transparent\n \
-        Swarm: inactive\n Default Isolation: hyperv\n Kernel Version: 10.0 22621 (22621.1.amd64fre.ni_release.220506-1250)\n \
-        Operating System: Microsoft Windows Version 22H2 (OS Build 22621.963)\n OSType: windows\n Architecture: x86_64\n \
-        CPUs: 8\n Total Memory: 31.78GiB\n Name: DESKTOP-7\n ID: 5HFO:IWWG:2QZC\n Docker Root Dir: C:\\ProgramData\\Docker\n";
+    let info = "Client:\n Version:    24.0.7\n Context:    default\nServer:\n Containers: 12\n  \
+                Running: 3\n Images: 20134\n Server Version: 24.0.7\n Storage Driver: \
+                windowsfilter\n  Windows:\n Logging Driver: json-file\n Plugins:\n  Volume: \
+                local\n  Network: ics internal l2bridge l2tunnel nat null overlay private \
+                transparent\n Swarm: inactive\n Default Isolation: hyperv\n Kernel Version: 10.0 \
+                22621 (22621.1.amd64fre.ni_release.220506-1250)\n Operating System: Microsoft \
+                Windows Version 22H2 (OS Build 22621.963)\n OSType: windows\n Architecture: \
+                x86_64\n CPUs: 8\n Total Memory: 31.78GiB\n Name: DESKTOP-7\n ID: \
+                5HFO:IWWG:2QZC\n Docker Root Dir: C:\\ProgramData\\Docker\n";
     let host = read(info, None).unwrap().host.unwrap();
     assert_eq!((host.version, host.kind), (WindowsVersion::new(22621, 963), Client));
 }
@@ -256,21 +296,33 @@ fn messages_say_what_to_do() {
     let message = |text| read(text, None).unwrap_err().to_string();
     for text in ["", "auto", "linux", "banana"] {
         let message = message(text);
-        for way in ["cmd /c ver", "docker info --format '{{.OSVersion}}'", "'{.status.nodeInfo.kernelVersion}'"] {
+        for way in [
+            "cmd /c ver",
+            "docker info --format '{{.OSVersion}}'",
+            "'{.status.nodeInfo.kernelVersion}'",
+        ] {
             assert!(message.contains(way), "{message}");
         }
     }
+    assert!(message("1609").starts_with(
+        "no Windows host is known by this text (did you mean 1607, 1709, 1809?); give"
+    ));
     assert!(
-        message("1609").starts_with("no Windows host is known by this text (did you mean 1607, 1709, 1809?); give")
+        message("Windows Server 2012 R2")
+            .starts_with("Windows Server 2012 cannot run containers; the first")
     );
-    assert!(message("Windows Server 2012 R2").starts_with("Windows Server 2012 cannot run containers; the first"));
 }
 
 #[test]
 fn suggestions_and_names_are_hosts_themselves() {
     for release in Tables::embedded().releases() {
         let host = read(&release.name, None).unwrap().host.unwrap();
-        assert_eq!((host.version.build, host.kind), (release.build, release.kind), "{}", release.name);
+        assert_eq!(
+            (host.version.build, host.kind),
+            (release.build, release.kind),
+            "{}",
+            release.name
+        );
         for (word, name) in words_for(release) {
             assert!(read(word, None).is_ok() && read(name, None).is_ok(), "{word}");
         }

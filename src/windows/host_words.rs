@@ -10,15 +10,17 @@ pub(super) struct Word {
 
 /// Cuts the text into words of letters, digits and dots.
 ///
-/// Hyphens and underscores part words (`Windows_Server-2019-English`, `win10-22h2`), except in words
-/// that begin with a digit and have dots: these are versions, and `170906-1810` or `0-1053-azure` at
-/// their ends belong to them. A number right after a known word is a word of its own (`ltsc2019`).
+/// Hyphens and underscores part words (`Windows_Server-2019-English`, `win10-22h2`), except in
+/// words that begin with a digit and have dots: these are versions, and `170906-1810` or
+/// `0-1053-azure` at their ends belong to them. A number right after a known word is a word of its
+/// own (`ltsc2019`).
 pub(super) fn words_of(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(is_word_character) {
         let (_, from_word) = rest.split_at(start);
-        let end = from_word.find(|character| !is_word_character(character)).unwrap_or(from_word.len());
+        let end =
+            from_word.find(|character| !is_word_character(character)).unwrap_or(from_word.len());
         let (word, after) = from_word.split_at(end);
         let words_before = words.len();
         push_parts(word, &mut words);
@@ -53,7 +55,8 @@ fn push(text: &str, words: &mut Vec<Word>) {
 
 /// Parts `ltsc2019` into `ltsc` and `2019`; other words stay whole, with nothing before them.
 fn without_prefix(word: &str) -> (&str, &str) {
-    let letters = word.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(word.len());
+    let letters =
+        word.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(word.len());
     let (prefix, number) = word.split_at(letters);
     if PREFIXES.contains(&prefix) && number.starts_with(|first: char| first.is_ascii_digit()) {
         (prefix, number)
@@ -95,7 +98,10 @@ mod tests {
             ("Windows Server, version 1709", &["windows", "server", "version", "1709"]),
             ("[Version 10.0.17763.557]", &["version", "10.0.17763.557"]),
             ("Windows_Server-LTSC2019", &["windows", "server", "ltsc", "2019"]),
-            ("14393.1715.amd64fre.rs1_release.170906-1810", &["14393.1715.amd64fre.rs1_release.170906-1810"]),
+            (
+                "14393.1715.amd64fre.rs1_release.170906-1810",
+                &["14393.1715.amd64fre.rs1_release.170906-1810"],
+            ),
             ("Windows-10-10.0.19045-SP0", &["windows", "10", "10.0.19045", "sp0"]),
             ("v1709. Win8.1", &["v", "1709", "win", "8.1"]),
             ("-_. --", &[]),
@@ -109,7 +115,8 @@ mod tests {
 
     #[test]
     fn headings_are_before_a_colon() {
-        let headings: Vec<bool> = words_of("Server Version: 24.0 -:").iter().map(|word| word.before_colon).collect();
+        let headings: Vec<bool> =
+            words_of("Server Version: 24.0 -:").iter().map(|word| word.before_colon).collect();
         assert_eq!(headings, [false, true, false]);
     }
 }

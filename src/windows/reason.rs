@@ -4,20 +4,15 @@ use super::compat::HostFacts;
 use super::version::WindowsVersion;
 
 /// Microsoft's page with the host and image table.
-pub const SOURCE_COMPATIBILITY: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
+pub const SOURCE_COMPATIBILITY: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
 /// Microsoft's page on the two isolation modes.
-const SOURCE_ISOLATION: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/manage-containers/hyperv-container";
+const SOURCE_ISOLATION: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/manage-containers/hyperv-container";
 /// Microsoft's page on the February 2020 update.
-const SOURCE_UPDATE: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/update-containers";
+const SOURCE_UPDATE: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/update-containers";
 /// Microsoft's page on the Annual Channel as a container host.
-const SOURCE_PORTABILITY: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/portability";
+const SOURCE_PORTABILITY: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/portability";
 /// Microsoft's page on what a client or server needs to run containers.
-const SOURCE_REQUIREMENTS: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/system-requirements";
+const SOURCE_REQUIREMENTS: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/system-requirements";
 /// The rule as the newest containerd matcher has it (v1.0.0-rc.5).
 const SOURCE_CONTAINERD: &str = "https://github.com/containerd/platforms";
 /// Released engines with the older matcher.
@@ -77,7 +72,8 @@ pub enum Reason {
     RevisionMatchDisputed,
     /// Warning: process isolation on a client is for development and test (R7).
     ClientProcessIsForDevelopment,
-    /// Warning: Microsoft's table denies process isolation on Windows 10, its page on isolation modes allows it.
+    /// Warning: Microsoft's table denies process isolation on Windows 10, its page on isolation
+    /// modes allows it.
     ClientProcessDisputed,
     /// Warning: some released engines refuse to pull this image on this host (R3).
     EngineMayRefusePull,
@@ -194,43 +190,60 @@ impl Reason {
     /// The reason in words, for this host and this image.
     pub fn message(self, host: HostFacts, image: Option<WindowsVersion>) -> String {
         let host = host.version;
-        let image = image.map_or_else(|| "of unknown version".to_owned(), |image| image.to_string());
+        let image =
+            image.map_or_else(|| "of unknown version".to_owned(), |image| image.to_string());
         match self {
-            Self::SameBuild => format!("image {image} and host {host} are the same build, which process isolation needs"),
+            Self::SameBuild => format!(
+                "image {image} and host {host} are the same build, which process isolation needs"
+            ),
             Self::SameRevision => {
-                format!("image {image} and host {host} are the same revision, which process isolation needs on 14393")
+                format!(
+                    "image {image} and host {host} are the same revision, which process isolation \
+                     needs on 14393"
+                )
             }
             Self::StableInterface => format!(
-                "host {host} runs image {image} in process isolation: since 20348 a host also runs images from the \
-                 long-term release before its own, up to its own build"
+                "host {host} runs image {image} in process isolation: since 20348 a host also \
+                 runs images from the long-term release before its own, up to its own build"
             ),
             Self::HyperVRunsOlderOrEqual => {
-                format!("Hyper-V isolation runs images that are not newer than the host: image {image}, host {host}")
+                format!(
+                    "Hyper-V isolation runs images that are not newer than the host: image \
+                     {image}, host {host}"
+                )
             }
-            Self::HyperVIsClientDefault => {
-                "Hyper-V isolation is the default on Windows clients; process isolation works there for development and test".to_owned()
-            }
+            Self::HyperVIsClientDefault => "Hyper-V isolation is the default on Windows clients; \
+                                            process isolation works there for development and test"
+                .to_owned(),
             Self::ImageNewerThanHost => format!(
-                "image {image} is newer than host {host}; no isolation mode runs that: use an older tag or a newer host"
+                "image {image} is newer than host {host}; no isolation mode runs that: use an \
+                 older tag or a newer host"
             ),
             Self::BuildDiffers => format!(
-                "process isolation needs equal builds on hosts before 20348: image {image}, host {host}"
+                "process isolation needs equal builds on hosts before 20348: image {image}, host \
+                 {host}"
             ),
             Self::ImageBeforeStableInterface => format!(
-                "image {image} is too old for process isolation on host {host}, which begins at build {}",
+                "image {image} is too old for process isolation on host {host}, which begins at \
+                 build {}",
                 super::compat::stable_floor(host.build)
             ),
             Self::RevisionDiffers => format!(
                 "process isolation on 14393 needs equal revisions: image {image}, host {host}"
             ),
-            Self::HostRevisionUnknown => "process isolation on 14393 needs equal revisions, and the host's is not known: \
-                 give the full version, such as 14393.1770, to learn whether it is possible"
+            Self::HostRevisionUnknown => "process isolation on 14393 needs equal revisions, and \
+                                          the host's is not known: give the full version, such as \
+                                          14393.1770, to learn whether it is possible"
                 .to_owned(),
             Self::ImageRevisionUnknown => format!(
-                "process isolation on 14393 needs equal revisions, and the image's is not known: image {image}, host {host}"
+                "process isolation on 14393 needs equal revisions, and the image's is not known: \
+                 image {image}, host {host}"
             ),
             Self::ClientTooOldForProcess => {
-                format!("Windows clients run process isolation from build 17763 on, with Docker 18.09.1 or newer; host {host}")
+                format!(
+                    "Windows clients run process isolation from build 17763 on, with Docker \
+                     18.09.1 or newer; host {host}"
+                )
             }
             Self::EditionWithoutContainers => {
                 "Windows Home cannot run Windows containers; Pro and Enterprise can".to_owned()
@@ -238,56 +251,57 @@ impl Reason {
             Self::KubernetesProcessOnly => {
                 "Kubernetes runs Windows containers in process isolation only".to_owned()
             }
-            Self::ImageWithoutOsVersion => {
-                "the image does not say which Windows it is (no os.version), so nobody can tell where it runs".to_owned()
-            }
+            Self::ImageWithoutOsVersion => "the image does not say which Windows it is (no \
+                                            os.version), so nobody can tell where it runs"
+                .to_owned(),
             Self::ImageRevisionNewerThanHost => format!(
-                "image {image} has a newer revision than host {host}; in process isolation that has failed with \
-                 0xc0370106: update the host, or pin an image revision that is not newer"
+                "image {image} has a newer revision than host {host}; in process isolation that \
+                 has failed with 0xc0370106: update the host, or pin an image revision that is \
+                 not newer"
             ),
             Self::AcrossFebruary2020 => format!(
-                "image {image} and host {host} are on different sides of the February 2020 update; 32-bit programs \
-                 fail in process isolation until both are on the same side"
+                "image {image} and host {host} are on different sides of the February 2020 \
+                 update; 32-bit programs fail in process isolation until both are on the same side"
             ),
             Self::RevisionMatchDisputed => format!(
-                "Microsoft's pages since 2020 say that process isolation on builds before 17763 might not start unless \
-                 the revisions are equal; those of 2018 and 2019 exempt 1709 and 1803: image {image}, host {host}"
+                "Microsoft's pages since 2020 say that process isolation on builds before 17763 \
+                 might not start unless the revisions are equal; those of 2018 and 2019 exempt \
+                 1709 and 1803: image {image}, host {host}"
             ),
-            Self::ClientProcessIsForDevelopment => {
-                "process isolation on a Windows client is for development and test; its default is Hyper-V".to_owned()
-            }
-            Self::ClientProcessDisputed => "Microsoft's compatibility table shows no process isolation on Windows 10; its \
-                 page on isolation modes allows it from version 1809 on"
+            Self::ClientProcessIsForDevelopment => "process isolation on a Windows client is for \
+                                                    development and test; its default is Hyper-V"
+                .to_owned(),
+            Self::ClientProcessDisputed => "Microsoft's compatibility table shows no process \
+                                            isolation on Windows 10; its page on isolation modes \
+                                            allows it from version 1809 on"
                 .to_owned(),
             Self::EngineMayRefusePull => format!(
-                "Docker up to 29.7 with the containerd image store and containerd 2.1 to 2.3 refuse to pull image {image} \
-                 on host {host}; pull the -amd64 tag or the digest of the manifest there"
+                "Docker up to 29.7 with the containerd image store and containerd 2.1 to 2.3 \
+                 refuse to pull image {image} on host {host}; pull the -amd64 tag or the digest \
+                 of the manifest there"
             ),
-            Self::FieldReportsPreferHyperV => {
-                "some report trouble with process isolation of older images on 26100 (service start, http.sys); Hyper-V \
-                 isolation is the way around it"
-                    .to_owned()
-            }
+            Self::FieldReportsPreferHyperV => "some report trouble with process isolation of \
+                                               older images on 26100 (service start, http.sys); \
+                                               Hyper-V isolation is the way around it"
+                .to_owned(),
             Self::ReportedToRunUnsupported => format!(
-                "people report that image {image} runs in process isolation on host {host}, which shares its kernel; \
-                 Microsoft does not support it"
+                "people report that image {image} runs in process isolation on host {host}, which \
+                 shares its kernel; Microsoft does not support it"
             ),
-            Self::KubernetesNodeNotListed => {
-                "Kubernetes documents Windows Server 2022 and 2025 as node versions; this host is neither".to_owned()
-            }
-            Self::HyperVNeedsRole => {
-                "Hyper-V isolation needs the Hyper-V role on the host, and nested virtualization in a virtual machine; \
-                 ARM64 has none"
-                    .to_owned()
-            }
-            Self::ContainerdMayRefusePull => {
-                "containerd applies the process rule when it pulls, so it refuses this image by its multi-platform tag; \
-                 pull the -amd64 tag or the digest of the manifest"
-                    .to_owned()
-            }
-            Self::AnnualChannelHyperVUndocumented => {
-                "Microsoft documents only process isolation with Windows Server 2022 images on the Annual Channel".to_owned()
-            }
+            Self::KubernetesNodeNotListed => "Kubernetes documents Windows Server 2022 and 2025 \
+                                              as node versions; this host is neither"
+                .to_owned(),
+            Self::HyperVNeedsRole => "Hyper-V isolation needs the Hyper-V role on the host, and \
+                                      nested virtualization in a virtual machine; ARM64 has none"
+                .to_owned(),
+            Self::ContainerdMayRefusePull => "containerd applies the process rule when it pulls, \
+                                              so it refuses this image by its multi-platform tag; \
+                                              pull the -amd64 tag or the digest of the manifest"
+                .to_owned(),
+            Self::AnnualChannelHyperVUndocumented => "Microsoft documents only process isolation \
+                                                      with Windows Server 2022 images on the \
+                                                      Annual Channel"
+                .to_owned(),
         }
     }
 }
@@ -304,7 +318,8 @@ mod tests {
         assert_eq!(codes.len(), Reason::ALL.len());
         for code in codes {
             assert!(
-                code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+                code.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
                 "{code}"
             );
         }

@@ -215,7 +215,12 @@ mod tests {
             ("Windows Server, version 1709", date(2017, 10, 16), Support::NotYetAvailable, None),
             ("Windows Server, version 1709", date(2017, 10, 17), Support::Mainstream, None),
             ("Windows Server, version 1709", date(2019, 4, 9), Support::Mainstream, None),
-            ("Windows Server, version 1709", date(2019, 4, 10), Support::Ended, Some(date(2019, 4, 9))),
+            (
+                "Windows Server, version 1709",
+                date(2019, 4, 10),
+                Support::Ended,
+                Some(date(2019, 4, 9)),
+            ),
             ("Windows Server 2016", date(2022, 1, 11), Support::Mainstream, None),
             ("Windows Server 2016", date(2022, 1, 12), Support::Extended, None),
             ("Windows Server 2016", date(2027, 1, 13), Support::ExtendedSecurityUpdates, None),
@@ -223,7 +228,12 @@ mod tests {
             ("Windows 10, version 1809", date(2021, 1, 1), Support::EnterpriseOnly, None),
             ("Windows 10, version 1809", date(2026, 11, 23), Support::LongTermEditionsOnly, None),
             ("Windows 10, version 1809", date(2029, 1, 10), Support::Ended, Some(date(2029, 1, 9))),
-            ("Windows 10, version 22H2", date(2026, 11, 23), Support::ExtendedSecurityUpdates, None),
+            (
+                "Windows 10, version 22H2",
+                date(2026, 11, 23),
+                Support::ExtendedSecurityUpdates,
+                None,
+            ),
         ];
         for (name, on, support, ended) in cases {
             assert_eq!(release(name).support(on), support, "{name} on {on}");
@@ -245,7 +255,9 @@ mod tests {
         for kind in [HostKind::Server, HostKind::Client] {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
-        for channel in [Channel::LongTerm, Channel::SemiAnnual, Channel::Annual, Channel::GeneralAvailability] {
+        for channel in
+            [Channel::LongTerm, Channel::SemiAnnual, Channel::Annual, Channel::GeneralAvailability]
+        {
             assert_eq!(channel.to_string().parse(), Ok(channel));
         }
         assert_eq!("Server".parse::<HostKind>(), Err(ParseHostKindError));

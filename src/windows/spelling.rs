@@ -9,7 +9,8 @@ pub fn edit_distance(left: &str, right: &str) -> usize {
     for (row, left) in left.chars().enumerate() {
         let mut current = vec![row + 1];
         for (column, &right_character) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
             let change = at(&last, column) + usize::from(left != right_character);
             let mut best = change.min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
             let exchanged = column.checked_sub(1).and_then(|index| right.get(index)) == Some(&left)

@@ -14,7 +14,8 @@ use super::version::{Kb, WindowsVersion};
 /// What is known about Windows releases and updates.
 #[derive(Debug)]
 pub struct Tables {
-    /// Servers first, then by build; where two server releases share a build, the long-term one first.
+    /// Servers first, then by build; where two server releases share a build, the long-term one
+    /// first.
     releases: Vec<Release>,
     /// By version, then by KB.
     kbs: Vec<KbEntry>,
@@ -51,7 +52,10 @@ pub enum TableError {
         file: &'static str,
     },
     /// A column is missing in the first line.
-    #[error("{file} line 1: the column {column} is missing; the README next to the built-in tables lists the columns")]
+    #[error(
+        "{file} line 1: the column {column} is missing; the README next to the built-in tables \
+         lists the columns"
+    )]
     MissingColumn {
         /// The name of the file.
         file: &'static str,
@@ -75,7 +79,8 @@ impl Tables {
     pub fn embedded() -> &'static Tables {
         static EMBEDDED: OnceLock<Tables> = OnceLock::new();
         EMBEDDED.get_or_init(|| {
-            Tables::from_csv(EMBEDDED_RELEASES, EMBEDDED_KB).expect("the built-in tables are read by a test")
+            Tables::from_csv(EMBEDDED_RELEASES, EMBEDDED_KB)
+                .expect("the built-in tables are read by a test")
         })
     }
 
@@ -128,7 +133,8 @@ impl Tables {
     pub fn build_of_line(&self, line: &str) -> Option<u32> {
         let build = self.build_of_line.get(line).or_else(|| {
             // Half-year names are the only words that begin with a digit and have a letter.
-            let half_year = line.len() <= LONGEST_HALF_YEAR && line.starts_with(|first: char| first.is_ascii_digit());
+            let half_year = line.len() <= LONGEST_HALF_YEAR
+                && line.starts_with(|first: char| first.is_ascii_digit());
             half_year.then(|| self.build_of_line.get(&line.to_ascii_uppercase())).flatten()
         });
         build.copied()
@@ -153,24 +159,33 @@ impl Tables {
         self.kbs.iter().skip(first).take_while(|entry| entry.version == version).collect()
     }
 
-    /// The kind of host that has this revision, where a build is both and the revision tells. On 26100 servers and clients
-    /// went apart in January 2026: since then the revisions of clients go on below 10,000, and those of servers begin at
-    /// 32230 (`data/kb.csv`). A revision that no row has belongs to the series in which it lies.
+    /// The kind of host that has this revision, where a build is both and the revision tells. On
+    /// 26100 servers and clients went apart in January 2026: since then the revisions of
+    /// clients go on below 10,000, and those of servers begin at 32230 (`data/kb.csv`). A
+    /// revision that no row has belongs to the series in which it lies.
     ///
-    /// `None` for all else: a revision from before the first that both have, which is what the first media of a server
-    /// were made of as well, one that both have, or a hotpatch, of which the sources tell for clients only.
+    /// `None` for all else: a revision from before the first that both have, which is what the
+    /// first media of a server were made of as well, one that both have, or a hotpatch, of
+    /// which the sources tell for clients only.
     pub fn kind_of_revision(&self, version: WindowsVersion) -> Option<HostKind> {
         version.revision?;
         let first = self.kbs.partition_point(|entry| entry.version.build < version.build);
-        let of_build = || self.kbs.iter().skip(first).take_while(|entry| entry.version.build == version.build);
+        let of_build =
+            || self.kbs.iter().skip(first).take_while(|entry| entry.version.build == version.build);
         let first_shared = of_build().find(|entry| entry.kinds.len() > 1)?.version;
         let last_shared = of_build().filter(|entry| entry.kinds.len() > 1).last()?.version;
-        let only_kind = |entry: &KbEntry| <[HostKind; 1]>::try_from(entry.kinds.as_slice()).ok().map(|[kind]| kind);
+        let only_kind = |entry: &KbEntry| {
+            <[HostKind; 1]>::try_from(entry.kinds.as_slice()).ok().map(|[kind]| kind)
+        };
         if version <= last_shared {
             let has_it = |entry: &&KbEntry| entry.version == version && !entry.is_hotpatch();
-            return of_build().filter(has_it).find_map(only_kind).filter(|_| version > first_shared);
+            return of_build()
+                .filter(has_it)
+                .find_map(only_kind)
+                .filter(|_| version > first_shared);
         }
-        let mut own = of_build().filter(|entry| entry.version > last_shared && entry.kinds.len() == 1);
+        let mut own =
+            of_build().filter(|entry| entry.version > last_shared && entry.kinds.len() == 1);
         let below = own.clone().take_while(|entry| entry.version <= version).last();
         below.or_else(|| own.next()).and_then(only_kind)
     }

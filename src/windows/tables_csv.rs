@@ -29,7 +29,10 @@ pub(super) fn read_releases(text: &str) -> Result<Vec<Release>, TableError> {
         for line in &release.lines {
             let build = *build_of_line.entry(line.clone()).or_insert(release.build);
             if build != release.build {
-                return Err(format!("the word {line} stands for build {build} in a row above; a word means one build"));
+                return Err(format!(
+                    "the word {line} stands for build {build} in a row above; a word means one \
+                     build"
+                ));
             }
         }
         releases.push(release);
@@ -66,7 +69,13 @@ fn release_of(row: &Row<'_>) -> Result<Release, String> {
         extended_end: row.date("extended_end")?,
         long_term_end: row.date("long_term_end")?,
         security_updates_end: row.date("security_updates_end")?,
-        lines: row.text("lines").split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        lines: row
+            .text("lines")
+            .split(';')
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect(),
         nanoserver_end: row.date("nanoserver_end")?,
         servercore_end: row.date("servercore_end")?,
         note: row.text("note").to_owned(),
@@ -90,12 +99,16 @@ fn release_of(row: &Row<'_>) -> Result<Release, String> {
 }
 
 fn kb_entry_of(row: &Row<'_>) -> Result<KbEntry, String> {
-    let release_type = Some(row.text("kind_of_release")).filter(|text| !text.is_empty()).map(str::to_owned);
+    let release_type =
+        Some(row.text("kind_of_release")).filter(|text| !text.is_empty()).map(str::to_owned);
     let kinds = match row.text("os_type") {
         "" => Vec::new(),
         kinds => kinds
             .split('/')
-            .map(|kind| kind.parse().map_err(|error| format!("os_type {kind:?}: {error}, or both with a slash")))
+            .map(|kind| {
+                kind.parse()
+                    .map_err(|error| format!("os_type {kind:?}: {error}, or both with a slash"))
+            })
             .collect::<Result<_, String>>()?,
     };
     Ok(KbEntry {
@@ -142,11 +155,8 @@ fn read_rows(
             return Err(TableError::TooManyRows { file, limit: MAX_TABLE_ROWS });
         }
         let line = record.position().map_or(0, csv::Position::line);
-        read(&Row { record: &record, positions: &positions }).map_err(|problem| TableError::Row {
-            file,
-            line,
-            problem,
-        })?;
+        read(&Row { record: &record, positions: &positions })
+            .map_err(|problem| TableError::Row { file, line, problem })?;
     }
     if rows == 0 { Err(TableError::NoRows { file }) } else { Ok(()) }
 }
@@ -159,7 +169,10 @@ struct Row<'table> {
 
 impl<'table> Row<'table> {
     fn text(&self, column: &str) -> &'table str {
-        self.positions.get(column).and_then(|&position| self.record.get(position)).unwrap_or_default()
+        self.positions
+            .get(column)
+            .and_then(|&position| self.record.get(position))
+            .unwrap_or_default()
     }
 
     fn required(&self, column: &str) -> Result<&'table str, String> {
@@ -181,7 +194,10 @@ impl<'table> Row<'table> {
     fn build(&self) -> Result<u32, String> {
         let build = self.parsed("build")?;
         if build < FIRST_CONTAINER_BUILD {
-            return Err(format!("build {build} is older than {FIRST_CONTAINER_BUILD}, the first that runs containers"));
+            return Err(format!(
+                "build {build} is older than {FIRST_CONTAINER_BUILD}, the first that runs \
+                 containers"
+            ));
         }
         Ok(build)
     }
@@ -209,7 +225,8 @@ const RELEASE_COLUMNS: &[&str] = &[
     "source",
 ];
 
-const KB_COLUMNS: &[&str] = &["build", "revision", "kb", "released", "kind_of_release", "os_type", "source", "note"];
+const KB_COLUMNS: &[&str] =
+    &["build", "revision", "kb", "released", "kind_of_release", "os_type", "source", "note"];
 
 /// The kind of release of an update that changed images only.
 const CONTAINER_ONLY: &str = "Container-only";

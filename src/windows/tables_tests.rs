@@ -5,7 +5,8 @@ use jiff::civil::date;
 use super::*;
 use crate::windows::Support;
 
-/// The state of each release on 2026-11-23, recorded separately from the dates when the table was made.
+/// The state of each release on 2026-11-23, recorded separately from the dates when the table was
+/// made.
 const SUPPORT_ON_2026_11_23: [(&str, Support); 30] = [
     ("Windows Server 2016", Support::Extended),
     ("Windows Server, version 1709", Support::Ended),
@@ -42,8 +43,11 @@ const SUPPORT_ON_2026_11_23: [(&str, Support); 30] = [
 #[test]
 fn support_in_november_2026() {
     let on = date(2026, 11, 23);
-    let actual: Vec<(&str, Support)> =
-        Tables::embedded().releases().iter().map(|release| (release.name.as_str(), release.support(on))).collect();
+    let actual: Vec<(&str, Support)> = Tables::embedded()
+        .releases()
+        .iter()
+        .map(|release| (release.name.as_str(), release.support(on)))
+        .collect();
     assert_eq!(actual, SUPPORT_ON_2026_11_23);
 }
 
@@ -80,7 +84,10 @@ fn dates_are_plausible() {
 #[test]
 fn every_build_with_updates_has_a_release() {
     for entry in Tables::embedded().kbs() {
-        assert!(Tables::embedded().releases_of_build(entry.version.build).next().is_some(), "{entry:?}");
+        assert!(
+            Tables::embedded().releases_of_build(entry.version.build).next().is_some(),
+            "{entry:?}"
+        );
     }
 }
 
@@ -132,12 +139,20 @@ fn words_of_tags_name_builds() {
 #[test]
 fn updates_and_versions_are_many_to_many() {
     let tables = Tables::embedded();
-    let versions =
-        |kb| -> Vec<String> { tables.versions_of(Kb(kb)).iter().map(|entry| entry.version.to_string()).collect() };
-    let kbs = |build, revision| -> Vec<String> {
-        tables.kbs_of(WindowsVersion::new(build, revision)).iter().map(|entry| entry.kb.to_string()).collect()
+    let versions = |kb| -> Vec<String> {
+        tables.versions_of(Kb(kb)).iter().map(|entry| entry.version.to_string()).collect()
     };
-    assert_eq!(versions(5008212), ["10.0.19041.1415", "10.0.19042.1415", "10.0.19043.1415", "10.0.19044.1415"]);
+    let kbs = |build, revision| -> Vec<String> {
+        tables
+            .kbs_of(WindowsVersion::new(build, revision))
+            .iter()
+            .map(|entry| entry.kb.to_string())
+            .collect()
+    };
+    assert_eq!(
+        versions(5008212),
+        ["10.0.19041.1415", "10.0.19042.1415", "10.0.19043.1415", "10.0.19044.1415"]
+    );
     assert_eq!(versions(5005625), ["10.0.17763.2210", "10.0.17763.2213"]);
     assert_eq!(versions(1), [""; 0]);
     assert_eq!(kbs(14393, 187), ["KB3189866", "KB3193494"]);
@@ -146,7 +161,10 @@ fn updates_and_versions_are_many_to_many() {
     assert_eq!(kbs(17763, 1041), [""; 0]);
     assert_eq!(tables.kbs_of(WindowsVersion::of_build(17763)), Vec::<&KbEntry>::new());
     for entry in tables.kbs() {
-        assert!(tables.kbs_of(entry.version).contains(&entry) && tables.versions_of(entry.kb).contains(&entry));
+        assert!(
+            tables.kbs_of(entry.version).contains(&entry)
+                && tables.versions_of(entry.kb).contains(&entry)
+        );
     }
 }
 
@@ -171,10 +189,12 @@ fn container_only_updates_are_marked() {
     );
 }
 
-const RELEASES_HEADER: &str = "kind,name,version,codename,build,channel,available,mainstream_end,extended_end,\
-    long_term_end,security_updates_end,lines,nanoserver_end,servercore_end,note,source\n";
-const RELEASES_ROW: &str =
-    "server,Windows Server 2031,31H2,,40000,LTSC,2031-01-02,2036-01-02,2041-01-02,,,ltsc2031,,,,lifecycle page\n";
+const RELEASES_HEADER: &str = "kind,name,version,codename,build,channel,available,mainstream_end,\
+                               extended_end,long_term_end,security_updates_end,lines,\
+                               nanoserver_end,servercore_end,note,source\n";
+const RELEASES_ROW: &str = "server,Windows Server \
+                            2031,31H2,,40000,LTSC,2031-01-02,2036-01-02,2041-01-02,,,ltsc2031,,,,\
+                            lifecycle page\n";
 const KB_HEADER: &str = "build,revision,kb,released,kind_of_release,os_type,source,note\n";
 const KB_ROW: &str = "40000,1,KB6000000,2031-01-02,Standard,client/server,a page,\n";
 
@@ -195,17 +215,39 @@ fn bad_tables_are_refused_with_file_and_line() {
     let releases = [
         (String::new(), "releases.csv line 1: the column kind is missing"),
         (RELEASES_HEADER.to_owned(), "releases.csv: no rows"),
-        (good_releases.replace("server,", "desktop,"), "releases.csv line 2: kind \"desktop\": the kind of a host is"),
-        (good_releases.replace("40000", "9600"), "releases.csv line 2: build 9600 is older than 14393"),
-        (good_releases.replace("40000", "40k"), "releases.csv line 2: build \"40k\": invalid digit"),
-        (good_releases.replace("LTSC", "STS"), "releases.csv line 2: channel \"STS\": a channel is"),
-        (good_releases.replace("2031-01-02", "02.01.2031"), "releases.csv line 2: available \"02.01.2031\": "),
-        (good_releases.replace("2031-01-02", ""), "releases.csv line 2: available is empty"),
-        (good_releases.replace("2041", "2035"), "line 2: extended_end 2035-01-02 is before mainstream_end 2036-01-02"),
-        (good_releases.replace("lifecycle page", ""), "releases.csv line 2: source is empty"),
-        (format!("{good_releases}{RELEASES_ROW}"), "releases.csv line 3: Windows Server 2031 is there twice"),
         (
-            good_releases.clone() + &RELEASES_ROW.replace("Server 2031", "Server 2032").replace("40000", "40001"),
+            good_releases.replace("server,", "desktop,"),
+            "releases.csv line 2: kind \"desktop\": the kind of a host is",
+        ),
+        (
+            good_releases.replace("40000", "9600"),
+            "releases.csv line 2: build 9600 is older than 14393",
+        ),
+        (
+            good_releases.replace("40000", "40k"),
+            "releases.csv line 2: build \"40k\": invalid digit",
+        ),
+        (
+            good_releases.replace("LTSC", "STS"),
+            "releases.csv line 2: channel \"STS\": a channel is",
+        ),
+        (
+            good_releases.replace("2031-01-02", "02.01.2031"),
+            "releases.csv line 2: available \"02.01.2031\": ",
+        ),
+        (good_releases.replace("2031-01-02", ""), "releases.csv line 2: available is empty"),
+        (
+            good_releases.replace("2041", "2035"),
+            "line 2: extended_end 2035-01-02 is before mainstream_end 2036-01-02",
+        ),
+        (good_releases.replace("lifecycle page", ""), "releases.csv line 2: source is empty"),
+        (
+            format!("{good_releases}{RELEASES_ROW}"),
+            "releases.csv line 3: Windows Server 2031 is there twice",
+        ),
+        (
+            good_releases.clone()
+                + &RELEASES_ROW.replace("Server 2031", "Server 2032").replace("40000", "40001"),
             "releases.csv line 3: the word ltsc2031 stands for build 40000",
         ),
         (format!("{good_releases}server\n"), "releases.csv line 3: "),
@@ -217,18 +259,28 @@ fn bad_tables_are_refused_with_file_and_line() {
     }
 
     let kbs = [
-        (good_kb.replace("KB6000000", "6000"), "kb.csv line 2: kb \"6000\": a KB is written KB and seven digits"),
-        (good_kb.replace("client/server", "phone"), "kb.csv line 2: os_type \"phone\": the kind of a host is"),
+        (
+            good_kb.replace("KB6000000", "6000"),
+            "kb.csv line 2: kb \"6000\": a KB is written KB and seven digits",
+        ),
+        (
+            good_kb.replace("client/server", "phone"),
+            "kb.csv line 2: os_type \"phone\": the kind of a host is",
+        ),
         (good_kb.replace(",1,", ",,"), "kb.csv line 2: revision is empty"),
         (format!("{good_kb}{KB_ROW}"), "kb.csv line 3: 10.0.40000.1 with KB6000000 is there twice"),
-        (KB_HEADER.to_owned() + &"\n".repeat(3) + &KB_ROW.repeat(50_001), "kb.csv line 6: 10.0.40000.1 with"),
+        (
+            KB_HEADER.to_owned() + &"\n".repeat(3) + &KB_ROW.repeat(50_001),
+            "kb.csv line 6: 10.0.40000.1 with",
+        ),
     ];
     for (kb, expected) in kbs {
         let message = wrong(&good_releases, &kb);
         assert!(message.contains(expected), "{message}");
     }
 
-    let too_many: String = (0..50_001).map(|revision| format!("40000,{revision},KB6000000,,,,a page,\n")).collect();
+    let too_many: String =
+        (0..50_001).map(|revision| format!("40000,{revision},KB6000000,,,,a page,\n")).collect();
     assert_eq!(
         wrong(&good_releases, &format!("{KB_HEADER}{too_many}")),
         "kb.csv: more than 50000 rows; is this the right file?"

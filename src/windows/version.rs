@@ -82,7 +82,8 @@ impl FromStr for WindowsVersion {
 
 /// A decimal number as Windows prints it: ASCII digits, no sign, no leading zero.
 fn parse_number(text: &str) -> Result<u32, ParseVersionError> {
-    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let canonical =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if !canonical {
         return Err(ParseVersionError::Number);
     }
@@ -162,14 +163,28 @@ mod tests {
 
     #[test]
     fn order_is_numeric() {
-        let mut versions: Vec<WindowsVersion> =
-            ["10.0.26100.32230", "10.0.14393.2007", "10.0.26100.7462", "10.0.14393.206", "10.0.14393"]
-                .iter()
-                .map(|text| text.parse().unwrap())
-                .collect();
+        let mut versions: Vec<WindowsVersion> = [
+            "10.0.26100.32230",
+            "10.0.14393.2007",
+            "10.0.26100.7462",
+            "10.0.14393.206",
+            "10.0.14393",
+        ]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
         versions.sort();
         let sorted: Vec<String> = versions.iter().map(ToString::to_string).collect();
-        assert_eq!(sorted, ["10.0.14393", "10.0.14393.206", "10.0.14393.2007", "10.0.26100.7462", "10.0.26100.32230"]);
+        assert_eq!(
+            sorted,
+            [
+                "10.0.14393",
+                "10.0.14393.206",
+                "10.0.14393.2007",
+                "10.0.26100.7462",
+                "10.0.26100.32230"
+            ]
+        );
     }
 
     #[test]

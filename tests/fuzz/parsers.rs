@@ -1,5 +1,5 @@
-//! Every public parser of outside text, with what must hold whatever the text is. The fuzz targets and the tests of hostile
-//! input share this file.
+//! Every public parser of outside text, with what must hold whatever the text is. The fuzz targets
+//! and the tests of hostile input share this file.
 
 use std::sync::LazyLock;
 
@@ -54,12 +54,16 @@ pub const ALL: [(&str, Parser); 12] = [
     ("review", review),
 ];
 
-/// An image reference that is read has parts of safe characters, and prints as a text that reads as the same.
+/// An image reference that is read has parts of safe characters, and prints as a text that reads as
+/// the same.
 pub fn image(text: &str) {
     if let Ok(reference) = text.parse::<ImageReference>() {
         let printed = reference.to_string();
         assert!(is_plain(&printed), "{printed:?}");
-        assert!(!reference.repository.path().split('/').any(|part| part.is_empty() || part == ".."), "{printed}");
+        assert!(
+            !reference.repository.path().split('/').any(|part| part.is_empty() || part == ".."),
+            "{printed}"
+        );
         if printed.len() <= ImageReference::MAX_TEXT_BYTES {
             assert_eq!(printed.parse::<ImageReference>().as_ref(), Ok(&reference), "{printed}");
         }
@@ -71,7 +75,8 @@ pub fn image(text: &str) {
 
 /// The name of a family or repository.
 pub fn family(text: &str) {
-    let images = [FAMILIES.read(text).ok(), FAMILIES.read_reference(text).ok().map(|(image, _)| image)];
+    let images =
+        [FAMILIES.read(text).ok(), FAMILIES.read_reference(text).ok().map(|(image, _)| image)];
     for image in images.into_iter().flatten() {
         assert!(is_plain(&image.repository.to_string()));
         assert_eq!(image.requested, text);
@@ -91,7 +96,10 @@ pub fn host(text: &str) {
         assert!(!reading.could_mean.is_empty());
         if let Some(host) = reading.host {
             assert_eq!(host.requested, text);
-            assert!(reading.could_mean.iter().any(|could| could.build == host.version.build), "{text:?}");
+            assert!(
+                reading.could_mean.iter().any(|could| could.build == host.version.build),
+                "{text:?}"
+            );
         }
     }
 }
@@ -122,12 +130,14 @@ pub fn kb(text: &str) {
 pub fn digest(text: &str) {
     if let Ok(digest) = text.parse::<Digest>() {
         assert_eq!(digest.as_str(), text);
-        assert!(digest.hex().len() == 64 && digest.hex().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert!(
+            digest.hex().len() == 64 && digest.hex().bytes().all(|byte| byte.is_ascii_hexdigit())
+        );
     }
 }
 
-/// The query string of every operation. What is refused is refused by name, and without control characters in the
-/// text; what is read has one address that is read as the same.
+/// The query string of every operation. What is refused is refused by name, and without control
+/// characters in the text; what is read has one address that is read as the same.
 pub fn query(text: &str) {
     let reading = Reading::from(APP.context());
     let today = date(2026, 1, 1);
@@ -174,7 +184,8 @@ pub fn tables(text: &str) {
     let _ = Tables::from_csv(releases, kbs);
 }
 
-/// An error text. What is found is somewhere in the text, and goes into commands, so that it holds nothing to be escaped.
+/// An error text. What is found is somewhere in the text, and goes into commands, so that it holds
+/// nothing to be escaped.
 pub fn diagnosis(text: &str) {
     let findings = diagnose(text, Tables::embedded());
     assert!(findings.len() <= MAX_FINDINGS);
@@ -197,8 +208,10 @@ pub fn diagnosis(text: &str) {
 fn refused(problem: &Problem) {
     assert!((400..500).contains(&problem.status), "{}: {}", problem.status, problem.detail);
     assert!(!problem.errors.is_empty());
-    let texts =
-        problem.errors.iter().flat_map(|error| [Some(&error.code), error.parameter.as_ref(), Some(&error.message)]);
+    let texts = problem
+        .errors
+        .iter()
+        .flat_map(|error| [Some(&error.code), error.parameter.as_ref(), Some(&error.message)]);
     for text in texts.flatten() {
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
@@ -212,7 +225,8 @@ fn is_plain(text: &str) -> bool {
 /// Names of nodes that are read can stand in a command, and so can what is written about them.
 pub fn nodes(text: &str) {
     let tables = Tables::embedded();
-    let of_kubernetes = kubernetes::nodes::read(text.as_bytes(), tables).into_iter().flatten().flatten();
+    let of_kubernetes =
+        kubernetes::nodes::read(text.as_bytes(), tables).into_iter().flatten().flatten();
     let of_swarm = swarm::nodes::read(text.as_bytes(), tables).into_iter().flatten().flatten();
     let commands = of_kubernetes
         .map(|node| kubernetes::label_command(&node.name, &node.labels))
@@ -227,6 +241,10 @@ pub fn nodes(text: &str) {
 pub fn review(text: &str) {
     let Ok(Review { request: Some(request), .. }) = serde_json::from_str(text) else { return };
     let admission = admit(APP.context(), &request);
-    assert!(admission.warnings.iter().all(|warning| warning.len() <= 120 && !warning.contains('\n')));
-    assert!(admission.patch.iter().all(|change| change["op"] == "add" && change["path"].is_string()));
+    assert!(
+        admission.warnings.iter().all(|warning| warning.len() <= 120 && !warning.contains('\n'))
+    );
+    assert!(
+        admission.patch.iter().all(|change| change["op"] == "add" && change["path"].is_string())
+    );
 }

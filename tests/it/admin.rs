@@ -23,10 +23,12 @@ async fn metrics(service: &Service) -> String {
 
 /// The samples that are not zero, without those whose value is another each time.
 fn samples(text: &str) -> BTreeSet<&str> {
-    const OTHER_EACH_TIME: [&str; 4] = ["#", "wintag_data_age_seconds", "wintag_last_refresh", "http_"];
+    const OTHER_EACH_TIME: [&str; 4] =
+        ["#", "wintag_data_age_seconds", "wintag_last_refresh", "http_"];
     let is_wanted = |line: &&str| {
         let counts_requests = line.contains("_request_duration_seconds_count");
-        (counts_requests || !OTHER_EACH_TIME.iter().any(|start| line.starts_with(start))) && !line.ends_with(" 0")
+        (counts_requests || !OTHER_EACH_TIME.iter().any(|start| line.starts_with(start)))
+            && !line.ends_with(" 0")
     };
     text.lines().filter(is_wanted).collect()
 }
@@ -34,7 +36,9 @@ fn samples(text: &str) -> BTreeSet<&str> {
 /// The value of a sample that is there.
 fn value(text: &str, sample: &str) -> f64 {
     let value = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{sample} is not in {text}"))
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("{sample} is not in {text}"))
 }
 
 #[tokio::test]
@@ -63,17 +67,18 @@ async fn what_happens_is_counted() {
     ];
     let requests = requests.map(|(method, route, status, count)| {
         format!(
-            "http_server_request_duration_seconds_count{{error_type=\"\",http_request_method=\"{method}\",\
-             http_response_status_code=\"{status}\",http_route=\"{route}\",network_protocol_version=\"1.1\",\
-             url_scheme=\"http\"}} {count}"
+            "http_server_request_duration_seconds_count{{error_type=\"\",http_request_method=\"\
+             {method}\",http_response_status_code=\"{status}\",http_route=\"{route}\",\
+             network_protocol_version=\"1.1\",url_scheme=\"http\"}} {count}"
         )
     });
     let host_and_port = registry.host();
     let (host, port) = host_and_port.split_once(':').expect("it has a port");
     let asked = [("", 200, 2), ("404", 404, 1)].map(|(error, status, count)| {
         format!(
-            "http_client_request_duration_seconds_count{{error_type=\"{error}\",http_request_method=\"GET\",\
-             http_response_status_code=\"{status}\",server_address=\"{host}\",server_port=\"{port}\"}} {count}"
+            "http_client_request_duration_seconds_count{{error_type=\"{error}\",\
+             http_request_method=\"GET\",http_response_status_code=\"{status}\",server_address=\"\
+             {host}\",server_port=\"{port}\"}} {count}"
         )
     });
     let others = [
@@ -85,16 +90,27 @@ async fn what_happens_is_counted() {
         "wintag_cache_requests_total{layer=\"tags\",result=\"nothing\"} 1",
         "wintag_resolutions_total{freshness=\"cache\",outcome=\"ok\"} 1",
         "wintag_resolutions_total{freshness=\"registry\",outcome=\"ok\"} 1",
-        "wintag_upstream_requests_total{operation=\"manifest\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
-        "wintag_upstream_requests_total{operation=\"tags\",outcome=\"not_found\",registry=\"mcr.microsoft.com\"} 1",
-        "wintag_upstream_requests_total{operation=\"tags\",outcome=\"ok\",registry=\"mcr.microsoft.com\"} 1",
+        "wintag_upstream_requests_total{operation=\"manifest\",outcome=\"ok\",registry=\"mcr.\
+         microsoft.com\"} 1",
+        "wintag_upstream_requests_total{operation=\"tags\",outcome=\"not_found\",registry=\"mcr.\
+         microsoft.com\"} 1",
+        "wintag_upstream_requests_total{operation=\"tags\",outcome=\"ok\",registry=\"mcr.\
+         microsoft.com\"} 1",
     ];
-    let expected: BTreeSet<&str> = requests.iter().chain(&asked).map(String::as_str).chain(others).collect();
+    let expected: BTreeSet<&str> =
+        requests.iter().chain(&asked).map(String::as_str).chain(others).collect();
     assert_eq!(samples(&text), expected);
-    let refreshed = value(&text, "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"}");
+    let refreshed = value(
+        &text,
+        "wintag_last_refresh_success_timestamp_seconds{registry=\"mcr.microsoft.com\"}",
+    );
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs_f64();
     assert!((now - 60.0..now + 1.0).contains(&refreshed), "{refreshed}");
-    for gauge in ["requests_under_way", "flights{layer=\"tags\"}", "circuit_open{registry=\"mcr.microsoft.com\"}"] {
+    for gauge in [
+        "requests_under_way",
+        "flights{layer=\"tags\"}",
+        "circuit_open{registry=\"mcr.microsoft.com\"}",
+    ] {
         assert_eq!(value(&text, &format!("wintag_{gauge}")), 0.0, "{gauge}");
     }
     check_with_promtool(&text);
@@ -102,7 +118,8 @@ async fn what_happens_is_counted() {
 
 /// Prometheus' own check, where it is installed.
 fn check_with_promtool(text: &str) {
-    let promtool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
+    let promtool =
+        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     let Ok(mut promtool) = promtool else { return };
     promtool.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("it reads");
     assert!(promtool.wait().expect("it ends").success(), "{text}");
@@ -118,7 +135,8 @@ async fn s14_callers_cannot_make_labels() {
         service.send(&format!("MADE{number}"), "/tags", &[]).await;
     }
     let text = metrics(&service).await;
-    let seen: Vec<&str> = samples(&text).into_iter().filter(|line| line.starts_with("http_server")).collect();
+    let seen: Vec<&str> =
+        samples(&text).into_iter().filter(|line| line.starts_with("http_server")).collect();
     let counts: Vec<&str> = seen.iter().filter_map(|line| line.rsplit(' ').next()).collect();
     assert_eq!(counts, ["50"; 4], "{text}");
     assert!(!text.to_lowercase().contains("made"), "{text}");
@@ -128,13 +146,17 @@ async fn s14_callers_cannot_make_labels() {
 async fn every_route_has_its_name() {
     let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0"]);
     let document = service.json("/openapi.json").await;
-    let paths: Vec<&String> = document["paths"].as_object().expect("there are paths").keys().collect();
+    let paths: Vec<&String> =
+        document["paths"].as_object().expect("there are paths").keys().collect();
     for path in paths.iter().map(|path| path.as_str()).chain(["/", "/swagger-ui", "/swagger-ui/"]) {
         service.get(path).await;
     }
     let text = metrics(&service).await;
     for path in paths {
-        assert!(text.contains(&format!("http_route=\"{path}\"")), "{path} is not in ROUTES: {text}");
+        assert!(
+            text.contains(&format!("http_route=\"{path}\"")),
+            "{path} is not in ROUTES: {text}"
+        );
     }
     assert!(!text.contains("http_route=\"other\""), "{text}");
 }
@@ -147,7 +169,10 @@ async fn a_registry_that_is_left_alone_is_told() {
     }
     let text = metrics(&service).await;
     assert_eq!(value(&text, "wintag_circuit_open{registry=\"mcr.microsoft.com\"}"), 1.0);
-    assert_eq!(value(&text, "wintag_resolutions_total{freshness=\"none\",outcome=\"unavailable\"}"), 6.0);
+    assert_eq!(
+        value(&text, "wintag_resolutions_total{freshness=\"none\",outcome=\"unavailable\"}"),
+        6.0
+    );
     assert!(!text.contains("wintag_last_refresh_success_timestamp_seconds{"), "it never answered");
 }
 
@@ -159,9 +184,11 @@ async fn the_age_of_what_registries_gave_is_told() {
     assert!(!metrics(&service).await.contains("wintag_data_age_seconds{"));
     service.json("/tags?image=nanoserver").await;
     let text = metrics(&service).await;
-    let ages: Vec<&str> = text.lines().filter(|line| line.starts_with("wintag_data_age_seconds{")).collect();
+    let ages: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("wintag_data_age_seconds{")).collect();
     assert_eq!(ages.len(), 1, "{ages:?}");
-    let sample = "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows/nanoserver\"}";
+    let sample =
+        "wintag_data_age_seconds{registry=\"mcr.microsoft.com\",repository=\"windows/nanoserver\"}";
     assert!((0.0..60.0).contains(&value(&text, sample)), "{ages:?}");
 }
 
@@ -173,8 +200,12 @@ async fn what_cannot_be_read_is_counted() {
         assert_eq!(refusal.map(|answer| answer.status), Some(400));
     }
     let text = metrics(&service).await;
-    let counted =
-        |status: u16| value(&text, &format!("wintag_unread_requests_total{{http_response_status_code=\"{status}\"}}"));
+    let counted = |status: u16| {
+        value(
+            &text,
+            &format!("wintag_unread_requests_total{{http_response_status_code=\"{status}\"}}"),
+        )
+    };
     assert_eq!([400, 408, 431].map(counted), [2.0, 0.0, 0.0]);
     assert!(!text.contains("http_server_request_duration_seconds_count{"), "{text}");
 }
@@ -189,7 +220,11 @@ async fn health_is_told_in_detail() {
     let told = service.ask_admin("GET", "/readyz?verbose", &[]).await.text;
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines[..2], ["[+]embedded ok", "[+]snapshot off"]);
-    assert!(lines[2].starts_with("[+]repository mcr.microsoft.com/windows/nanoserver source=registry age="), "{told}");
+    assert!(
+        lines[2]
+            .starts_with("[+]repository mcr.microsoft.com/windows/nanoserver source=registry age="),
+        "{told}"
+    );
     assert_eq!(lines[3..], ["readyz check passed"]);
 }
 
@@ -197,7 +232,8 @@ async fn health_is_told_in_detail() {
 async fn f15_a_state_directory_that_cannot_be_used_is_told() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     let state_dir = file.path().to_str().expect("its name is text");
-    let service = Service::start(&["--offline", "--admin-listen", "127.0.0.1:0", "--state-dir", state_dir]);
+    let service =
+        Service::start(&["--offline", "--admin-listen", "127.0.0.1:0", "--state-dir", state_dir]);
     let told = service.ask_admin("GET", "/readyz?verbose", &[]).await;
     assert_eq!(told.status, StatusCode::OK);
     assert!(told.text.contains("[+]snapshot failed: cannot read the snapshot "), "{}", told.text);
@@ -210,7 +246,10 @@ async fn o06_the_public_listener_has_none_of_it() {
     assert_eq!(service.get("/readyz?verbose").await.text, "ok\n");
     assert_eq!(service.ask_admin("GET", "/resolve", &[]).await.status, StatusCode::NOT_FOUND);
     let answer = service.ask_admin("DELETE", "/metrics", &[]).await;
-    assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD")
+    );
     assert_eq!(Service::offline().admin_address(), None);
 }
 

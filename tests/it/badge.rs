@@ -22,21 +22,34 @@ async fn the_table_of_badges() {
     for (query, expected) in [
         ("image=nanoserver&host=17763", "nanoserver @17763 | ltsc2019 | green"),
         ("image=microsoft/iis&host=20348", "iis @20348 | windowsservercore-ltsc2022 | green"),
-        ("image=servercore&host=20348.5499&pin=build", "servercore @20348.5499 | 10.0.20348.5499 | green"),
+        (
+            "image=servercore&host=20348.5499&pin=build",
+            "servercore @20348.5499 | 10.0.20348.5499 | green",
+        ),
         ("image=servercore&host=26100&arch=arm64", "servercore @26100 | ltsc2025-arm64 | green"),
         ("image=servercore&host=19045", "servercore @19045 | ltsc2019 (hyperv) | blue"),
-        ("image=servercore&host=20348&isolation=hyperv", "servercore @20348 | ltsc2022 (hyperv) | blue"),
+        (
+            "image=servercore&host=20348&isolation=hyperv",
+            "servercore @20348 | ltsc2022 (hyperv) | blue",
+        ),
         // The host and the image are out of support, the image's revision is above the host's.
         ("image=nanoserver&host=16299", "nanoserver @16299 | 1709 | yellow"),
         ("image=servercore&host=20348.2113", "servercore @20348.2113 | ltsc2022 | yellow"),
         ("image=servercore&host=19045&platform=kubernetes", "servercore @19045 | none | red"),
-        ("image=servercore&host=19045&isolation=process&host_type=client", "servercore @19045 | none | red"),
+        (
+            "image=servercore&host=19045&isolation=process&host_type=client",
+            "servercore @19045 | none | red",
+        ),
     ] {
         let badge = service.json(&format!("/badge?{query}")).await;
         assert_eq!(short(&badge), expected, "{query}");
         assert_eq!(badge["isError"], expected.ends_with("red"), "{query}");
         // The fields of shields.io, and no others.
-        assert_eq!((&badge["schemaVersion"], &badge["cacheSeconds"]), (&json!(1), &json!(3600)), "{query}");
+        assert_eq!(
+            (&badge["schemaVersion"], &badge["cacheSeconds"]),
+            (&json!(1), &json!(3600)),
+            "{query}"
+        );
         assert_eq!(badge.as_object().map(|fields| fields.len()), Some(6), "{query}");
     }
 }
@@ -51,7 +64,10 @@ async fn nobody_can_tell_is_an_answer_and_a_wrong_question_is_none() {
     assert_eq!((&badge["isError"], &badge["cacheSeconds"]), (&json!(false), &json!(300)));
     assert_eq!(answer.header("cache-control"), "public, max-age=30");
     let embedded = service.json("/badge?image=nanoserver&host=17763").await;
-    assert_eq!((&embedded["message"], &embedded["cacheSeconds"]), (&json!("ltsc2019"), &json!(300)));
+    assert_eq!(
+        (&embedded["message"], &embedded["cacheSeconds"]),
+        (&json!("ltsc2019"), &json!(300))
+    );
     for (query, status) in [
         ("image=nanoserver", 400),
         ("image=nanoserver&host=17763&format=png", 400),
@@ -74,20 +90,37 @@ async fn a_picture_is_kept_for_five_minutes() {
     let path = "/badge?image=nanoserver&host=17763&format=svg";
     let picture = service.get(path).await;
     assert_eq!(picture.header("content-type"), "image/svg+xml");
-    assert!(picture.text.contains("role=\"img\" aria-label=\"nanoserver @17763: ltsc2019\""), "{}", picture.text);
-    assert!(picture.text.contains("<title>nanoserver @17763: ltsc2019</title>"), "{}", picture.text);
+    assert!(
+        picture.text.contains("role=\"img\" aria-label=\"nanoserver @17763: ltsc2019\""),
+        "{}",
+        picture.text
+    );
+    assert!(
+        picture.text.contains("<title>nanoserver @17763: ltsc2019</title>"),
+        "{}",
+        picture.text
+    );
     assert_eq!(picture.header("cache-control"), "public, max-age=300");
     let etag = picture.header("etag");
-    let again = service.send("GET", path, &[("if-none-match", etag), ("accept", "image/avif,image/*")]).await;
-    assert_eq!((again.status.as_u16(), again.header("cache-control")), (304, "public, max-age=300"));
+    let again = service
+        .send("GET", path, &[("if-none-match", etag), ("accept", "image/avif,image/*")])
+        .await;
+    assert_eq!(
+        (again.status.as_u16(), again.header("cache-control")),
+        (304, "public, max-age=300")
+    );
 }
 
 #[tokio::test]
 async fn o04_a_picture_runs_and_loads_nothing() {
     let mut holdings = Holdings::usual();
     holdings.copy_from(&Holdings::of(&[("10.0.20348.2113", "10.0.20348.2113")]));
-    let hostile =
-        ["ltsc2022<script>alert(1)</script>", "10.0.20348.1\" onload=\"alert(1)", "ltsc2022", "10.0.20348.2113"];
+    let hostile = [
+        "ltsc2022<script>alert(1)</script>",
+        "10.0.20348.1\" onload=\"alert(1)",
+        "ltsc2022",
+        "10.0.20348.2113",
+    ];
     let list = tag_list(&hostile);
     let bed = Bed::start(move |asked| match asked.path().ends_with("/tags/list") {
         true => list.clone().into(),
@@ -95,9 +128,13 @@ async fn o04_a_picture_runs_and_loads_nothing() {
     })
     .await;
     for query in ["", "&pin=build", "&pin=kb", "&isolation=hyperv"] {
-        let picture = bed.get(&format!("/badge?image=c0.example/case/0&host=20348&format=svg{query}")).await;
+        let picture =
+            bed.get(&format!("/badge?image=c0.example/case/0&host=20348&format=svg{query}")).await;
         assert_eq!(picture.status, 200, "{}", picture.text);
-        assert_eq!(picture.header("content-security-policy"), "default-src 'none'; style-src 'unsafe-inline'");
+        assert_eq!(
+            picture.header("content-security-policy"),
+            "default-src 'none'; style-src 'unsafe-inline'"
+        );
         assert_eq!(picture.header("x-content-type-options"), "nosniff");
         for word in ["script", "onload", "href", "url(h", "alert"] {
             assert!(!picture.text.contains(word), "{query}: {}", picture.text);
@@ -105,5 +142,8 @@ async fn o04_a_picture_runs_and_loads_nothing() {
     }
     // What is not allowed in a name is refused as a problem, which is no picture.
     let refused = bed.get("/badge?image=%3Csvg%20onload%3Dalert(1)%3E&host=20348&format=svg").await;
-    assert_eq!((refused.status.as_u16(), refused.header("content-type")), (400, "application/problem+json"));
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("content-type")),
+        (400, "application/problem+json")
+    );
 }

@@ -9,7 +9,8 @@ use crate::support::service::Service;
 async fn a_batch_answers_in_order_what_each_question_gets_alone() {
     let service = Service::offline();
     let hosts = ["14393.1770", "16299", "17763", "none", "20348", "26100", "19045"];
-    let questions: Vec<Value> = hosts.iter().map(|host| json!({"image": "servercore", "host": host})).collect();
+    let questions: Vec<Value> =
+        hosts.iter().map(|host| json!({"image": "servercore", "host": host})).collect();
     let answer = service.post("/resolve", &json!({"requests": questions})).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -19,8 +20,11 @@ async fn a_batch_answers_in_order_what_each_question_gets_alone() {
     for (host, result) in hosts.iter().zip(results) {
         let alone = service.get(&format!("/resolve?image=servercore&host={host}")).await;
         assert_eq!(result["status"], alone.status.as_u16(), "{host}");
-        let (said, other) =
-            if alone.status.is_success() { ("resolution", "problem") } else { ("problem", "resolution") };
+        let (said, other) = if alone.status.is_success() {
+            ("resolution", "problem")
+        } else {
+            ("problem", "resolution")
+        };
         assert_eq!(result[said], alone.json(), "{host}");
         assert_eq!(result[other], Value::Null, "{host}");
     }
@@ -75,7 +79,10 @@ async fn what_is_wrong_with_a_batch_is_said() {
     let twice = r#"{"requests": [{"image": "nanoserver", "host": "16299", "image": "iis"}]}"#;
     let batch = service.post_as("/resolve", "application/json", twice).await.json();
     assert_eq!(batch["results"][0]["problem"]["errors"][0]["parameter"], "image");
-    assert_eq!(service.post("/resolve?image=nanoserver", &json!({"requests": [question]})).await.status, 400);
+    assert_eq!(
+        service.post("/resolve?image=nanoserver", &json!({"requests": [question]})).await.status,
+        400
+    );
 }
 
 #[tokio::test]
@@ -92,9 +99,15 @@ async fn bodies_are_read_within_bounds() {
     }
     let padded = format!("{}{}", " ".repeat(64 << 10), small);
     let answer = service.post_as("/resolve", "application/json", padded).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("payload-too-large")));
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (StatusCode::PAYLOAD_TOO_LARGE, &json!("payload-too-large"))
+    );
     let nested = "[".repeat(60_000);
-    assert_eq!(service.post_as("/resolve", "application/json", nested).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        service.post_as("/resolve", "application/json", nested).await.status,
+        StatusCode::BAD_REQUEST
+    );
     let compressed = [("content-encoding", "gzip"), ("content-type", "application/json")];
     let answer = service.send("POST", "/resolve", &compressed).await;
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);

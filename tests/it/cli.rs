@@ -32,18 +32,59 @@ fn exit_statuses_say_how_it_ended() {
     let main_job = ["resolve", "microsoft/nanoserver", "--host", "16299", "--offline"];
     check(&main_job, 0, "\"tag\": \"1709\"", "");
     check(&[&main_job[..], &["--format", "tag"]].concat(), 0, "1709\n", "");
-    check(&[&main_job[..], &["--format", "reference"]].concat(), 0, "mcr.microsoft.com/windows/nanoserver:1709\n", "");
+    check(
+        &[&main_job[..], &["--format", "reference"]].concat(),
+        0,
+        "mcr.microsoft.com/windows/nanoserver:1709\n",
+        "",
+    );
     check(&["check", "nanoserver:1709", "--host", "16299", "--offline"], 0, "\"runs\": true", "");
-    check(&["check", "nanoserver:ltsc2022", "--host", "16299", "--offline"], 1, "\"runs\": false", "");
-    check(&["resolve", "nanosever", "--host", "16299", "--offline"], 2, "", "nanoserver, servercore");
+    check(
+        &["check", "nanoserver:ltsc2022", "--host", "16299", "--offline"],
+        1,
+        "\"runs\": false",
+        "",
+    );
+    check(
+        &["resolve", "nanosever", "--host", "16299", "--offline"],
+        2,
+        "",
+        "nanoserver, servercore",
+    );
     check(&["resolve", "nanoserver", "--host", "foo", "--offline"], 2, "", "cmd /c ver");
-    check(&["resolve", "nanoserver", "--host", "16299", "--pin", "x", "--offline"], 2, "", "release, kb, build");
+    check(
+        &["resolve", "nanoserver", "--host", "16299", "--pin", "x", "--offline"],
+        2,
+        "",
+        "release, kb, build",
+    );
     check(&["resolve", "nanoserver"], 2, "", "--host");
-    check(&["resolve", "nanoserver", "--host", "14393", "--platform", "kubernetes", "--offline"], 3, "", "sac2016");
-    check(&["resolve", "nanoserver", "--host", "16299", "--kb", "KB4043999", "--offline"], 3, "", "KB4043961");
-    check(&["check", "registry.example.com/x:1", "--host", "16299", "--offline"], 4, "", "registry.example.com");
+    check(
+        &["resolve", "nanoserver", "--host", "14393", "--platform", "kubernetes", "--offline"],
+        3,
+        "",
+        "sac2016",
+    );
+    check(
+        &["resolve", "nanoserver", "--host", "16299", "--kb", "KB4043999", "--offline"],
+        3,
+        "",
+        "KB4043961",
+    );
+    check(
+        &["check", "registry.example.com/x:1", "--host", "16299", "--offline"],
+        4,
+        "",
+        "registry.example.com",
+    );
     let unreachable = ["--mirror", "mcr.microsoft.com=http://127.0.0.1:9"];
-    check(&[&["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299"], &unreachable[..]].concat(), 4, "", "");
+    check(
+        &[&["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299"], &unreachable[..]]
+            .concat(),
+        4,
+        "",
+        "",
+    );
     check(&["serve", "--config", "/nonexistent.toml"], 5, "", "/nonexistent.toml");
     check(&["healthcheck", "--listen", "127.0.0.1:9"], 5, "", "127.0.0.1:9");
 }
@@ -52,8 +93,14 @@ fn exit_statuses_say_how_it_ended() {
 fn a_registry_that_is_configured_twice_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = folder.path().join("wintag.toml");
-    std::fs::write(&config, "[registries.\"a.example\"]\n[registries.\"A.example:443\"]\n").expect("it is writable");
-    check(&["serve", "--config", config.to_str().expect("the path is text")], 5, "", "it is there twice");
+    std::fs::write(&config, "[registries.\"a.example\"]\n[registries.\"A.example:443\"]\n")
+        .expect("it is writable");
+    check(
+        &["serve", "--config", config.to_str().expect("the path is text")],
+        5,
+        "",
+        "it is there twice",
+    );
 }
 
 #[test]
@@ -104,17 +151,24 @@ fn problems_say_what_to_do_without_a_path_of_the_service() {
 
 #[test]
 fn an_error_text_is_diagnosed_from_a_file_or_standard_input() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/diagnosis/service-ps-with-host.txt");
+    let file =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/diagnosis/service-ps-with-host.txt");
     check(&["diagnose", file, "--offline"], 0, "\"tag\": \"windowsservercore-1709\"", "");
     // Standard input is empty here.
     check(&["diagnose", "--offline"], 2, "", "it is empty");
-    check(&["diagnose", concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"), "--offline"], 1, "\"findings\": []", "");
+    check(
+        &["diagnose", concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"), "--offline"],
+        1,
+        "\"findings\": []",
+        "",
+    );
     check(&["diagnose", "/nonexistent", "--offline"], 2, "", "No such file");
 }
 
 #[test]
 fn a_refused_answer_leaves_standard_output_empty() {
-    let ended = wintag(&["resolve", "nanosever", "--host", "16299", "--offline", "--format", "tag"]);
+    let ended =
+        wintag(&["resolve", "nanosever", "--host", "16299", "--offline", "--format", "tag"]);
     assert_eq!(text(&ended.stdout), "");
 }
 
@@ -122,7 +176,15 @@ fn a_refused_answer_leaves_standard_output_empty() {
 async fn it_prints_what_the_service_answers() {
     let service = Service::offline();
     let served = service.json("/resolve?image=servercore&host=10.0.14393.1770&pin=build").await;
-    let ended = wintag(&["resolve", "servercore", "--host", "10.0.14393.1770", "--pin", "build", "--offline"]);
+    let ended = wintag(&[
+        "resolve",
+        "servercore",
+        "--host",
+        "10.0.14393.1770",
+        "--pin",
+        "build",
+        "--offline",
+    ]);
     let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
     assert_eq!(printed, served);
 
@@ -150,11 +212,20 @@ fn help_teaches() {
         let ended = wintag(arguments);
         let help = text(&ended.stdout);
         assert_eq!(ended.status.code(), Some(0));
-        assert!(help.contains("Examples:") && help.contains("Exit status:"), "{arguments:?}: {help}");
+        assert!(
+            help.contains("Examples:") && help.contains("Exit status:"),
+            "{arguments:?}: {help}"
+        );
     }
     let ended = wintag(&["serve", "--help"]);
     let help = text(&ended.stdout);
-    for setting in ["WINTAG_LISTEN", "WINTAG_MIRROR", "WINTAG_OFFLINE", "[default: 127.0.0.1:8080]", "[default: 15m]"] {
+    for setting in [
+        "WINTAG_LISTEN",
+        "WINTAG_MIRROR",
+        "WINTAG_OFFLINE",
+        "[default: 127.0.0.1:8080]",
+        "[default: 15m]",
+    ] {
         assert!(help.contains(setting), "{setting}: {help}");
     }
 }
@@ -168,11 +239,15 @@ fn a_flag_beats_a_variable_beats_the_file() {
     // Port 1 cannot be had by a test that is not root, and by root it is told apart by the text.
     let listens_on = |arguments: &[&str], variable: Option<&str>| {
         let mut command = Command::new(WINTAG);
-        command.args(["serve", "--config", config]).args(arguments).env("WINTAG_ADMIN_LISTEN", "off");
+        command
+            .args(["serve", "--config", config])
+            .args(arguments)
+            .env("WINTAG_ADMIN_LISTEN", "off");
         if let Some(variable) = variable {
             command.env("WINTAG_LISTEN", variable);
         }
-        let mut process = command.stderr(std::process::Stdio::piped()).spawn().expect("wintag was built");
+        let mut process =
+            command.stderr(std::process::Stdio::piped()).spawn().expect("wintag was built");
         let talk = std::io::BufReader::new(process.stderr.take().expect("it is piped"));
         let mut lines = std::io::BufRead::lines(talk).map_while(Result::ok);
         let line = lines.find(|line| line.contains("127.0.0.")).expect("it names the address");
@@ -182,7 +257,10 @@ fn a_flag_beats_a_variable_beats_the_file() {
     };
     assert!(listens_on(&[], None).contains("127.0.0.1:1"), "the file");
     assert!(listens_on(&[], Some("127.0.0.2:0")).contains("127.0.0.2:"), "the variable");
-    assert!(listens_on(&["--listen", "127.0.0.3:0"], Some("127.0.0.2:0")).contains("127.0.0.3:"), "the flag");
+    assert!(
+        listens_on(&["--listen", "127.0.0.3:0"], Some("127.0.0.2:0")).contains("127.0.0.3:"),
+        "the flag"
+    );
 }
 
 #[test]
@@ -191,14 +269,19 @@ fn an_empty_variable_is_not_set_and_a_flag_may_take_back_what_the_file_says() {
     let config = folder.path().join("wintag.toml");
     std::fs::write(&config, "offline = true\n").expect("it is writable");
     let config = config.to_str().expect("the path is text");
-    let unknown = ["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299", "--config", config];
+    let unknown =
+        ["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299", "--config", config];
     let unreachable = ["--mirror", "mcr.microsoft.com=http://127.0.0.1:9"];
     // Offline nobody knows the image; else the registry is asked and cannot be.
     check(&unknown, 2, "", "offline");
     check(&[&unknown[..], &unreachable[..], &["--offline=false"]].concat(), 4, "", "");
     for (variable, status) in [("false", 4), ("0", 4), ("1", 2), ("", 2)] {
         let mut command = Command::new(WINTAG);
-        command.args(unknown).args(unreachable).env("WINTAG_OFFLINE", variable).env("WINTAG_LISTEN", "");
+        command
+            .args(unknown)
+            .args(unreachable)
+            .env("WINTAG_OFFLINE", variable)
+            .env("WINTAG_LISTEN", "");
         let ended = command.output().expect("wintag was built");
         assert_eq!(ended.status.code(), Some(status), "{variable:?}: {}", text(&ended.stderr));
     }

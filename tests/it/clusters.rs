@@ -1,4 +1,5 @@
-//! Lists of nodes, and pods to admit: what kubectl, docker and the API server send, through the real program.
+//! Lists of nodes, and pods to admit: what kubectl, docker and the API server send, through the
+//! real program.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,8 +26,15 @@ async fn answer_for(service: &Service, path: &str, list: impl Into<String>) -> V
 fn groups(answer: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
     let line = |group: &Value| {
-        let nodes: Vec<String> = group["nodes"].as_array().expect("a list").iter().map(text).collect();
-        [text(&group["os_version"]), nodes.join("+"), text(&group["tag"]), text(&group["isolation"])].join(" ")
+        let nodes: Vec<String> =
+            group["nodes"].as_array().expect("a list").iter().map(text).collect();
+        [
+            text(&group["os_version"]),
+            nodes.join("+"),
+            text(&group["tag"]),
+            text(&group["isolation"]),
+        ]
+        .join(" ")
     };
     answer["groups"].as_array().expect("a list").iter().map(line).collect()
 }
@@ -60,17 +68,26 @@ async fn a_mixed_kubernetes_cluster_gets_a_tag_for_each_build() {
     assert_eq!(answer["groups"][0]["selector"], exact);
     assert_eq!(answer["one_for_all"], Value::Null);
     let why = answer["why"].as_str().expect("a text");
-    assert!(why.contains("10.0.16299") && why.contains("Kubernetes has no other isolation"), "{why}");
+    assert!(
+        why.contains("10.0.16299") && why.contains("Kubernetes has no other isolation"),
+        "{why}"
+    );
     assert_eq!(answer["skipped"][0]["code"], "not-windows");
 
     let oldest = &answer["nodes"][0];
     let labels = json!({BUILD: "10.0.14393", "wintag/windows-revision": "1715"});
-    assert_eq!((&oldest["labels"], &oldest["patch"]), (&labels, &json!({"metadata": {"labels": labels}})));
+    assert_eq!(
+        (&oldest["labels"], &oldest["patch"]),
+        (&labels, &json!({"metadata": {"labels": labels}}))
+    );
     let command = "kubectl label node 38519acs9010 node.kubernetes.io/windows-build=10.0.14393 \
                    wintag/windows-revision=1715 --overwrite";
     assert_eq!(oldest["commands"], json!([command]));
     // The kubelet of this one sets its label.
-    assert_eq!((&answer["nodes"][2]["labels"], &answer["nodes"][2]["commands"]), (&json!({}), &json!([])));
+    assert_eq!(
+        (&answer["nodes"][2]["labels"], &answer["nodes"][2]["commands"]),
+        (&json!({}), &json!([]))
+    );
 }
 
 #[tokio::test]
@@ -94,7 +111,10 @@ async fn a_group_that_runs_nothing_says_why() {
     let list = some_nodes(&["14393.1715"]).replace("14393.1715.amd64fre", "14393.0.amd64fre");
     let answer = answer_for(&service, "/kubernetes/nodes?image=servercore", list).await;
     let group = &answer["groups"][0];
-    assert_eq!((&group["tag"], &group["problem"]["code"]), (&Value::Null, &json!("no-compatible-tag")));
+    assert_eq!(
+        (&group["tag"], &group["problem"]["code"]),
+        (&Value::Null, &json!("no-compatible-tag"))
+    );
     assert_eq!(answer["one_for_all"], Value::Null);
     let answer = answer_for(&service, "/kubernetes/nodes?image=servercore", some_nodes(&[])).await;
     assert_eq!((groups(&answer), &answer["why"]), (vec![], &json!("the list has no Windows node")));
@@ -116,15 +136,14 @@ async fn a_mixed_swarm_gets_a_service_for_each_build_and_one_for_all_in_hyperv()
     );
     assert_eq!(
         answer["groups"][0]["service"],
-        "docker service create --name windows-14393-1715 --constraint node.labels.windows.build==14393 \
-         --constraint node.labels.windows.revision==1715 --isolation process \
-         mcr.microsoft.com/windows/servercore:10.0.14393.1715"
+        "docker service create --name windows-14393-1715 --constraint \
+         node.labels.windows.build==14393 --constraint node.labels.windows.revision==1715 \
+         --isolation process mcr.microsoft.com/windows/servercore:10.0.14393.1715"
     );
     assert_eq!(
         answer["nodes"][1]["commands"],
-        json!([
-            "docker node update --label-add OS=windows --label-add OsVersion=10.0.16299 --label-add windows.build=16299 WIN-1709"
-        ])
+        json!(["docker node update --label-add OS=windows --label-add OsVersion=10.0.16299 \
+                --label-add windows.build=16299 WIN-1709"])
     );
     let one = &answer["one_for_all"];
     assert_eq!((&one["tag"], &one["isolation"]), (&json!("ltsc2016"), &json!("hyperv")));
@@ -138,13 +157,25 @@ async fn a_mixed_swarm_gets_a_service_for_each_build_and_one_for_all_in_hyperv()
 async fn a_swarm_node_of_unknown_version_is_told_what_to_run() {
     let service = Service::offline();
     let (inspected, _) = DOCKER.split_once("]\n{").expect("an array and then objects");
-    let answer = answer_for(&service, "/swarm/nodes?image=servercore", format!("{inspected}]")).await;
+    let answer =
+        answer_for(&service, "/swarm/nodes?image=servercore", format!("{inspected}]")).await;
     let skipped = &answer["skipped"][0];
-    assert_eq!((&skipped["name"], &skipped["code"]), (&json!("WIN-BSTMQDRQC2E"), &json!("version-unknown")));
-    assert!(skipped["message"].as_str().is_some_and(|text| text.contains("docker info --format '{{json .}}'")));
+    assert_eq!(
+        (&skipped["name"], &skipped["code"]),
+        (&json!("WIN-BSTMQDRQC2E"), &json!("version-unknown"))
+    );
+    assert!(
+        skipped["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("docker info --format '{{json .}}'"))
+    );
     // Nobody knows what runs on it, so that nothing is said to run on all.
     assert_eq!(answer["one_for_all"], Value::Null);
-    assert!(answer["why"].as_str().is_some_and(|why| why.contains("is not known")), "{}", answer["why"]);
+    assert!(
+        answer["why"].as_str().is_some_and(|why| why.contains("is not known")),
+        "{}",
+        answer["why"]
+    );
 }
 
 #[tokio::test]
@@ -153,7 +184,8 @@ async fn clients_are_isolated_with_hyperv_also_together() {
     let client = json!({"Name": "PC-1", "OSType": "windows", "OperatingSystem": "Microsoft Windows 11 Pro",
         "KernelVersion": "10.0 22631 (22621.1.amd64fre.ni_release.220506-1250)", "Swarm": {"NodeID": "n1"}});
     let node = json!({"ID": "n1", "Description": {"Hostname": "PC-1", "Platform": {"OS": "windows", "Architecture": "x86_64"}}});
-    let answer = answer_for(&service, "/swarm/nodes?image=nanoserver", format!("[{node}] {client}")).await;
+    let answer =
+        answer_for(&service, "/swarm/nodes?image=nanoserver", format!("[{node}] {client}")).await;
     assert_eq!(answer["groups"][0]["isolation"], "hyperv", "{answer}");
     assert_eq!(answer["one_for_all"]["isolation"], "hyperv");
 }
@@ -181,7 +213,8 @@ async fn what_is_wrong_with_a_list_is_said() {
         refused(path, "text/html", "{}".to_owned(), 415, "application/json").await;
         let answer = service.get(path).await;
         assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "POST"));
-        let with_body = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}");
+        let with_body =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}");
         let answer = exchange(service.address(), with_body).await;
         assert_eq!(answer.map(|answer| answer.status), Some(405), "{path}");
     }
@@ -189,21 +222,47 @@ async fn what_is_wrong_with_a_list_is_said() {
         let node = |build: usize| json!({"kind": "Node", "metadata": {"name": "a"}, "status": {"nodeInfo": {"kernelVersion": format!("10.0.{}.1", 30_000 + build)}}});
         json!({"kind": "List", "items": (0..count).map(node).collect::<Vec<_>>()}).to_string()
     };
-    refused("/kubernetes/nodes?image=servercore", "application/json", many(65), 400, "at most 64").await;
-    refused("/kubernetes/nodes?image=servercore", "application/json", many(5_001), 400, "at most 5000").await;
+    refused("/kubernetes/nodes?image=servercore", "application/json", many(65), 400, "at most 64")
+        .await;
+    refused(
+        "/kubernetes/nodes?image=servercore",
+        "application/json",
+        many(5_001),
+        400,
+        "at most 5000",
+    )
+    .await;
     refused("/kubernetes/nodes", "application/json", KUBECTL.to_owned(), 400, "image").await;
-    refused("/kubernetes/nodes?image=nanosever", "application/json", KUBECTL.to_owned(), 404, "unknown-image").await;
-    refused("/swarm/nodes?image=a.example/b", "application/json", DOCKER.to_owned(), 403, "registry-not-allowed").await;
+    refused(
+        "/kubernetes/nodes?image=nanosever",
+        "application/json",
+        KUBECTL.to_owned(),
+        404,
+        "unknown-image",
+    )
+    .await;
+    refused(
+        "/swarm/nodes?image=a.example/b",
+        "application/json",
+        DOCKER.to_owned(),
+        403,
+        "registry-not-allowed",
+    )
+    .await;
 }
 
-/// Sends the recorded review with another image, and gives the pod as it is after the patch, and the response.
+/// Sends the recorded review with another image, and gives the pod as it is after the patch, and
+/// the response.
 async fn admit(service: &Service, image: &str) -> (Value, Value) {
     let mut review: Value = serde_json::from_str(REVIEW).expect("it is JSON");
     review["request"]["object"]["spec"]["containers"][0]["image"] = image.into();
     let answer: Answer = service.post("/kubernetes/admission?timeout=2s", &review).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let answer = answer.json();
-    assert_eq!((&answer["apiVersion"], &answer["kind"]), (&json!("admission.k8s.io/v1"), &json!("AdmissionReview")));
+    assert_eq!(
+        (&answer["apiVersion"], &answer["kind"]),
+        (&json!("admission.k8s.io/v1"), &json!("AdmissionReview"))
+    );
     let response = answer["response"].clone();
     assert_eq!((&response["uid"], &response["allowed"]), (&review["request"]["uid"], &json!(true)));
     assert_eq!(response["patchType"].is_null(), response["patch"].is_null());
@@ -225,9 +284,15 @@ async fn a_pod_is_admitted_with_the_selector_that_its_image_needs() {
     let mut expected = review["request"]["object"].clone();
     expected["spec"]["nodeSelector"] = json!({BUILD: "10.0.17763"});
     assert_eq!(pod, expected);
-    assert_eq!(response["auditAnnotations"], json!({"decision": "selected", "windows-builds": "10.0.17763"}));
+    assert_eq!(
+        response["auditAnnotations"],
+        json!({"decision": "selected", "windows-builds": "10.0.17763"})
+    );
     let (pod, _) = admit(&service, "mcr.microsoft.com/windows/servercore:10.0.14393.1715").await;
-    assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.14393", "wintag/windows-revision": "1715"}));
+    assert_eq!(
+        pod["spec"]["nodeSelector"],
+        json!({BUILD: "10.0.14393", "wintag/windows-revision": "1715"})
+    );
 }
 
 #[tokio::test]
@@ -237,7 +302,8 @@ async fn the_nodes_of_the_cluster_decide_where_they_are_known() {
     assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.26100"}));
     let (pod, response) = admit(&service, "mcr.microsoft.com/windows/nanoserver:1709").await;
     assert_eq!((&pod["spec"]["nodeSelector"], &response["patch"]), (&Value::Null, &Value::Null));
-    let said = "no one Windows node of this cluster (10.0.17763, 10.0.26100) runs all images of this pod (10.0.16299)";
+    let said = "no one Windows node of this cluster (10.0.17763, 10.0.26100) runs all images of \
+                this pod (10.0.16299)";
     assert_eq!(response["warnings"], json!([said]));
 }
 
@@ -249,14 +315,18 @@ async fn images_of_two_revisions_of_2016_run_on_no_node() {
     review["request"]["object"]["spec"]["containers"] =
         json!([container("10.0.14393.1715"), container("10.0.14393.1770")]);
     let response = service.post("/kubernetes/admission", &review).await.json()["response"].clone();
-    assert_eq!((&response["patch"], &response["auditAnnotations"]["decision"]), (&Value::Null, &json!("runs-nowhere")));
+    assert_eq!(
+        (&response["patch"], &response["auditAnnotations"]["decision"]),
+        (&Value::Null, &json!("runs-nowhere"))
+    );
 }
 
 #[tokio::test]
 async fn admission_knows_what_was_asked_before_and_asks_nobody() {
     let registry = DockerRegistry::start();
     let service = Service::mirrored(&registry.host(), &[]);
-    // A single manifest, of which the name says nothing to those who only know the grammar of other repositories.
+    // A single manifest, of which the name says nothing to those who only know the grammar of other
+    // repositories.
     let image = "mcr.microsoft.com/windows/servercore:10.0.17763.557-amd64";
     let (pod, response) = admit(&service, "mcr.microsoft.com/dotnet/framework/aspnet:4.8").await;
     assert_eq!(
@@ -267,13 +337,18 @@ async fn admission_knows_what_was_asked_before_and_asks_nobody() {
     assert_eq!(registry.settled_requests(), Vec::<String>::new());
 
     let checked = service.json(&format!("/check?image={image}&host=17763.557")).await;
-    let by_digest =
-        format!("mcr.microsoft.com/windows/servercore@{}", checked["image"]["digest"].as_str().expect("it was read"));
+    let by_digest = format!(
+        "mcr.microsoft.com/windows/servercore@{}",
+        checked["image"]["digest"].as_str().expect("it was read")
+    );
     service.json(&format!("/check?image={by_digest}&host=17763.557")).await;
     let (pod, _) = admit(&service, &by_digest).await;
     assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.17763"}));
     // A digest with the tag that it was found under, as another answer gave it.
-    let pinned = service.get("/resolve?image=servercore&host=17134&isolation=hyperv&format=pinned").await.text;
+    let pinned = service
+        .get("/resolve?image=servercore&host=17134&isolation=hyperv&format=pinned")
+        .await
+        .text;
     let (_, response) = admit(&service, pinned.trim()).await;
     assert!(pinned.contains("@sha256:") && response["patch"].is_string(), "{pinned}: {response}");
     let asked_for_the_pin = registry.settled_requests().len();
@@ -290,7 +365,9 @@ async fn what_is_no_review_of_v1_is_refused() {
         ("\"uid\"", "\"id\""),
         ("\"request\"", "\"response\""),
     ] {
-        let answer = service.post_as("/kubernetes/admission", "application/json", REVIEW.replacen(from, to, 1)).await;
+        let answer = service
+            .post_as("/kubernetes/admission", "application/json", REVIEW.replacen(from, to, 1))
+            .await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{to}: {}", answer.text);
     }
 }

@@ -62,7 +62,8 @@ async fn real_texts_are_understood() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let codes: Vec<String> = findings.iter().map(|finding| text(&finding["code"])).collect();
         let first = findings.first().unwrap_or(&Value::Null);
-        let remedies: Vec<String> = first["remedies"].as_array().into_iter().flatten().map(short).collect();
+        let remedies: Vec<String> =
+            first["remedies"].as_array().into_iter().flatten().map(short).collect();
         let said = [
             codes.join(" "),
             text(&first["image"]["requested"]),
@@ -72,28 +73,45 @@ async fn real_texts_are_understood() {
             text(&first["platform"]),
             remedies.join(" "),
         ];
-        let expected =
-            [case.code, case.image, case.image_os_version, case.host, case.isolation, case.platform, case.remedies];
+        let expected = [
+            case.code,
+            case.image,
+            case.image_os_version,
+            case.host,
+            case.isolation,
+            case.platform,
+            case.remedies,
+        ];
         assert!(!case.source.is_empty(), "{} has no source", case.name);
         if said != expected {
             wrong.push(format!("{}:\n  expected {expected:?}\n  said     {said:?}", case.name));
         }
-        assert_eq!(findings.is_empty(), answer["hint"].as_str().is_some_and(|hint| hint.contains("nothing here")));
+        assert_eq!(
+            findings.is_empty(),
+            answer["hint"].as_str().is_some_and(|hint| hint.contains("nothing here"))
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn the_table_has_many_texts_and_many_that_are_none() {
-    let (known, unknown): (Vec<Case>, Vec<Case>) = cases().into_iter().partition(|case| !case.code.is_empty());
+    let (known, unknown): (Vec<Case>, Vec<Case>) =
+        cases().into_iter().partition(|case| !case.code.is_empty());
     assert!(known.len() >= 40 && unknown.len() >= 10, "{} and {}", known.len(), unknown.len());
     let has_row = |row: u32| known.iter().any(|case| case.name == format!("e{row:02}"));
-    // Every error of the collection that can be told from text; 35 to 37 are symptoms and no messages.
+    // Every error of the collection that can be told from text; 35 to 37 are symptoms and no
+    // messages.
     assert!((1..=39).filter(|row| !(35..=37).contains(row)).all(has_row));
     let files = fs::read_dir(folder()).expect("it is committed");
-    for file in files.map(|file| file.expect("it can be read").file_name().to_string_lossy().into_owned()) {
+    for file in
+        files.map(|file| file.expect("it can be read").file_name().to_string_lossy().into_owned())
+    {
         let is_used = known.iter().chain(&unknown).any(|case| case.text == format!("@{file}"));
-        assert!(is_used || ["cases.csv", "README.md"].contains(&file.as_str()), "no case has {file}");
+        assert!(
+            is_used || ["cases.csv", "README.md"].contains(&file.as_str()),
+            "no case has {file}"
+        );
     }
 }
 
@@ -108,16 +126,22 @@ async fn commands(service: &Service, text: &str) -> Vec<String> {
 async fn the_commands_are_those_to_type() {
     let service = Service::offline();
     let daemon = r#"{"exec-opts": ["isolation=hyperv"]}"#;
-    let mismatch =
-        "The operating system of the container does not match the operating system of the host. (0xc0370101)";
-    let of = |image: &str, host: &str| format!("docker run {image}\n{mismatch}\nKernel Version: {host}\n");
+    let mismatch = "The operating system of the container does not match the operating system of \
+                    the host. (0xc0370101)";
+    let of = |image: &str, host: &str| {
+        format!("docker run {image}\n{mismatch}\nKernel Version: {host}\n")
+    };
     let check = |text: String, expected: Vec<&'static str>| {
         let service = &service;
         async move { assert_eq!(commands(service, &text).await, expected, "{text}") }
     };
-    // An older image on a newer host: Hyper-V isolation runs it (R1), process isolation does not (R2).
+    // An older image on a newer host: Hyper-V isolation runs it (R1), process isolation does not
+    // (R2).
     check(
-        of("microsoft/nanoserver:sac2016", "10.0 16299 (16299.15.amd64fre.rs3_release.170928-1534)"),
+        of(
+            "microsoft/nanoserver:sac2016",
+            "10.0 16299 (16299.15.amd64fre.rs3_release.170928-1534)",
+        ),
         vec![
             "docker run --isolation=process mcr.microsoft.com/windows/nanoserver:1709",
             "FROM mcr.microsoft.com/windows/nanoserver:1709",
@@ -126,7 +150,8 @@ async fn the_commands_are_those_to_type() {
         ],
     )
     .await;
-    // A newer image on an older host runs in neither mode (R1), so that Hyper-V isolation is no remedy.
+    // A newer image on an older host runs in neither mode (R1), so that Hyper-V isolation is no
+    // remedy.
     check(
         of("mcr.microsoft.com/windows/servercore:ltsc2022", "10.0.17763.557"),
         vec![
@@ -137,7 +162,10 @@ async fn the_commands_are_those_to_type() {
     .await;
     // On 14393 process isolation needs the very revision (R4), for which there is a build tag.
     check(
-        of("microsoft/nanoserver:10.0.14393.2007", "10.0 14393 (14393.1770.amd64fre.rs1_release.170917-1700)"),
+        of(
+            "microsoft/nanoserver:10.0.14393.2007",
+            "10.0 14393 (14393.1770.amd64fre.rs1_release.170917-1700)",
+        ),
         vec![
             "docker run --isolation=process mcr.microsoft.com/windows/nanoserver:10.0.14393.1770",
             "FROM mcr.microsoft.com/windows/nanoserver:10.0.14393.1770",
@@ -181,12 +209,13 @@ async fn the_commands_are_those_to_type() {
     check(
         text_of("@service-ps-with-host.txt"),
         vec![
-            "docker service update --image mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709 angry_liskov",
+            "docker service update --image \
+             mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709 angry_liskov",
             "FROM mcr.microsoft.com/windows/servercore/iis:windowsservercore-1709",
             "docker service update --isolation hyperv angry_liskov",
             daemon,
-            "docker service update --constraint-add node.labels.windows.build==14393 --constraint-add \
-             node.labels.windows.revision==1715 angry_liskov",
+            "docker service update --constraint-add node.labels.windows.build==14393 \
+             --constraint-add node.labels.windows.revision==1715 angry_liskov",
         ],
     )
     .await;
@@ -217,28 +246,35 @@ async fn the_commands_are_those_to_type() {
     check(
         text_of("@no-suitable-node.txt"),
         vec![
-            "docker node inspect --format '{{.Description.Platform.OS}} {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
-            "docker node update --label-add OS=windows --label-add OsVersion=10.0.17763 --label-add windows.build=17763 NODE",
+            "docker node inspect --format '{{.Description.Platform.OS}} \
+             {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
+            "docker node update --label-add OS=windows --label-add OsVersion=10.0.17763 \
+             --label-add windows.build=17763 NODE",
         ],
     )
     .await;
-    // An image newer than its host in the same build (R6): the newest tag that is not above the host.
+    // An image newer than its host in the same build (R6): the newest tag that is not above the
+    // host.
     check(
-        "docker run mcr.microsoft.com/windows/servercore:ltsc2025\nexited unexpectedly. The compute system exited unexpectedly. \
-         (0xc0370106)\nMicrosoft Windows [Version 10.0.26100.4061]\nDatacenter"
+        "docker run mcr.microsoft.com/windows/servercore:ltsc2025\nexited unexpectedly. The \
+         compute system exited unexpectedly. (0xc0370106)\nMicrosoft Windows [Version \
+         10.0.26100.4061]\nDatacenter"
             .to_owned(),
         vec![
             "FROM mcr.microsoft.com/windows/servercore:10.0.26100.4061",
             "docker run --isolation=hyperv mcr.microsoft.com/windows/servercore:ltsc2025",
             daemon,
-            "docker image inspect --format '{{.OsVersion}}' mcr.microsoft.com/windows/servercore:ltsc2025",
+            "docker image inspect --format '{{.OsVersion}}' \
+             mcr.microsoft.com/windows/servercore:ltsc2025",
         ],
     )
     .await;
-    // Engines with the older matcher refuse ltsc2022 on 26200 (R3); a tag with an architecture is no list (R12).
+    // Engines with the older matcher refuse ltsc2022 on 26200 (R3); a tag with an architecture is
+    // no list (R12).
     check(
-        "docker pull mcr.microsoft.com/windows/servercore:ltsc2022\nno matching manifest for windows(10.0.26200)/amd64/v3 in the \
-         manifest list entries: no match for platform in manifest: not found"
+        "docker pull mcr.microsoft.com/windows/servercore:ltsc2022\nno matching manifest for \
+         windows(10.0.26200)/amd64/v3 in the manifest list entries: no match for platform in \
+         manifest: not found"
             .to_owned(),
         vec![
             "docker pull mcr.microsoft.com/windows/servercore:ltsc2022-amd64",
@@ -249,26 +285,30 @@ async fn the_commands_are_those_to_type() {
     .await;
     // Hyper-V is missing: what installs it, or a tag that does not need it.
     check(
-        "docker run --isolation=hyperv microsoft/iis:windowsservercore-ltsc2016\nNo hypervisor is present on this system. \
-         (0xc0351000)\nKernel Version: 10.0.17763.1"
+        "docker run --isolation=hyperv microsoft/iis:windowsservercore-ltsc2016\nNo hypervisor is \
+         present on this system. (0xc0351000)\nKernel Version: 10.0.17763.1"
             .to_owned(),
         vec![
             "Install-WindowsFeature -Name Hyper-V -Restart",
             "Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true",
-            "docker run --isolation=process mcr.microsoft.com/windows/servercore/iis:windowsservercore-ltsc2019",
+            "docker run --isolation=process \
+             mcr.microsoft.com/windows/servercore/iis:windowsservercore-ltsc2019",
         ],
     )
     .await;
     // BuildKit and ECS have no Hyper-V isolation either.
     check(
         format!(
-            "failed to solve: {mismatch}\nFROM mcr.microsoft.com/windows/servercore:ltsc2019\nOS Version: 10.0.20348"
+            "failed to solve: {mismatch}\nFROM mcr.microsoft.com/windows/servercore:ltsc2019\nOS \
+             Version: 10.0.20348"
         ),
         vec!["FROM mcr.microsoft.com/windows/servercore:ltsc2022"; 2],
     )
     .await;
     check(
-        "failed to get sandbox image \"k8s.gcr.io/pause:3.5\": no match for platform in manifest: not found".to_owned(),
+        "failed to get sandbox image \"k8s.gcr.io/pause:3.5\": no match for platform in manifest: \
+         not found"
+            .to_owned(),
         vec!["sandbox_image = \"registry.k8s.io/pause:3.10.2\""],
     )
     .await;
@@ -281,10 +321,12 @@ async fn evidence_is_a_place_in_the_text_and_the_same_error_is_one_finding() {
     let text = format!("ошибка:\r\n{error}\r\n{error}\r\n{}", error.replace("20348", "26100"));
     let answer = diagnose(&service, &text).await;
     let findings = answer["findings"].as_array().expect("a list");
-    let versions: Vec<&Value> = findings.iter().map(|finding| &finding["image_os_version"]).collect();
+    let versions: Vec<&Value> =
+        findings.iter().map(|finding| &finding["image_os_version"]).collect();
     assert_eq!(versions, ["10.0.20348", "10.0.26100"]);
     let (start, end) = (&findings[0]["evidence"]["start"], &findings[0]["evidence"]["end"]);
-    let number = |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("a small one");
+    let number =
+        |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("a small one");
     let cut: String = text.chars().skip(number(start)).take(number(end) - number(start)).collect();
     assert_eq!((cut.as_str(), findings[0]["evidence"]["text"].as_str()), (error, Some(error)));
 }
@@ -314,7 +356,10 @@ async fn s13_texts_that_mean_harm_are_answered() {
         filled("(0xc0370101) \"kernelVersion\":\"10.0.17763.557\","),
         filled("(0xc0370101) OS Build OS Build 1\n"),
         filled("(0xc0370101)\nx: 10.0.17763 a 17764\n"),
-        filled("(0xc0370101)\nName: a-b\nNamespace: n\nControlled By: ReplicaSet/a\nContainers:\n  a:\n"),
+        filled(
+            "(0xc0370101)\nName: a-b\nNamespace: n\nControlled By: ReplicaSet/a\nContainers:\n  \
+             a:\n",
+        ),
         filled("docker 3221225785\n"),
         filled("Windows (Windows (0xc0370101) "),
     ];
@@ -324,12 +369,18 @@ async fn s13_texts_that_mean_harm_are_answered() {
         assert!(findings.len() <= 8);
         for finding in findings {
             let evidence = finding["evidence"]["text"].as_str().expect("a text");
-            assert!(evidence.chars().count() <= 401 && !evidence.chars().any(char::is_control), "{evidence:?}");
+            assert!(
+                evidence.chars().count() <= 401 && !evidence.chars().any(char::is_control),
+                "{evidence:?}"
+            );
         }
     }
     for nothing in ["", " \r\n"] {
         let answer = service.post_as("/diagnose", "text/plain", nothing).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["errors"][0]["code"]), (400, &Value::from("empty")));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["errors"][0]["code"]),
+            (400, &Value::from("empty"))
+        );
     }
     let too_long = service.post_as("/diagnose", "text/plain", "x".repeat(size + 1)).await;
     assert_eq!(too_long.status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -347,7 +398,8 @@ async fn what_powershell_writes_into_a_file_is_read() {
     let service = Service::offline();
     for file in [little, big] {
         // What `curl --data` makes of the file: without NUL and the ends of lines.
-        let sent_by_curl: Vec<u8> = file.iter().copied().filter(|byte| !b"\0\r\n".contains(byte)).collect();
+        let sent_by_curl: Vec<u8> =
+            file.iter().copied().filter(|byte| !b"\0\r\n".contains(byte)).collect();
         for body in [file, sent_by_curl] {
             let answer = service.post_as("/diagnose", "text/plain", body).await;
             assert_eq!(answer.json()["findings"][0]["code"], "linux-engine");

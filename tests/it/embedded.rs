@@ -27,7 +27,11 @@ async fn json_on(day: &str, path: &str) -> Value {
 async fn a_release_tag_is_what_was_seen_until_the_next_patches() {
     for day in [GATHERED, LAST_DAY] {
         let answer = json_on(day, "/resolve?image=servercore&host=20348").await;
-        assert_eq!((&answer["tag"], &answer["os_version"]), (&json!("ltsc2022"), &json!(SEEN)), "{day}");
+        assert_eq!(
+            (&answer["tag"], &answer["os_version"]),
+            (&json!("ltsc2022"), &json!(SEEN)),
+            "{day}"
+        );
         assert!(answer["digest"].is_string() && answer["kb"].is_string(), "{answer}");
         assert!(!codes(&answer["warnings"]).contains(&MAY_HAVE_MOVED), "{answer}");
     }
@@ -54,11 +58,14 @@ async fn a_digest_that_is_not_given_is_explained() {
     ] {
         let answer = get(service.address(), &format!("/resolve?{query}")).await.json();
         assert_eq!(answer["digest"], Value::Null, "{query}: {answer}");
-        let said: Vec<&str> =
-            codes(&answer["warnings"]).into_iter().filter(|code| code.starts_with("embedded-")).collect();
+        let said: Vec<&str> = codes(&answer["warnings"])
+            .into_iter()
+            .filter(|code| code.starts_with("embedded-"))
+            .collect();
         assert_eq!(said, [code], "{query}");
     }
-    let check = get(service.address(), "/check?image=nanoserver:10.0.14393.1715&host=20348").await.json();
+    let check =
+        get(service.address(), "/check?image=nanoserver:10.0.14393.1715&host=20348").await.json();
     assert_eq!(check["image"]["digest"], Value::Null);
     assert!(codes(&check["warnings"]).contains(&DIGEST_UNKNOWN), "{check}");
 }
@@ -67,7 +74,11 @@ async fn a_digest_that_is_not_given_is_explained() {
 async fn nothing_is_pinned_to_what_may_have_moved() {
     let pinned = "/resolve?image=servercore&host=20348&format=pinned";
     for (day, status) in [(GATHERED, 200), (PATCH_DAY, 503)] {
-        assert_eq!(get(StillService::on(day).address(), pinned).await.status.as_u16(), status, "{day}");
+        assert_eq!(
+            get(StillService::on(day).address(), pinned).await.status.as_u16(),
+            status,
+            "{day}"
+        );
     }
 }
 
@@ -94,7 +105,9 @@ async fn the_tags_that_are_the_same_image_come_in_pages_too() {
 #[tokio::test]
 async fn a_digest_that_was_seen_is_checked_on_any_day() {
     let digest = json_on(GATHERED, "/resolve?image=servercore&host=20348").await["digest"].clone();
-    let path = |digest: &str| format!("/check?image=mcr.microsoft.com/windows/servercore@{digest}&host=20348");
+    let path = |digest: &str| {
+        format!("/check?image=mcr.microsoft.com/windows/servercore@{digest}&host=20348")
+    };
     let check = json_on(PATCH_DAY, &path(digest.as_str().expect("it was seen"))).await;
     assert_eq!((&check["runs"], &check["image"]["digest"]), (&json!(true), &digest));
     assert_eq!(check["entries"][0]["os_version"], SEEN);
@@ -109,14 +122,20 @@ async fn a_digest_that_was_seen_is_checked_on_any_day() {
 #[tokio::test]
 async fn a_tag_that_names_another_architecture_does_not_run() {
     let check = async |tag: &str, architecture: &str| {
-        json_on(PATCH_DAY, &format!("/check?image=servercore:{tag}&host=26100&arch={architecture}")).await
+        json_on(PATCH_DAY, &format!("/check?image=servercore:{tag}&host=26100&arch={architecture}"))
+            .await
     };
-    for (tag, architecture, runs) in
-        [("ltsc2025-arm64", "amd64", false), ("ltsc2025-arm64", "arm64", true), ("ltsc2025", "arm64", true)]
-    {
+    for (tag, architecture, runs) in [
+        ("ltsc2025-arm64", "amd64", false),
+        ("ltsc2025-arm64", "arm64", true),
+        ("ltsc2025", "arm64", true),
+    ] {
         let answer = check(tag, architecture).await;
         assert_eq!(answer["runs"], json!(runs), "{tag} {architecture}: {answer}");
         assert_eq!(answer["entries"][0]["architecture"], "arm64");
     }
-    assert_eq!(check("ltsc2025-arm64", "amd64").await["entries"][0]["reasons"], json!(["other-architecture"]));
+    assert_eq!(
+        check("ltsc2025-arm64", "amd64").await["entries"][0]["reasons"],
+        json!(["other-architecture"])
+    );
 }

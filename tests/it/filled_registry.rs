@@ -1,7 +1,8 @@
-//! The test registry for people: `cargo run --example filled-registry` runs it until it is told to stop.
+//! The test registry for people: `cargo run --example filled-registry` runs it until it is told to
+//! stop.
 //!
-//! `docker`, `skopeo` and wintag itself can then be pointed at it. It is an example and not a test, though it lies among
-//! the tests because it shares their fixture.
+//! `docker`, `skopeo` and wintag itself can then be pointed at it. It is an example and not a test,
+//! though it lies among the tests because it shares their fixture.
 
 use std::path::PathBuf;
 
@@ -33,7 +34,12 @@ async fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let options = Options { port: Some(arguments.port), login: arguments.htpasswd, log: arguments.log, content: None };
+    let options = Options {
+        port: Some(arguments.port),
+        login: arguments.htpasswd,
+        log: arguments.log,
+        content: None,
+    };
     let registry = DockerRegistry::start_with(options);
     println!("{}", registry.host());
     tokio::select! {

@@ -15,7 +15,10 @@ async fn formats_are_chosen_by_parameter_or_header() {
     assert!(json.header("vary").contains("Accept"));
 
     let tag = service.get(&format!("{MAIN_JOB}&format=tag")).await;
-    assert_eq!((tag.text.as_str(), tag.header("content-type")), ("1709\n", "text/plain; charset=utf-8"));
+    assert_eq!(
+        (tag.text.as_str(), tag.header("content-type")),
+        ("1709\n", "text/plain; charset=utf-8")
+    );
     assert_eq!(tag.header("vary"), "Accept-Encoding");
 
     let reference = service.get(&format!("{MAIN_JOB}&format=reference")).await;
@@ -27,7 +30,10 @@ async fn formats_are_chosen_by_parameter_or_header() {
     let for_browser = service.send("GET", MAIN_JOB, &[("accept", browser)]).await;
     assert_eq!(for_browser.header("content-type"), "application/json");
     let picture = service.send("GET", MAIN_JOB, &[("accept", "image/png")]).await;
-    assert_eq!((picture.status, &picture.json()["code"]), (StatusCode::NOT_ACCEPTABLE, &json!("not-acceptable")));
+    assert_eq!(
+        (picture.status, &picture.json()["code"]),
+        (StatusCode::NOT_ACCEPTABLE, &json!("not-acceptable"))
+    );
 }
 
 #[tokio::test]
@@ -38,13 +44,18 @@ async fn an_answer_that_is_known_is_not_sent_again() {
     assert!(etag.starts_with("W/\""), "{etag}");
     for header in [etag.as_str(), "*", &format!("\"other\", {etag}")] {
         let second = service.send("GET", MAIN_JOB, &[("if-none-match", header)]).await;
-        assert_eq!((second.status, second.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{header}");
+        assert_eq!(
+            (second.status, second.text.as_str()),
+            (StatusCode::NOT_MODIFIED, ""),
+            "{header}"
+        );
         assert_eq!(second.header("etag"), etag);
         assert_eq!(second.header("cache-control"), first.header("cache-control"));
     }
     let other = service.send("GET", MAIN_JOB, &[("if-none-match", "\"other\"")]).await;
     assert_eq!(other.status, StatusCode::OK);
-    // The same question in other words has the same answer at the same address, but echoes its own words.
+    // The same question in other words has the same answer at the same address, but echoes its own
+    // words.
     let same = service.get("/resolve?host=10.0.16299&image=microsoft/nanoserver").await;
     assert_eq!(same.header("content-location"), first.header("content-location"));
 }
@@ -88,7 +99,10 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
 async fn a_path_that_takes_bodies_names_its_methods() {
     let service = Service::offline();
     let answer = service.send("PUT", "/resolve", &[]).await;
-    assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD, POST"));
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD, POST")
+    );
 }
 
 #[tokio::test]
@@ -114,7 +128,8 @@ async fn the_root_leads_to_swagger_ui_which_asks_nobody_else() {
 #[tokio::test]
 async fn all_problems_of_a_request_are_named_at_once() {
     let service = Service::offline();
-    let path = "/resolve?image=nanosever&host=foo&pin=newest&isolation=vm&kb=1&x=1&arch=amd64&arch=arm64&format=xml";
+    let path = "/resolve?image=nanosever&host=foo&pin=newest&isolation=vm&kb=1&x=1&arch=amd64&\
+                arch=arm64&format=xml";
     let answer = service.get(path).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -123,7 +138,9 @@ async fn all_problems_of_a_request_are_named_at_once() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|error| (error["parameter"].as_str().expect("a name"), error["code"].as_str().expect("a code")))
+        .map(|error| {
+            (error["parameter"].as_str().expect("a name"), error["code"].as_str().expect("a code"))
+        })
         .collect();
     assert_eq!(
         errors,
@@ -140,7 +157,8 @@ async fn all_problems_of_a_request_are_named_at_once() {
     );
     let of = |name: &str| -> Value {
         let errors = problem["errors"].as_array().expect("a list");
-        errors.iter().find(|error| error["parameter"] == name).expect("it is there")["allowed"].clone()
+        errors.iter().find(|error| error["parameter"] == name).expect("it is there")["allowed"]
+            .clone()
     };
     assert_eq!(of("pin"), json!(["release", "kb", "build"]));
     assert_eq!(of("image"), json!(["nanoserver", "servercore", "server", "windows", "iis"]));
@@ -152,8 +170,14 @@ async fn what_is_said_of_a_request_is_bounded() {
     let service = Service::offline();
     let answer = service.get(&format!("/resolve?image=nanoserver&{}", "a&".repeat(900))).await;
     let problem = answer.json();
-    assert_eq!((answer.status, problem["errors"].as_array().map(Vec::len)), (StatusCode::BAD_REQUEST, Some(12)));
-    assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with("; and 889 more")), "{problem}");
+    assert_eq!(
+        (answer.status, problem["errors"].as_array().map(Vec::len)),
+        (StatusCode::BAD_REQUEST, Some(12))
+    );
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.ends_with("; and 889 more")),
+        "{problem}"
+    );
     assert!(answer.text.len() < 16 << 10, "{}", answer.text.len());
 }
 
@@ -164,7 +188,10 @@ async fn a_problem_in_text_holds_nothing_of_the_callers() {
     let answer = service.get(path).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
-    assert_eq!(answer.text, "error: unknown-host: the host is not a Windows that runs containers\n");
+    assert_eq!(
+        answer.text,
+        "error: unknown-host: the host is not a Windows that runs containers\n"
+    );
 }
 
 #[tokio::test]
@@ -186,7 +213,12 @@ async fn unspeakable_requests_are_refused_and_the_service_goes_on() {
     ];
     for path in hostile {
         let answer = service.get(path).await;
-        assert!([400, 403, 404, 414].contains(&answer.status.as_u16()), "{path}: {} {}", answer.status, answer.text);
+        assert!(
+            [400, 403, 404, 414].contains(&answer.status.as_u16()),
+            "{path}: {} {}",
+            answer.status,
+            answer.text
+        );
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
     assert_eq!(service.get(MAIN_JOB).await.status, StatusCode::OK);
@@ -200,7 +232,10 @@ async fn requests_are_bounded() {
     let heavy = "x".repeat(1000);
     let headers: Vec<(&str, &str)> = [("x-heavy", heavy.as_str()); 17].to_vec();
     let answer = service.send("GET", MAIN_JOB, &headers).await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (431, &json!("headers-too-large")));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["code"]),
+        (431, &json!("headers-too-large"))
+    );
     let with_body = service.send("GET", MAIN_JOB, &[("content-length", "0")]).await;
     assert_eq!(with_body.status, StatusCode::OK);
 }
@@ -208,10 +243,15 @@ async fn requests_are_bounded() {
 #[tokio::test]
 async fn the_matrix_takes_builds_that_are_in_no_table() {
     let service = Service::offline();
-    let matrix = service.json("/matrix?hosts=26100.4061,27842&images=10.0.26100.4061,ltsc2022,18999").await;
+    let matrix =
+        service.json("/matrix?hosts=26100.4061,27842&images=10.0.26100.4061,ltsc2022,18999").await;
     let cell = |host: &str, image: &str| -> Value {
         let cells = matrix["cells"].as_array().expect("a list");
-        cells.iter().find(|cell| cell["host"] == host && cell["image"] == image).expect("it is there").clone()
+        cells
+            .iter()
+            .find(|cell| cell["host"] == host && cell["image"] == image)
+            .expect("it is there")
+            .clone()
     };
     assert_eq!(matrix["cells"].as_array().map(Vec::len), Some(6));
     assert_eq!(cell("10.0.26100.4061", "10.0.26100.4061")["process"], "yes");
@@ -230,30 +270,51 @@ async fn the_matrix_takes_builds_that_are_in_no_table() {
 async fn an_undecided_host_is_a_question_back() {
     let service = Service::offline();
     let identity = service.json("/identify?host=22H2").await;
-    assert_eq!((&identity["build"], identity["could_mean"].as_array().map(Vec::len)), (&Value::Null, Some(2)));
+    assert_eq!(
+        (&identity["build"], identity["could_mean"].as_array().map(Vec::len)),
+        (&Value::Null, Some(2))
+    );
     let answer = service.get("/resolve?image=nanoserver&host=22H2").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let error = &answer.json()["errors"][0];
-    assert_eq!((&error["code"], error["allowed"].as_array().map(Vec::len)), (&json!("ambiguous"), Some(2)));
+    assert_eq!(
+        (&error["code"], error["allowed"].as_array().map(Vec::len)),
+        (&json!("ambiguous"), Some(2))
+    );
     let answer = service.get("/resolve?image=nanoserver&host=10.0.17763.1%0A10.0.20348.1").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let error = &answer.json()["errors"][0];
     assert_eq!(error["code"], "ambiguous");
     assert_eq!(error["allowed"], json!(["10.0.17763.1", "10.0.20348.1"]));
-    assert!(error["message"].as_str().is_some_and(|message| message.contains("POST /kubernetes/nodes")), "{error}");
+    assert!(
+        error["message"].as_str().is_some_and(|message| message.contains("POST /kubernetes/nodes")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_kind_that_a_build_never_was_is_a_contradiction_and_no_unknown_build() {
     let service = Service::offline();
     let codes = |answer: &Value| -> Vec<Value> {
-        answer["warnings"].as_array().expect("a list").iter().map(|warning| warning["code"].clone()).collect()
+        answer["warnings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|warning| warning["code"].clone())
+            .collect()
     };
-    let path = "/resolve?image=nanoserver&host=Windows%2010%2022H2&host_type=server&isolation=hyperv";
+    let path =
+        "/resolve?image=nanoserver&host=Windows%2010%2022H2&host_type=server&isolation=hyperv";
     let known = codes(&service.json(path).await);
-    assert!(known.contains(&json!("host-contradicts-kind")) && !known.contains(&json!("host-build-not-listed")));
+    assert!(
+        known.contains(&json!("host-contradicts-kind"))
+            && !known.contains(&json!("host-build-not-listed"))
+    );
     let unknown = codes(&service.json("/resolve?image=nanoserver&host=27000").await);
-    assert!(!unknown.contains(&json!("host-contradicts-kind")) && unknown.contains(&json!("host-build-not-listed")));
+    assert!(
+        !unknown.contains(&json!("host-contradicts-kind"))
+            && unknown.contains(&json!("host-build-not-listed"))
+    );
 }
 
 #[tokio::test]
@@ -266,16 +327,24 @@ async fn a_registry_that_is_not_allowed_is_named_beside_all_else_that_is_wrong()
             400,
             vec!["unknown-host", "registry-not-allowed", "not-allowed"],
         ),
-        ("/check?image=registry.example.com/x:1", 400, vec!["missing-parameter", "registry-not-allowed"]),
+        (
+            "/check?image=registry.example.com/x:1",
+            400,
+            vec!["missing-parameter", "registry-not-allowed"],
+        ),
     ] {
         let answer = service.get(path).await;
         let problem = answer.json();
-        let named = problem["errors"].as_array().expect("a list").iter().map(|error| error["code"].clone());
+        let named =
+            problem["errors"].as_array().expect("a list").iter().map(|error| error["code"].clone());
         assert_eq!(
             (answer.status.as_u16(), named.collect::<Vec<_>>()),
             (status, codes.into_iter().map(Value::from).collect())
         );
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("--mirror")), "{path}");
+        assert!(
+            problem["detail"].as_str().is_some_and(|detail| detail.contains("--mirror")),
+            "{path}"
+        );
     }
 }
 
@@ -284,28 +353,46 @@ async fn a_check_of_a_tag_that_is_not_there_names_tags_that_are() {
     let service = Service::offline();
     let refused = async |image: &str, host: &str| {
         let answer = service.get(&format!("/check?image={image}&host={host}")).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &json!("unknown-image")), "{image}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["code"]),
+            (404, &json!("unknown-image")),
+            "{image}"
+        );
         let problem = answer.json();
         let allowed = problem["errors"][0]["allowed"].as_array().cloned().unwrap_or_default();
-        let tags = allowed.iter().filter_map(|text| text.as_str()?.rsplit_once(':').map(|(_, tag)| tag.to_owned()));
+        let tags = allowed
+            .iter()
+            .filter_map(|text| text.as_str()?.rsplit_once(':').map(|(_, tag)| tag.to_owned()));
         (problem["detail"].as_str().expect("a text").to_owned(), tags.collect::<Vec<_>>())
     };
     let (detail, tags) = refused("nanoserver", "16299").await;
-    for said in ["nanoserver:latest", "no tag was given", "base images have not had since April 2019", "gives 1709"] {
+    for said in [
+        "nanoserver:latest",
+        "no tag was given",
+        "base images have not had since April 2019",
+        "gives 1709",
+    ] {
         assert!(detail.contains(said), "{detail}");
     }
     assert_eq!(tags[..2], ["1709", "ltsc2025"]);
     for tag in tags {
         service.json(&format!("/check?image=nanoserver:{tag}&host=16299")).await;
     }
-    // The same build by another word, a slip of the finger, the nearest revision, and what is like nothing.
+    // The same build by another word, a slip of the finger, the nearest revision, and what is like
+    // nothing.
     assert_eq!(refused("nanoserver:ltsc2016", "20348").await.1[..2], ["ltsc2022", "sac2016"]);
     assert_eq!(refused("nanoserver:lstc2019", "20348").await.1[..2], ["ltsc2022", "ltsc2019"]);
-    assert_eq!(refused("servercore:10.0.14393.1771", "20348").await.1[..2], ["ltsc2022", "10.0.14393.1770"]);
+    assert_eq!(
+        refused("servercore:10.0.14393.1771", "20348").await.1[..2],
+        ["ltsc2022", "10.0.14393.1770"]
+    );
     assert_eq!(refused("nanoserver:x", "16299").await.1[0], "1709");
     // Where nothing is known of the repository there is nothing to name.
     let (detail, tags) = refused("mcr.microsoft.com/windows/nanosever", "16299").await;
-    assert!(detail.contains("check the spelling") && !detail.contains("base images have"), "{detail}");
+    assert!(
+        detail.contains("check the spelling") && !detail.contains("base images have"),
+        "{detail}"
+    );
     assert!(tags.is_empty());
 }
 
@@ -315,23 +402,41 @@ async fn the_lists_of_the_matrix_are_checked_as_what_they_are() {
     let refused = async |query: &str| {
         let answer = service.get(&format!("/matrix?{query}")).await;
         let problem = answer.json();
-        (answer.status.as_u16(), problem["errors"][0].clone(), problem["detail"].as_str().expect("a text").to_owned())
+        (
+            answer.status.as_u16(),
+            problem["errors"][0].clone(),
+            problem["detail"].as_str().expect("a text").to_owned(),
+        )
     };
     for text in ["x", "linux", "2012", "26H3"] {
         let (status, error, detail) = refused(&format!("images={text}")).await;
         assert_eq!((status, &error["code"]), (404, &json!("unknown-image")), "{text}");
         assert!(!detail.contains("host") && detail.contains("ltsc2022"), "{detail}");
     }
-    assert_eq!(refused("images=ltsc2028").await.1["allowed"], json!(["ltsc2025", "ltsc2022", "ltsc2019"]));
-    assert_eq!(refused("hosts=2028").await.1["allowed"], json!(["Windows Server 2025", "Windows Server 2022"]));
+    assert_eq!(
+        refused("images=ltsc2028").await.1["allowed"],
+        json!(["ltsc2025", "ltsc2022", "ltsc2019"])
+    );
+    assert_eq!(
+        refused("hosts=2028").await.1["allowed"],
+        json!(["Windows Server 2025", "Windows Server 2022"])
+    );
     let (status, error, _) = refused("hosts=1709,foo").await;
     assert_eq!((status, &error["code"]), (404, &json!("unknown-host")));
-    assert!(error["message"].as_str().is_some_and(|message| message.starts_with("item 2: ")), "{error}");
+    assert!(
+        error["message"].as_str().is_some_and(|message| message.starts_with("item 2: ")),
+        "{error}"
+    );
     assert_eq!(refused("hosts=,").await.1["code"], "empty");
 
     let matrix = service.json("/matrix?hosts=LTSC2019&images=ltsc2022,18362").await;
     let requested = |list: &str| -> Vec<Value> {
-        matrix[list].as_array().expect("a list").iter().map(|item| item["requested"].clone()).collect()
+        matrix[list]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|item| item["requested"].clone())
+            .collect()
     };
     assert_eq!(
         (requested("hosts"), requested("images")),
@@ -343,15 +448,23 @@ async fn the_lists_of_the_matrix_are_checked_as_what_they_are() {
 async fn what_a_host_could_mean_has_the_revision_of_the_text() {
     let service = Service::offline();
     let identity = service.json("/identify?host=10.0.16299.1087").await;
-    let versions = identity["could_mean"].as_array().expect("a list").iter().map(|host| host["os_version"].clone());
+    let versions = identity["could_mean"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|host| host["os_version"].clone());
     assert_eq!(versions.collect::<Vec<_>>(), ["10.0.16299.1087", "10.0.16299.1087"]);
     let identity = service.json("/identify?host=1709").await;
     assert_eq!(identity["could_mean"][0]["revision"], Value::Null);
     // One build, three releases, each named once and with its own end of support.
     let identity = service.json("/identify?host=17763").await;
-    let names = identity["could_mean"].as_array().expect("a list").iter().map(|host| host["name"].clone());
+    let names =
+        identity["could_mean"].as_array().expect("a list").iter().map(|host| host["name"].clone());
     let names: Vec<Value> = names.collect();
-    assert_eq!(names, ["Windows Server 2019", "Windows Server, version 1809", "Windows 10, version 1809"]);
+    assert_eq!(
+        names,
+        ["Windows Server 2019", "Windows Server, version 1809", "Windows 10, version 1809"]
+    );
     let identity = service.json("/identify?host=Windows%20Server,%20version%201809").await;
     assert_eq!(identity["support_ended"], "2020-11-10");
     assert_eq!(identity["could_mean"].as_array().map(Vec::len), Some(1));

@@ -34,7 +34,8 @@ fn o12_every_licence_and_source_is_allowed() {
         if !is_allowed(licence, &licences) {
             wrong.push(format!("{} {}: licence {licence:?}", package["name"], package["version"]));
         }
-        let source = package["source"].as_str().map(|source| source.trim_start_matches("registry+"));
+        let source =
+            package["source"].as_str().map(|source| source.trim_start_matches("registry+"));
         if source.is_some_and(|source| !sources.contains(source)) {
             wrong.push(format!("{} {}: from {source:?}", package["name"], package["version"]));
         }
@@ -44,8 +45,13 @@ fn o12_every_licence_and_source_is_allowed() {
 
 /// Whether an SPDX expression can be met with these licences. A slash is an old way to write OR.
 fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ").replace(" WITH ", "~WITH~");
-    let tokens: Vec<String> = spaced.split_whitespace().map(|token| token.replace("~WITH~", " WITH ")).collect();
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace(" WITH ", "~WITH~");
+    let tokens: Vec<String> =
+        spaced.split_whitespace().map(|token| token.replace("~WITH~", " WITH ")).collect();
     let mut rest = tokens.as_slice();
     any_of(&mut rest, allowed) && rest.is_empty()
 }
@@ -86,13 +92,26 @@ fn one(tokens: &mut &[String], allowed: &BTreeSet<String>) -> bool {
 
 #[test]
 fn o12_licence_expressions_are_understood() {
-    let allowed: BTreeSet<String> = ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned).into();
-    for expression in
-        ["MIT", "GPL-3.0/MIT", "GPL-3.0 OR MIT", "(GPL-3.0 OR MIT) AND ISC", "Apache-2.0 WITH LLVM-exception"]
-    {
+    let allowed: BTreeSet<String> =
+        ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned).into();
+    for expression in [
+        "MIT",
+        "GPL-3.0/MIT",
+        "GPL-3.0 OR MIT",
+        "(GPL-3.0 OR MIT) AND ISC",
+        "Apache-2.0 WITH LLVM-exception",
+    ] {
         assert!(is_allowed(expression, &allowed), "{expression}");
     }
-    for expression in ["", "GPL-3.0", "MIT AND GPL-3.0", "Apache-2.0", "(MIT", "MIT)", "MIT AND (GPL-3.0 OR BSD-1)"] {
+    for expression in [
+        "",
+        "GPL-3.0",
+        "MIT AND GPL-3.0",
+        "Apache-2.0",
+        "(MIT",
+        "MIT)",
+        "MIT AND (GPL-3.0 OR BSD-1)",
+    ] {
         assert!(!is_allowed(expression, &allowed), "{expression}");
     }
 }

@@ -1,5 +1,5 @@
-//! The integration tests: one binary, one file for each thing that is tested. The service is the real
-//! program, the registry a real one.
+//! The integration tests: one binary, one file for each thing that is tested. The service is the
+//! real program, the registry a real one.
 
 mod admin;
 mod badge;

@@ -1,7 +1,7 @@
 //! The OpenAPI document: what is committed is what is served, and every example in it is true.
 //!
-//! With the variable `WINTAG_BLESS` set, the test writes the answers of the examples and the document
-//! anew; build and run it twice then, because the examples are part of the program.
+//! With the variable `WINTAG_BLESS` set, the test writes the answers of the examples and the
+//! document anew; build and run it twice then, because the examples are part of the program.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +33,10 @@ async fn the_committed_document_is_the_served_one() {
         fs::write(file("openapi.json"), &served.text).expect("the repository is writable");
     }
     let committed = fs::read_to_string(file("openapi.json")).expect("it is committed");
-    assert!(committed == served.text, "openapi/openapi.json is not what is served; run the test with WINTAG_BLESS=1");
+    assert!(
+        committed == served.text,
+        "openapi/openapi.json is not what is served; run the test with WINTAG_BLESS=1"
+    );
 }
 
 #[tokio::test]
@@ -45,12 +48,17 @@ async fn every_example_is_a_true_answer() {
     let mut wrong = Vec::new();
     for example in &mut examples {
         let request = example["request"].as_str().expect("a request").to_owned();
-        let address = if example["server"] == "unreachable" { unreachable.address() } else { offline.address() };
+        let address = if example["server"] == "unreachable" {
+            unreachable.address()
+        } else {
+            offline.address()
+        };
         let answer = match example.get("sent") {
             Some(body) => post(address, &request, body).await,
             None => get(address, &request).await,
         };
-        let body = serde_json::from_str(&answer.text).unwrap_or_else(|_| Value::from(answer.text.clone()));
+        let body =
+            serde_json::from_str(&answer.text).unwrap_or_else(|_| Value::from(answer.text.clone()));
         assert_eq!(example["status"], answer.status.as_u16(), "{request}: {}", answer.text);
         if body != example["body"] {
             wrong.push(request);
@@ -61,7 +69,10 @@ async fn every_example_is_a_true_answer() {
         let text = serde_json::to_string_pretty(&examples).expect("it is JSON") + "\n";
         fs::write(file("examples.json"), text).expect("the repository is writable");
     } else {
-        assert!(wrong.is_empty(), "not what the service answers; run the test with WINTAG_BLESS=1 twice: {wrong:#?}");
+        assert!(
+            wrong.is_empty(),
+            "not what the service answers; run the test with WINTAG_BLESS=1 twice: {wrong:#?}"
+        );
     }
 }
 
@@ -82,10 +93,15 @@ async fn everything_is_described() {
             need(&operation["description"], format!("{at}: description"));
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 need(&parameter["description"], format!("{at}: {}", parameter["name"]));
-                // What must be given shows what it looks like; the rest shows it in its text, because Swagger UI
-                // would fill in an example that nobody asked for.
+                // What must be given shows what it looks like; the rest shows it in its text,
+                // because Swagger UI would fill in an example that nobody asked
+                // for.
                 let has_example = !parameter["example"].is_null();
-                assert!(has_example || parameter["required"] != true, "{at}: {} has no example", parameter["name"]);
+                assert!(
+                    has_example || parameter["required"] != true,
+                    "{at}: {} has no example",
+                    parameter["name"]
+                );
             }
             for (status, response) in operation["responses"].as_object().expect("responses") {
                 need(&response["description"], format!("{at}: {status}"));
@@ -96,7 +112,8 @@ async fn everything_is_described() {
         for (field, described) in schema["properties"].as_object().into_iter().flatten() {
             // A field that may be null says it beside the reference to its type.
             let choices = described["oneOf"].as_array().into_iter().flatten();
-            let says = |value: &Value| value["description"].as_str().is_some_and(|text| !text.is_empty());
+            let says =
+                |value: &Value| value["description"].as_str().is_some_and(|text| !text.is_empty());
             if !says(described) && !choices.into_iter().any(says) {
                 silent.push(format!("{name}.{field}"));
             }
@@ -109,14 +126,20 @@ async fn everything_is_described() {
 async fn every_operation_has_an_example_of_what_it_answers() {
     let document = Service::offline().json("/openapi.json").await;
     for (path, item) in document["paths"].as_object().expect("paths") {
-        let operations = ["get", "post"].iter().filter_map(|method| item[method]["responses"].as_object());
+        let operations =
+            ["get", "post"].iter().filter_map(|method| item[method]["responses"].as_object());
         for (status, response) in operations.flatten() {
-            // What needs a broken registry is shown once, on /check; what no example can ask for is not shown.
-            let is_shown_once = ["406", "502", "503", "504"].contains(&status.as_str()) && path != "/check";
-            for content in response["content"].as_object().into_iter().flat_map(|content| content.values()) {
+            // What needs a broken registry is shown once, on /check; what no example can ask for is
+            // not shown.
+            let is_shown_once =
+                ["406", "502", "503", "504"].contains(&status.as_str()) && path != "/check";
+            for content in
+                response["content"].as_object().into_iter().flat_map(|content| content.values())
+            {
                 let has = !content["examples"].is_null() || !content["example"].is_null();
                 let not_shown =
-                    ["406", "408", "413", "414", "415", "429", "431", "500", "502", "504"].contains(&status.as_str());
+                    ["406", "408", "413", "414", "415", "429", "431", "500", "502", "504"]
+                        .contains(&status.as_str());
                 let explained = is_shown_once || not_shown || path == "/openapi.json";
                 assert!(has || explained, "{path} {status} has no example");
             }
@@ -132,10 +155,12 @@ async fn every_problem_is_described_where_it_can_happen() {
         responses.keys().cloned().collect()
     };
     for path in ["/resolve", "/check", "/tags", "/renovate", "/badge"] {
-        let all: BTreeSet<String> =
-            ["200", "304", "400", "403", "404", "406", "413", "414", "429", "431", "500", "502", "503", "504"]
-                .map(str::to_owned)
-                .into();
+        let all: BTreeSet<String> = [
+            "200", "304", "400", "403", "404", "406", "413", "414", "429", "431", "500", "502",
+            "503", "504",
+        ]
+        .map(str::to_owned)
+        .into();
         assert_eq!(statuses(path), all, "{path}");
     }
 }

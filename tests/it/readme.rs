@@ -1,12 +1,13 @@
 //! The README: every example in it is true, and its tables are those of the program.
 //!
-//! A block marked `console` holds commands, each after `$ ` (and `> ` on the lines that continue it), and
-//! below each what it prints. They are run by bash as they stand, with `wintag` on the path and the
-//! address `127.0.0.1:8080` replaced by that of a service which never asks a registry, on a day that does not pass.
-//! The program itself follows the day, so that the outputs of its commands must be of what is long decided. Blocks
-//! that cannot be run so are marked `sh`.
+//! A block marked `console` holds commands, each after `$ ` (and `> ` on the lines that continue
+//! it), and below each what it prints. They are run by bash as they stand, with `wintag` on the
+//! path and the address `127.0.0.1:8080` replaced by that of a service which never asks a registry,
+//! on a day that does not pass. The program itself follows the day, so that the outputs of its
+//! commands must be of what is long decided. Blocks that cannot be run so are marked `sh`.
 //!
-//! With the variable `WINTAG_BLESS` set, the test writes the outputs and the table of settings anew.
+//! With the variable `WINTAG_BLESS` set, the test writes the outputs and the table of settings
+//! anew.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,7 +21,8 @@ use tempfile::TempDir;
 use wintag::api::problem::ProblemKind;
 use wintag::cli::Arguments;
 use wintag::telemetry::{
-    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Metrics, Operation, ResolutionOutcome, UpstreamOutcome,
+    AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Metrics, Operation,
+    ResolutionOutcome, UpstreamOutcome,
 };
 
 use crate::support::service::WINTAG;
@@ -32,7 +34,8 @@ const ADDRESS: &str = "127.0.0.1:8080";
 const CONSOLE: &str = "```console";
 const FENCE: &str = "```";
 /// The heading of the table of settings, and the line below it.
-const SETTINGS: &str = "| option | variable | file key | default | meaning |\n|---|---|---|---|---|\n";
+const SETTINGS: &str =
+    "| option | variable | file key | default | meaning |\n|---|---|---|---|---|\n";
 
 /// The heading of the table of metrics, and the line below it.
 const METRICS: &str = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
@@ -73,9 +76,11 @@ fn every_example_prints_what_the_readme_shows() {
 fn the_table_of_settings_is_that_of_the_options() {
     let command = Arguments::command();
     let serve = command.find_subcommand("serve").expect("wintag serves");
-    let table: String = serve.get_arguments().filter(|arg| arg.get_env().is_some()).map(row_of_setting).collect();
+    let table: String =
+        serve.get_arguments().filter(|arg| arg.get_env().is_some()).map(row_of_setting).collect();
     correct(|readme| {
-        let (before, from_table) = readme.split_once(SETTINGS).expect("the README has a table of settings");
+        let (before, from_table) =
+            readme.split_once(SETTINGS).expect("the README has a table of settings");
         let rows = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
         let after = &from_table[rows.map(str::len).sum()..];
         format!("{before}{SETTINGS}{table}{after}")
@@ -86,7 +91,13 @@ fn the_table_of_settings_is_that_of_the_options() {
 fn the_table_of_metrics_is_that_of_the_program() {
     let metrics = Metrics::new();
     let requests = metrics.requests(&["/resolve"]);
-    requests.observe(requests.route(Some("/resolve")), Method::Get, HttpVersion::Http11, 200, Duration::ZERO);
+    requests.observe(
+        requests.route(Some("/resolve")),
+        Method::Get,
+        HttpVersion::Http11,
+        200,
+        Duration::ZERO,
+    );
     metrics.observe_client_request(None, None, None, Duration::ZERO);
     metrics.count_upstream_request("r", Operation::Tags, UpstreamOutcome::Ok);
     metrics.tell_flights(CacheLayer::Tags, 0, 0);
@@ -94,9 +105,13 @@ fn the_table_of_metrics_is_that_of_the_program() {
     metrics.tell_refresh("r", 0.0);
     metrics.tell_data_ages([("r", "a/b", 0.0)].into_iter());
     let text = metrics.text().expect("it can be written");
-    let rows: String = text.lines().filter_map(|line| row_of_metric(line.strip_prefix("# HELP ")?, &text)).collect();
+    let rows: String = text
+        .lines()
+        .filter_map(|line| row_of_metric(line.strip_prefix("# HELP ")?, &text))
+        .collect();
     correct(|readme| {
-        let (before, from_table) = readme.split_once(METRICS).expect("the README has a table of metrics");
+        let (before, from_table) =
+            readme.split_once(METRICS).expect("the README has a table of metrics");
         let old = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
         let after = &from_table[old.map(str::len).sum()..];
         [before, METRICS, &rows, after].concat()
@@ -116,10 +131,14 @@ fn the_words_of_labels_are_in_the_readme() {
         CacheResult::ALL.map(CacheResult::as_str).to_vec(),
         Operation::ALL.map(Operation::as_str).to_vec(),
     ];
-    let (_, paragraph) = readme.split_once("Labels have closed sets of values.").expect("the README tells of labels");
+    let (_, paragraph) = readme
+        .split_once("Labels have closed sets of values.")
+        .expect("the README tells of labels");
     let (paragraph, _) = paragraph.split_once("\n\n").expect("the paragraph ends");
     // The methods that paths take are told with the paths.
-    for word in words.concat().into_iter().filter(|word| !["GET", "HEAD", "POST", "OPTIONS"].contains(word)) {
+    for word in
+        words.concat().into_iter().filter(|word| !["GET", "HEAD", "POST", "OPTIONS"].contains(word))
+    {
         assert!(paragraph.contains(&format!("`{word}`")), "{word}");
     }
 }
@@ -131,7 +150,8 @@ fn row_of_metric(help: &str, text: &str) -> Option<String> {
     let is_sample = |line: &&str| line.starts_with(name);
     let labels = text.lines().find(is_sample)?.split_once('{').map_or("", |(_, labels)| labels);
     let names = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name);
-    let labels: Vec<String> = names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect();
+    let labels: Vec<String> =
+        names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect();
     Some(format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", ")))
 }
 
@@ -143,30 +163,39 @@ fn the_configuration_file_has_every_key_and_is_taken() {
     // The files that it names, at another place.
     let folder = TempDir::new().expect("a temporary folder can be made");
     let path = |name: &str| folder.path().join(name);
-    let write = |name: &str, text: &str| fs::write(path(name), text).expect("the folder is writable");
+    let write =
+        |name: &str, text: &str| fs::write(path(name), text).expect("the folder is writable");
     fs::create_dir(path("tables")).expect("the folder is writable");
     for name in ["releases.csv", "kb.csv"] {
-        fs::copy(top().join("src/windows/data").join(name), path("tables").join(name)).expect("it is copied");
+        fs::copy(top().join("src/windows/data").join(name), path("tables").join(name))
+            .expect("it is copied");
     }
     write("docker.json", "{}");
     write("ca.pem", CERTIFICATE);
     write("registry-password", "secret\n");
     let here = folder.path().to_str().expect("temporary folders have plain names");
     write("wintag.toml", &file.replace("/etc/wintag", here).replace("/run/secrets", here));
-    let configured =
-        format!("wintag resolve nanoserver --host 16299 --format tag --offline --config {here}/wintag.toml");
+    let configured = format!(
+        "wintag resolve nanoserver --host 16299 --format tag --offline --config {here}/wintag.toml"
+    );
     let shell = Shell::new(ADDRESS);
     let answer = shell.output_of(&configured);
     assert!(answer.ends_with("\n1709\n"), "{answer}");
 
-    // A key that is not known is refused with a list of those that are, at the top and in both kinds of table.
+    // A key that is not known is refused with a list of those that are, at the top and in both
+    // kinds of table.
     for table in ["", "[registries.\"a.example\"]", "[[families]]"] {
         write("wintag.toml", &format!("{table}\nno_such_key = 1\n"));
         let refusal = shell.output_of(&configured);
         let (_, keys) = refusal.split_once("expected one of ").expect("the keys are listed");
         for key in keys.split('`').filter(|part| part.starts_with(char::is_alphabetic)) {
-            let is_set = |line: &str| line.starts_with(&format!("{key} = ")) || line.contains(&format!("[{key}"));
-            assert!(file.lines().any(is_set), "the configuration file of the README does not have {key}");
+            let is_set = |line: &str| {
+                line.starts_with(&format!("{key} = ")) || line.contains(&format!("[{key}"))
+            };
+            assert!(
+                file.lines().any(is_set),
+                "the configuration file of the README does not have {key}"
+            );
         }
     }
 }
@@ -177,18 +206,25 @@ fn every_path_has_an_example() {
     let document: serde_json::Value = serde_json::from_str(&paths).expect("it is JSON");
     let readme = readme();
     let examples: Vec<&str> = readme.lines().filter(|line| line.starts_with("$ curl")).collect();
-    let documented = document["paths"].as_object().expect("a document has paths").keys().map(String::as_str);
+    let documented =
+        document["paths"].as_object().expect("a document has paths").keys().map(String::as_str);
     for path in documented.chain(["/swagger-ui/"]) {
         let address = format!("http://{ADDRESS}{path}");
-        let is_of_path = |line: &&&str| line.split(&address).nth(1).is_some_and(|rest| rest.starts_with(['?', '\'']));
-        assert!(examples.iter().any(|line| is_of_path(&line)), "the README has no example of {path}");
+        let is_of_path = |line: &&&str| {
+            line.split(&address).nth(1).is_some_and(|rest| rest.starts_with(['?', '\'']))
+        };
+        assert!(
+            examples.iter().any(|line| is_of_path(&line)),
+            "the README has no example of {path}"
+        );
     }
 }
 
 #[test]
 fn the_table_of_errors_has_every_code() {
     let readme = readme();
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| 4") || line.starts_with("| 5")).collect();
+    let rows: Vec<&str> =
+        readme.lines().filter(|line| line.starts_with("| 4") || line.starts_with("| 5")).collect();
     assert_eq!(rows.len(), ProblemKind::ALL.len());
     for kind in ProblemKind::ALL {
         let row = format!("| {} | `{}` | ", kind.status(), kind.code());
@@ -200,10 +236,13 @@ fn the_table_of_errors_has_every_code() {
 fn every_link_of_the_readme_leads_somewhere() {
     let readme = readme();
     let is_kept = |character: &char| character.is_alphanumeric() || " -_".contains(*character);
-    let anchor_of =
-        |heading: &str| heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-");
-    let anchors: Vec<String> =
-        readme.lines().filter_map(|line| Some(anchor_of(line.trim_start_matches('#').strip_prefix(' ')?))).collect();
+    let anchor_of = |heading: &str| {
+        heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-")
+    };
+    let anchors: Vec<String> = readme
+        .lines()
+        .filter_map(|line| Some(anchor_of(line.trim_start_matches('#').strip_prefix(' ')?)))
+        .collect();
     for target in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         let leads_somewhere = match target.strip_prefix('#') {
             Some(anchor) => anchors.iter().any(|known| known == anchor),
@@ -223,7 +262,8 @@ fn row_of_setting(arg: &Arg) -> String {
         Some(name) if arg.is_require_equals_set() => format!("[={name}]"),
         Some(name) => format!(" {name}"),
     };
-    let variable = arg.get_env().and_then(|name| name.to_str()).expect("every setting has a variable");
+    let variable =
+        arg.get_env().and_then(|name| name.to_str()).expect("every setting has a variable");
     let help = arg.get_help().expect("every option is described").to_string();
     let (meaning, default) = match help.split_once(" [default: ") {
         Some((meaning, default)) => (meaning, format!("`{}`", default.trim_end_matches(']'))),
@@ -253,11 +293,19 @@ fn correct(corrected: impl FnOnce(&str) -> String) {
         fs::write(top().join("README.md"), corrected).expect("the repository is writable");
         return;
     }
-    let differing = readme.lines().zip(corrected.lines()).enumerate().find(|(_, (old, new))| old != new);
+    let differing =
+        readme.lines().zip(corrected.lines()).enumerate().find(|(_, (old, new))| old != new);
     if let Some((at, (old, new))) = differing {
-        panic!("README.md:{}: run the test with WINTAG_BLESS=1\n  has   {old}\n  wants {new}", at + 1);
+        panic!(
+            "README.md:{}: run the test with WINTAG_BLESS=1\n  has   {old}\n  wants {new}",
+            at + 1
+        );
     }
-    assert_eq!(readme.lines().count(), corrected.lines().count(), "README.md is shorter or longer than it should be");
+    assert_eq!(
+        readme.lines().count(),
+        corrected.lines().count(),
+        "README.md is shorter or longer than it should be"
+    );
 }
 
 /// Runs commands as a reader of the README would.
@@ -272,7 +320,8 @@ impl Shell {
         let folder = TempDir::new().expect("a temporary folder can be made");
         symlink(WINTAG, folder.path().join("wintag")).expect("the folder is writable");
         let usual = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(folder.path().to_path_buf()).chain(std::env::split_paths(&usual));
+        let folders =
+            std::iter::once(folder.path().to_path_buf()).chain(std::env::split_paths(&usual));
         let path = std::env::join_paths(folders).expect("no folder has a colon in its name");
         Self { address: address.to_owned(), path, _folder: folder }
     }
@@ -284,7 +333,10 @@ impl Shell {
             bash.env_remove(name);
         }
         let command = format!("exec 2>&1\n{}", command.replace(ADDRESS, &self.address));
-        let bash = bash.args(["-c", &command]).env("PATH", &self.path).env("DOCKER_CONFIG", "/nonexistent");
+        let bash = bash
+            .args(["-c", &command])
+            .env("PATH", &self.path)
+            .env("DOCKER_CONFIG", "/nonexistent");
         // A proxy is no way to a service on this machine.
         let bash = bash.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         let output = bash.stdin(Stdio::null()).output().expect("bash is everywhere");

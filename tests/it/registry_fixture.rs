@@ -1,4 +1,5 @@
-//! Tests of the test registry itself: that it serves what was recorded, and what the other tests may rely on.
+//! Tests of the test registry itself: that it serves what was recorded, and what the other tests
+//! may rely on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +7,17 @@ use reqwest::header::ACCEPT;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
-use crate::support::docker_registry::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index};
+use crate::support::docker_registry::bodies::{
+    DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index,
+};
 use crate::support::docker_registry::content::repositories;
 use crate::support::docker_registry::storage::{Content, digest_of};
 use crate::support::docker_registry::{DockerRegistry, tool};
 
 const ALL_MANIFEST_TYPES: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
-     application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json, \
-     application/vnd.oci.image.manifest.v1+json";
+                                  application/vnd.docker.distribution.manifest.v2+json, \
+                                  application/vnd.oci.image.index.v1+json, \
+                                  application/vnd.oci.image.manifest.v1+json";
 
 /// What the registry answered for a manifest.
 struct Manifest {
@@ -53,7 +57,8 @@ impl Reader {
     async fn manifest(&self, repository: &str, reference: &str) -> Manifest {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let response = self.get(&path).await;
-        let header = |name| response.headers()[name].to_str().expect("headers are ASCII here").to_owned();
+        let header =
+            |name| response.headers()[name].to_str().expect("headers are ASCII here").to_owned();
         let (digest, media_type) = (header("docker-content-digest"), header("content-type"));
         let body = response.bytes().await.expect("the body arrives").to_vec();
         assert_eq!(digest_of(&body), digest, "{path}");
@@ -100,8 +105,9 @@ async fn the_tag_lists_are_those_of_the_catalogue() {
 #[tokio::test]
 async fn servercore_holds_the_whole_list_recorded_in_2019() {
     let reader = Reader::start();
-    let recorded: Value = serde_json::from_str(include_str!("../data/tags-list-servercore-2019-07-05.json"))
-        .expect("the recorded list is JSON");
+    let recorded: Value =
+        serde_json::from_str(include_str!("../data/tags-list-servercore-2019-07-05.json"))
+            .expect("the recorded list is JSON");
     let recorded = tag_set(&recorded["tags"]);
     assert_eq!(recorded.len(), 808);
     let served = reader.tags("windows/servercore").await;
@@ -123,9 +129,15 @@ async fn recorded_indexes_are_served_byte_for_byte_under_their_digests() {
             let Some(expected) = recorded.get(&row.digest) else { continue };
             let served = reader.manifest(&repository, &row.tag).await;
             assert_eq!(served.digest, row.digest, "{repository}:{}", row.tag);
-            assert_eq!(served.media_type, "application/vnd.docker.distribution.manifest.list.v2+json");
+            assert_eq!(
+                served.media_type,
+                "application/vnd.docker.distribution.manifest.list.v2+json"
+            );
             assert_eq!(served.body, expected["body"].as_str().expect("each has a body").as_bytes());
-            assert_eq!(served.json()["manifests"][0]["platform"]["os.version"], expected["os_version"]);
+            assert_eq!(
+                served.json()["manifests"][0]["platform"]["os.version"],
+                expected["os_version"]
+            );
             seen += 1;
         }
     }
@@ -135,7 +147,8 @@ async fn recorded_indexes_are_served_byte_for_byte_under_their_digests() {
 #[test]
 fn made_up_indexes_have_the_form_of_the_recorded_ones() {
     let recorded = include_str!("../data/verified_indexes.jsonl").lines();
-    let recorded = recorded.map(|line| serde_json::from_str::<Value>(line).expect("one JSON object a line"));
+    let recorded =
+        recorded.map(|line| serde_json::from_str::<Value>(line).expect("one JSON object a line"));
     let mut compact = 0;
     for recorded in recorded {
         let text = |member: &str| recorded[member].as_str().expect("a text").to_owned();
@@ -147,7 +160,10 @@ fn made_up_indexes_have_the_form_of_the_recorded_ones() {
         let win32k = text("repository") == "mcr.microsoft.com/windows/servercore";
         let entry = Entry {
             media_type: DOCKER_MANIFEST,
-            size: recorded["manifest_size"].as_u64().and_then(|size| size.try_into().ok()).expect("a size"),
+            size: recorded["manifest_size"]
+                .as_u64()
+                .and_then(|size| size.try_into().ok())
+                .expect("a size"),
             digest: text("manifest_digest"),
             platform: Some(Platform::windows("amd64", Some(&text("os_version")), win32k)),
             annotations: None,
@@ -180,7 +196,8 @@ async fn tags_of_one_version_share_one_digest() {
         // Recorded indexes.
         ("windows/nanoserver", &["ltsc2022", "10.0.20348.5499"]),
         ("windows/servercore", &["1809-KB5059091", "10.0.17763.7249"]),
-        // Made-up ones: versions the catalogue knows, and versions taken off a KB or from the newest build tag.
+        // Made-up ones: versions the catalogue knows, and versions taken off a KB or from the
+        // newest build tag.
         ("windows", &["1809", "ltsc2019", "1809-KB5066586", "10.0.17763.7919"]),
         ("windows/server", &["ltsc2022-KB5005039", "10.0.20348.169"]),
         ("windows/servercore", &["1803", "1803-KB4503286", "10.0.17134.829"]),
@@ -225,7 +242,11 @@ async fn tags_with_other_endings_are_images_of_their_own() {
     ] {
         let image = reader.manifest(repository, tag).await.json();
         let config = reader.config(repository, &image).await;
-        assert_eq!((&config["architecture"], &config["os.version"]), (&architecture.into(), &version.into()), "{tag}");
+        assert_eq!(
+            (&config["architecture"], &config["os.version"]),
+            (&architecture.into(), &version.into()),
+            "{tag}"
+        );
     }
 }
 
@@ -251,7 +272,9 @@ async fn the_special_repositories_have_the_forms_they_are_named_after() {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         let of = |entry: &Value| {
             let platform = &entry["platform"];
-            [&platform["os"], &platform["architecture"], &platform["os.version"]].map(text).join(" ")
+            [&platform["os"], &platform["architecture"], &platform["os.version"]]
+                .map(text)
+                .join(" ")
         };
         entries.iter().map(of).collect()
     };
@@ -262,23 +285,35 @@ async fn the_special_repositories_have_the_forms_they_are_named_after() {
         ("test/nested", &["- - -"]),
         (
             "test/mixed",
-            &["linux amd64 -", "linux arm64 -", "windows amd64 10.0.17763.7249", "windows amd64 10.0.20348.3566"],
+            &[
+                "linux amd64 -",
+                "linux arm64 -",
+                "windows amd64 10.0.17763.7249",
+                "windows amd64 10.0.20348.3566",
+            ],
         ),
     ] {
         let index = reader.manifest(repository, "1").await.json();
         assert_eq!(platforms(&index), expected, "{repository}");
         for entry in index["manifests"].as_array().expect("an index has entries") {
-            let child = reader.manifest(repository, entry["digest"].as_str().expect("a digest")).await;
+            let child =
+                reader.manifest(repository, entry["digest"].as_str().expect("a digest")).await;
             assert_eq!(entry["size"], child.body.len(), "{repository}");
             assert_eq!(entry["mediaType"], *child.media_type, "{repository}");
         }
     }
     let list = reader.manifest("dotnet/framework/runtime", "4.8").await;
-    assert_eq!(list.digest, "sha256:186c1ff97d14ba1be2cad3de094d6326b58e4e97f75d80479190e15f0e8911b6");
+    assert_eq!(
+        list.digest,
+        "sha256:186c1ff97d14ba1be2cad3de094d6326b58e4e97f75d80479190e15f0e8911b6"
+    );
     assert_eq!(platforms(&list.json()).len(), 4);
 
     let image = reader.manifest("test/image-20348-473", "1").await;
-    assert_eq!(image.digest, "sha256:5ec4722ef299457d69a7186d3da503a947584aa1a5bfc0bfc021fe115dc2a76b");
+    assert_eq!(
+        image.digest,
+        "sha256:5ec4722ef299457d69a7186d3da503a947584aa1a5bfc0bfc021fe115dc2a76b"
+    );
     let config = reader.config("test/image-20348-473", &image.json()).await;
     assert_eq!(config["os.version"], "10.0.20348.473");
 }
@@ -286,17 +321,23 @@ async fn the_special_repositories_have_the_forms_they_are_named_after() {
 #[tokio::test]
 async fn requests_are_read_off_the_access_log() {
     let reader = Reader::start();
-    assert_eq!(reader.registry.requests(), Vec::<String>::new(), "the fixture's own requests are not counted");
+    assert_eq!(
+        reader.registry.requests(),
+        Vec::<String>::new(),
+        "the fixture's own requests are not counted"
+    );
     reader.tags("windows/nanoserver").await;
     reader.manifest("windows/nanoserver", "ltsc2022").await;
-    let expected = ["GET /v2/windows/nanoserver/tags/list", "GET /v2/windows/nanoserver/manifests/ltsc2022"];
+    let expected =
+        ["GET /v2/windows/nanoserver/tags/list", "GET /v2/windows/nanoserver/manifests/ltsc2022"];
     assert_eq!(reader.registry.settled_requests(), expected);
 }
 
 #[tokio::test]
 async fn content_can_change_while_the_registry_runs() {
     let first = include_bytes!("../data/manifests/index-servercore-ltsc2022-10.0.20348.2113.json");
-    let second = include_bytes!("../data/manifests/index-nanoserver-ltsc2025-10.0.26100.33296.json");
+    let second =
+        include_bytes!("../data/manifests/index-nanoserver-ltsc2025-10.0.26100.33296.json");
     let repository = "windows/changing";
 
     let mut content = Content::default();
@@ -347,6 +388,10 @@ async fn skopeo_reads_it() {
     let listed: Value = serde_json::from_slice(&listed).expect("skopeo writes JSON");
     assert_eq!(tag_set(&listed["Tags"]), reader.tags("windows/nanoserver").await);
 
-    let index = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("{repository}:ltsc2025")]);
-    assert_eq!(index, include_bytes!("../data/manifests/index-nanoserver-ltsc2025-10.0.26100.33296.json"));
+    let index =
+        skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("{repository}:ltsc2025")]);
+    assert_eq!(
+        index,
+        include_bytes!("../data/manifests/index-nanoserver-ltsc2025-10.0.26100.33296.json")
+    );
 }

@@ -23,15 +23,19 @@ fn parts(version: &str) -> (u32, u32) {
     (build.parse().expect("a number"), revision.parse().expect("a number"))
 }
 
-/// What Renovate's schema of custom datasources demands; what has another type would void the whole feed, and `null` is
-/// another type. Fields that it does not know are dropped.
+/// What Renovate's schema of custom datasources demands; what has another type would void the whole
+/// feed, and `null` is another type. Fields that it does not know are dropped.
 fn check_schema(feed: &Value) {
     let is_text = |value: &Value| value.is_string();
     let texts = ["sourceUrl", "sourceDirectory", "changelogUrl", "homepage"];
     for name in texts {
         assert!(feed.get(name).is_none_or(is_text), "{name}: {feed}");
     }
-    assert!(feed["tags"].as_object().is_some_and(|tags| tags.values().all(is_text)), "{}", feed["tags"]);
+    assert!(
+        feed["tags"].as_object().is_some_and(|tags| tags.values().all(is_text)),
+        "{}",
+        feed["tags"]
+    );
     let releases = feed["releases"].as_array().expect("releases are a list");
     assert!(!releases.is_empty());
     for release in releases {
@@ -44,9 +48,14 @@ fn check_schema(feed: &Value) {
         }
         // A moment outside these bounds counts as none.
         if let Some(timestamp) = release.get("releaseTimestamp") {
-            let timestamp: Timestamp = timestamp.as_str().expect("a text").parse().expect("a moment");
+            let timestamp: Timestamp =
+                timestamp.as_str().expect("a text").parse().expect("a moment");
             let tomorrow = Timestamp::now() + 24.hours();
-            assert!(timestamp > "2000-01-01T00:00:00Z".parse().expect("a moment") && timestamp < tomorrow, "{release}");
+            assert!(
+                timestamp > "2000-01-01T00:00:00Z".parse().expect("a moment")
+                    && timestamp < tomorrow,
+                "{release}"
+            );
         }
     }
     assert_eq!(feed["tags"]["latest"], releases[0]["version"]);
@@ -57,7 +66,10 @@ async fn every_feed_is_of_one_build_and_of_the_form_that_renovate_takes() {
     let service = Service::offline();
     let mut feeds = 0;
     for image in ["nanoserver", "servercore", "server", "windows", "iis"] {
-        for host in ["14393", "16299", "17134", "17763", "18363", "19042", "20348", "25398", "26100", "26200"] {
+        for host in [
+            "14393", "16299", "17134", "17763", "18363", "19042", "20348", "25398", "26100",
+            "26200",
+        ] {
             let answer = service.get(&format!("/renovate?image={image}&host={host}")).await;
             if answer.status == StatusCode::NOT_FOUND {
                 assert_eq!(answer.json()["code"], "no-compatible-tag", "{image} {host}");
@@ -66,10 +78,12 @@ async fn every_feed_is_of_one_build_and_of_the_form_that_renovate_takes() {
             let feed = answer.json();
             check_schema(&feed);
             let parts: Vec<(u32, u32)> = versions(&feed).into_iter().map(parts).collect();
-            let newest_first = parts.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
+            let newest_first =
+                parts.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 > pair[1].1);
             assert!(newest_first, "{image} {host}: {parts:?}");
             // The same as the tag that is in use says.
-            let like = service.json(&format!("/renovate?image={image}&like={}", versions(&feed)[0])).await;
+            let like =
+                service.json(&format!("/renovate?image={image}&like={}", versions(&feed)[0])).await;
             assert_eq!(like["releases"], feed["releases"], "{image} {host}");
             feeds += 1;
         }
@@ -87,7 +101,10 @@ async fn the_newest_digest_is_read_and_no_other() {
     // The digest of the real index of that day, whose bytes the registry holds.
     let digest = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
     let newest = &feed["releases"][0];
-    assert_eq!((&newest["version"], &newest["digest"]), (&"10.0.20348.2113".into(), &digest.into()));
+    assert_eq!(
+        (&newest["version"], &newest["digest"]),
+        (&"10.0.20348.2113".into(), &digest.into())
+    );
     assert_eq!(newest["releaseTimestamp"], "2023-11-14T00:00:00Z");
     assert_eq!(newest["changelogUrl"], "https://support.microsoft.com/help/5032198");
     assert_eq!((&newest["isStable"], &newest["isDeprecated"]), (&true.into(), &false.into()));
@@ -114,18 +131,32 @@ async fn the_newest_digest_is_read_and_no_other() {
 #[tokio::test]
 async fn ceilings_and_forms_are_kept() {
     let service = Service::offline();
-    let latest = async |query: &str| service.json(&format!("/renovate?{query}")).await["tags"]["latest"].clone();
+    let latest = async |query: &str| {
+        service.json(&format!("/renovate?{query}")).await["tags"]["latest"].clone()
+    };
     assert_eq!(latest("image=servercore&host=10.0.20348.2113").await, "10.0.20348.2113");
     assert_eq!(latest("image=servercore&host=10.0.20348.2112").await, "10.0.20348.2031");
-    assert_eq!(latest("image=servercore&host=10.0.20348.2113&max_revision=2031").await, "10.0.20348.2031");
+    assert_eq!(
+        latest("image=servercore&host=10.0.20348.2113&max_revision=2031").await,
+        "10.0.20348.2031"
+    );
     assert_eq!(latest("image=servercore&host=20348&max_revision=2113").await, "10.0.20348.2113");
-    assert_eq!(latest("image=servercore&like=10.0.20348.1&max_revision=2113").await, "10.0.20348.2113");
+    assert_eq!(
+        latest("image=servercore&like=10.0.20348.1&max_revision=2113").await,
+        "10.0.20348.2113"
+    );
     // The revision of the tag in use is no ceiling, and any form of tag tells its build.
     assert_eq!(latest("image=servercore&like=10.0.20348.2113").await, "10.0.20348.5499");
     assert_eq!(latest("image=servercore&like=ltsc2022-KB5005039").await, "10.0.20348.5499");
-    assert_eq!(latest("image=iis&like=windowsservercore-10.0.14393.1715").await, "windowsservercore-10.0.14393.1944");
+    assert_eq!(
+        latest("image=iis&like=windowsservercore-10.0.14393.1715").await,
+        "windowsservercore-10.0.14393.1944"
+    );
     // A host of another build gets what it can run.
-    assert_eq!(latest("image=servercore&host=19045").await, latest("image=servercore&host=17763").await);
+    assert_eq!(
+        latest("image=servercore&host=19045").await,
+        latest("image=servercore&host=17763").await
+    );
 }
 
 #[tokio::test]
@@ -133,14 +164,29 @@ async fn a_refusal_says_what_there_is() {
     let service = Service::offline();
     for (query, status, code, said) in [
         ("image=nanoserver&host=16299", 404, "no-compatible-tag", "no build tag for build 16299"),
-        ("image=servercore&like=10.0.20348.1&max_revision=1", 404, "no-compatible-tag", "a revision of at most 1"),
+        (
+            "image=servercore&like=10.0.20348.1&max_revision=1",
+            404,
+            "no-compatible-tag",
+            "a revision of at most 1",
+        ),
         ("image=iis&like=10.0.14393.1715", 404, "no-compatible-tag", "written like the given tag"),
         ("image=servercore&host=10240", 404, "unknown-host", "host: "),
         ("image=example/x/y&host=20348", 404, "unknown-image", "docker.io/example/x/y"),
         ("image=servercore", 400, "invalid-parameter", "host: it is needed"),
-        ("image=servercore&like=latest", 400, "invalid-parameter", "a tag that names a Windows release"),
+        (
+            "image=servercore&like=latest",
+            400,
+            "invalid-parameter",
+            "a tag that names a Windows release",
+        ),
         ("image=servercore&like=1709&host=1709", 400, "invalid-parameter", "give one of the two"),
-        ("image=servercore&host=1709&max_revision=-1", 400, "invalid-parameter", "a whole number from 0"),
+        (
+            "image=servercore&host=1709&max_revision=-1",
+            400,
+            "invalid-parameter",
+            "a whole number from 0",
+        ),
         ("image=servercore&host=1709&format=json", 400, "invalid-parameter", "no such parameter"),
     ] {
         let answer = service.get(&format!("/renovate?{query}")).await;
@@ -156,7 +202,8 @@ async fn a_refusal_says_what_there_is() {
 
 #[tokio::test]
 async fn o03_hostile_tags_are_in_no_feed() {
-    let mut holdings = Holdings::of(&[("10.0.20348.2113", "10.0.20348.2113"), ("10.0.20348.9", "10.0.20348.9")]);
+    let mut holdings =
+        Holdings::of(&[("10.0.20348.2113", "10.0.20348.2113"), ("10.0.20348.9", "10.0.20348.9")]);
     // Listed with another image behind it, and listed without one.
     let other = Holdings::of(&[("10.0.20348.9999", "10.0.20348.1")]);
     holdings.copy_from(&other);

@@ -30,30 +30,63 @@ impl Bed {
 }
 
 pub fn codes(remarks: &Value) -> Vec<&str> {
-    remarks.as_array().expect("a list").iter().map(|remark| remark["code"].as_str().expect("a code")).collect()
+    remarks
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|remark| remark["code"].as_str().expect("a code"))
+        .collect()
 }
 
 /// Tag, isolation, the modes that work, and the codes of the reasons.
 pub fn line(answer: &Value) -> String {
-    let modes: Vec<&str> =
-        answer["isolation_supported"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let modes: Vec<&str> = answer["isolation_supported"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     let text = |name: &str| answer[name].as_str().expect("a text").to_owned();
-    format!("{} {} {} {}", text("tag"), text("isolation"), modes.join("+"), codes(&answer["reasons"]).join("+"))
+    format!(
+        "{} {} {} {}",
+        text("tag"),
+        text("isolation"),
+        modes.join("+"),
+        codes(&answer["reasons"]).join("+")
+    )
 }
 
 #[tokio::test]
 async fn the_table_of_answers() {
     const ANSWERS: [(&str, &str); 32] = [
         ("image=microsoft/nanoserver&host=16299", "1709 process process+hyperv same-build"),
-        ("image=nanoserver&host=10.0.14393.1770", "10.0.14393.1770 process process+hyperv same-revision"),
-        ("image=nanoserver&host=14393", "sac2016 hyperv hyperv hyperv-runs-older-or-equal+host-revision-unknown"),
-        ("image=servercore&host=10.0.14393.1770", "10.0.14393.1770 process process+hyperv same-revision"),
-        ("image=servercore&host=14393", "ltsc2016 hyperv hyperv hyperv-runs-older-or-equal+host-revision-unknown"),
+        (
+            "image=nanoserver&host=10.0.14393.1770",
+            "10.0.14393.1770 process process+hyperv same-revision",
+        ),
+        (
+            "image=nanoserver&host=14393",
+            "sac2016 hyperv hyperv hyperv-runs-older-or-equal+host-revision-unknown",
+        ),
+        (
+            "image=servercore&host=10.0.14393.1770",
+            "10.0.14393.1770 process process+hyperv same-revision",
+        ),
+        (
+            "image=servercore&host=14393",
+            "ltsc2016 hyperv hyperv hyperv-runs-older-or-equal+host-revision-unknown",
+        ),
         // A revision that no image has: Hyper-V isolation is what is left.
-        ("image=servercore&host=10.0.14393.1771", "ltsc2016 hyperv hyperv hyperv-runs-older-or-equal+revision-differs"),
+        (
+            "image=servercore&host=10.0.14393.1771",
+            "ltsc2016 hyperv hyperv hyperv-runs-older-or-equal+revision-differs",
+        ),
         ("image=servercore&host=16299", "1709 process process+hyperv same-build"),
         ("image=servercore&host=17763.1039", "ltsc2019 process process+hyperv same-build"),
-        ("image=servercore&host=19045", "ltsc2019 hyperv hyperv hyperv-runs-older-or-equal+build-differs"),
+        (
+            "image=servercore&host=19045",
+            "ltsc2019 hyperv hyperv hyperv-runs-older-or-equal+build-differs",
+        ),
         ("image=servercore&host=20348", "ltsc2022 process process+hyperv same-build"),
         ("image=servercore&host=20348.2113", "ltsc2022 process process+hyperv same-build"),
         ("image=servercore&host=25398", "ltsc2022 process process+hyperv stable-interface"),
@@ -62,7 +95,10 @@ async fn the_table_of_answers() {
             "image=servercore&host=26200",
             "ltsc2025 hyperv process+hyperv hyperv-runs-older-or-equal+hyperv-is-client-default",
         ),
-        ("image=servercore&host=26200&isolation=process", "ltsc2025 process process+hyperv stable-interface"),
+        (
+            "image=servercore&host=26200&isolation=process",
+            "ltsc2025 process process+hyperv stable-interface",
+        ),
         (
             "image=servercore&host=26100&host_type=client",
             "ltsc2025 hyperv process+hyperv hyperv-runs-older-or-equal+hyperv-is-client-default",
@@ -71,26 +107,63 @@ async fn the_table_of_answers() {
             "image=servercore&host=16299&isolation=hyperv",
             "ltsc2016 hyperv hyperv hyperv-runs-older-or-equal+build-differs",
         ),
-        ("image=servercore&host=20348&isolation=hyperv", "ltsc2022 hyperv process+hyperv hyperv-runs-older-or-equal"),
-        ("image=servercore&host=20348.2113&pin=build", "10.0.20348.2113 process process+hyperv same-build"),
-        ("image=servercore&host=20348.2114&pin=build", "10.0.20348.2113 process process+hyperv same-build"),
-        ("image=servercore&host=20348&pin=build", "10.0.20348.5499 process process+hyperv same-build"),
-        ("image=servercore&host=26100.4061&pin=build", "10.0.26100.4061 process process+hyperv same-build"),
-        ("image=servercore&host=26100.4061&pin=kb", "ltsc2025-KB5059087 process process+hyperv same-build"),
+        (
+            "image=servercore&host=20348&isolation=hyperv",
+            "ltsc2022 hyperv process+hyperv hyperv-runs-older-or-equal",
+        ),
+        (
+            "image=servercore&host=20348.2113&pin=build",
+            "10.0.20348.2113 process process+hyperv same-build",
+        ),
+        (
+            "image=servercore&host=20348.2114&pin=build",
+            "10.0.20348.2113 process process+hyperv same-build",
+        ),
+        (
+            "image=servercore&host=20348&pin=build",
+            "10.0.20348.5499 process process+hyperv same-build",
+        ),
+        (
+            "image=servercore&host=26100.4061&pin=build",
+            "10.0.26100.4061 process process+hyperv same-build",
+        ),
+        (
+            "image=servercore&host=26100.4061&pin=kb",
+            "ltsc2025-KB5059087 process process+hyperv same-build",
+        ),
         ("image=servercore&host=16299&pin=kb", "1709-KB4493441 process process+hyperv same-build"),
-        ("image=nanoserver&host=16299&kb=KB4043961", "1709_KB4043961 process process+hyperv same-build"),
-        ("image=servercore&host=16299&kb=KB4493441&pin=build", "10.0.16299.1087 process process+hyperv same-build"),
+        (
+            "image=nanoserver&host=16299&kb=KB4043961",
+            "1709_KB4043961 process process+hyperv same-build",
+        ),
+        (
+            "image=servercore&host=16299&kb=KB4493441&pin=build",
+            "10.0.16299.1087 process process+hyperv same-build",
+        ),
         // No tag names it; the build tag of the version that it brought is that patch.
-        ("image=servercore&host=20348&kb=KB5120242", "10.0.20348.5499 process process+hyperv same-build"),
+        (
+            "image=servercore&host=20348&kb=KB5120242",
+            "10.0.20348.5499 process process+hyperv same-build",
+        ),
         // The revisions of clients are numbered apart: no ceiling.
         (
             "image=servercore&host=26100.7623&host_type=client&pin=build",
-            "10.0.26100.33296 hyperv process+hyperv hyperv-runs-older-or-equal+hyperv-is-client-default",
+            "10.0.26100.33296 hyperv process+hyperv \
+             hyperv-runs-older-or-equal+hyperv-is-client-default",
         ),
-        ("image=servercore&host=10.0.14393.1770&platform=kubernetes", "10.0.14393.1770 process process same-revision"),
-        ("image=servercore&host=26100&arch=arm64", "ltsc2025-arm64 process process+hyperv same-build"),
+        (
+            "image=servercore&host=10.0.14393.1770&platform=kubernetes",
+            "10.0.14393.1770 process process same-revision",
+        ),
+        (
+            "image=servercore&host=26100&arch=arm64",
+            "ltsc2025-arm64 process process+hyperv same-build",
+        ),
         ("image=iis&host=20348", "windowsservercore-ltsc2022 process process+hyperv same-build"),
-        ("image=windows&host=20348", "ltsc2019 hyperv hyperv hyperv-runs-older-or-equal+image-before-stable-interface"),
+        (
+            "image=windows&host=20348",
+            "ltsc2019 hyperv hyperv hyperv-runs-older-or-equal+image-before-stable-interface",
+        ),
     ];
     let bed = Bed::start();
     for (query, expected) in ANSWERS {
@@ -103,14 +176,21 @@ async fn a_floating_tag_above_the_hosts_revision_warns_and_names_the_safe_pin() 
     let answer = Bed::start().resolve("image=servercore&host=20348.2113").await;
     assert_eq!(codes(&answer["warnings"]), ["image-revision-newer-than-host", "safe-pin"]);
     assert_eq!(answer["pins"]["build"], "10.0.20348.2113");
-    assert!(answer["warnings"][1]["message"].as_str().is_some_and(|text| text.contains("10.0.20348.2113")));
+    assert!(
+        answer["warnings"][1]["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("10.0.20348.2113"))
+    );
 }
 
 #[tokio::test]
 async fn digest_version_and_kb_come_from_the_registry() {
     let answer = Bed::start().resolve("image=servercore&host=20348.2113&pin=build").await;
     // The digest of the real index of that day, whose bytes the registry holds.
-    assert_eq!(answer["digest"], "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a");
+    assert_eq!(
+        answer["digest"],
+        "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a"
+    );
     assert_eq!(answer["os_version"], "10.0.20348.2113");
     assert_eq!(answer["kb"], "KB5032198");
     assert_eq!(answer["reference"], "mcr.microsoft.com/windows/servercore:10.0.20348.2113");
@@ -128,15 +208,22 @@ async fn a_cold_answer_costs_two_requests_and_a_warm_one_none() {
     );
     let warm = bed.resolve("image=nanoserver&host=20348").await;
     assert_eq!(bed.registry.settled_requests().len(), 2);
-    assert_eq!((&cold["freshness"]["source"], &warm["freshness"]["source"]), (&"registry".into(), &"cache".into()));
+    assert_eq!(
+        (&cold["freshness"]["source"], &warm["freshness"]["source"]),
+        (&"registry".into(), &"cache".into())
+    );
     assert_eq!(cold["digest"], warm["digest"]);
 }
 
 #[tokio::test]
 async fn a_tag_with_an_architecture_is_a_single_manifest_whose_config_is_read() {
     let bed = Bed::start();
-    let answer = bed.service.json("/check?image=servercore:10.0.17763.557-amd64&host=17763.557").await;
-    assert_eq!((answer["runs"].as_bool(), answer["isolation"].as_str()), (Some(true), Some("process")));
+    let answer =
+        bed.service.json("/check?image=servercore:10.0.17763.557-amd64&host=17763.557").await;
+    assert_eq!(
+        (answer["runs"].as_bool(), answer["isolation"].as_str()),
+        (Some(true), Some("process"))
+    );
     assert_eq!(answer["entries"][0]["os_version"], "10.0.17763.557");
     let requests = bed.registry.settled_requests();
     assert_eq!(requests.len(), 2, "{requests:?}");
@@ -166,10 +253,12 @@ async fn refusals_name_the_nearest() {
     // Every KB tag of the build is newer than the host.
     let (_, problem) = bed.refused("image=servercore&host=20348.2113&pin=kb").await;
     assert_eq!(problem["code"], "no-compatible-tag");
-    let tags: Vec<&Value> = problem["alternatives"].as_array().expect("a list").iter().map(|it| &it["tag"]).collect();
+    let tags: Vec<&Value> =
+        problem["alternatives"].as_array().expect("a list").iter().map(|it| &it["tag"]).collect();
     assert_eq!(tags[..3], ["ltsc2022", "10.0.20348.2113", "ltsc2022-KB5059092"]);
 
-    let (status, problem) = bed.refused("image=mcr.microsoft.com/windows/nonesuch&host=16299").await;
+    let (status, problem) =
+        bed.refused("image=mcr.microsoft.com/windows/nonesuch&host=16299").await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &"unknown-image".into()));
 }
 
@@ -187,7 +276,10 @@ async fn an_index_is_checked_entry_by_entry() {
     };
 
     let four_builds = check("dotnet/framework/runtime:4.8", "17763").await;
-    assert_eq!(four_builds["image"]["digest"].as_str().map(|digest| &digest[..15]), Some("sha256:186c1ff9"));
+    assert_eq!(
+        four_builds["image"]["digest"].as_str().map(|digest| &digest[..15]),
+        Some("sha256:186c1ff9")
+    );
     assert_eq!(
         reasons(&four_builds),
         ["build-differs", "same-build", "image-newer-than-host", "image-newer-than-host"]
@@ -195,7 +287,10 @@ async fn an_index_is_checked_entry_by_entry() {
     assert_eq!(four_builds["isolation"], "process");
 
     let mixed = check("test/mixed:1", "20348").await;
-    assert_eq!(reasons(&mixed), ["not-windows", "not-windows", "image-before-stable-interface", "same-build"]);
+    assert_eq!(
+        reasons(&mixed),
+        ["not-windows", "not-windows", "image-before-stable-interface", "same-build"]
+    );
 
     let attested = check("test/attestation:1", "20348").await;
     assert_eq!(reasons(&attested), ["same-build", "attestation"]);
@@ -217,27 +312,52 @@ async fn the_kb_question_is_answered_both_ways() {
     let bed = Bed::start();
     let answer = bed.service.json("/tags?image=servercore&tag=ltsc2022").await;
     let first = &answer["tags"][0];
-    assert_eq!((&first["tag"], &first["os_version"]), (&"ltsc2022".into(), &"10.0.20348.5499".into()));
-    assert_eq!((&first["kb"], &first["same_image"]), (&"KB5120242".into(), &serde_json::json!(["10.0.20348.5499"])));
+    assert_eq!(
+        (&first["tag"], &first["os_version"]),
+        (&"ltsc2022".into(), &"10.0.20348.5499".into())
+    );
+    assert_eq!(
+        (&first["kb"], &first["same_image"]),
+        (&"KB5120242".into(), &serde_json::json!(["10.0.20348.5499"]))
+    );
 
     // What is known of a release tag counts wherever it is listed: by its patch, and on any page.
     let of_kb = bed.service.json("/tags?image=servercore&kb=KB5120242").await;
-    let tags: Vec<(&Value, &Value)> =
-        of_kb["tags"].as_array().expect("a list").iter().map(|tag| (&tag["tag"], &tag["same_image"])).collect();
+    let tags: Vec<(&Value, &Value)> = of_kb["tags"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|tag| (&tag["tag"], &tag["same_image"]))
+        .collect();
     let (release, build) = (serde_json::json!("ltsc2022"), serde_json::json!("10.0.20348.5499"));
     let both = serde_json::json!([["10.0.20348.5499"], ["ltsc2022"]]);
     assert_eq!(tags, [(&release, &both[0]), (&build, &both[1])]);
     for page in ["limit=1", "limit=1000"] {
         let page = bed.service.json(&format!("/tags?image=servercore&release=21H2&{page}")).await;
-        assert_eq!((&page["tags"][0]["tag"], &page["tags"][0]["same_image"]), (&release, &both[0]), "{page}");
+        assert_eq!(
+            (&page["tags"][0]["tag"], &page["tags"][0]["same_image"]),
+            (&release, &both[0]),
+            "{page}"
+        );
     }
 
     let of_kb = bed.service.json("/tags?image=servercore&kb=KB4493441").await;
-    let tags: Vec<&str> =
-        of_kb["tags"].as_array().expect("a list").iter().filter_map(|tag| tag["tag"].as_str()).collect();
-    assert_eq!(tags, ["10.0.16299.1087", "10.0.16299.1087-amd64", "1709-KB4493441", "1709-KB4493441-amd64"]);
-    let digests: std::collections::BTreeSet<&str> =
-        of_kb["tags"].as_array().expect("a list").iter().filter_map(|tag| tag["digest"].as_str()).collect();
+    let tags: Vec<&str> = of_kb["tags"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|tag| tag["tag"].as_str())
+        .collect();
+    assert_eq!(
+        tags,
+        ["10.0.16299.1087", "10.0.16299.1087-amd64", "1709-KB4493441", "1709-KB4493441-amd64"]
+    );
+    let digests: std::collections::BTreeSet<&str> = of_kb["tags"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|tag| tag["digest"].as_str())
+        .collect();
     assert_eq!(digests.len(), 2, "the index, and the manifest in it");
 }
 
@@ -263,13 +383,17 @@ async fn a_registry_behind_a_login_answers_with_the_credentials_of_the_file() {
     std::fs::write(&password, "s3cret-canary\n").expect("it is writable");
     let config = folder.path().join("wintag.toml");
     let text = format!(
-        "[registries.\"mcr.microsoft.com\"]\nmirror = \"http://{}\"\nusername = \"reader\"\npassword_file = {password:?}\n",
+        "[registries.\"mcr.microsoft.com\"]\nmirror = \"http://{}\"\nusername = \
+         \"reader\"\npassword_file = {password:?}\n",
         registry.host()
     );
     std::fs::write(&config, text).expect("it is writable");
     let service = Service::start(&["--config", config.to_str().expect("the path is text")]);
     let answer = service.json("/resolve?image=nanoserver&host=20348").await;
-    assert_eq!((&answer["tag"], &answer["freshness"]["source"]), (&"ltsc2022".into(), &"registry".into()));
+    assert_eq!(
+        (&answer["tag"], &answer["freshness"]["source"]),
+        (&"ltsc2022".into(), &"registry".into())
+    );
 }
 
 #[tokio::test]
@@ -278,10 +402,15 @@ async fn a_registry_behind_a_login_answers_with_dockers_own_credentials() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let docker_config = folder.path().join("config.json");
     // The base64 of reader:s3cret-canary.
-    let text = format!(r#"{{"auths":{{"{}":{{"auth":"cmVhZGVyOnMzY3JldC1jYW5hcnk="}}}}}}"#, registry.host());
+    let text = format!(
+        r#"{{"auths":{{"{}":{{"auth":"cmVhZGVyOnMzY3JldC1jYW5hcnk="}}}}}}"#,
+        registry.host()
+    );
     std::fs::write(&docker_config, text).expect("it is writable");
-    let service =
-        Service::mirrored(&registry.host(), &["--docker-config", docker_config.to_str().expect("the path is text")]);
+    let service = Service::mirrored(
+        &registry.host(),
+        &["--docker-config", docker_config.to_str().expect("the path is text")],
+    );
     let answer = service.json("/resolve?image=nanoserver&host=20348").await;
     assert_eq!(answer["freshness"]["source"], "registry");
 }
@@ -291,7 +420,10 @@ async fn a_login_that_is_refused_leaves_the_embedded_catalogue() {
     let registry = DockerRegistry::start_behind_login("reader", "s3cret-canary");
     let service = Service::mirrored(&registry.host(), &[]);
     let answer = service.json("/resolve?image=nanoserver&host=20348").await;
-    assert_eq!((&answer["tag"], &answer["freshness"]["source"]), (&"ltsc2022".into(), &"embedded".into()));
+    assert_eq!(
+        (&answer["tag"], &answer["freshness"]["source"]),
+        (&"ltsc2022".into(), &"embedded".into())
+    );
 }
 
 #[tokio::test]
@@ -302,7 +434,8 @@ async fn without_a_registry_the_embedded_catalogue_answers() {
         assert_eq!((&answer["tag"], &answer["isolation"]), (&"1709".into(), &"process".into()));
         assert_eq!(answer["freshness"]["source"], "embedded");
         assert_eq!(answer["freshness"]["as_of"], "2026-08-12T00:00:00Z");
-        let as_text = service.get("/resolve?image=microsoft/nanoserver&host=16299&format=tag").await;
+        let as_text =
+            service.get("/resolve?image=microsoft/nanoserver&host=16299&format=tag").await;
         assert_eq!(as_text.text, "1709\n");
     }
 }
@@ -316,5 +449,8 @@ async fn a_registry_that_goes_away_leaves_what_it_said() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let after = service.json("/resolve?image=nanoserver&host=20348").await;
     assert_eq!(before["digest"], after["digest"]);
-    assert_eq!((&after["freshness"]["source"], &after["freshness"]["stale"]), (&"cache".into(), &true.into()));
+    assert_eq!(
+        (&after["freshness"]["source"], &after["freshness"]["stale"]),
+        (&"cache".into(), &true.into())
+    );
 }

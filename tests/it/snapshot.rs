@@ -1,4 +1,5 @@
-//! The snapshot on disk: what registries said outlives the process, and nothing about the file stops the service.
+//! The snapshot on disk: what registries said outlives the process, and nothing about the file
+//! stops the service.
 
 use std::fs;
 use std::path::Path;
@@ -64,7 +65,8 @@ async fn f02_a_service_that_starts_without_its_registry_knows_what_it_was_told()
 
     // A registry that is there again renews it.
     let registry = DockerRegistry::start();
-    let service = Service::mirrored(&registry.host(), &["--state-dir", &state_dir, "--fresh-for", "1s"]);
+    let service =
+        Service::mirrored(&registry.host(), &["--state-dir", &state_dir, "--fresh-for", "1s"]);
     let renewed = service.json(QUESTION).await;
     assert_eq!(renewed["freshness"]["source"], "registry");
     assert_eq!(renewed["digest"], told["digest"]);
@@ -79,7 +81,14 @@ async fn f16_a_file_that_cannot_be_used_is_set_aside() {
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
     let newer = [b"wintag-snapshot 2 ", &whole[b"wintag-snapshot 1 ".len()..]].concat();
-    for bytes in [&whole[..0], &whole[..50], &whole[..whole.len() / 2], &whole[..whole.len() - 1], &flipped, &newer] {
+    for bytes in [
+        &whole[..0],
+        &whole[..50],
+        &whole[..whole.len() / 2],
+        &whole[..whole.len() - 1],
+        &flipped,
+        &newer,
+    ] {
         fs::write(&file, bytes).expect("the folder is writable");
         let service = without_registry(&state_dir, &[]);
         assert_eq!(service.json(QUESTION).await["freshness"]["source"], "embedded");
@@ -112,7 +121,9 @@ async fn f15_a_directory_that_cannot_be_written_stops_nothing() {
     let (folder, _) = state_dir();
     let not_a_directory = folder.path().join("file");
     fs::write(&not_a_directory, "").expect("the folder is writable");
-    for state_dir in [not_a_directory.as_path(), Path::new("/proc"), Path::new("/nonexistent/state")] {
+    for state_dir in
+        [not_a_directory.as_path(), Path::new("/proc"), Path::new("/nonexistent/state")]
+    {
         fill(state_dir.to_str().expect("its name is text")).await;
     }
 }
@@ -121,7 +132,8 @@ async fn f15_a_directory_that_cannot_be_written_stops_nothing() {
 async fn f19_a_killed_service_starts_again() {
     let (folder, state_dir) = state_dir();
     let told = fill(&state_dir).await;
-    fs::write(folder.path().join("catalogue.snapshot.unfinished"), "wintag-snapshot 1 sha").expect("writable");
+    fs::write(folder.path().join("catalogue.snapshot.unfinished"), "wintag-snapshot 1 sha")
+        .expect("writable");
     let service = without_registry(&state_dir, &[]);
     let killed = tool("kill", "procps", &["-9", &service.id().to_string()]);
     assert!(killed.status.success());
@@ -151,6 +163,7 @@ async fn what_credentials_opened_is_not_written() {
     let service = Service::start(&["--config", config.to_str().expect("its name is text")]);
     assert_eq!(service.json(QUESTION).await["freshness"]["source"], "registry");
     assert!(service.terminate().success());
-    let written = fs::read_to_string(folder.path().join("state").join(FILE)).expect("it was written");
+    let written =
+        fs::read_to_string(folder.path().join("state").join(FILE)).expect("it was written");
     assert!(written.ends_with("{\"tags\":[],\"manifests\":[]}"), "{written}");
 }

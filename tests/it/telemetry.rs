@@ -13,7 +13,10 @@ use crate::support::service::{Answer, Service, WINTAG};
 
 /// A service that never asks a registry and sends its traces here.
 fn traced_service(collector: &Collector, ratio: &str) -> Service {
-    Service::start_in(&["--offline"], &collector.variables(ratio).each_ref().map(|(name, value)| (*name, &**value)))
+    Service::start_in(
+        &["--offline"],
+        &collector.variables(ratio).each_ref().map(|(name, value)| (*name, &**value)),
+    )
 }
 
 /// A service that asks this registry, and sends what callers trace.
@@ -53,11 +56,18 @@ async fn what_registries_are_asked_is_in_the_trace() {
     assert!(service.terminate().success());
     let spans = collector.spans();
     assert!(spans.iter().all(|span| span.trace_id == TRACE_ID), "{spans:#?}");
-    let (servers, clients): (Vec<&Span>, Vec<&Span>) = spans.iter().partition(|span| span.kind == 2);
+    let (servers, clients): (Vec<&Span>, Vec<&Span>) =
+        spans.iter().partition(|span| span.kind == 2);
     let [server] = servers[..] else { panic!("{spans:#?}") };
     let [tags, manifest] = clients[..] else { panic!("{spans:#?}") };
     assert_eq!((server.name.as_str(), server.parent_id.as_str()), ("GET /resolve", CALLER_ID));
-    let names = ["http.request.method", "http.route", "http.response.status_code", "url.scheme", "url.path"];
+    let names = [
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "url.scheme",
+        "url.path",
+    ];
     assert_eq!(attributes(server, &names), ["GET", "/resolve", "200", "http", "/resolve"]);
     let asked = ["server.address", "server.port", "network.protocol.version", "url.query"];
     let port = address.rsplit(':').next().expect("it has a port");
@@ -67,19 +77,34 @@ async fn what_registries_are_asked_is_in_the_trace() {
     let digest = answer["digest"].as_str().expect("the registry has it");
     let tag = answer["tag"].as_str().expect("there is a tag");
     let manifest_path = format!("manifests/{tag}");
-    for (client, path, digest) in [(tags, "tags/list", ""), (manifest, manifest_path.as_str(), digest)] {
-        assert_eq!((client.name.as_str(), client.kind, &client.parent_id), ("GET", 3, &server.span_id));
-        let names = ["http.request.method", "http.response.status_code", "server.address", "server.port", "error.type"];
+    for (client, path, digest) in
+        [(tags, "tags/list", ""), (manifest, manifest_path.as_str(), digest)]
+    {
+        assert_eq!(
+            (client.name.as_str(), client.kind, &client.parent_id),
+            ("GET", 3, &server.span_id)
+        );
+        let names = [
+            "http.request.method",
+            "http.response.status_code",
+            "server.address",
+            "server.port",
+            "error.type",
+        ];
         assert_eq!(attributes(client, &names), ["GET", "200", name, port, ""]);
         let url = format!("http://{host}/v2/windows/nanoserver/{path}");
         let image = "mcr.microsoft.com/windows/nanoserver";
         let names = ["url.full", "container.image.name", "oci.manifest.digest"];
         assert_eq!(attributes(client, &names), [&url, image, digest]);
-        assert!(server.time.0 <= client.time.0 && client.time.1 <= server.time.1 && !client.has_failed, "{client:?}");
+        assert!(
+            server.time.0 <= client.time.0 && client.time.1 <= server.time.1 && !client.has_failed,
+            "{client:?}"
+        );
     }
 }
 
-/// Whom a caller traces is nothing that a registry, its token service or what it redirects to has to know.
+/// Whom a caller traces is nothing that a registry, its token service or what it redirects to has
+/// to know.
 #[tokio::test]
 async fn registries_are_told_nothing_of_a_trace() {
     let collector = Collector::start();
@@ -124,21 +149,34 @@ async fn a_trace_is_named_in_the_log_and_in_problems() {
         let service = traced_mirror(&collector, "127.0.0.1:1", &["--log-format", format]);
         let path = "/tags?image=mcr.microsoft.com/windows/nowhere";
         let problem = ask_traced(&service, "GET", path).await.json();
-        assert_eq!((&problem["status"], &problem["trace_id"]), (&Value::from(503), &Value::from(TRACE_ID)));
+        assert_eq!(
+            (&problem["status"], &problem["trace_id"]),
+            (&Value::from(503), &Value::from(TRACE_ID))
+        );
         let line = service.line_with("asking the registry failed").await;
         let untraced = service.get(path).await.json();
         assert_eq!(untraced["trace_id"], Value::Null);
         assert!(service.terminate().success());
         let spans = collector.spans();
         let server = spans.iter().find(|span| span.kind == 2).expect("the request is traced");
-        assert!(server.has_failed && server.attribute("error.type") == "503" && server.trace_id == TRACE_ID);
+        assert!(
+            server.has_failed
+                && server.attribute("error.type") == "503"
+                && server.trace_id == TRACE_ID
+        );
         let client = spans.iter().find(|span| span.kind == 3).expect("the registry was asked");
         assert!(client.has_failed && client.attribute("error.type") == "unavailable", "{client:?}");
         if has_ids {
             let logged: Value = serde_json::from_str(&line).expect("a line is JSON");
-            assert_eq!((&logged["trace_id"], &logged["span_id"]), (&TRACE_ID.into(), &server.span_id.as_str().into()));
+            assert_eq!(
+                (&logged["trace_id"], &logged["span_id"]),
+                (&TRACE_ID.into(), &server.span_id.as_str().into())
+            );
         } else {
-            assert!(line.ends_with(&format!(" trace_id={TRACE_ID} span_id={}", server.span_id)), "{line}");
+            assert!(
+                line.ends_with(&format!(" trace_id={TRACE_ID} span_id={}", server.span_id)),
+                "{line}"
+            );
         }
     }
 }
@@ -147,7 +185,8 @@ async fn a_trace_is_named_in_the_log_and_in_problems() {
 async fn each_problem_of_a_batch_names_the_trace() {
     let collector = Collector::start();
     let service = traced_service(&collector, "1");
-    let questions = serde_json::json!({ "requests": [{ "image": "nanoserver", "host": "nothing" }] });
+    let questions =
+        serde_json::json!({ "requests": [{ "image": "nanoserver", "host": "nothing" }] });
     let batch = service.post("/resolve", &questions).await.json();
     service.post("/tags", &questions).await;
     assert!(service.terminate().success());
@@ -185,7 +224,8 @@ async fn methods_that_no_path_takes_are_one() {
     let spans = collector.spans();
     let [span] = &spans[..] else { panic!("{spans:?}") };
     assert_eq!(span.name, "HTTP /tags");
-    let names = ["http.request.method", "http.request.method_original", "http.response.status_code"];
+    let names =
+        ["http.request.method", "http.request.method_original", "http.response.status_code"];
     assert_eq!(attributes(span, &names), ["_OTHER", "DELETE", "405"]);
 }
 
@@ -195,7 +235,9 @@ async fn a_caller_that_traces_finds_the_request_in_its_trace() {
     let service = traced_service(&collector, "0");
     let ask = async |id: u8, flags: &str| {
         let traceparent = format!("00-{}-b7ad6b7169203331-{flags}", format!("{id:02x}").repeat(16));
-        service.send("GET", "/resolve?image=nanoserver&host=17763", &[("traceparent", &traceparent)]).await
+        service
+            .send("GET", "/resolve?image=nanoserver&host=17763", &[("traceparent", &traceparent)])
+            .await
     };
     assert_eq!(ask(0xa7, "01").await.status.as_u16(), 200);
     ask(0xb7, "00").await;
@@ -203,7 +245,9 @@ async fn a_caller_that_traces_finds_the_request_in_its_trace() {
     // The rest is sent when it stops.
     assert!(service.terminate().success());
     let sent = collector.everything();
-    for part in [&b"GET /resolve"[..], b"http.route", b"http.response.status_code", b"wintag", &[0xa7; 16]] {
+    for part in
+        [&b"GET /resolve"[..], b"http.route", b"http.response.status_code", b"wintag", &[0xa7; 16]]
+    {
         assert!(holds(&sent, part), "{:?}", String::from_utf8_lossy(part));
     }
     assert!(!holds(&sent, &[0xb7; 16]) && !holds(&sent, b"/tags"));
@@ -237,12 +281,16 @@ async fn a_registry_that_fails_is_logged_once() {
 
 #[tokio::test]
 async fn the_log_can_be_text_and_of_other_levels() {
-    let service = Service::mirrored("127.0.0.1:1", &["--log-format", "text", "--admin-listen", "127.0.0.1:0"]);
+    let service = Service::mirrored(
+        "127.0.0.1:1",
+        &["--log-format", "text", "--admin-listen", "127.0.0.1:0"],
+    );
     service.get("/tags?image=nanoserver").await;
     let line = service.line_with("asking the registry failed").await;
     assert!(line.contains(" WARN ") && line.contains("registry=\"mcr.microsoft.com\""), "{line}");
     assert!(service.admin_address().is_some());
-    let silent = Service::start(&["--offline", "--log-level", "error", "--admin-listen", "127.0.0.1:0"]);
+    let silent =
+        Service::start(&["--offline", "--log-level", "error", "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(silent.admin_address(), None, "where it listens is told by an event");
 }
 
@@ -258,7 +306,9 @@ async fn what_cannot_be_used_of_the_environment_is_logged() {
         (no_proxy.0, &no_proxy.1),
     ];
     let service = Service::start_in(&["--offline"], &variables);
-    let line = service.line_with("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1 and not 50; 0.01 is taken").await;
+    let line = service
+        .line_with("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1 and not 50; 0.01 is taken")
+        .await;
     assert!(line.contains("WARN"), "{line}");
     assert_eq!(ask_traced(&service, "GET", "/tags?image=nanoserver").await.status, 200);
     assert!(service.terminate().success());
@@ -268,8 +318,9 @@ async fn what_cannot_be_used_of_the_environment_is_logged() {
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     for (option, value) in [("--log-format", "xml"), ("--log-level", "wintag=loud")] {
-        let output =
-            Command::new(WINTAG).args(["serve", "--offline", "--listen", "127.0.0.1:0", option, value]).output();
+        let output = Command::new(WINTAG)
+            .args(["serve", "--offline", "--listen", "127.0.0.1:0", option, value])
+            .output();
         let output = output.expect("wintag was built");
         assert!(!output.status.success());
         assert!(String::from_utf8_lossy(&output.stderr).contains(option), "{value}");

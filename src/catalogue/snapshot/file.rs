@@ -14,8 +14,8 @@ const NAME: &str = "catalogue.snapshot";
 const UNFINISHED: &str = "catalogue.snapshot.unfinished";
 /// The last file that could not be used, for people to look at.
 const REJECTED: &str = "catalogue.snapshot.rejected";
-/// The largest file that is read or written, in bytes. All that the catalogue may hold in memory makes
-/// about a third of it.
+/// The largest file that is read or written, in bytes. All that the catalogue may hold in memory
+/// makes about a third of it.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// The place of the snapshot.
@@ -84,13 +84,17 @@ impl SnapshotFile {
         Ok(aside)
     }
 
-    /// Replaces the file. After a failure, or the end of the process at any point, the old one is still there.
+    /// Replaces the file. After a failure, or the end of the process at any point, the old one is
+    /// still there.
     ///
     /// # Errors
     /// What the system says, or that the snapshot is too large.
     pub fn replace(&self, bytes: &[u8]) -> io::Result<()> {
         if u64::try_from(bytes.len()).is_ok_and(|length| length > self.max_bytes) {
-            return Err(io::Error::other(format!("the snapshot would be larger than {} bytes", self.max_bytes)));
+            return Err(io::Error::other(format!(
+                "the snapshot would be larger than {} bytes",
+                self.max_bytes
+            )));
         }
         make_directory(&self.directory)?;
         let unfinished = self.directory.join(UNFINISHED);
@@ -154,7 +158,8 @@ mod tests {
 
     fn names(file: &SnapshotFile) -> Vec<String> {
         let entries = fs::read_dir(&file.directory).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

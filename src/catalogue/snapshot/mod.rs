@@ -1,10 +1,10 @@
-//! The snapshot on disk: what registries said, so that a service that starts while they are down still
-//! knows it. It can only help: no failure to read or write it stops anything.
+//! The snapshot on disk: what registries said, so that a service that starts while they are down
+//! still knows it. It can only help: no failure to read or write it stops anything.
 //!
-//! Facts of a registry for which the configuration has credentials are kept in memory only; they may be
-//! private. Whether credentials of a docker configuration open a repository shows only when it is
-//! asked, so those do not count: the file holds names, digests and platforms, and only its owner may
-//! read it.
+//! Facts of a registry for which the configuration has credentials are kept in memory only; they
+//! may be private. Whether credentials of a docker configuration open a repository shows only when
+//! it is asked, so those do not count: the file holds names, digests and platforms, and only its
+//! owner may read it.
 
 mod file;
 mod stored;
@@ -117,28 +117,36 @@ impl Snapshot {
     }
 
     fn write(&self, facts: Facts) -> Result<(), String> {
-        let why = |error: std::io::Error| format!("cannot write the snapshot {}: {error}", self.file.path().display());
+        let why = |error: std::io::Error| {
+            format!("cannot write the snapshot {}: {error}", self.file.path().display())
+        };
         let bytes = stored::encode(facts).map_err(|error| why(error.into()))?;
         self.file.replace(&bytes).map_err(why)
     }
 }
 
 impl Catalogue {
-    /// Takes in what the snapshot holds, as old as it is: usable if not too old, and fresh only if a
-    /// registry would not have been asked again by now. Blocks while it reads the file.
+    /// Takes in what the snapshot holds, as old as it is: usable if not too old, and fresh only if
+    /// a registry would not have been asked again by now. Blocks while it reads the file.
     pub fn load_snapshot(&self) {
         let Some(snapshot) = &self.snapshot else { return };
         let Facts { tags, manifests } = snapshot.read();
-        for Dated { key, value, learnt } in tags.into_iter().filter(|dated| self.is_kept_on_disk(&dated.key)) {
-            let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables)).collect();
+        for Dated { key, value, learnt } in
+            tags.into_iter().filter(|dated| self.is_kept_on_disk(&dated.key))
+        {
+            let tags =
+                value.into_iter().map(|text| KnownTag::new(text, None, self.tables)).collect();
             self.tags.load(key, Arc::new(RepositoryTags::new(tags)), learnt);
         }
-        for Dated { key, value, learnt } in manifests.into_iter().filter(|dated| self.is_kept_on_disk(&dated.key.0)) {
+        for Dated { key, value, learnt } in
+            manifests.into_iter().filter(|dated| self.is_kept_on_disk(&dated.key.0))
+        {
             self.manifests.load(key, value, learnt);
         }
     }
 
-    /// Writes the snapshot if anything was learnt since it was written or read. Blocks while it writes.
+    /// Writes the snapshot if anything was learnt since it was written or read. Blocks while it
+    /// writes.
     pub fn save_snapshot(&self) {
         let Some(snapshot) = &self.snapshot else { return };
         // Counted before the facts are gathered: what is learnt meanwhile is written the next time.
@@ -165,12 +173,18 @@ impl Catalogue {
     }
 
     fn facts(&self) -> Facts {
-        let texts = |kept: Kept<RepositoryTags>| kept.value.iter().map(|tag| tag.text.clone()).collect();
+        let texts =
+            |kept: Kept<RepositoryTags>| kept.value.iter().map(|tag| tag.text.clone()).collect();
         let tags = self.tags.usable().into_iter().filter(|(key, _)| self.is_kept_on_disk(key));
-        let manifests = self.manifests.usable().into_iter().filter(|(key, _)| self.is_kept_on_disk(&key.0));
+        let manifests =
+            self.manifests.usable().into_iter().filter(|(key, _)| self.is_kept_on_disk(&key.0));
         Facts {
-            tags: tags.map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: texts(kept) }).collect(),
-            manifests: manifests.map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: kept.value }).collect(),
+            tags: tags
+                .map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: texts(kept) })
+                .collect(),
+            manifests: manifests
+                .map(|(key, kept)| Dated { key, learnt: kept.learnt.utc, value: kept.value })
+                .collect(),
         }
     }
 }

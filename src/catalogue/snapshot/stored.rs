@@ -1,5 +1,6 @@
-//! The snapshot as bytes: a line with the version and the checksum, then JSON. The types here are those
-//! of the file and nothing else's, so that a change of the domain cannot change the file unseen.
+//! The snapshot as bytes: a line with the version and the checksum, then JSON. The types here are
+//! those of the file and nothing else's, so that a change of the domain cannot change the file
+//! unseen.
 //!
 //! What is read was perhaps damaged, or written by another version, so every value goes through the
 //! domain's own checks again, and one that fails refuses the whole file.
@@ -123,7 +124,11 @@ pub fn encode(facts: Facts) -> serde_json::Result<Vec<u8>> {
 /// # Errors
 /// When any of it cannot be used; there is no partial snapshot.
 pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
-    let end = bytes.iter().take(MAX_HEADER_BYTES).position(|byte| *byte == b'\n').ok_or(Unreadable::NotASnapshot)?;
+    let end = bytes
+        .iter()
+        .take(MAX_HEADER_BYTES)
+        .position(|byte| *byte == b'\n')
+        .ok_or(Unreadable::NotASnapshot)?;
     let (header, body) = bytes.split_at(end);
     let body = body.get(1..).unwrap_or_default();
     let header = std::str::from_utf8(header).map_err(|_| Unreadable::NotASnapshot)?;
@@ -131,19 +136,21 @@ pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
     if words.next() != Some(MAGIC) {
         return Err(Unreadable::NotASnapshot);
     }
-    let version: u32 = words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
+    let version: u32 =
+        words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
     if version != VERSION {
         return Err(Unreadable::OtherFormat { found: version });
     }
-    let digest: Digest = words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
+    let digest: Digest =
+        words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
     if words.next().is_some() {
         return Err(Unreadable::NotASnapshot);
     }
     if Digest::of(body) != digest {
         return Err(Unreadable::Checksum);
     }
-    let snapshot: StoredSnapshot =
-        serde_json::from_slice(body).map_err(|error| Unreadable::Content { detail: error.to_string() })?;
+    let snapshot: StoredSnapshot = serde_json::from_slice(body)
+        .map_err(|error| Unreadable::Content { detail: error.to_string() })?;
     if snapshot.tags.len().saturating_add(snapshot.manifests.len()) > MAX_ENTRIES {
         return Err(Unreadable::Content { detail: format!("more than {MAX_ENTRIES} entries") });
     }
@@ -155,7 +162,11 @@ pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
 
 impl From<Dated<Repository, Vec<String>>> for StoredTags {
     fn from(dated: Dated<Repository, Vec<String>>) -> Self {
-        Self { repository: dated.key.to_string(), learnt: dated.learnt.to_string(), tags: dated.value }
+        Self {
+            repository: dated.key.to_string(),
+            learnt: dated.learnt.to_string(),
+            tags: dated.value,
+        }
     }
 }
 
@@ -166,7 +177,11 @@ impl TryFrom<StoredTags> for Dated<Repository, Vec<String>> {
         if !stored.tags.iter().all(|tag| is_tag(tag)) {
             return Err(bad("a tag"));
         }
-        Ok(Self { key: repository(&stored.repository)?, value: stored.tags, learnt: moment(&stored.learnt)? })
+        Ok(Self {
+            key: repository(&stored.repository)?,
+            value: stored.tags,
+            learnt: moment(&stored.learnt)?,
+        })
     }
 }
 
@@ -236,7 +251,8 @@ impl TryFrom<StoredEntry> for Entry {
 
     fn try_from(stored: StoredEntry) -> Result<Self, Unreadable> {
         let digest = digest(&stored.digest)?;
-        let texts = [&stored.operating_system, &stored.architecture, &stored.variant, &stored.os_version];
+        let texts =
+            [&stored.operating_system, &stored.architecture, &stored.variant, &stored.os_version];
         if !texts.into_iter().flatten().chain(&stored.os_features).all(|text| is_plain(text)) {
             return Err(bad("a text of a platform"));
         }
@@ -273,11 +289,13 @@ fn moment(text: &str) -> Result<Timestamp, Unreadable> {
 }
 
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_TEXT_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
+    !text.is_empty()
+        && text.len() <= MAX_TEXT_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Bytes that are no snapshot are refused, with and without a checksum that fits. What is read is written and read as
-/// the same. The tests and the fuzz target of the snapshot call this.
+/// Bytes that are no snapshot are refused, with and without a checksum that fits. What is read is
+/// written and read as the same. The tests and the fuzz target of the snapshot call this.
 #[cfg(any(test, fuzzing))]
 pub fn check_any(bytes: &[u8]) {
     let mut sealed = format!("{MAGIC} {VERSION} {}\n", Digest::of(bytes)).into_bytes();
@@ -310,8 +328,10 @@ mod tests {
             os_features: vec!["win32k".to_owned()],
             role: EntryRole::Image,
         };
-        let manifest = Arc::new(Manifest { digest: digest.clone(), is_index: true, entries: vec![entry] });
-        let of = |wanted| Dated { key: (repository.clone(), wanted), value: manifest.clone(), learnt };
+        let manifest =
+            Arc::new(Manifest { digest: digest.clone(), is_index: true, entries: vec![entry] });
+        let of =
+            |wanted| Dated { key: (repository.clone(), wanted), value: manifest.clone(), learnt };
         Facts {
             tags: vec![Dated {
                 key: repository.clone(),
@@ -360,8 +380,14 @@ mod tests {
             let other = text.replacen(" 1 ", &format!(" {found} "), 1);
             assert_eq!(decode(other.as_bytes()), Err(Unreadable::OtherFormat { found }));
         }
-        for garbage in ["", "\n", "wintag-snapshot\n", "wintag-snapshot one x\n{}", "{\"tags\":[]}", &"x".repeat(9000)]
-        {
+        for garbage in [
+            "",
+            "\n",
+            "wintag-snapshot\n",
+            "wintag-snapshot one x\n{}",
+            "{\"tags\":[]}",
+            &"x".repeat(9000),
+        ] {
             assert_eq!(decode(garbage.as_bytes()), Err(Unreadable::NotASnapshot), "{garbage:.40}");
         }
     }
@@ -389,8 +415,11 @@ mod tests {
 
     #[test]
     fn there_is_a_bound_on_the_entries() {
-        let tags = "{\"repository\":\"a.example/x\",\"learnt\":\"2026-08-12T00:00:00Z\",\"tags\":[]}";
-        let of = |count| sealed(&format!("{{\"tags\":[{}],\"manifests\":[]}}", vec![tags; count].join(",")));
+        let tags =
+            "{\"repository\":\"a.example/x\",\"learnt\":\"2026-08-12T00:00:00Z\",\"tags\":[]}";
+        let of = |count| {
+            sealed(&format!("{{\"tags\":[{}],\"manifests\":[]}}", vec![tags; count].join(",")))
+        };
         assert!(decode(&of(10)).is_ok());
         assert!(matches!(decode(&of(MAX_ENTRIES + 1)), Err(Unreadable::Content { .. })));
     }

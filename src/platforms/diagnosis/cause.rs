@@ -94,7 +94,8 @@ impl Cause {
         Self::ErrorCutOff,
     ];
 
-    /// Whether it only says that something failed, so that any other cause in the same text says more.
+    /// Whether it only says that something failed, so that any other cause in the same text says
+    /// more.
     pub(super) const fn is_vague(self) -> bool {
         matches!(self, Self::SandboxNotCreated | Self::ErrorCutOff)
     }
@@ -113,115 +114,137 @@ impl Cause {
         match self {
             Self::OsVersionMismatch => (
                 "os-version-mismatch",
-                "the image is made for another Windows version than the host's, and process isolation needs one that fits",
+                "the image is made for another Windows version than the host's, and process \
+                 isolation needs one that fits",
             ),
             Self::SandboxImageMismatch => (
                 "sandbox-image-mismatch",
-                "the pod's sandbox did not start: its pause image is made for another Windows version than the node's. \
-                 The image of your container is not to blame",
+                "the pod's sandbox did not start: its pause image is made for another Windows \
+                 version than the node's. The image of your container is not to blame",
             ),
             Self::NoMatchingManifest => (
                 "no-matching-manifest",
-                "under this tag there is no image for the Windows version of the host: all are of another version, or \
-                 the image is for Linux only",
+                "under this tag there is no image for the Windows version of the host: all are of \
+                 another version, or the image is for Linux only",
             ),
             Self::ImageNewerThanHost => (
                 "image-newer-than-host",
-                "the image is made for a newer Windows build than the host's, and so does not run there in either isolation mode",
+                "the image is made for a newer Windows build than the host's, and so does not run \
+                 there in either isolation mode",
             ),
             Self::ExitedAtStart => (
                 "exited-at-start",
-                "the container ended while it started. Where image and host are the same build, this is often an image with \
-                 newer patches (a higher revision) than the host has",
+                "the container ended while it started. Where image and host are the same build, \
+                 this is often an image with newer patches (a higher revision) than the host has",
             ),
             Self::HyperVMissing => (
                 "hyperv-missing",
-                "Hyper-V isolation was asked for, and Hyper-V is not installed, not running, or not available in this virtual machine",
+                "Hyper-V isolation was asked for, and Hyper-V is not installed, not running, or \
+                 not available in this virtual machine",
             ),
-            Self::FeatureMissing => {
-                ("feature-missing", "a Windows feature that containers need (Containers or Hyper-V) is not installed")
-            }
+            Self::FeatureMissing => (
+                "feature-missing",
+                "a Windows feature that containers need (Containers or Hyper-V) is not installed",
+            ),
             Self::ClientNeedsHyperV => (
                 "client-needs-hyperv",
-                "process isolation was asked for, and this Windows 10, or this engine on it, has Hyper-V isolation only",
+                "process isolation was asked for, and this Windows 10, or this engine on it, has \
+                 Hyper-V isolation only",
             ),
             Self::HostTooOldForEngine => (
                 "host-too-old-for-engine",
-                "this Docker Engine (23.0 or later) does not run on Windows builds before 17763, such as Windows Server 2016",
+                "this Docker Engine (23.0 or later) does not run on Windows builds before 17763, \
+                 such as Windows Server 2016",
             ),
-            Self::InvalidIsolation => {
-                ("invalid-isolation", "the isolation mode is spelt wrong: the words are process, hyperv and default")
-            }
-            Self::LinuxEngine => {
-                ("linux-engine", "a Windows image was asked for, and the engine runs Linux containers now")
-            }
+            Self::InvalidIsolation => (
+                "invalid-isolation",
+                "the isolation mode is spelt wrong: the words are process, hyperv and default",
+            ),
+            Self::LinuxEngine => (
+                "linux-engine",
+                "a Windows image was asked for, and the engine runs Linux containers now",
+            ),
             Self::UnrecognizedLayer => (
                 "unrecognized-layer",
-                "the host cannot read a layer of the image. It was reported of new images on hosts whose patches are older, \
-                 and is not resolved for all of them",
+                "the host cannot read a layer of the image. It was reported of new images on \
+                 hosts whose patches are older, and is not resolved for all of them",
             ),
-            Self::InsiderImage => {
-                ("insider-image", "the image is an insider preview, and the host runs a released Windows")
-            }
+            Self::InsiderImage => (
+                "insider-image",
+                "the image is an insider preview, and the host runs a released Windows",
+            ),
             Self::OlderImageNotStarted => (
                 "older-image-not-started",
-                "the container could not be made. In process isolation this is often an image of an older build than the host's",
+                "the container could not be made. In process isolation this is often an image of \
+                 an older build than the host's",
             ),
             Self::ProcessNotCreated => (
                 "process-not-created",
-                "the container started, and no process could be made in it. It was reported of Server Core in process isolation on Windows 11",
+                "the container started, and no process could be made in it. It was reported of \
+                 Server Core in process isolation on Windows 11",
             ),
             Self::February2020Crash => (
                 "february-2020-crash",
-                "a program ended with STATUS_ENTRYPOINT_NOT_FOUND: in process isolation, image and host are often on different \
-                 sides of the update of February 2020, and 32-bit programs fail first",
+                "a program ended with STATUS_ENTRYPOINT_NOT_FOUND: in process isolation, image \
+                 and host are often on different sides of the update of February 2020, and 32-bit \
+                 programs fail first",
             ),
             Self::ServiceCrash => (
                 "service-crash",
-                "a service in the container crashed. It has many causes; one is an image and a host on different sides of the \
-                 update of February 2020",
+                "a service in the container crashed. It has many causes; one is an image and a \
+                 host on different sides of the update of February 2020",
             ),
             Self::StartTimedOut => (
                 "start-timed-out",
-                "the container did not start in time. This is no version error by itself: a virus scanner or a busy host is more likely",
+                "the container did not start in time. This is no version error by itself: a virus \
+                 scanner or a busy host is more likely",
             ),
             Self::RevisionMismatch2016 => (
                 "revision-mismatch-2016",
-                "the container could not be made. On Windows Server 2016 this was reported where the revisions of image and host differ",
+                "the container could not be made. On Windows Server 2016 this was reported where \
+                 the revisions of image and host differ",
             ),
-            Self::ProtocolMismatch => {
-                ("protocol-mismatch", "in Hyper-V isolation, the Windows in the image is too old to talk to the host")
-            }
+            Self::ProtocolMismatch => (
+                "protocol-mismatch",
+                "in Hyper-V isolation, the Windows in the image is too old to talk to the host",
+            ),
             Self::MovedToMcr => (
                 "moved-to-mcr",
-                "Microsoft's images are not on Docker Hub any more; they are on mcr.microsoft.com, under other names",
+                "Microsoft's images are not on Docker Hub any more; they are on \
+                 mcr.microsoft.com, under other names",
             ),
-            Self::TagNotFound => {
-                ("tag-not-found", "the repository has no such tag; base images have had no latest since 2019")
-            }
-            Self::AccessDenied => {
-                ("access-denied", "this is no version error: the caller has no right to start containers on the host")
-            }
+            Self::TagNotFound => (
+                "tag-not-found",
+                "the repository has no such tag; base images have had no latest since 2019",
+            ),
+            Self::AccessDenied => (
+                "access-denied",
+                "this is no version error: the caller has no right to start containers on the host",
+            ),
             Self::NoSuitableNode => (
                 "no-suitable-node",
-                "no node of the swarm fits. Swarm compares operating system, architecture and constraints, never the Windows version",
+                "no node of the swarm fits. Swarm compares operating system, architecture and \
+                 constraints, never the Windows version",
             ),
-            Self::WindowsEngine => {
-                ("windows-engine", "a Linux image was asked for, and the engine runs Windows containers now")
-            }
+            Self::WindowsEngine => (
+                "windows-engine",
+                "a Linux image was asked for, and the engine runs Windows containers now",
+            ),
             Self::HostUnknownToRunner => (
                 "host-unknown-to-runner",
-                "this GitLab Runner does not know the Windows version of its host and has no helper image for it: each \
-                 release knows the versions of its time",
+                "this GitLab Runner does not know the Windows version of its host and has no \
+                 helper image for it: each release knows the versions of its time",
             ),
             Self::SandboxNotCreated => (
                 "sandbox-not-created",
-                "the pod's sandbox did not start, and the text does not say why. On a Windows node it is often a pause image \
-                 that is made for another Windows version, or the network",
+                "the pod's sandbox did not start, and the text does not say why. On a Windows \
+                 node it is often a pause image that is made for another Windows version, or the \
+                 network",
             ),
-            Self::ErrorCutOff => {
-                ("error-cut-off", "the container did not start, and docker service ps cut off the reason")
-            }
+            Self::ErrorCutOff => (
+                "error-cut-off",
+                "the container did not start, and docker service ps cut off the reason",
+            ),
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::windows::WindowsVersion;
 
 /// The rows that come with the program; `data/README.md` says what the columns mean.
 const ERRORS: &str = include_str!("data/errors.csv");
-/// What `…` in a text stands for. Between two parts of one message there is at most a container's identity, a path,
-/// or an image reference.
+/// What `…` in a text stands for. Between two parts of one message there is at most a container's
+/// identity, a path, or an image reference.
 const ANYTHING: &str = "[!-~]{0,300}?";
 /// What asks at the end of a text that the text given was cut off there.
 const ELLIPSIS: char = '…';
@@ -25,12 +25,12 @@ const NEAR_CONTAINERS: &str = "{containers}";
 /// So far before and after a text the words of `unless` are looked for, in bytes.
 const BEFORE: usize = 100;
 const AFTER: usize = 400;
-/// So far before and after a text a word of containers is looked for, in bytes of the clean text: as much as the engine or
-/// the kubelet prints of one container.
+/// So far before and after a text a word of containers is looked for, in bytes of the clean text:
+/// as much as the engine or the kubelet prints of one container.
 const NEAR_BEFORE: usize = 2000;
 const NEAR_AFTER: usize = 1000;
-/// So many places of one text are looked at: the same error is printed again at every attempt, and only what differs in
-/// image or host is told apart.
+/// So many places of one text are looked at: the same error is printed again at every attempt, and
+/// only what differs in image or host is told apart.
 const MOST_PLACES: usize = 16;
 
 /// A row of the table, ready for use.
@@ -78,7 +78,8 @@ pub(super) fn places(pasted: &Pasted<'_>) -> Vec<Place> {
         }
         for found in error.regex.captures_iter(tight).take(MOST_PLACES) {
             let Some(whole) = found.name("number").or_else(|| found.get(0)) else { continue };
-            let (start, end) = (whole.start().saturating_sub(BEFORE), (whole.end() + AFTER).min(tight.len()));
+            let (start, end) =
+                (whole.start().saturating_sub(BEFORE), (whole.end() + AFTER).min(tight.len()));
             let around = tight.get(start..end).unwrap_or_default();
             if error.unless.iter().any(|word| around.contains(word)) {
                 continue;
@@ -102,7 +103,8 @@ pub(super) fn places(pasted: &Pasted<'_>) -> Vec<Place> {
     places
 }
 
-/// Whether what is around a place is about containers at all: codes and general words come from other programs too.
+/// Whether what is around a place is about containers at all: codes and general words come from
+/// other programs too.
 fn is_about_containers(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
     let clean = pasted.in_clean(tight);
     let start = pasted.clean.floor_char_boundary(clean.start.saturating_sub(NEAR_BEFORE));
@@ -131,7 +133,9 @@ fn table() -> &'static [ErrorText] {
 fn read(csv: &str) -> Result<Vec<ErrorText>, String> {
     let rows = csv::Reader::from_reader(csv.as_bytes()).into_deserialize::<Row>().enumerate();
     rows.map(|(at, row)| {
-        row.map_err(|error| error.to_string()).and_then(read_row).map_err(|bad| format!("row {}: {bad}", at + 1))
+        row.map_err(|error| error.to_string())
+            .and_then(read_row)
+            .map_err(|bad| format!("row {}: {bad}", at + 1))
     })
     .collect()
 }
@@ -142,16 +146,22 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
     if row.text.is_empty() || row.source.is_empty() {
         return Err("a row needs a text and its source".to_owned());
     }
-    let tight: String =
-        row.text.chars().filter(|character| !character.is_whitespace() && !"\"'`\\".contains(*character)).collect();
+    let tight: String = row
+        .text
+        .chars()
+        .filter(|character| !character.is_whitespace() && !"\"'`\\".contains(*character))
+        .collect();
     let tight = tight.to_ascii_lowercase();
     let (start, body) = tight.strip_prefix('^').map_or(("", tight.as_str()), |body| ("^", body));
     let (end, body) = body.strip_suffix('$').map_or(("", body), |body| (r"\.?$", body));
     let (is_cut_off, body) = body.strip_suffix(ELLIPSIS).map_or((false, body), |body| (true, body));
-    let mut pattern = regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
+    let mut pattern =
+        regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
     // The versions are groups, in the order in which they stand.
-    let mut versions: Vec<(usize, &str)> =
-        ["{host}", "{image}"].into_iter().filter_map(|name| Some((body.find(name)?, name))).collect();
+    let mut versions: Vec<(usize, &str)> = ["{host}", "{image}"]
+        .into_iter()
+        .filter_map(|name| Some((body.find(name)?, name)))
+        .collect();
     versions.sort_unstable();
     for (_, name) in &versions {
         pattern = pattern.replace(&regex::escape(name), VERSION);
@@ -159,10 +169,12 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
     if body.bytes().all(|byte| byte.is_ascii_digit()) {
         pattern = format!("(?:^|[^0-9])(?P<number>{pattern})(?:[^0-9]|$)");
     }
-    let group = |wanted: &str| versions.iter().position(|(_, name)| *name == wanted).map(|index| index + 1);
+    let group =
+        |wanted: &str| versions.iter().position(|(_, name)| *name == wanted).map(|index| index + 1);
     let regex = Regex::new(&format!("{start}{pattern}{end}")).map_err(|error| error.to_string())?;
-    let words =
-        |text: &str| -> Vec<String> { text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect() };
+    let words = |text: &str| -> Vec<String> {
+        text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
     let needs = words(&row.needs);
     Ok(ErrorText {
         cause,
@@ -206,9 +218,13 @@ mod tests {
 
     #[test]
     fn a_bad_row_is_named() {
-        let with = |row: &str| read(&format!("cause,text,needs,unless,seen_when,source\n{row}\n")).err();
+        let with =
+            |row: &str| read(&format!("cause,text,needs,unless,seen_when,source\n{row}\n")).err();
         assert_eq!(with("nonesuch,a,,,,b"), Some("row 1: no cause is called nonesuch".to_owned()));
-        assert_eq!(with("linux-engine,a,,,,"), Some("row 1: a row needs a text and its source".to_owned()));
+        assert_eq!(
+            with("linux-engine,a,,,,"),
+            Some("row 1: a row needs a text and its source".to_owned())
+        );
         assert_eq!(with("linux-engine,a (b,,,,c"), None);
     }
 }

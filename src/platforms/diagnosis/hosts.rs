@@ -1,4 +1,5 @@
-//! The hosts that a text mentions: what `docker info`, `kubectl describe node`, `ver`, `systeminfo` and build logs print.
+//! The hosts that a text mentions: what `docker info`, `kubectl describe node`, `ver`, `systeminfo`
+//! and build logs print.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -27,18 +28,28 @@ impl Hosts {
     /// Every host that the clean text mentions.
     pub fn of(clean: &str, tables: &Tables) -> Self {
         let mut texts = HostTexts { tables, known: HashMap::new(), failures_left: MOST_FAILURES };
-        let read =
-            machines(clean).into_iter().filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)));
-        let node = NODE.captures(clean).and_then(|found| Some(found.name("name")?.as_str().to_owned()));
+        let read = machines(clean)
+            .into_iter()
+            .filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)));
+        let node =
+            NODE.captures(clean).and_then(|found| Some(found.name("name")?.as_str().to_owned()));
         Self { read: read.collect(), node }
     }
 
-    /// The host that an error is about. The error may name its version itself; then only a machine of that build adds to
-    /// it. Where the text shows several machines, it is the one on which the pod runs, and without one none.
+    /// The host that an error is about. The error may name its version itself; then only a machine
+    /// of that build adds to it. Where the text shows several machines, it is the one on which
+    /// the pod runs, and without one none.
     pub fn pick(&self, named: Option<WindowsVersion>, tables: &Tables) -> Option<HostReading> {
-        let fitting = || self.read.iter().filter(|(_, it)| named.is_none_or(|named| build_of(it) == Some(named.build)));
-        let of_pod =
-            || fitting().find(|(name, _)| name.is_some() && *name == self.node).map(|(_, reading)| reading.clone());
+        let fitting = || {
+            self.read
+                .iter()
+                .filter(|(_, it)| named.is_none_or(|named| build_of(it) == Some(named.build)))
+        };
+        let of_pod = || {
+            fitting()
+                .find(|(name, _)| name.is_some() && *name == self.node)
+                .map(|(_, reading)| reading.clone())
+        };
         of_pod().or_else(|| the_only_one(fitting().map(|(_, reading)| reading))).or_else(|| {
             let named = named?;
             read_host(&named.to_string(), None, tables).ok()
@@ -47,7 +58,9 @@ impl Hosts {
 }
 
 /// The host that all readings agree on; without its revision where they differ in that.
-fn the_only_one<'r>(readings: impl Iterator<Item = &'r HostReading> + Clone) -> Option<HostReading> {
+fn the_only_one<'r>(
+    readings: impl Iterator<Item = &'r HostReading> + Clone,
+) -> Option<HostReading> {
     let first = build_of(readings.clone().next()?);
     if readings.clone().any(|reading| build_of(reading) != first) {
         return None;
@@ -56,7 +69,10 @@ fn the_only_one<'r>(readings: impl Iterator<Item = &'r HostReading> + Clone) -> 
         readings.clone().filter_map(|reading| reading.host.as_ref()?.version.revision).collect();
     revisions.dedup();
     let says_most = |reading: &&HostReading| {
-        reading.host.as_ref().is_some_and(|host| host.version.revision == revisions.first().copied())
+        reading
+            .host
+            .as_ref()
+            .is_some_and(|host| host.version.revision == revisions.first().copied())
     };
     let mut reading = readings.clone().find(says_most)?.clone();
     if let Some(host) = reading.host.as_mut().filter(|_| revisions.len() > 1) {
@@ -129,7 +145,8 @@ fn machines(clean: &str) -> Vec<Machine> {
         }
         let is_of_image = std::mem::take(&mut is_of_image);
         for (heading, value) in said {
-            // `docker image inspect` says the version of the image between "Os" and its layers; a node has the label "OS".
+            // `docker image inspect` says the version of the image between "Os" and its layers; a
+            // node has the label "OS".
             if is_of_image || (heading == "OsVersion" && os_key_before.contains("\"Os\":")) {
                 continue;
             }
@@ -152,19 +169,27 @@ fn machines(clean: &str) -> Vec<Machine> {
 
 /// What a line says of a host, and under which headings; what needs none goes by a name of ours.
 fn said_by(line: &str) -> Vec<(&str, &str)> {
-    let part = |found: &Captures<'_>, group: &str| found.name(group).and_then(|part| line.get(part.range()));
+    let part = |found: &Captures<'_>, group: &str| {
+        found.name(group).and_then(|part| line.get(part.range()))
+    };
     let pair = |found: &Captures<'_>| part(found, "heading").zip(part(found, "value"));
-    let of_json: Vec<_> = JSON.captures_iter(line).take(MOST_MACHINES).filter_map(|found| pair(&found)).collect();
+    let of_json: Vec<_> =
+        JSON.captures_iter(line).take(MOST_MACHINES).filter_map(|found| pair(&found)).collect();
     if !of_json.is_empty() {
         return of_json;
     }
     if let Some(said) = HEADING.captures(line) {
         return pair(&said).into_iter().collect();
     }
-    let of_systeminfo = SYSTEMINFO.captures(line).filter(|found| part(found, "build") == part(found, "again"));
+    let of_systeminfo =
+        SYSTEMINFO.captures(line).filter(|found| part(found, "build") == part(found, "again"));
     let said = of_systeminfo.and_then(|found| Some(("osversion", part(&found, "value")?)));
     let forms = LOOSE.iter().zip(["ver", "label", "name", "version", "osname"]);
-    let loose = || forms.filter_map(|(form, heading)| Some((heading, part(&form.captures(line)?, "value")?))).next();
+    let loose = || {
+        forms
+            .filter_map(|(form, heading)| Some((heading, part(&form.captures(line)?, "value")?)))
+            .next()
+    };
     // What a release note or a list of images says in this form is the version of an image.
     let winver = || {
         let found = WINVER.captures(line).filter(|_| !OF_IMAGE.is_match(line))?;
@@ -173,8 +198,8 @@ fn said_by(line: &str) -> Vec<(&str, &str)> {
     said.or_else(loose).or_else(winver).into_iter().collect()
 }
 
-/// So many texts that mean no host are read in one diagnosis. Each costs up to some milliseconds, because what it could
-/// have meant is looked for; what tools print has a few.
+/// So many texts that mean no host are read in one diagnosis. Each costs up to some milliseconds,
+/// because what it could have meant is looked for; what tools print has a few.
 const MOST_FAILURES: usize = 8;
 /// More machines in one text make no difference: what several say is not told apart by guessing.
 const MOST_MACHINES: usize = 64;
@@ -187,15 +212,15 @@ fn regex(pattern: &str) -> Regex {
 
 /// A heading under which something prints its Windows, and the value.
 static HEADING: LazyLock<Regex> = LazyLock::new(|| {
-    let headings =
-        "kernel ?version|operating ?system|os ?image|os ?version|os ?name|os|host|host ?os|windows ?version|buildlabex";
+    let headings = "kernel ?version|operating ?system|os ?image|os ?version|os ?name|os|host|host \
+                    ?os|windows ?version|buildlabex";
     regex(&format!(
         r#"(?i)^(?:[0-9TZ:.-]{{20,40}} )?[ *|-]*(?:\*\*)?"?(?P<heading>{headings})"?(?:\*\*)?[ ]*[:=][ ]*(?:\*\*)?[ ]*"?(?P<value>[^"]+)"#
     ))
 });
 
-/// What says by itself that it is a host: `ver`, the label of a node, the log of a hosted build, and what the commands
-/// print that ask for nothing but the version.
+/// What says by itself that it is a host: `ver`, the label of a node, the log of a hosted build,
+/// and what the commands print that ask for nothing but the version.
 static LOOSE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let patterns = [
         // `Version` in any language.
@@ -209,17 +234,20 @@ static LOOSE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     patterns.into_iter().map(regex).collect()
 });
 
-/// `docker info --format '{{json .}}'` and objects of Kubernetes, on one line or on many. The case tells them from the
-/// inspection of an image, which says `OsVersion`.
+/// `docker info --format '{{json .}}'` and objects of Kubernetes, on one line or on many. The case
+/// tells them from the inspection of an image, which says `OsVersion`.
 static JSON: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#""(?P<heading>[Kk]ernelVersion|OperatingSystem|OSVersion|osImage|node\.kubernetes\.io/windows-build)"[ ]*:[ ]*"(?P<value>[^"]{1,200})""#,
     )
 });
 
-/// The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`. Only there the build comes twice.
+/// The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`. Only
+/// there the build comes twice.
 static SYSTEMINFO: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^[^:]{1,60}:[ ]+(?P<value>10\.0\.(?P<build>[0-9]{5,6}))[ ][^:0-9]{1,60}[ ](?P<again>[0-9]{5,6})[ ]*$")
+    regex(
+        r"^[^:]{1,60}:[ ]+(?P<value>10\.0\.(?P<build>[0-9]{5,6}))[ ][^:0-9]{1,60}[ ](?P<again>[0-9]{5,6})[ ]*$",
+    )
 });
 
 /// What `winver` and the settings show: `Windows 11 Pro 23H2 (OS Build 22631.3007)`.
@@ -230,7 +258,8 @@ static WINVER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A line about an image or an update, and not about a machine.
-static OF_IMAGE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\bimages?\b|\bcontainers?\b|\bKB[0-9]{6,7}\b"));
+static OF_IMAGE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\bimages?\b|\bcontainers?\b|\bKB[0-9]{6,7}\b"));
 
 /// `kubectl get nodes -o wide`.
 static NODE_ROW: LazyLock<Regex> = LazyLock::new(|| {
@@ -258,11 +287,13 @@ mod tests {
     #[test]
     fn hosts_are_found_where_tools_name_them() {
         check(
-            "Kernel Version: 10.0 14393 (14393.2007.amd64fre.rs1_release.171231-1800)\nOperating System: Windows Server 2016 Datacenter",
+            "Kernel Version: 10.0 14393 (14393.2007.amd64fre.rs1_release.171231-1800)\nOperating \
+             System: Windows Server 2016 Datacenter",
             "10.0.14393.2007 server",
         );
         check(
-            " Kernel Version: 10.0 15063 (15063.0.amd64fre.rs2_release.170317-1834)\n Operating System: Windows 10 Enterprise\n OSType: windows",
+            " Kernel Version: 10.0 15063 (15063.0.amd64fre.rs2_release.170317-1834)\n Operating \
+             System: Windows 10 Enterprise\n OSType: windows",
             "10.0.15063 client",
         );
         check("Microsoft Windows [Version 10.0.16299.371]", "10.0.16299.371 server");
@@ -271,17 +302,34 @@ mod tests {
             "10.0.17763.3772 server",
         );
         check(
-            "worker-win-2   Ready    <none>   17h   v1.19.3   10.240.0.22   <none>        Windows Server 2019 Datacenter   10.0.17763.1397    containerd://1.4.1",
+            "worker-win-2   Ready    <none>   17h   v1.19.3   10.240.0.22   <none>        Windows \
+             Server 2019 Datacenter   10.0.17763.1397    containerd://1.4.1",
             "10.0.17763.1397 server",
         );
-        check("                        node.kubernetes.io/windows-build=10.0.20348", "10.0.20348 server");
-        check("  Kernel Version: 5.4.0-1046-azure\n  OS Image: Ubuntu 18.04.5 LTS\n  Operating System: linux", "");
+        check(
+            "                        node.kubernetes.io/windows-build=10.0.20348",
+            "10.0.20348 server",
+        );
+        check(
+            "  Kernel Version: 5.4.0-1046-azure\n  OS Image: Ubuntu 18.04.5 LTS\n  Operating \
+             System: linux",
+            "",
+        );
         check("        \"Os\": \"windows\",\n        \"OsVersion\": \"10.0.20348.1249\",", "");
-        check("            \"OS\": \"windows\",\n            \"OsVersion\": \"10.0.16296\"", "10.0.16296 server");
+        check(
+            "            \"OS\": \"windows\",\n            \"OsVersion\": \"10.0.16296\"",
+            "10.0.16296 server",
+        );
         check("Operating System\n  Microsoft Windows Server 2022\n", "10.0.20348 server");
         check("Host: mcr.microsoft.com", "");
-        check("Operating System\n  Microsoft Windows Server 2022\n  10.0.20348\n  Datacenter", "10.0.20348 server");
-        check("2020-08-28T10:00:00.1234567Z Kernel Version: 10.0.17763.1397", "10.0.17763.1397 server");
+        check(
+            "Operating System\n  Microsoft Windows Server 2022\n  10.0.20348\n  Datacenter",
+            "10.0.20348 server",
+        );
+        check(
+            "2020-08-28T10:00:00.1234567Z Kernel Version: 10.0.17763.1397",
+            "10.0.17763.1397 server",
+        );
         check("PS> docker info --format '{{.OSVersion}}'\n10.0.17763.557", "10.0.17763.557 server");
         check("PS> docker image inspect --format '{{.OsVersion}}' x\n10.0.17763.557", "");
     }
@@ -290,10 +338,13 @@ mod tests {
     fn hosts_are_found_in_any_language_and_form() {
         check("Microsoft Windows [版本 10.0.20348.2113]", "10.0.20348.2113 server");
         check("Microsoft Windows [Versión 10.0.17763.557]", "10.0.17763.557 server");
-        check("Betriebssystemversion: 10.0.20348 Nicht zutreffend Build 20348", "10.0.20348 server");
         check(
-            "Nombre del sistema operativo:               Microsoft Windows 10 Pro\n\
-             Versión del sistema operativo:              10.0.19045 N/D Compilación 19045",
+            "Betriebssystemversion: 10.0.20348 Nicht zutreffend Build 20348",
+            "10.0.20348 server",
+        );
+        check(
+            "Nombre del sistema operativo:               Microsoft Windows 10 Pro\nVersión del \
+             sistema operativo:              10.0.19045 N/D Compilación 19045",
             "10.0.19045 client",
         );
         check("OS 版本:          10.0.20348 暂缺 Build 20348", "10.0.20348 server");
@@ -323,8 +374,9 @@ mod tests {
 
     #[test]
     fn several_machines_are_not_guessed_between() {
-        let node =
-            |name: &str, kernel: &str| format!("Name: {name}\nSystem Info:\n Kernel Version: {kernel}\n OS Image:\n");
+        let node = |name: &str, kernel: &str| {
+            format!("Name: {name}\nSystem Info:\n Kernel Version: {kernel}\n OS Image:\n")
+        };
         let two = node("a", "10.0 14393 (14393.1715.amd64fre.rs1_release_inmarket.170906-1810)")
             + &node("b", "10.0.16299.15");
         check(&two, "");

@@ -53,7 +53,9 @@ pub(super) fn images(clean: &str) -> Vec<ImageMention> {
     let mut mentions: Vec<ImageMention> = Vec::new();
     for regex in IMAGES.iter() {
         for found in regex.captures_iter(clean).take(MOST_MENTIONS) {
-            mentions.extend(found.name("image").and_then(|image| mention(image.start(), image.as_str())));
+            mentions.extend(
+                found.name("image").and_then(|image| mention(image.start(), image.as_str())),
+            );
         }
     }
     for found in COMMAND.captures_iter(clean).take(MOST_MENTIONS) {
@@ -63,8 +65,9 @@ pub(super) fn images(clean: &str) -> Vec<ImageMention> {
     for found in PULLING.captures_iter(clean).take(MOST_MENTIONS) {
         let (Some(tag), Some(path)) = (found.name("tag"), found.name("path")) else { continue };
         let path_alone = path.as_str().strip_prefix("library/").unwrap_or(path.as_str());
-        let is_known =
-            |known: &ImageMention| known.at < tag.start() && known.reference.repository.path().ends_with(path_alone);
+        let is_known = |known: &ImageMention| {
+            known.at < tag.start() && known.reference.repository.path().ends_with(path_alone)
+        };
         if !mentions.iter().any(is_known) {
             mentions.extend(mention(tag.start(), &format!("{path_alone}:{}", tag.as_str())));
         }
@@ -88,7 +91,8 @@ fn image_of_command(found: &Captures<'_>) -> Option<ImageMention> {
     let arguments = found.name("arguments")?;
     let mut is_value = false;
     for word in WORD.find_iter(arguments.as_str()) {
-        let (at, word) = (arguments.start() + word.start(), word.as_str().trim_matches(['"', '\'']));
+        let (at, word) =
+            (arguments.start() + word.start(), word.as_str().trim_matches(['"', '\'']));
         if std::mem::take(&mut is_value) {
             continue;
         }
@@ -102,7 +106,10 @@ fn image_of_command(found: &Captures<'_>) -> Option<ImageMention> {
 }
 
 /// The Windows version that a tag says its image is of.
-pub(super) fn version_of_tag(reference: &ImageReference, tables: &Tables) -> Option<WindowsVersion> {
+pub(super) fn version_of_tag(
+    reference: &ImageReference,
+    tables: &Tables,
+) -> Option<WindowsVersion> {
     let text = match &reference.selector {
         Selector::Tag(text) | Selector::Digest { tag: Some(text), .. } => text,
         Selector::Default | Selector::Digest { tag: None, .. } => return None,
@@ -115,14 +122,15 @@ pub(super) fn version_of_tag(reference: &ImageReference, tables: &Tables) -> Opt
                 let build = tables.build_of_line(&line)?;
                 // An update that brought several revisions of the build says none.
                 let versions = tables.versions_of(kb).into_iter().map(|entry| entry.version);
-                let of_build: Vec<WindowsVersion> = versions.filter(|version| version.build == build).collect();
+                let of_build: Vec<WindowsVersion> =
+                    versions.filter(|version| version.build == build).collect();
                 Some(if let [only] = of_build[..] { only } else { WindowsVersion::of_build(build) })
             }
             Core::None => None,
         };
     }
-    // Images that are built on others name the base somewhere in the tag: `4.8-windowsservercore-ltsc2019`. A number
-    // of four digits alone could be a year.
+    // Images that are built on others name the base somewhere in the tag:
+    // `4.8-windowsservercore-ltsc2019`. A number of four digits alone could be a year.
     let mut after_base = false;
     for word in text.split(['-', '_']) {
         if let Ok(version) = word.parse() {
@@ -171,13 +179,21 @@ pub(super) fn isolations(tight: &str) -> Vec<IsolationMention> {
     ISOLATION.find_iter(tight).take(MOST_MENTIONS).map(mention).collect()
 }
 
-/// The isolation mode of what failed here in the tight text: as the error's own details say after it, as it was asked for
-/// before or else after it, or as the host has it by default.
+/// The isolation mode of what failed here in the tight text: as the error's own details say after
+/// it, as it was asked for before or else after it, or as the host has it by default.
 pub(super) fn isolation_at(mentions: &[IsolationMention], error: usize) -> Option<Isolation> {
     let said = |by: Said| mentions.iter().filter(move |mention| mention.said == by);
     let details = said(Said::Engine).find(|it| (error..error + LONGEST_DETAILS).contains(&it.at));
-    let asked = || said(Said::Caller).take_while(|it| it.at < error).last().or_else(|| said(Said::Caller).next());
-    details.or_else(asked).or_else(|| said(Said::HostDefault).next()).map(|mention| mention.isolation)
+    let asked = || {
+        said(Said::Caller)
+            .take_while(|it| it.at < error)
+            .last()
+            .or_else(|| said(Said::Caller).next())
+    };
+    details
+        .or_else(asked)
+        .or_else(|| said(Said::HostDefault).next())
+        .map(|mention| mention.isolation)
 }
 
 /// Every word of the tight text that only one kind of place uses.
@@ -188,13 +204,14 @@ pub(super) fn settings(tight: &str) -> Vec<(usize, Setting)> {
         ("ecs", Setting::Ecs),
         ("buildkit", Setting::BuildKit),
     ];
-    let setting =
-        |found: Captures<'_>| groups.into_iter().find_map(|(name, setting)| Some((found.name(name)?.start(), setting)));
+    let setting = |found: Captures<'_>| {
+        groups.into_iter().find_map(|(name, setting)| Some((found.name(name)?.start(), setting)))
+    };
     SETTINGS.captures_iter(tight).take(MOST_MENTIONS).filter_map(setting).collect()
 }
 
-/// What runs the container that failed here in the tight text: what is named last before the end of the error, or
-/// first after it.
+/// What runs the container that failed here in the tight text: what is named last before the end of
+/// the error, or first after it.
 pub(super) fn setting_at(settings: &[(usize, Setting)], end: usize) -> Setting {
     let before = settings.iter().take_while(|(at, _)| *at < end).last();
     before.or(settings.first()).map(|(_, setting)| *setting).unwrap_or_default()
@@ -202,10 +219,12 @@ pub(super) fn setting_at(settings: &[(usize, Setting)], end: usize) -> Setting {
 
 /// So many places of one form are looked at; a paste of 64 KiB that means something has fewer.
 const MOST_MENTIONS: usize = 128;
-/// So far after an error the engine's details of the container go on, in bytes; they name every layer.
+/// So far after an error the engine's details of the container go on, in bytes; they name every
+/// layer.
 const LONGEST_DETAILS: usize = 8192;
 
-/// An image reference, as far as its characters go; what is one is read by the grammar of references.
+/// An image reference, as far as its characters go; what is one is read by the grammar of
+/// references.
 const REFERENCE: &str = "(?P<image>[A-Za-z0-9][A-Za-z0-9._/:@-]+)";
 
 fn regex(pattern: &str) -> Regex {
@@ -239,12 +258,16 @@ static IMAGES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
     let verbs = r"(?:container[ ]+|image[ ]+|service[ ]+)?(?:run|create|pull)";
-    regex(&format!(r"\b(?:docker|docker\.exe|nerdctl|crictl|podman)[ ]+{verbs}[ ]+(?P<arguments>[^\n]+)"))
+    regex(&format!(
+        r"\b(?:docker|docker\.exe|nerdctl|crictl|podman)[ ]+{verbs}[ ]+(?P<arguments>[^\n]+)"
+    ))
 });
 
 /// `ltsc2022: Pulling from windows/servercore`.
 static PULLING: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}): Pulling from (?P<path>[a-z0-9][a-z0-9._/-]+)")
+    regex(
+        r"(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}): Pulling from (?P<path>[a-z0-9][a-z0-9._/-]+)",
+    )
 });
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r#""[^"]*"|'[^']*'|[^ ]+"#));
@@ -261,7 +284,9 @@ static SETTINGS: LazyLock<Regex> = LazyLock::new(|| {
     let swarm = "dockerservice|dockerstack|startingcontainerfailed|nosuitablenode|dockernode";
     let ecs = "cannotpullcontainererror";
     let buildkit = "failedtosolve|dockerbuildx|buildkit|\\[internal\\]load";
-    regex(&format!("(?P<kubernetes>{kubernetes})|(?P<swarm>{swarm})|(?P<ecs>{ecs})|(?P<buildkit>{buildkit})"))
+    regex(&format!(
+        "(?P<kubernetes>{kubernetes})|(?P<swarm>{swarm})|(?P<ecs>{ecs})|(?P<buildkit>{buildkit})"
+    ))
 });
 
 /// The options of `docker run`, `create` and `pull` that take no value.
@@ -298,28 +323,40 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let written: Vec<String> = images(text).into_iter().map(|mention| mention.written).collect();
+        let written: Vec<String> =
+            images(text).into_iter().map(|mention| mention.written).collect();
         assert_eq!(written, expected, "{text:?}");
     }
 
     #[test]
     fn images_are_found_where_tools_name_them() {
         check(
-            "docker run -it --rm -v C:\\a:C:\\b --isolation=process mcr.microsoft.com/windows/nanoserver:1809 cmd",
+            "docker run -it --rm -v C:\\a:C:\\b --isolation=process \
+             mcr.microsoft.com/windows/nanoserver:1809 cmd",
             &["mcr.microsoft.com/windows/nanoserver:1809"],
         );
         check("PS> docker pull nginx\nlatest: Pulling from library/nginx", &["nginx"]);
         check("ltsc2022: Pulling from windows/servercore", &["windows/servercore:ltsc2022"]);
         check(
-            "    Image:              contoso/app:1\n    Image ID: docker-pullable://contoso/app@sha256:12",
+            "    Image:              contoso/app:1\n    Image ID: \
+             docker-pullable://contoso/app@sha256:12",
             &["contoso/app:1"],
         );
         check("OS Image:   Windows Server 2019 Datacenter", &[]);
         check("Step 1/4 : FROM microsoft/aspnet\n ---> 6ca2a1990fce", &["microsoft/aspnet"]);
         check("    image: contoso/myimage\n", &["contoso/myimage"]);
-        check("klkbhn742lv0        angry_liskov.1       contoso/x:1   WIN-BSTMQDRQC2E", &["contoso/x:1"]);
-        check("y5blbdum70zo         \\_ angry_liskov.1   contoso/x:1   WIN-BSTMQDRQC2E", &["contoso/x:1"]);
-        check("no matching manifest for windows/amd64 10.0.17763 in the manifest list entries", &[]);
+        check(
+            "klkbhn742lv0        angry_liskov.1       contoso/x:1   WIN-BSTMQDRQC2E",
+            &["contoso/x:1"],
+        );
+        check(
+            "y5blbdum70zo         \\_ angry_liskov.1   contoso/x:1   WIN-BSTMQDRQC2E",
+            &["contoso/x:1"],
+        );
+        check(
+            "no matching manifest for windows/amd64 10.0.17763 in the manifest list entries",
+            &[],
+        );
         check("failed to pull image \"<ref>\"", &[]);
     }
 

@@ -1,28 +1,25 @@
 //! What an error text says: the cause, and the image, host and isolation mode that it is about.
 //!
-//! The texts are rows of `data/errors.csv`. They are looked for in a form of the text that has no white space and no
-//! quotation marks (`pasted.rs`), because what people paste is broken and escaped at any place; images and hosts are looked
-//! for line by line. Nothing is guessed: what the text does not say stays unknown.
+//! The texts are rows of `data/errors.csv`. They are looked for in a form of the text that has no
+//! white space and no quotation marks (`pasted.rs`), because what people paste is broken and
+//! escaped at any place; images and hosts are looked for line by line. Nothing is guessed: what the
+//! text does not say stays unknown.
 //!
-//! All of it takes time in proportion to the length of the text, whatever it is: the expressions are those of the `regex`
-//! crate, repetitions in them have bounds, and the numbers of places and findings too.
+//! All of it takes time in proportion to the length of the text, whatever it is: the expressions
+//! are those of the `regex` crate, repetitions in them have bounds, and the numbers of places and
+//! findings too.
 
 use std::ops::Range;
 
 use crate::windows::{HostReading, Isolation, Tables, WindowsVersion};
 
-// In reading order; the blank lines keep rustfmt from sorting.
+// In reading order.
 
 mod cause;
-
 mod pasted;
-
 mod errors;
-
 mod mentions;
-
 mod hosts;
-
 mod names;
 
 pub use cause::Cause;
@@ -43,7 +40,8 @@ const LONGEST_EVIDENCE: usize = 400;
 const SANDBOX: [&str; 3] = ["podsandbox", "sandboxcontainer", "sandboximage"];
 /// What it says of a container of the pod itself.
 const WORKLOAD: &str = "failedtostartcontainer";
-/// So far before an error the kubelet says so, in bytes of the tight text: names of pod and container stand between.
+/// So far before an error the kubelet says so, in bytes of the tight text: names of pod and
+/// container stand between.
 const SANDBOX_BEFORE: usize = 500;
 /// The words of engines that pull with containerd.
 const CONTAINERD: [&str; 3] = ["nomatchforplatform", "failedtopullandunpack", "containerd"];
@@ -73,7 +71,8 @@ pub struct Finding {
     pub names: Names,
 }
 
-/// Everything in the text that is known, in its order. The same error about the same image and host is one finding.
+/// Everything in the text that is known, in its order. The same error about the same image and host
+/// is one finding.
 pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     let pasted = Pasted::new(text);
     let mut places = errors::places(&pasted);
@@ -119,10 +118,23 @@ struct Facts {
 
 impl Facts {
     /// The finding of this place, still without its evidence.
-    fn finding(&self, pasted: &Pasted<'_>, place: Place, clean: &Range<usize>, tables: &Tables) -> Finding {
+    fn finding(
+        &self,
+        pasted: &Pasted<'_>,
+        place: Place,
+        clean: &Range<usize>,
+        tables: &Tables,
+    ) -> Finding {
         let Place { mut cause, span, host, image: version_in_error } = place;
-        let before = pasted.tight.get(span.start.saturating_sub(SANDBOX_BEFORE)..span.end).unwrap_or_default();
-        let since = SANDBOX.iter().filter_map(|word| before.rfind(word)).max().and_then(|at| before.get(at..));
+        let before = pasted
+            .tight
+            .get(span.start.saturating_sub(SANDBOX_BEFORE)..span.end)
+            .unwrap_or_default();
+        let since = SANDBOX
+            .iter()
+            .filter_map(|word| before.rfind(word))
+            .max()
+            .and_then(|at| before.get(at..));
         let of_sandbox = since.is_some_and(|since| !since.contains(WORKLOAD));
         if of_sandbox && matches!(cause, Cause::OsVersionMismatch | Cause::NoMatchingManifest) {
             cause = Cause::SandboxImageMismatch;
@@ -143,8 +155,8 @@ impl Facts {
         }
     }
 
-    /// The image that an error is about: the one in it or the last before it, else the first after it. The pause image
-    /// only when it is about the sandbox.
+    /// The image that an error is about: the one in it or the last before it, else the first after
+    /// it. The pause image only when it is about the sandbox.
     fn image_of(&self, error: &Range<usize>, of_sandbox: bool) -> Option<&ImageMention> {
         let fitting = || self.images.iter().filter(|image| image.is_pause() == of_sandbox);
         fitting().take_while(|image| image.at < error.end).last().or_else(|| fitting().next())
@@ -157,7 +169,8 @@ impl Finding {
         fn says<T: PartialEq>(this: Option<&T>, other: Option<&T>) -> bool {
             other.is_none() || this == other
         }
-        let build = |finding: &Self| finding.host.as_ref()?.host.as_ref().map(|host| host.version.build);
+        let build =
+            |finding: &Self| finding.host.as_ref()?.host.as_ref().map(|host| host.version.build);
         self.cause == other.cause
             && says(self.image.as_ref(), other.image.as_ref())
             && says(self.image_version.as_ref(), other.image_version.as_ref())

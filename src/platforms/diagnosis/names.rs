@@ -1,7 +1,7 @@
 //! The objects of a cluster that a text names, so that commands can name them too.
 //!
-//! Only names go on that can stand in a command as they are, and only what the text leaves no doubt about: the others
-//! stay words in capital letters.
+//! Only names go on that can stand in a command as they are, and only what the text leaves no doubt
+//! about: the others stay words in capital letters.
 
 use std::sync::LazyLock;
 
@@ -86,13 +86,17 @@ impl NamesInText {
             if let Some(name) = service.as_ref().and_then(|found| found.name("service"))
                 && found.services.len() < MOST_NAMED
             {
-                found.services.extend(usable_name(Some(name.as_str())).map(|name| (start, name.to_owned())));
+                found
+                    .services
+                    .extend(usable_name(Some(name.as_str())).map(|name| (start, name.to_owned())));
             }
             let Some(said) = FIELD.captures(line) else {
                 // A container is a heading of its own, two spaces in.
                 if line.starts_with(|first: char| first != ' ') {
                     in_containers = line == "Containers:";
-                } else if let Some((_, described)) = found.described.last_mut().filter(|_| in_containers) {
+                } else if let Some((_, described)) =
+                    found.described.last_mut().filter(|_| in_containers)
+                {
                     described.read_inner(line);
                 } else if let Some((_, described)) = found.described.last_mut() {
                     described.read_label(line);
@@ -103,7 +107,10 @@ impl NamesInText {
             let part = |group: &str| said.name(group).map_or("", |part| part.as_str());
             if part("field") == "Name" {
                 if found.described.len() < MOST_NAMED {
-                    found.described.push((start, Described { name: part("value").to_owned(), ..Described::default() }));
+                    found.described.push((
+                        start,
+                        Described { name: part("value").to_owned(), ..Described::default() },
+                    ));
                 }
             } else if let Some((_, described)) = found.described.last_mut() {
                 described.read_field(part("field"), part("value"));
@@ -117,7 +124,8 @@ impl NamesInText {
     pub fn pick(&self, end: usize) -> Names {
         let before = |(at, _): &&(usize, String)| *at < end;
         let service = self.services.iter().take_while(before).last().or(the_only(&self.services));
-        // Within what is described of a pod the error is about that one; elsewhere about the only pod there is.
+        // Within what is described of a pod the error is about that one; elsewhere about the only
+        // pod there is.
         let around = self.described.iter().take_while(|(at, _)| *at < end).last();
         let mut pods = self.described.iter().filter(|(_, described)| described.namespace.is_some());
         let only_pod = || pods.next().filter(|_| pods.next().is_none());
@@ -135,7 +143,8 @@ fn the_only(services: &[(usize, String)]) -> Option<&(usize, String)> {
 
 impl Described {
     fn read_field(&mut self, field: &str, value: &str) {
-        let of_owner = || value.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned()));
+        let of_owner =
+            || value.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned()));
         match field {
             "Namespace" => self.namespace = Some(value.to_owned()),
             "Node" => self.node = value.split_once('/').map(|(name, _)| name.to_owned()),
@@ -150,7 +159,9 @@ impl Described {
     }
 
     fn read_label(&mut self, line: &str) {
-        let hash = HASH_LABEL.captures(line).and_then(|found| Some(found.name("hash")?.as_str().to_owned()));
+        let hash = HASH_LABEL
+            .captures(line)
+            .and_then(|found| Some(found.name("hash")?.as_str().to_owned()));
         self.template_hash = self.template_hash.take().or(hash);
     }
 
@@ -162,7 +173,8 @@ impl Described {
 
     fn names(&self) -> Names {
         let usable = |name: Option<&str>| usable_name(name).map(str::to_owned);
-        let container = if let [only] = self.containers.as_slice() { Some(only.as_str()) } else { None };
+        let container =
+            if let [only] = self.containers.as_slice() { Some(only.as_str()) } else { None };
         Names {
             service: None,
             namespace: usable(self.namespace.as_deref()),
@@ -197,8 +209,8 @@ impl Described {
     }
 }
 
-/// Whether a word is of the letters that Kubernetes makes names of, which spell no word; hashes of before 1.9 are
-/// numbers.
+/// Whether a word is of the letters that Kubernetes makes names of, which spell no word; hashes of
+/// before 1.9 are numbers.
 fn is_generated(word: &str) -> bool {
     word.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz0123456789".contains(&byte))
 }
@@ -227,7 +239,9 @@ static TASKS_COMMAND: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What `kubectl describe` prints of an object as a whole.
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^(?P<field>Name|Namespace|Node|Controlled By|Created By|Labels|Annotations):[ ]+(?P<value>[!-~]{1,2000})")
+    regex(
+        r"^(?P<field>Name|Namespace|Node|Controlled By|Created By|Labels|Annotations):[ ]+(?P<value>[!-~]{1,2000})",
+    )
 });
 
 /// The annotation that named the owner before Kubernetes 1.8.
@@ -237,7 +251,8 @@ static CREATED_BY: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-static HASH_LABEL: LazyLock<Regex> = LazyLock::new(|| regex(r"\bpod-template-hash=(?P<hash>[0-9a-z]{1,32})[ ]*$"));
+static HASH_LABEL: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\bpod-template-hash=(?P<hash>[0-9a-z]{1,32})[ ]*$"));
 
 #[cfg(test)]
 mod tests {
@@ -248,7 +263,9 @@ mod tests {
     }
 
     fn workload(name: &str, label: &str, owner: &str) -> String {
-        let names = of_pod(&format!("Name: {name}\nNamespace: plang\nLabels: app=x\n        {label}\n{owner}"));
+        let names = of_pod(&format!(
+            "Name: {name}\nNamespace: plang\nLabels: app=x\n        {label}\n{owner}"
+        ));
         assert_eq!(names.namespace_option(), " -n plang");
         let (kind, name) = names.workload_in_command();
         format!("{kind} {name}")
@@ -257,16 +274,34 @@ mod tests {
     #[test]
     fn a_deployment_is_named_where_its_replica_set_leaves_no_doubt() {
         let (label, none) = ("pod-template-hash=789699744", "");
-        let check = |name, label, owner, expected: &str| assert_eq!(workload(name, label, owner), expected, "{name}");
-        check("a.web-789699744-rqv6p", label, "Controlled By:  ReplicaSet/a.web-789699744", "deployment a.web");
-        check("a.web-789699744-rqv6p", label, "Created By: ReplicaSet/a.web-789699744", "deployment a.web");
-        check("web-7c5ddbdf54-x2kfj", none, "Controlled By: ReplicaSet/web-7c5ddbdf54", "deployment web");
+        let check = |name, label, owner, expected: &str| {
+            assert_eq!(workload(name, label, owner), expected, "{name}")
+        };
+        check(
+            "a.web-789699744-rqv6p",
+            label,
+            "Controlled By:  ReplicaSet/a.web-789699744",
+            "deployment a.web",
+        );
+        check(
+            "a.web-789699744-rqv6p",
+            label,
+            "Created By: ReplicaSet/a.web-789699744",
+            "deployment a.web",
+        );
+        check(
+            "web-7c5ddbdf54-x2kfj",
+            none,
+            "Controlled By: ReplicaSet/web-7c5ddbdf54",
+            "deployment web",
+        );
         let annotation = r#"Annotations: kubernetes.io/created-by={"kind":"SerializedReference","reference":{"kind":"ReplicaSet","namespace":"plang","name":"web-7c5ddbdf54","uid":"b506"#;
         check("web-7c5ddbdf54-x2kfj", none, annotation, "deployment web");
         check("web-0", none, "Controlled By: StatefulSet/web", "statefulset web");
         check("web-x2kfj", none, "Controlled By: DaemonSet/web", "daemonset web");
         let unknown = "deployment DEPLOYMENT";
-        // A replica set without a deployment, one that made another pod, a job, and a name that is no name.
+        // A replica set without a deployment, one that made another pod, a job, and a name that is
+        // no name.
         check("web-front-x2kfj", none, "Controlled By: ReplicaSet/web-front", unknown);
         check("web-front-x2kfj", label, "Controlled By: ReplicaSet/web-front", unknown);
         check("other-x2kfj", none, "Controlled By: ReplicaSet/web-7c5ddbdf54", unknown);
@@ -276,7 +311,9 @@ mod tests {
 
     #[test]
     fn what_could_be_several_is_not_named() {
-        let pod = |name: &str| format!("Name: {name}\nNamespace: {name}-space\nNode: {name}-node/10.0.0.4\n");
+        let pod = |name: &str| {
+            format!("Name: {name}\nNamespace: {name}-space\nNode: {name}-node/10.0.0.4\n")
+        };
         let node = "Name: n\nRoles: agent\n";
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(NamesInText::of(text).pick(text.len()).node.as_deref(), expected, "{text}");
@@ -290,10 +327,20 @@ mod tests {
 
     #[test]
     fn services_are_those_of_the_tasks() {
-        let service = |text: &str| NamesInText::of(text).pick(text.len()).service_in_command().to_owned();
-        assert_eq!(service("y5blbdum70zoh1f6uhx5nxsfv    \\_ angry_liskov.1   contoso/x:1   WIN"), "angry_liskov");
-        assert_eq!(service("y5blbdum70zo web.dwsd6sjlwsgic5vrglhtxu178   contoso/x:1   WIN"), "web");
-        assert_eq!(service("C:\\>docker service ps --no-trunc web\nstarting container failed"), "web");
+        let service =
+            |text: &str| NamesInText::of(text).pick(text.len()).service_in_command().to_owned();
+        assert_eq!(
+            service("y5blbdum70zoh1f6uhx5nxsfv    \\_ angry_liskov.1   contoso/x:1   WIN"),
+            "angry_liskov"
+        );
+        assert_eq!(
+            service("y5blbdum70zo web.dwsd6sjlwsgic5vrglhtxu178   contoso/x:1   WIN"),
+            "web"
+        );
+        assert_eq!(
+            service("C:\\>docker service ps --no-trunc web\nstarting container failed"),
+            "web"
+        );
         assert_eq!(service("starting container failed"), "SERVICE");
         let longest = format!("y5blbdum70zo {}.1 x", "w".repeat(64));
         assert_eq!(service(&longest), "SERVICE");
@@ -301,9 +348,13 @@ mod tests {
 
     #[test]
     fn containers_are_counted() {
-        let container =
-            |inner: &str| of_pod(&format!("Name: p\nNamespace: n\nContainers:\n{inner}Conditions:\n  Type:\n"));
+        let container = |inner: &str| {
+            of_pod(&format!("Name: p\nNamespace: n\nContainers:\n{inner}Conditions:\n  Type:\n"))
+        };
         assert_eq!(container("  web:\n    Image:  a\n    Args:\n").container_in_command(), "web");
-        assert_eq!(container("  web:\n    Image:  a\n  log:\n").container_in_command(), "CONTAINER");
+        assert_eq!(
+            container("  web:\n    Image:  a\n  log:\n").container_in_command(),
+            "CONTAINER"
+        );
     }
 }

@@ -1,18 +1,20 @@
-//! The text that was given, made readable: without colours and control characters, and once more without anything
-//! that terminals, logs and JSON change.
+//! The text that was given, made readable: without colours and control characters, and once more
+//! without anything that terminals, logs and JSON change.
 //!
-//! People paste what a terminal shows: lines broken in the middle of a word, colours, carriage returns, quotation marks
-//! that a log has escaped. So the sentences of errors are looked for in a form of the text where none of that is left,
-//! and each character remembers where it came from.
+//! People paste what a terminal shows: lines broken in the middle of a word, colours, carriage
+//! returns, quotation marks that a log has escaped. So the sentences of errors are looked for in a
+//! form of the text where none of that is left, and each character remembers where it came from.
 
 use std::ops::Range;
 
 /// A text that was given, in two readable forms.
 pub(super) struct Pasted<'t> {
     given: &'t str,
-    /// The text line by line, without escape sequences, control characters and the backslashes of JSON.
+    /// The text line by line, without escape sequences, control characters and the backslashes of
+    /// JSON.
     pub clean: String,
-    /// Only the visible ASCII characters, in lower case, without white space, quotation marks and backslashes.
+    /// Only the visible ASCII characters, in lower case, without white space, quotation marks and
+    /// backslashes.
     pub tight: String,
     /// For each byte of `clean`, and for its end: where in the text given.
     clean_from: Vec<usize>,
@@ -23,13 +25,17 @@ pub(super) struct Pasted<'t> {
 impl<'t> Pasted<'t> {
     pub fn new(given: &'t str) -> Self {
         let (clean, clean_from) = clean(given);
-        let (mut tight, mut tight_from) = (String::with_capacity(clean.len()), Vec::with_capacity(clean.len() + 1));
+        let (mut tight, mut tight_from) =
+            (String::with_capacity(clean.len()), Vec::with_capacity(clean.len() + 1));
         let mut at_line_start = true;
         for (at, character) in clean.char_indices() {
             // Mail and Markdown quote with it.
             let is_quote = at_line_start && character == '>';
             at_line_start = character == '\n' || (at_line_start && (character == ' ' || is_quote));
-            if character.is_ascii_graphic() && !matches!(character, '"' | '\'' | '`' | '\\') && !is_quote {
+            if character.is_ascii_graphic()
+                && !matches!(character, '"' | '\'' | '`' | '\\')
+                && !is_quote
+            {
                 tight.push(character.to_ascii_lowercase());
                 tight_from.push(at);
             }
@@ -48,20 +54,26 @@ impl<'t> Pasted<'t> {
     /// Where something in the clean form is in the text given, in characters.
     pub fn in_given(&self, clean: Range<usize>) -> Range<usize> {
         let at = |index: usize| self.clean_from.get(index).copied().unwrap_or(self.given.len());
-        let characters = |index: usize| self.given.get(..index).map_or(0, |before| before.chars().count());
+        let characters =
+            |index: usize| self.given.get(..index).map_or(0, |before| before.chars().count());
         let start = characters(at(clean.start));
         let last = clean.end.saturating_sub(1);
-        let length = self.given.get(at(last)..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let length = self
+            .given
+            .get(at(last)..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(0, char::len_utf8);
         start..characters(at(last) + length).max(start)
     }
 }
 
 /// The readable text, and for each of its bytes where it comes from.
 fn clean(given: &str) -> (String, Vec<usize>) {
-    // A whole JSON string on one line has its line breaks escaped. In any other text `\n` may be the beginning of a
-    // folder's name.
+    // A whole JSON string on one line has its line breaks escaped. In any other text `\n` may be
+    // the beginning of a folder's name.
     let is_one_line = !given.trim_end().contains('\n');
-    let (mut clean, mut from) = (String::with_capacity(given.len()), Vec::with_capacity(given.len() + 1));
+    let (mut clean, mut from) =
+        (String::with_capacity(given.len()), Vec::with_capacity(given.len() + 1));
     let mut rest = given;
     while let Some(first) = rest.chars().next() {
         let at = given.len() - rest.len();
@@ -93,7 +105,9 @@ fn escaped(rest: &str, is_one_line: bool) -> (usize, Option<char>) {
         [_, b'\\', ..] => (2, Some('\\')),
         [_, b'n', ..] if is_one_line => (2, Some('\n')),
         [_, b'r' | b't', ..] if is_one_line => (2, Some(' ')),
-        [_, b'u', b'0', b'0', b'1', b'b' | b'B', ..] => (escape_sequence(rest, "\\u001b".len()), None),
+        [_, b'u', b'0', b'0', b'1', b'b' | b'B', ..] => {
+            (escape_sequence(rest, "\\u001b".len()), None)
+        }
         _ => (1, Some('\\')),
     }
 }
@@ -104,14 +118,22 @@ fn escape_sequence(rest: &str, introducer: usize) -> usize {
     let body = match after.first() {
         // Control sequences end with a letter; parameters before it are in this range.
         Some(b'[') => {
-            let parameters =
-                after.iter().skip(1).take(LONGEST_SEQUENCE).take_while(|byte| matches!(byte, 0x20..=0x3f)).count();
-            let is_ended = after.get(1 + parameters).is_some_and(|byte| matches!(byte, 0x40..=0x7e));
+            let parameters = after
+                .iter()
+                .skip(1)
+                .take(LONGEST_SEQUENCE)
+                .take_while(|byte| matches!(byte, 0x20..=0x3f))
+                .count();
+            let is_ended =
+                after.get(1 + parameters).is_some_and(|byte| matches!(byte, 0x40..=0x7e));
             1 + parameters + usize::from(is_ended)
         }
         // Titles and links end with a bell, or with another escape, which is taken next.
         Some(b']') => {
-            let text = after.iter().take(LONGEST_SEQUENCE).take_while(|byte| !matches!(byte, 0x07 | 0x1b | b'\n'));
+            let text = after
+                .iter()
+                .take(LONGEST_SEQUENCE)
+                .take_while(|byte| !matches!(byte, 0x07 | 0x1b | b'\n'));
             text.count()
         }
         Some(0x20..=0x7e) => 1,
@@ -158,6 +180,9 @@ mod tests {
         let clean = pasted.in_clean(0..pasted.tight.len());
         assert_eq!(&pasted.clean[clean.clone()], "no ma\ntch");
         let given = pasted.in_given(clean);
-        assert_eq!(text.chars().skip(given.start).take(given.len()).collect::<String>(), "no ma\r\ntch");
+        assert_eq!(
+            text.chars().skip(given.start).take(given.len()).collect::<String>(),
+            "no ma\r\ntch"
+        );
     }
 }

@@ -1,9 +1,11 @@
-//! The admission webhook's decision: which nodes a pod needs, and what must be changed in the pod to say so.
+//! The admission webhook's decision: which nodes a pod needs, and what must be changed in the pod
+//! to say so.
 //!
-//! A selector on one build is exact, but from Windows Server 2022 on an image runs on several builds. So a pod gets a
-//! node selector where one build is left, and else a required node affinity that lists the builds: a selector there
-//! would keep the pod off nodes that can run it. A pod that runs on every known build of the cluster gets neither.
-//! What nobody can run is left as it is, with a warning: no selector would help.
+//! A selector on one build is exact, but from Windows Server 2022 on an image runs on several
+//! builds. So a pod gets a node selector where one build is left, and else a required node affinity
+//! that lists the builds: a selector there would keep the pod off nodes that can run it. A pod that
+//! runs on every known build of the cluster gets neither. What nobody can run is left as it is,
+//! with a warning: no selector would help.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +15,14 @@ use serde_json::Value;
 use super::affinity::{Affinity, Placement, Selector};
 use super::{OS_LABEL, WINDOWS, version_labels};
 use crate::platforms::node::UpTo;
-use crate::windows::{BUILD_2016, Edition, HostFacts, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    BUILD_2016, Edition, HostFacts, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict,
+};
 
 /// So many containers of each sort are read; a pod that has more is no pod.
 const MAX_CONTAINERS: usize = 100;
-/// The longest warning, in bytes: what the documentation of admission webhooks advises. The API server cuts long ones.
+/// The longest warning, in bytes: what the documentation of admission webhooks advises. The API
+/// server cuts long ones.
 const MAX_WARNING_BYTES: usize = 120;
 /// So many builds are named in a warning.
 const MAX_BUILDS_NAMED: usize = 3;
@@ -111,8 +116,8 @@ struct WindowsOptions {
     host_process: Option<bool>,
 }
 
-/// An image of a pod: the versions of Windows that it holds, one for each entry of its index; none when nothing is
-/// known of it.
+/// An image of a pod: the versions of Windows that it holds, one for each entry of its index; none
+/// when nothing is known of it.
 pub type ImageVersions = Vec<WindowsVersion>;
 
 /// The nodes that a pod could run on.
@@ -192,12 +197,17 @@ impl Admission {
 
 impl Request {
     /// Answers, with what is known of each image; `versions_of` is asked once for each.
-    pub fn admit(&self, cluster: &Cluster<'_>, versions_of: impl Fn(&str) -> ImageVersions) -> Admission {
+    pub fn admit(
+        &self,
+        cluster: &Cluster<'_>,
+        versions_of: impl Fn(&str) -> ImageVersions,
+    ) -> Admission {
         let spec = match self.windows_pod() {
             Ok(spec) => spec,
             Err(decision) => return Admission::unchanged(decision),
         };
-        let names: BTreeSet<&str> = spec.all_containers().filter_map(|container| container.image.as_deref()).collect();
+        let names: BTreeSet<&str> =
+            spec.all_containers().filter_map(|container| container.image.as_deref()).collect();
         let images: Vec<ImageVersions> =
             names.into_iter().map(versions_of).filter(|versions| !versions.is_empty()).collect();
         if images.is_empty() {
@@ -211,17 +221,27 @@ impl Request {
             return admission;
         }
         // Where a pod runs cannot be changed once it is made.
-        if self.operation != "CREATE" || self.sub_resource.as_ref().is_some_and(|name| !name.is_empty()) {
+        if self.operation != "CREATE"
+            || self.sub_resource.as_ref().is_some_and(|name| !name.is_empty())
+        {
             return Admission { decision: Decision::TooLate, ..admission };
         }
-        Admission { patch: patch(spec.placement(), &admission.builds, &images, cluster), ..admission }
+        Admission {
+            patch: patch(spec.placement(), &admission.builds, &images, cluster),
+            ..admission
+        }
     }
 
     /// The specification of the pod, if this is about one that could need a selector.
     fn windows_pod(&self) -> Result<&Spec, Decision> {
         let is_core = self.kind.group.as_deref().unwrap_or_default().is_empty();
-        let pod = self.object.as_ref().filter(|_| is_core && self.kind.kind == "Pod").ok_or(Decision::NotWindows)?;
-        let spec = pod.spec.as_ref().filter(|spec| spec.is_windows()).ok_or(Decision::NotWindows)?;
+        let pod = self
+            .object
+            .as_ref()
+            .filter(|_| is_core && self.kind.kind == "Pod")
+            .ok_or(Decision::NotWindows)?;
+        let spec =
+            pod.spec.as_ref().filter(|spec| spec.is_windows()).ok_or(Decision::NotWindows)?;
         let annotations = pod.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
         if annotations.is_some_and(|annotations| annotations.contains_key(MIRROR_ANNOTATION)) {
             return Err(Decision::MirrorPod);
@@ -242,8 +262,9 @@ impl Spec {
     }
 
     fn is_windows(&self) -> bool {
-        let by_selector =
-            [OS_LABEL, OLD_OS_LABEL].iter().any(|label| self.placement().selected(label) == Some(WINDOWS));
+        let by_selector = [OS_LABEL, OLD_OS_LABEL]
+            .iter()
+            .any(|label| self.placement().selected(label) == Some(WINDOWS));
         by_selector || self.os.as_ref().is_some_and(|os| os.name == WINDOWS)
     }
 
@@ -262,8 +283,12 @@ fn is_host_process(context: &Option<SecurityContext>) -> bool {
 fn check_selection(selected: &[WindowsVersion], images: &[ImageVersions]) -> Admission {
     let best = selected.iter().map(|node| runs_all(*node, images)).reduce(better);
     match best {
-        None | Some(Verdict::Yes | Verdict::Unknown) => Admission::unchanged(Decision::SelectsItself),
-        Some(Verdict::Conditional) => Admission::unchanged(Decision::SelectsItself).warning(on_2016()),
+        None | Some(Verdict::Yes | Verdict::Unknown) => {
+            Admission::unchanged(Decision::SelectsItself)
+        }
+        Some(Verdict::Conditional) => {
+            Admission::unchanged(Decision::SelectsItself).warning(on_2016())
+        }
         Some(Verdict::No) => Admission::unchanged(Decision::SelectsWrongly).warning(format!(
             "this pod selects Windows {}, which does not run its images ({})",
             listed(selected.iter().map(|version| version.build)),
@@ -275,13 +300,17 @@ fn check_selection(selected: &[WindowsVersion], images: &[ImageVersions]) -> Adm
 /// Which builds run all images, and whether that has to be said in the pod.
 fn place(images: &[ImageVersions], cluster: &Cluster<'_>) -> Admission {
     let nodes = candidates(images, cluster);
-    let verdicts: Vec<(WindowsVersion, Verdict)> = nodes.iter().map(|node| (*node, runs_all(*node, images))).collect();
-    let that = |wanted: Verdict| verdicts.iter().filter(move |(_, verdict)| *verdict == wanted).map(|(node, _)| node);
+    let verdicts: Vec<(WindowsVersion, Verdict)> =
+        nodes.iter().map(|node| (*node, runs_all(*node, images))).collect();
+    let that = |wanted: Verdict| {
+        verdicts.iter().filter(move |(_, verdict)| *verdict == wanted).map(|(node, _)| node)
+    };
     let decided = |decision, wanted| {
         let builds: BTreeSet<u32> = that(wanted).map(|node| node.build).collect();
         Admission { builds: builds.into_iter().collect(), ..Admission::unchanged(decision) }
     };
-    let all_choose_at_pull = images.iter().all(|versions| builds_of(std::slice::from_ref(versions)).count() > 1);
+    let all_choose_at_pull =
+        images.iter().all(|versions| builds_of(std::slice::from_ref(versions)).count() > 1);
     let runs_on_all = !cluster.nodes.is_empty() && that(Verdict::Yes).count() == nodes.len();
     if runs_on_all || (cluster.nodes.is_empty() && all_choose_at_pull) {
         return Admission::unchanged(Decision::RunsEverywhere);
@@ -294,14 +323,20 @@ fn place(images: &[ImageVersions], cluster: &Cluster<'_>) -> Admission {
     }
     let builds = listed(builds_of(images));
     Admission::unchanged(Decision::RunsNowhere).warning(if cluster.nodes.is_empty() {
-        format!("the images of this pod need different Windows builds ({builds}); no node runs all of them")
+        format!(
+            "the images of this pod need different Windows builds ({builds}); no node runs all of \
+             them"
+        )
     } else {
         let nodes = listed(cluster.nodes.iter().map(|node| node.build));
-        format!("no one Windows node of this cluster ({nodes}) runs all images of this pod ({builds})")
+        format!(
+            "no one Windows node of this cluster ({nodes}) runs all images of this pod ({builds})"
+        )
     })
 }
 
-/// Whether images of 14393 name different revisions. Process isolation there needs that of the host, which has one.
+/// Whether images of 14393 name different revisions. Process isolation there needs that of the
+/// host, which has one.
 fn need_different_revisions(images: &[ImageVersions]) -> bool {
     let named = |versions: &ImageVersions| {
         let of_2016 = versions.iter().filter(|version| version.build == BUILD_2016);
@@ -311,7 +346,8 @@ fn need_different_revisions(images: &[ImageVersions]) -> bool {
     sets.reduce(|one, other| &one & &other).is_some_and(|shared| shared.is_empty())
 }
 
-/// The nodes that there could be: those of the cluster, or one of each build. On 14393 the revision counts.
+/// The nodes that there could be: those of the cluster, or one of each build. On 14393 the revision
+/// counts.
 fn candidates(images: &[ImageVersions], cluster: &Cluster<'_>) -> BTreeSet<WindowsVersion> {
     if !cluster.nodes.is_empty() {
         return cluster.nodes.iter().copied().collect();
@@ -324,10 +360,16 @@ fn candidates(images: &[ImageVersions], cluster: &Cluster<'_>) -> BTreeSet<Windo
 }
 
 /// The change after which the pod says on which builds it runs.
-fn patch(placement: Placement<'_>, builds: &[u32], images: &[ImageVersions], cluster: &Cluster<'_>) -> Vec<Value> {
+fn patch(
+    placement: Placement<'_>,
+    builds: &[u32],
+    images: &[ImageVersions],
+    cluster: &Cluster<'_>,
+) -> Vec<Value> {
     let [build] = builds else { return placement.require_one_of(builds) };
     let of_build = candidates(images, cluster).into_iter().filter(|node| node.build == *build);
-    let exact: Vec<WindowsVersion> = of_build.filter(|node| runs_all(*node, images) == Verdict::Yes).collect();
+    let exact: Vec<WindowsVersion> =
+        of_build.filter(|node| runs_all(*node, images) == Verdict::Yes).collect();
     placement.select(&version_labels(match exact.as_slice() {
         [one] => *one,
         _ => WindowsVersion::of_build(*build),
@@ -337,9 +379,12 @@ fn patch(placement: Placement<'_>, builds: &[u32], images: &[ImageVersions], clu
 /// Whether a node runs every image; of an index it takes the entry that runs.
 fn runs_all(node: WindowsVersion, images: &[ImageVersions]) -> Verdict {
     let facts = HostFacts { version: node, kind: HostKind::Server, edition: Edition::Other };
-    let runs =
-        |version: &WindowsVersion| verdict(facts, Some(*version), Platform::Kubernetes).of(Isolation::Process).verdict;
-    let of_image = |versions: &ImageVersions| versions.iter().map(runs).reduce(better).unwrap_or(Verdict::Unknown);
+    let runs = |version: &WindowsVersion| {
+        verdict(facts, Some(*version), Platform::Kubernetes).of(Isolation::Process).verdict
+    };
+    let of_image = |versions: &ImageVersions| {
+        versions.iter().map(runs).reduce(better).unwrap_or(Verdict::Unknown)
+    };
     images.iter().map(of_image).reduce(worse).unwrap_or(Verdict::Unknown)
 }
 
@@ -365,14 +410,16 @@ fn builds_of(images: &[ImageVersions]) -> impl Iterator<Item = u32> {
 }
 
 fn on_2016() -> String {
-    "Windows Server 2016 runs only images of its revision; use a 10.0.14393.x tag and label wintag/windows-revision"
+    "Windows Server 2016 runs only images of its revision; use a 10.0.14393.x tag and label \
+     wintag/windows-revision"
         .to_owned()
 }
 
 /// Some builds in words.
 fn listed(builds: impl Iterator<Item = u32>) -> String {
     let builds: BTreeSet<u32> = builds.collect();
-    let named: Vec<String> = builds.iter().take(MAX_BUILDS_NAMED).map(|build| super::build_value(*build)).collect();
+    let named: Vec<String> =
+        builds.iter().take(MAX_BUILDS_NAMED).map(|build| super::build_value(*build)).collect();
     let more = if builds.len() > MAX_BUILDS_NAMED { " and more" } else { "" };
     named.join(", ") + more
 }

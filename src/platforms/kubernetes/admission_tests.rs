@@ -1,22 +1,29 @@
-//! Tests of the admission decision: each patch is applied by a library, and the pod that comes out is sent again.
+//! Tests of the admission decision: each patch is applied by a library, and the pod that comes out
+//! is sent again.
 
 use json_patch::Patch;
 use serde_json::json;
 
 use super::*;
 
-const OF_TABLES: [u32; 12] = [14393, 16299, 17134, 17763, 17763, 18362, 18363, 19041, 19042, 20348, 25398, 26100];
+const OF_TABLES: [u32; 12] =
+    [14393, 16299, 17134, 17763, 17763, 18362, 18363, 19041, 19042, 20348, 25398, 26100];
 
-/// What the images of these tests are: the versions are in their names, as `x:17763` or `x:17763+20348`.
+/// What the images of these tests are: the versions are in their names, as `x:17763` or
+/// `x:17763+20348`.
 fn versions_of(image: &str) -> ImageVersions {
     let (_, tag) = image.split_once(':').unwrap_or_default();
     tag.split('+').filter_map(|version| format!("10.0.{version}").parse().ok()).collect()
 }
 
 fn admit(review: &Value, nodes: &[&str]) -> Admission {
-    let nodes: Vec<WindowsVersion> = nodes.iter().map(|node| format!("10.0.{node}").parse().unwrap()).collect();
+    let nodes: Vec<WindowsVersion> =
+        nodes.iter().map(|node| format!("10.0.{node}").parse().unwrap()).collect();
     let review: Review = serde_json::from_value(review.clone()).unwrap();
-    review.request.unwrap().admit(&Cluster { nodes: &nodes, server_builds: &OF_TABLES }, versions_of)
+    review
+        .request
+        .unwrap()
+        .admit(&Cluster { nodes: &nodes, server_builds: &OF_TABLES }, versions_of)
 }
 
 fn review_of(spec: &Value) -> Value {
@@ -27,7 +34,8 @@ fn review_of(spec: &Value) -> Value {
 }
 
 fn pod_of(images: &[&str]) -> Value {
-    let containers: Vec<Value> = images.iter().map(|image| json!({"name": "c", "image": image})).collect();
+    let containers: Vec<Value> =
+        images.iter().map(|image| json!({"name": "c", "image": image})).collect();
     json!({"os": {"name": "windows"}, "containers": containers})
 }
 
@@ -48,7 +56,11 @@ fn admitted(spec: &Value, nodes: &[&str]) -> (Admission, Value) {
 #[track_caller]
 fn check_selector(images: &[&str], nodes: &[&str], selector: Value) {
     let (admission, spec) = admitted(&pod_of(images), nodes);
-    assert_eq!((admission.decision, &spec["nodeSelector"]), (Decision::Selected, &selector), "{images:?} on {nodes:?}");
+    assert_eq!(
+        (admission.decision, &spec["nodeSelector"]),
+        (Decision::Selected, &selector),
+        "{images:?} on {nodes:?}"
+    );
     assert_eq!(admission.warnings, Vec::<String>::new());
 }
 
@@ -60,11 +72,15 @@ fn check_affinity(images: &[&str], nodes: &[&str], builds: &[u32]) {
         (Decision::Selected, builds),
         "{images:?} on {nodes:?}"
     );
-    let terms =
-        &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let terms = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        ["nodeSelectorTerms"];
     let values: Vec<String> = builds.iter().map(|build| format!("10.0.{build}")).collect();
-    let expression = json!({"key": "node.kubernetes.io/windows-build", "operator": "In", "values": values});
-    assert_eq!((terms, &spec["nodeSelector"]), (&json!([{"matchExpressions": [expression]}]), &Value::Null));
+    let expression =
+        json!({"key": "node.kubernetes.io/windows-build", "operator": "In", "values": values});
+    assert_eq!(
+        (terms, &spec["nodeSelector"]),
+        (&json!([{"matchExpressions": [expression]}]), &Value::Null)
+    );
 }
 
 #[track_caller]
@@ -114,8 +130,7 @@ fn several_builds_become_an_affinity() {
 fn an_affinity_is_added_to_what_is_there() {
     let of_term = |more: Value| json!({"matchExpressions": [more]});
     let zone = json!({"key": "zone", "operator": "In", "values": ["a"]});
-    let build =
-        json!({"key": "node.kubernetes.io/windows-build", "operator": "In", "values": ["10.0.20348", "10.0.26100"]});
+    let build = json!({"key": "node.kubernetes.io/windows-build", "operator": "In", "values": ["10.0.20348", "10.0.26100"]});
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
     let with = |affinity: Value| {
         let mut pod = pod_of(&["x:20348"]);
@@ -126,12 +141,14 @@ fn an_affinity_is_added_to_what_is_there() {
     assert_eq!(with(json!({})), json!({"nodeAffinity": {required: alone}}));
     let of_pods = json!({"podAntiAffinity": {}});
     assert_eq!(with(of_pods), json!({"podAntiAffinity": {}, "nodeAffinity": {required: alone}}));
-    let preferred = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}});
+    let preferred =
+        json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}});
     assert_eq!(with(preferred)["nodeAffinity"][required], alone);
     let terms = json!([of_term(zone.clone()), {"matchFields": []}]);
     let both = json!([{"matchExpressions": [zone, build]}, {"matchFields": [], "matchExpressions": [build]}]);
     assert_eq!(
-        with(json!({"nodeAffinity": {required: {"nodeSelectorTerms": terms}}}))["nodeAffinity"][required]["nodeSelectorTerms"],
+        with(json!({"nodeAffinity": {required: {"nodeSelectorTerms": terms}}}))["nodeAffinity"]
+            [required]["nodeSelectorTerms"],
         both
     );
 }
@@ -139,7 +156,12 @@ fn an_affinity_is_added_to_what_is_there() {
 #[test]
 fn a_pod_that_runs_everywhere_is_left_as_it_is() {
     check_unchanged(&pod_of(&["x:20348"]), &["20348", "26100"], Decision::RunsEverywhere, 0);
-    check_unchanged(&pod_of(&["x:17763+20348+26100"]), &["17763", "20348", "26100"], Decision::RunsEverywhere, 0);
+    check_unchanged(
+        &pod_of(&["x:17763+20348+26100"]),
+        &["17763", "20348", "26100"],
+        Decision::RunsEverywhere,
+        0,
+    );
     check_unchanged(&pod_of(&["x:17763+20348+26100"]), &[], Decision::RunsEverywhere, 0);
 }
 
@@ -149,7 +171,12 @@ fn what_nobody_runs_is_left_as_it_is_with_a_warning() {
     check_unchanged(&pod_of(&["x:17763", "y:20348"]), &[], Decision::RunsNowhere, 1);
     let many: Vec<String> = OF_TABLES.iter().map(|build| format!("x:{build}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    check_unchanged(&pod_of(&many), &["14393.1", "16299", "17763", "20348"], Decision::RunsNowhere, 1);
+    check_unchanged(
+        &pod_of(&many),
+        &["14393.1", "16299", "17763", "20348"],
+        Decision::RunsNowhere,
+        1,
+    );
 }
 
 #[test]
@@ -190,7 +217,8 @@ fn what_needs_no_selector_is_not_touched() {
     check_unchanged(&container, &[], Decision::HostProcess, 0);
 
     let mut mirror = review_of(&pod_of(&["x:17763"]));
-    mirror["request"]["object"]["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "hash"});
+    mirror["request"]["object"]["metadata"]["annotations"] =
+        json!({"kubernetes.io/config.mirror": "hash"});
     assert_eq!(admit(&mirror, &[]).decision, Decision::MirrorPod);
     let mut deployment = review_of(&pod_of(&["x:17763"]));
     deployment["request"]["kind"] = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
@@ -206,7 +234,11 @@ fn every_sort_of_container_and_every_way_to_be_windows_counts() {
         let pod = json!({"nodeSelector": {"kubernetes.io/os": "windows"}, "containers": [{"image": "unknown"}], sort: [{"image": "x:17763"}]});
         let (admission, spec) = admitted(&pod, &[]);
         let both = json!({"kubernetes.io/os": "windows", "node.kubernetes.io/windows-build": "10.0.17763"});
-        assert_eq!((admission.decision, &spec["nodeSelector"]), (Decision::Selected, &both), "{sort}");
+        assert_eq!(
+            (admission.decision, &spec["nodeSelector"]),
+            (Decision::Selected, &both),
+            "{sort}"
+        );
     }
 }
 
@@ -217,7 +249,8 @@ fn what_exists_is_only_warned() {
     update["request"]["subResource"] = json!("ephemeralcontainers");
     let admission = admit(&update, &[]);
     assert_eq!((admission.decision, admission.patch), (Decision::TooLate, Vec::new()));
-    update["request"]["object"]["spec"]["nodeSelector"] = json!({"node.kubernetes.io/windows-build": "10.0.20348"});
+    update["request"]["object"]["spec"]["nodeSelector"] =
+        json!({"node.kubernetes.io/windows-build": "10.0.20348"});
     assert_eq!(admit(&update, &[]).warnings.len(), 1);
 }
 

@@ -1,5 +1,5 @@
-//! What a pod says of the nodes that it may run on, as far as the Windows build is concerned, and the changes that add
-//! to it.
+//! What a pod says of the nodes that it may run on, as far as the Windows build is concerned, and
+//! the changes that add to it.
 
 use std::collections::BTreeMap;
 
@@ -67,19 +67,23 @@ impl<'a> Placement<'a> {
         self.node_selector?.get(label)?.as_deref()
     }
 
-    /// The versions of Windows that the pod selects by itself; `None` when it leaves them open. A selection in other
-    /// words than a list of builds is taken to be right, and is an empty list.
+    /// The versions of Windows that the pod selects by itself; `None` when it leaves them open. A
+    /// selection in other words than a list of builds is taken to be right, and is an empty
+    /// list.
     pub fn versions(self) -> Option<Vec<WindowsVersion>> {
         if let Some(build) = self.selected(BUILD_LABEL) {
             let revision = self.selected(REVISION_LABEL).and_then(|revision| revision.parse().ok());
             let version = build.parse::<WindowsVersion>().ok();
-            return Some(version.map(|version| WindowsVersion { revision, ..version }).into_iter().collect());
+            return Some(
+                version.map(|version| WindowsVersion { revision, ..version }).into_iter().collect(),
+            );
         }
         let terms = self.terms();
         let of_build = |term: &Term| {
             let UpTo(expressions) = term.match_expressions.as_ref()?;
             expressions.iter().find(|expression| expression.key == BUILD_LABEL).map(|expression| {
-                let values = expression.values.iter().flatten().filter(|_| expression.operator == "In");
+                let values =
+                    expression.values.iter().flatten().filter(|_| expression.operator == "In");
                 values.filter_map(|value| value.parse().ok()).collect::<Vec<WindowsVersion>>()
             })
         };
@@ -91,8 +95,9 @@ impl<'a> Placement<'a> {
     /// The JSON patch that selects these labels beside what is selected already.
     pub fn select(self, labels: &Labels) -> Vec<Value> {
         let absent = self.node_selector.is_none().then(|| add("/spec/nodeSelector", json!({})));
-        let of_label =
-            |(key, value): (&String, &String)| add(&format!("/spec/nodeSelector/{}", escaped(key)), json!(value));
+        let of_label = |(key, value): (&String, &String)| {
+            add(&format!("/spec/nodeSelector/{}", escaped(key)), json!(value))
+        };
         absent.into_iter().chain(labels.iter().map(of_label)).collect()
     }
 
@@ -105,7 +110,9 @@ impl<'a> Placement<'a> {
         match self.affinity.map(|affinity| affinity.node_affinity.as_ref()) {
             None => return vec![add("/spec/affinity", json!({"nodeAffinity": of_node}))],
             Some(None) => return vec![add("/spec/affinity/nodeAffinity", of_node)],
-            Some(Some(of_pod)) if of_pod.required_during_scheduling_ignored_during_execution.is_none() => {
+            Some(Some(of_pod))
+                if of_pod.required_during_scheduling_ignored_during_execution.is_none() =>
+            {
                 return vec![add(REQUIRED, required)];
             }
             Some(Some(_)) => {}
@@ -122,7 +129,9 @@ impl<'a> Placement<'a> {
 
     fn terms(self) -> &'a [Term] {
         let of_node = self.affinity.and_then(|affinity| affinity.node_affinity.as_ref());
-        let required = of_node.and_then(|of_node| of_node.required_during_scheduling_ignored_during_execution.as_ref());
+        let required = of_node.and_then(|of_node| {
+            of_node.required_during_scheduling_ignored_during_execution.as_ref()
+        });
         required.map_or(&[], |required| &required.node_selector_terms.0)
     }
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{BUILD_LABEL, OS_LABEL, WINDOWS, version_labels};
 use crate::platforms::node::{
-    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set, usable_name,
-    without_byte_order_mark,
+    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set,
+    usable_name, without_byte_order_mark,
 };
 use crate::windows::Tables;
 
@@ -24,7 +24,8 @@ struct Document {
     status: Option<Status>,
 }
 
-/// An entry of the list. Everything may be missing: an entry that cannot be read must not spoil the others.
+/// An entry of the list. Everything may be missing: an entry that cannot be read must not spoil the
+/// others.
 #[derive(Deserialize)]
 struct Item {
     kind: Option<String>,
@@ -58,8 +59,8 @@ struct NodeInfo {
 /// When the whole is not a list of nodes; the text says how to get one.
 pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, ListError> {
     let refuse = |detail: String| ListError { detail, command: COMMAND };
-    let document: Document =
-        serde_json::from_slice(without_byte_order_mark(body)).map_err(|error| refuse(error.to_string()))?;
+    let document: Document = serde_json::from_slice(without_byte_order_mark(body))
+        .map_err(|error| refuse(error.to_string()))?;
     let items = match (document.kind.as_deref(), document.items) {
         (Some("List" | "NodeList"), Some(UpTo(items))) => items,
         (Some("Node"), None) => {
@@ -91,8 +92,10 @@ fn read_node(item: Item, tables: &Tables) -> Result<Node, Skipped> {
         clue("the label node.kubernetes.io/windows-build", label(BUILD_LABEL)),
         clue("status.nodeInfo.osImage", info.os_image.as_deref()),
     ];
-    let clues: Vec<Clue<'_>> = found.iter().flatten().map(|(place, text)| Clue { place, text }).collect();
-    let (host, contradictions) = host_of(&clues, tables).ok_or_else(|| skip(SkipReason::KubernetesVersionUnknown))?;
+    let clues: Vec<Clue<'_>> =
+        found.iter().flatten().map(|(place, text)| Clue { place, text }).collect();
+    let (host, contradictions) =
+        host_of(&clues, tables).ok_or_else(|| skip(SkipReason::KubernetesVersionUnknown))?;
     let wanted = version_labels(host.version);
     Ok(Node { name: name.to_owned(), labels: labels_to_set(wanted, &labels), host, contradictions })
 }
@@ -119,9 +122,15 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(node: &serde_json::Value, version: &str, labels: &[(&str, &str)], contradictions: usize) {
+    fn check(
+        node: &serde_json::Value,
+        version: &str,
+        labels: &[(&str, &str)],
+        contradictions: usize,
+    ) {
         let node = read_one(node).expect("it is read");
-        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let labels =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         assert_eq!((node.host.version.to_string().as_str(), node.labels), (version, labels));
         assert_eq!(node.contradictions.len(), contradictions, "{:?}", node.contradictions);
     }
@@ -129,7 +138,12 @@ mod tests {
     #[test]
     fn a_node_is_read_from_what_the_kubelets_of_ten_years_print() {
         let label = Some("10.0.17763");
-        check(&node("a", "10.0.17763.557", "Windows Server 2019 Datacenter", label), "10.0.17763.557", &[], 0);
+        check(
+            &node("a", "10.0.17763.557", "Windows Server 2019 Datacenter", label),
+            "10.0.17763.557",
+            &[],
+            0,
+        );
         let both = [(BUILD_LABEL, "10.0.14393"), (REVISION_LABEL, "1715")];
         let of_2017 = "14393.1715.amd64fre.rs1_release_inmarket.170906-1810";
         check(&node("a", of_2017, "", None), "10.0.14393.1715", &both, 0);
@@ -147,18 +161,24 @@ mod tests {
     fn what_contradicts_is_said_and_the_kernel_version_is_believed() {
         let of_image = node("a", "10.0.20348.887", "Windows Server 2019 Datacenter", None);
         check(&of_image, "10.0.20348.887", &[(BUILD_LABEL, "10.0.20348")], 1);
-        let of_label = node("a", "10.0.20348.887", "Windows Server 2022 Datacenter", Some("10.0.17763"));
+        let of_label =
+            node("a", "10.0.20348.887", "Windows Server 2022 Datacenter", Some("10.0.17763"));
         check(&of_label, "10.0.20348.887", &[(BUILD_LABEL, "10.0.20348")], 1);
     }
 
     #[test]
     fn the_image_name_says_whether_a_node_is_a_client() {
-        let client = read_one(&node("a", "10.0.26100.4061", "Windows 11 Pro", Some("10.0.26100"))).unwrap();
+        let client =
+            read_one(&node("a", "10.0.26100.4061", "Windows 11 Pro", Some("10.0.26100"))).unwrap();
         assert_eq!(client.host.kind, HostKind::Client);
-        let server = read_one(&node("a", "10.0.26100.4061", "Windows Server 2025 Datacenter", None)).unwrap();
+        let server =
+            read_one(&node("a", "10.0.26100.4061", "Windows Server 2025 Datacenter", None))
+                .unwrap();
         assert_eq!(server.host.kind, HostKind::Server);
         // A revision that only clients are known to have says so where no name does.
-        let kind = |kernel, image| read_one(&node("a", kernel, image, Some("10.0.26100"))).unwrap().host.kind;
+        let kind = |kernel, image| {
+            read_one(&node("a", kernel, image, Some("10.0.26100"))).unwrap().host.kind
+        };
         assert_eq!(kind("10.0.26100.8246", ""), HostKind::Client);
         assert_eq!(kind("10.0.26100.8246", "Windows Server 2025 Datacenter"), HostKind::Server);
         assert_eq!(kind("10.0.26100.32230", "Windows 11 Pro"), HostKind::Client);
@@ -179,8 +199,18 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused_with_the_command() {
-        let too_many = format!(r#"{{"kind":"List","items":[{}]}}"#, vec!["{}"; MAX_NODES + 1].join(","));
-        for body in ["", "[]", "{}", r#"{"kind":"List"}"#, r#"{"kind":"Pod"}"#, "NAME STATUS", "\u{FEFF}[", &too_many] {
+        let too_many =
+            format!(r#"{{"kind":"List","items":[{}]}}"#, vec!["{}"; MAX_NODES + 1].join(","));
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"kind":"List"}"#,
+            r#"{"kind":"Pod"}"#,
+            "NAME STATUS",
+            "\u{FEFF}[",
+            &too_many,
+        ] {
             let error = super::read(body.as_bytes(), Tables::embedded()).unwrap_err().to_string();
             assert!(error.contains(COMMAND), "{error}");
         }

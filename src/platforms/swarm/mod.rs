@@ -1,7 +1,8 @@
 //! Docker Swarm: the labels that tell Windows nodes apart, and the services that use them.
 //!
-//! Swarm looks at the operating system and the architecture of an image and of a node, never at os.version (moby,
-//! client/service_create.go; swarmkit, PlatformFilter). So nodes get labels, and services constraints on them.
+//! Swarm looks at the operating system and the architecture of an image and of a node, never at
+//! os.version (moby, client/service_create.go; swarmkit, PlatformFilter). So nodes get labels, and
+//! services constraints on them.
 
 pub mod nodes;
 
@@ -10,18 +11,20 @@ use std::collections::BTreeMap;
 use crate::windows::{BUILD_2016, Isolation, WindowsVersion};
 
 /// Where it is said that Swarm does not look at os.version.
-pub const SOURCE_OS_VERSION: &str = "https://github.com/moby/moby/blob/master/client/service_create.go";
+pub const SOURCE_OS_VERSION: &str =
+    "https://github.com/moby/moby/blob/master/client/service_create.go";
 /// Microsoft's steps for Swarm: labels, constraints, and Hyper-V isolation by `daemon.json`.
-pub const SOURCE_STEPS: &str =
-    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
+pub const SOURCE_STEPS: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
 
 /// The label of the operating system on Microsoft's page.
 pub const OS_LABEL: &str = "OS";
-/// The label of the version on Microsoft's page, with three parts as `(Get-ComputerInfo).OsVersion` prints it.
+/// The label of the version on Microsoft's page, with three parts as `(Get-ComputerInfo).OsVersion`
+/// prints it.
 pub const OS_VERSION_LABEL: &str = "OsVersion";
 /// The build alone, for constraints.
 pub const BUILD_LABEL: &str = "windows.build";
-/// The revision; only nodes of Windows Server 2016 get it, where process isolation needs equal revisions.
+/// The revision; only nodes of Windows Server 2016 get it, where process isolation needs equal
+/// revisions.
 pub const REVISION_LABEL: &str = "windows.revision";
 
 /// The constraint that every Windows node meets, without any label.
@@ -50,8 +53,8 @@ pub fn version_labels(node: WindowsVersion) -> Labels {
     labels
 }
 
-/// The constraints of a service that runs in this mode on nodes of this version. Only process isolation on 14393 minds
-/// the revision.
+/// The constraints of a service that runs in this mode on nodes of this version. Only process
+/// isolation on 14393 minds the revision.
 pub fn constraints(node: WindowsVersion, isolation: Isolation) -> Vec<String> {
     let mut constraints = vec![format!("node.labels.{BUILD_LABEL}=={}", node.build)];
     let minds_revision = node.build == BUILD_2016 && isolation == Isolation::Process;
@@ -63,19 +66,27 @@ pub fn constraints(node: WindowsVersion, isolation: Isolation) -> Vec<String> {
 
 /// The command that sets these labels on a node, run on a manager.
 pub fn label_command(node: &str, labels: &Labels) -> String {
-    let pairs: String = labels.iter().map(|(key, value)| format!("--label-add {key}={value} ")).collect();
+    let pairs: String =
+        labels.iter().map(|(key, value)| format!("--label-add {key}={value} ")).collect();
     format!("docker node update {pairs}{node}")
 }
 
 /// The command that adds constraints to a service.
 pub fn constrain_command(service: &str, constraints: &[String]) -> String {
-    let constraints: String = constraints.iter().map(|constraint| format!("--constraint-add {constraint} ")).collect();
+    let constraints: String =
+        constraints.iter().map(|constraint| format!("--constraint-add {constraint} ")).collect();
     format!("docker service update {constraints}{service}")
 }
 
 /// The command that creates a service of this image. `--isolation` needs Docker 17.12 or newer.
-pub fn service_command(name: &str, reference: &str, isolation: Isolation, constraints: &[String]) -> String {
-    let constraints: String = constraints.iter().map(|constraint| format!("--constraint {constraint} ")).collect();
+pub fn service_command(
+    name: &str,
+    reference: &str,
+    isolation: Isolation,
+    constraints: &[String],
+) -> String {
+    let constraints: String =
+        constraints.iter().map(|constraint| format!("--constraint {constraint} ")).collect();
     let isolation = match isolation {
         Isolation::Process => "process",
         Isolation::HyperV => "hyperv",

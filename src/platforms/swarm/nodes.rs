@@ -1,7 +1,8 @@
 //! What `docker node inspect` and `docker info` print, in one list.
 //!
-//! The first knows which nodes there are, and not their Windows version; the second knows the version, and only of the
-//! machine that it is run on. They are put together by the ID of the node, else by its host name.
+//! The first knows which nodes there are, and not their Windows version; the second knows the
+//! version, and only of the machine that it is run on. They are put together by the ID of the node,
+//! else by its host name.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +10,14 @@ use serde::Deserialize;
 
 use super::{BUILD_LABEL, OS_VERSION_LABEL, REVISION_LABEL, version_labels};
 use crate::platforms::node::{
-    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set, usable_name,
-    without_byte_order_mark,
+    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set,
+    usable_name, without_byte_order_mark,
 };
 use crate::windows::Tables;
 
 /// What prints the nodes, and what the version of each.
-const COMMANDS: &str =
-    "docker node inspect $(docker node ls -q), and on each Windows node: docker info --format '{{json .}}'";
+const COMMANDS: &str = "docker node inspect $(docker node ls -q), and on each Windows node: \
+                        docker info --format '{{json .}}'";
 
 /// An entry of the list: of one command or of the other, or of none.
 #[derive(Default, Deserialize)]
@@ -76,7 +77,8 @@ struct Merged {
     version: Option<String>,
 }
 
-/// Reads a JSON array, or several JSON texts after each other, and puts together what belongs to one node.
+/// Reads a JSON array, or several JSON texts after each other, and puts together what belongs to
+/// one node.
 ///
 /// # Errors
 /// When the whole is not such a list; the text says how to get one.
@@ -111,13 +113,15 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
     }
     for node in &mut nodes {
         // Commands take a host name only while it is one node's.
-        let is_shared = |name: &String| known.by_hostname.get(&name.to_ascii_lowercase()) == Some(&None);
+        let is_shared =
+            |name: &String| known.by_hostname.get(&name.to_ascii_lowercase()) == Some(&None);
         node.hostname.take_if(|name| is_shared(name));
     }
     Ok(nodes.into_iter().map(|node| read_node(node, tables)).collect())
 }
 
-/// Where each node is, by what `docker info` may call it. A host name that two nodes have is nobody's.
+/// Where each node is, by what `docker info` may call it. A host name that two nodes have is
+/// nobody's.
 struct Known {
     by_id: BTreeMap<String, usize>,
     by_hostname: BTreeMap<String, Option<usize>>,
@@ -141,7 +145,9 @@ impl Known {
     fn place_of(&self, info: &Entry) -> Option<usize> {
         match node_id(info) {
             Some(id) => self.by_id.get(id).copied(),
-            None => self.by_hostname.get(&info.name.as_ref()?.to_ascii_lowercase()).copied().flatten(),
+            None => {
+                self.by_hostname.get(&info.name.as_ref()?.to_ascii_lowercase()).copied().flatten()
+            }
         }
     }
 }
@@ -172,11 +178,12 @@ fn of_info(entry: Entry) -> Merged {
     }
 }
 
-/// The lines about the version, which are read as one text: the newer ones tell the revision, and the build behind an
-/// older one is told from that of its branch.
+/// The lines about the version, which are read as one text: the newer ones tell the revision, and
+/// the build behind an older one is told from that of its branch.
 fn version_text(info: &Entry) -> Option<String> {
     let parts = [&info.kernel_version, &info.operating_system, &info.os_version];
-    let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        parts.into_iter().flatten().map(String::as_str).filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }
 
@@ -192,8 +199,9 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
     let name = name.ok_or_else(|| skip(SkipReason::NameNotUsable))?;
     let label = |key: &str| node.labels.get(key).and_then(Option::as_deref);
     // As one version, the two labels that this program asks to set.
-    let with_revision =
-        label(BUILD_LABEL).zip(label(REVISION_LABEL)).map(|(build, revision)| format!("{build}.{revision}"));
+    let with_revision = label(BUILD_LABEL)
+        .zip(label(REVISION_LABEL))
+        .map(|(build, revision)| format!("{build}.{revision}"));
     let found = [
         ("docker info", node.version.as_deref()),
         ("the label OsVersion", label(OS_VERSION_LABEL)),
@@ -201,9 +209,15 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
     ];
     let clues: Vec<Clue<'_>> =
         found.into_iter().filter_map(|(place, text)| Some(Clue { place, text: text? })).collect();
-    let (host, contradictions) = host_of(&clues, tables).ok_or_else(|| skip(SkipReason::SwarmVersionUnknown))?;
+    let (host, contradictions) =
+        host_of(&clues, tables).ok_or_else(|| skip(SkipReason::SwarmVersionUnknown))?;
     let wanted = version_labels(host.version);
-    Ok(Node { name: name.to_owned(), labels: labels_to_set(wanted, &node.labels), host, contradictions })
+    Ok(Node {
+        name: name.to_owned(),
+        labels: labels_to_set(wanted, &node.labels),
+        host,
+        contradictions,
+    })
 }
 
 #[cfg(test)]
@@ -236,14 +250,22 @@ mod tests {
 
     #[test]
     fn both_outputs_are_put_together_by_id_or_host_name() {
-        let nodes = json!([inspect("n1", "WIN-A", "windows", json!({})), inspect("n2", "WIN-B", "windows", json!({}))]);
-        let infos = [info("n1", "other", OF_2016, ""), info("", "win-b", "10.0 17763 (17763.1.amd64fre)", OF_2019)];
+        let nodes = json!([
+            inspect("n1", "WIN-A", "windows", json!({})),
+            inspect("n2", "WIN-B", "windows", json!({}))
+        ]);
+        let infos = [
+            info("n1", "other", OF_2016, ""),
+            info("", "win-b", "10.0 17763 (17763.1.amd64fre)", OF_2019),
+        ];
         // As the commands print it: an array, then a line for each engine.
         let text = format!("{nodes}\n{}\n{}\n", infos[0], infos[1]);
         let array = json!([nodes[0], infos[1], nodes[1], infos[0]]).to_string();
         for body in [text, array] {
-            let read: Vec<String> =
-                read(&body).into_iter().map(|node| node.unwrap().host.version.to_string()).collect();
+            let read: Vec<String> = read(&body)
+                .into_iter()
+                .map(|node| node.unwrap().host.version.to_string())
+                .collect();
             assert_eq!(read, ["10.0.14393.1715", "10.0.17763.1339"]);
         }
     }
@@ -251,31 +273,39 @@ mod tests {
     #[test]
     fn nodes_of_one_host_name_are_called_by_their_ids() {
         let of = |id| inspect(id, "same", "windows", json!({"OsVersion": "10.0.17763"}));
-        let names: Vec<String> =
-            read(&json!([of("n1"), of("n2")]).to_string()).into_iter().map(|node| node.unwrap().name).collect();
+        let names: Vec<String> = read(&json!([of("n1"), of("n2")]).to_string())
+            .into_iter()
+            .map(|node| node.unwrap().name)
+            .collect();
         assert_eq!(names, ["n1", "n2"]);
     }
 
     #[test]
     fn labels_are_those_that_are_missing() {
-        let has =
-            json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1"});
-        let body = json!([inspect("n1", "a", "windows", has), info("n1", "a", OF_2016, "")]).to_string();
+        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1"});
+        let body =
+            json!([inspect("n1", "a", "windows", has), info("n1", "a", OF_2016, "")]).to_string();
         let node = read(&body).remove(0).unwrap();
-        assert_eq!(node.labels, BTreeMap::from([("windows.revision".to_owned(), "1715".to_owned())]));
+        assert_eq!(
+            node.labels,
+            BTreeMap::from([("windows.revision".to_owned(), "1715".to_owned())])
+        );
     }
 
     #[test]
     fn the_labels_that_were_set_are_read_back() {
-        let has =
-            json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1715"});
+        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1715"});
         let node = read(&inspect("n1", "a", "windows", has).to_string()).remove(0).unwrap();
-        assert_eq!((node.host.version.to_string().as_str(), node.labels.len()), ("10.0.14393.1715", 0));
+        assert_eq!(
+            (node.host.version.to_string().as_str(), node.labels.len()),
+            ("10.0.14393.1715", 0)
+        );
     }
 
     #[test]
     fn a_version_may_come_from_the_labels_and_contradictions_are_said() {
-        let old = inspect("n1", "a", "windows", json!({"OS": "windows", "OsVersion": "10.0.16299"}));
+        let old =
+            inspect("n1", "a", "windows", json!({"OS": "windows", "OsVersion": "10.0.16299"}));
         let node = read(&old.to_string()).remove(0).unwrap();
         assert_eq!((node.host.version.build, node.contradictions.len()), (16299, 0));
         let updated = json!([old, info("n1", "a", "", OF_2019)]).to_string();
@@ -298,8 +328,13 @@ mod tests {
     fn what_is_no_list_is_refused_with_the_commands() {
         let too_many = format!("[{}]", vec!["{}"; MAX_NODES + 1].join(","));
         let too_many_texts = "{}".repeat(2 * MAX_NODES + 1);
-        for body in ["", "[]", "1", "\"x\"", "ID HOSTNAME", "{\"ID\": 1}", &too_many, &too_many_texts] {
-            let error = super::read(body.as_bytes(), Tables::embedded()).map(|_| ()).unwrap_err().to_string();
+        for body in
+            ["", "[]", "1", "\"x\"", "ID HOSTNAME", "{\"ID\": 1}", &too_many, &too_many_texts]
+        {
+            let error = super::read(body.as_bytes(), Tables::embedded())
+                .map(|_| ())
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("docker node inspect"), "{body:.40}: {error}");
         }
     }

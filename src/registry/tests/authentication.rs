@@ -3,7 +3,9 @@
 use super::*;
 
 fn bearer(realm: &str) -> Reply {
-    unauthorized(&format!(r#"Bearer realm="{realm}",service="the service",scope="repository:x/y:pull""#))
+    unauthorized(&format!(
+        r#"Bearer realm="{realm}",service="the service",scope="repository:x/y:pull""#
+    ))
 }
 
 /// Answers tags, but only to the token `good`, which `/token` gives.
@@ -45,8 +47,11 @@ async fn s01_many_requests_ask_for_one_token() {
 async fn credentials_go_to_the_token_service_and_not_to_the_registry() {
     let server = TestServer::start(token_registry).await;
     tags(&with_credentials(&server)).await.unwrap();
-    let authorizations: Vec<_> =
-        server.requests().iter().map(|request| request.header("authorization").to_owned()).collect();
+    let authorizations: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").to_owned())
+        .collect();
     assert_eq!(authorizations, ["", BASIC, "Bearer good"]);
 }
 
@@ -69,7 +74,8 @@ async fn credentials_are_taken_from_the_docker_configuration() {
 #[tokio::test]
 async fn x04_a_foreign_token_service_gets_no_credentials() {
     let foreign = TestServer::start(token_registry).await;
-    let realm = format!("http://localhost:{}/token", foreign.authority().split_once(':').unwrap().1);
+    let realm =
+        format!("http://localhost:{}/token", foreign.authority().split_once(':').unwrap().1);
     let challenge = realm.clone();
     let server = TestServer::start(move |seen| match seen.header("authorization") {
         "Bearer good" => Reply::ok(r#"{"tags":["a"]}"#),
@@ -126,7 +132,13 @@ async fn wrong_credentials_end_the_exchange() {
     for (status, expected) in [
         (401, RegistryError::Refused { status: 401 }),
         (429, RegistryError::RateLimited { retry_after: None }),
-        (500, RegistryError::Unavailable { detail: "it answered with status 500".to_owned(), retry_after: None }),
+        (
+            500,
+            RegistryError::Unavailable {
+                detail: "it answered with status 500".to_owned(),
+                retry_after: None,
+            },
+        ),
     ] {
         let server = TestServer::start(move |seen| match seen.target.starts_with("/token") {
             true => Reply::new(status, &[], ""),
@@ -143,7 +155,11 @@ async fn a_wrong_password_is_sent_once_for_each_question() {
     let registries = with_credentials(&server);
     for questions in 1..=3 {
         assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));
-        let logins = server.requests().iter().filter(|request| request.header("authorization") == BASIC).count();
+        let logins = server
+            .requests()
+            .iter()
+            .filter(|request| request.header("authorization") == BASIC)
+            .count();
         assert_eq!(logins, questions);
     }
 }
@@ -180,10 +196,13 @@ async fn f13_a_token_that_ends_between_pages_is_replaced() {
     let server = TestServer::start(move |seen| {
         let realm = format!("http://{}/token", seen.header("host"));
         match (seen.target.as_str(), seen.header("authorization")) {
-            (target, _) if target.starts_with("/token") => {
-                Reply::ok(format!(r#"{{"token":"t{}","expires_in":300}}"#, count.fetch_add(1, Ordering::SeqCst)))
+            (target, _) if target.starts_with("/token") => Reply::ok(format!(
+                r#"{{"token":"t{}","expires_in":300}}"#,
+                count.fetch_add(1, Ordering::SeqCst)
+            )),
+            (LIST, "Bearer t0") => {
+                Reply::new(200, &[("link", "<?last=a>; rel=next")], r#"{"tags":["a"]}"#)
             }
-            (LIST, "Bearer t0") => Reply::new(200, &[("link", "<?last=a>; rel=next")], r#"{"tags":["a"]}"#),
             ("/v2/x/y/tags/list?last=a", "Bearer t1") => Reply::ok(r#"{"tags":["b"]}"#),
             _ => bearer(&realm),
         }

@@ -22,14 +22,13 @@ const RIGHT: [&str; 9] = [
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![select(b"<>;,=\"\\/:@?#%&. \t0159aA".to_vec()), any::<u8>()];
     let cuts = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
-    let mutated = (select(RIGHT.to_vec()), cuts, prop::collection::vec(byte.clone(), 0..6)).prop_map(
-        |(text, (from, to), bytes)| {
+    let mutated = (select(RIGHT.to_vec()), cuts, prop::collection::vec(byte.clone(), 0..6))
+        .prop_map(|(text, (from, to), bytes)| {
             let mut text = text.as_bytes().to_vec();
             let (from, to) = (from.index(text.len()), to.index(text.len()));
             text.splice(from.min(to)..from.max(to), bytes);
             text
-        },
-    );
+        });
     prop_oneof![mutated, prop::collection::vec(byte, 0..200)]
 }
 

@@ -5,7 +5,11 @@ use super::*;
 #[tokio::test]
 async fn all_pages_are_read() {
     let server = TestServer::start(|seen| match seen.target.as_str() {
-        LIST => Reply::new(200, &[("link", r#"</v2/x/y/tags/list?last=b&n=2>; rel="next""#)], r#"{"tags":["c","b"]}"#),
+        LIST => Reply::new(
+            200,
+            &[("link", r#"</v2/x/y/tags/list?last=b&n=2>; rel="next""#)],
+            r#"{"tags":["c","b"]}"#,
+        ),
         "/v2/x/y/tags/list?last=b&n=2" => {
             let link = format!(r#"<http://{}{LIST}?last=a>; rel="next""#, seen.header("host"));
             Reply::new(200, &[("link", &link)], r#"{"tags":["b","a"]}"#)
@@ -14,7 +18,10 @@ async fn all_pages_are_read() {
     })
     .await;
     assert_eq!(tags(&registries(&server)).await.unwrap(), ["c", "b", "a"]);
-    assert_eq!(server.targets(), [LIST, "/v2/x/y/tags/list?last=b&n=2", "/v2/x/y/tags/list?last=a"]);
+    assert_eq!(
+        server.targets(),
+        [LIST, "/v2/x/y/tags/list?last=b&n=2", "/v2/x/y/tags/list?last=a"]
+    );
     let first = server.requests().remove(0);
     assert_eq!(first.header("user-agent"), concat!("wintag/", env!("CARGO_PKG_VERSION")));
     assert_eq!(first.header("accept-encoding"), "identity");
@@ -38,7 +45,8 @@ async fn a_mirror_may_have_a_path() {
 async fn x07_the_next_page_is_not_sought_at_another_host() {
     let other = TestServer::start(|_| Reply::ok(r#"{"tags":["evil"]}"#)).await;
     let link = format!(r#"<http://{}{LIST}>; rel="next""#, other.authority());
-    let server = TestServer::start(move |_| Reply::new(200, &[("link", &link)], r#"{"tags":["a"]}"#)).await;
+    let server =
+        TestServer::start(move |_| Reply::new(200, &[("link", &link)], r#"{"tags":["a"]}"#)).await;
     assert!(is_invalid(tags(&registries(&server)).await));
     assert_eq!(other.connections(), 0);
 }
@@ -46,7 +54,9 @@ async fn x07_the_next_page_is_not_sought_at_another_host() {
 #[tokio::test]
 async fn s06_paging_ends() {
     // The same page again; a page with nothing new; pages without end.
-    let again = TestServer::start(|_| Reply::new(200, &[("link", "<?n=1>; rel=next")], r#"{"tags":[]}"#)).await;
+    let again =
+        TestServer::start(|_| Reply::new(200, &[("link", "<?n=1>; rel=next")], r#"{"tags":[]}"#))
+            .await;
     assert!(is_invalid(tags(&registries(&again)).await));
     assert_eq!(again.requests().len(), 1);
 

@@ -5,9 +5,14 @@ use super::*;
 fn index() -> String {
     let entry = |hex: char, rest: &str| {
         let hex = hex.to_string().repeat(64);
-        format!(r#"{{"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","size":1,"digest":"sha256:{hex}"{rest}}}"#)
+        format!(
+            r#"{{"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","size":1,"digest":"sha256:{hex}"{rest}}}"#
+        )
     };
-    let windows = entry('1', r#","platform":{"os":"windows","architecture":"amd64","os.version":"10.0.20348.1"}"#);
+    let windows = entry(
+        '1',
+        r#","platform":{"os":"windows","architecture":"amd64","os.version":"10.0.20348.1"}"#,
+    );
     let attestation = entry('2', r#","platform":{"os":"unknown","architecture":"unknown"}"#);
     format!(
         r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{windows},{attestation}]}}"#
@@ -17,12 +22,19 @@ fn index() -> String {
 #[tokio::test]
 async fn an_index_is_read_from_one_answer() {
     let server = TestServer::start(|_| {
-        Reply::new(200, &[("docker-content-digest", Digest::of(index().as_bytes()).as_str())], index())
+        Reply::new(
+            200,
+            &[("docker-content-digest", Digest::of(index().as_bytes()).as_str())],
+            index(),
+        )
     })
     .await;
     let registries = registries(&server);
     let manifest = manifest(&registries).await.unwrap();
-    assert_eq!((manifest.digest.clone(), manifest.is_index), (Digest::of(index().as_bytes()), true));
+    assert_eq!(
+        (manifest.digest.clone(), manifest.is_index),
+        (Digest::of(index().as_bytes()), true)
+    );
     let roles: Vec<_> = manifest.entries.iter().map(|entry| entry.role).collect();
     assert_eq!(roles, [EntryRole::Image, EntryRole::Attestation]);
     assert_eq!(manifest.entries[0].os_version.as_deref(), Some("10.0.20348.1"));
@@ -57,8 +69,7 @@ async fn tags_that_cannot_be_are_not_asked_for() {
     assert_eq!(server.connections(), 0);
 }
 
-const CONFIG: &str =
-    r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763.1","os.features":["win32k"],"history":[{}]}"#;
+const CONFIG: &str = r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763.1","os.features":["win32k"],"history":[{}]}"#;
 
 fn image() -> String {
     let (digest, size) = (Digest::of(CONFIG.as_bytes()), CONFIG.len());
@@ -71,7 +82,9 @@ fn image() -> String {
 /// Serves the image to `me:pw`; `blob` says what happens to its configuration.
 async fn image_server(blob: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> TestServer {
     TestServer::start(move |seen| match seen.target.as_str() {
-        "/v2/x/y/manifests/t" if seen.header("authorization") != BASIC => unauthorized("Basic realm=x"),
+        "/v2/x/y/manifests/t" if seen.header("authorization") != BASIC => {
+            unauthorized("Basic realm=x")
+        }
         "/v2/x/y/manifests/t" => Reply::ok(image()),
         _ => blob(seen),
     })
@@ -82,20 +95,31 @@ async fn image_server(blob: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> 
 async fn a_single_image_is_read_with_its_configuration() {
     let server = image_server(|_| Reply::ok(CONFIG)).await;
     let manifest = manifest(&with_credentials(&server)).await.unwrap();
-    assert_eq!((manifest.digest.clone(), manifest.is_index), (Digest::of(image().as_bytes()), false));
+    assert_eq!(
+        (manifest.digest.clone(), manifest.is_index),
+        (Digest::of(image().as_bytes()), false)
+    );
     let [entry] = manifest.entries.as_slice() else { panic!("{manifest:?}") };
     assert_eq!((&entry.digest, entry.role), (&manifest.digest, EntryRole::Image));
     assert_eq!(entry.os_version.as_deref(), Some("10.0.17763.1"));
     assert_eq!(entry.os_features, ["win32k"]);
     // User and password, once asked for, go with the requests that follow.
-    let authorizations: Vec<_> =
-        server.requests().iter().map(|request| request.header("authorization").to_owned()).collect();
+    let authorizations: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").to_owned())
+        .collect();
     assert_eq!(authorizations, ["", BASIC, BASIC]);
 }
 
 #[tokio::test]
 async fn x09_another_configuration_is_refused() {
-    for body in [CONFIG.replace("windows", "windoze"), CONFIG[1..].to_owned(), format!("{CONFIG} "), String::new()] {
+    for body in [
+        CONFIG.replace("windows", "windoze"),
+        CONFIG[1..].to_owned(),
+        format!("{CONFIG} "),
+        String::new(),
+    ] {
         let server = image_server(move |_| Reply::ok(&body)).await;
         assert!(is_invalid(manifest(&with_credentials(&server)).await));
     }
@@ -123,11 +147,14 @@ async fn x06_credentials_end_where_a_redirect_leaves_the_server() {
     .await;
     let credentials = Some(Credentials { username: "me".to_owned(), password: Secret::new("pw") });
     let blob_hosts = vec![store.authority()];
-    let registries =
-        with_settings(&server, RegistrySettings { credentials, blob_hosts, ..RegistrySettings::default() });
+    let registries = with_settings(
+        &server,
+        RegistrySettings { credentials, blob_hosts, ..RegistrySettings::default() },
+    );
     manifest(&registries).await.unwrap();
     let sent_to = |server: &TestServer, target: &str| {
-        let request = server.requests().into_iter().find(|request| request.target == target).unwrap();
+        let request =
+            server.requests().into_iter().find(|request| request.target == target).unwrap();
         request.header("authorization").to_owned()
     };
     assert_eq!(sent_to(&server, "/here"), BASIC);
@@ -157,7 +184,9 @@ async fn x02_redirects_into_the_network_are_not_followed() {
 
 #[tokio::test]
 async fn x02_redirects_end_after_three() {
-    let server = image_server(|seen| Reply::new(307, &[("location", &format!("{}x", seen.target))], "")).await;
+    let server =
+        image_server(|seen| Reply::new(307, &[("location", &format!("{}x", seen.target))], ""))
+            .await;
     assert!(is_invalid(manifest(&with_credentials(&server)).await));
     // Two for the manifest, four for the configuration.
     assert_eq!(server.requests().len(), 6);

@@ -16,7 +16,8 @@ use oci_distribution::manifest::{
 
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
-    Credentials, EntryRole, Manifest, Missing, Registries, RegistryError, RegistrySettings, Secret, Settings, Wanted,
+    Credentials, EntryRole, Manifest, Missing, Registries, RegistryError, RegistrySettings, Secret,
+    Settings, Wanted,
 };
 use crate::images::{Digest, Repository};
 
@@ -35,17 +36,27 @@ fn registries(server: &TestServer) -> Registries {
 
 fn with_credentials(server: &TestServer) -> Registries {
     let credentials = Credentials { username: "me".to_owned(), password: Secret::new("pw") };
-    with_settings(server, RegistrySettings { credentials: Some(credentials), ..RegistrySettings::default() })
+    with_settings(
+        server,
+        RegistrySettings { credentials: Some(credentials), ..RegistrySettings::default() },
+    )
 }
 
 fn with_settings(server: &TestServer, settings: RegistrySettings) -> Registries {
     with_timeout(server, settings, Duration::from_secs(10))
 }
 
-fn with_timeout(server: &TestServer, settings: RegistrySettings, exchange_timeout: Duration) -> Registries {
+fn with_timeout(
+    server: &TestServer,
+    settings: RegistrySettings,
+    exchange_timeout: Duration,
+) -> Registries {
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
     let settings = Settings {
-        registries: BTreeMap::from([("a.example".to_owned(), RegistrySettings { mirror, ..settings })]),
+        registries: BTreeMap::from([(
+            "a.example".to_owned(),
+            RegistrySettings { mirror, ..settings },
+        )]),
         // Not the one of the person who runs the tests.
         docker_config: Some("/nowhere/config.json".into()),
     };

@@ -9,11 +9,17 @@ async fn f10_only_status_200_is_read() {
         let server = TestServer::start(move |_| Reply::new(status, headers, body)).await;
         let found = tags(&registries(&server)).await.unwrap_err();
         assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&expected), "{status}");
-        let says =
-            matches!(expected, RegistryError::Invalid { .. } | RegistryError::Unavailable { retry_after: None, .. });
+        let says = matches!(
+            expected,
+            RegistryError::Invalid { .. } | RegistryError::Unavailable { retry_after: None, .. }
+        );
         assert!(says || found == expected, "{status} {found:?}");
         // F07: a registry in trouble that does not say for how long is asked three times.
-        let attempts = if matches!(expected, RegistryError::Unavailable { retry_after: None, .. }) { 3 } else { 1 };
+        let attempts = if matches!(expected, RegistryError::Unavailable { retry_after: None, .. }) {
+            3
+        } else {
+            1
+        };
         assert_eq!(server.requests().len(), attempts, "{status}");
     };
     let invalid = || RegistryError::invalid("");
@@ -31,16 +37,21 @@ async fn f10_only_status_200_is_read() {
         check(status, &[], RegistryError::unavailable("")).await;
     }
     let detail = "it answered with status 503".to_owned();
-    check(503, &[("retry-after", "7")], RegistryError::Unavailable { detail, retry_after: seven }).await;
+    check(503, &[("retry-after", "7")], RegistryError::Unavailable { detail, retry_after: seven })
+        .await;
 }
 
 #[tokio::test]
 async fn f06_errors_never_repeat_what_was_received() {
     for (status, headers) in [(429, "text/plain"), (503, "text/html"), (200, "text/html")] {
-        let server =
-            TestServer::start(move |_| Reply::new(status, &[("content-type", headers)], "Ref A: canary\x1b[31m")).await;
+        let server = TestServer::start(move |_| {
+            Reply::new(status, &[("content-type", headers)], "Ref A: canary\x1b[31m")
+        })
+        .await;
         let registries = registries(&server);
-        for error in [tags(&registries).await.unwrap_err(), manifest(&registries).await.unwrap_err()] {
+        for error in
+            [tags(&registries).await.unwrap_err(), manifest(&registries).await.unwrap_err()]
+        {
             let text = format!("{error} {error:?}");
             assert!(!text.contains("Ref A") && !text.contains('\x1b'), "{text}");
         }
@@ -74,7 +85,9 @@ async fn f03_a_broken_connection_is_tried_once_more() {
     // Cut within the header, and within the body.
     for cut in [10, 90] {
         let cut = TestServer::start(move |_| {
-            let Reply::Bytes(bytes) = Reply::ok(r#"{"tags":["a"]}     "#.repeat(5)) else { unreachable!() };
+            let Reply::Bytes(bytes) = Reply::ok(r#"{"tags":["a"]}     "#.repeat(5)) else {
+                unreachable!()
+            };
             Reply::Bytes(bytes[..cut].to_vec())
         })
         .await;
@@ -85,7 +98,9 @@ async fn f03_a_broken_connection_is_tried_once_more() {
 
 #[tokio::test]
 async fn f08_malformed_headers_and_closed_ports_are_an_outage() {
-    let server = TestServer::start(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n{}".to_vec())).await;
+    let server =
+        TestServer::start(|_| Reply::Bytes(b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n{}".to_vec()))
+            .await;
     assert!(matches!(tags(&registries(&server)).await, Err(RegistryError::Unavailable { .. })));
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -108,7 +123,10 @@ async fn s07_bodies_are_cut_off_at_the_cap() {
     let announced = TestServer::start(|_| Reply::ok(vec![b' '; CAP + 1])).await;
     assert!(is_invalid(manifest(&registries(&announced)).await));
     let claimed = TestServer::start(|_| {
-        Reply::Bytes(b"HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\n{}".to_vec())
+        Reply::Bytes(
+            b"HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\n{}"
+                .to_vec(),
+        )
     })
     .await;
     assert!(is_invalid(tags(&registries(&claimed)).await));

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::StatusCode;
 
-use super::bed::{Bed, Fault, always, check_faults, check_of, delay, nonsense, outage, service_with_mirror, tags_of};
+use super::bed::{
+    Bed, Fault, always, check_faults, check_of, delay, nonsense, outage, service_with_mirror,
+    tags_of,
+};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::tls::Authority;
@@ -19,11 +22,20 @@ async fn f01_a_registry_that_is_down_at_the_start_leaves_the_embedded_catalogue(
         assert_eq!(service.get(path).await.status, StatusCode::OK, "{path}");
     }
     let answer = service.json("/resolve?image=nanoserver&host=20348").await;
-    assert_eq!((&answer["freshness"]["source"], &answer["freshness"]["stale"]), (&"embedded".into(), &true.into()));
-    for path in ["/tags?image=mcr.microsoft.com/x/y", "/check?image=mcr.microsoft.com/x/y:1&host=20348"] {
+    assert_eq!(
+        (&answer["freshness"]["source"], &answer["freshness"]["stale"]),
+        (&"embedded".into(), &true.into())
+    );
+    for path in
+        ["/tags?image=mcr.microsoft.com/x/y", "/check?image=mcr.microsoft.com/x/y:1&host=20348"]
+    {
         let answer = service.get(path).await;
         let problem = answer.json();
-        assert_eq!((answer.status.as_u16(), &problem["code"]), (503, &"upstream-unavailable".into()), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), &problem["code"]),
+            (503, &"upstream-unavailable".into()),
+            "{path}"
+        );
         assert_eq!(problem["type"], "/problems/upstream-unavailable");
         let retry_after: u64 = answer.header("retry-after").parse().expect("a number of seconds");
         assert!(retry_after <= 30, "{retry_after}");
@@ -51,7 +63,8 @@ async fn f04_a_slow_registry_is_left_after_a_while() {
         Behaviour::Answer(response) => Behaviour::Trickle(response),
         other => other,
     });
-    check_faults(vec![delay("byte by byte", trickle), delay("never", always(Behaviour::Silence))]).await;
+    check_faults(vec![delay("byte by byte", trickle), delay("never", always(Behaviour::Silence))])
+        .await;
 }
 
 #[tokio::test]
@@ -76,8 +89,9 @@ async fn f05_a_limited_rate_is_respected_however_it_is_said() {
 
 #[tokio::test]
 async fn f06_error_pages_of_other_systems_are_not_shown() {
-    let page =
-        |status, media_type: &str, body: &str| always(Response::new(status, body).header("content-type", media_type));
+    let page = |status, media_type: &str, body: &str| {
+        always(Response::new(status, body).header("content-type", media_type))
+    };
     check_faults(vec![
         outage("limited, in text", page(429, "text/plain", "Ref A: 9E31canary Ref B: 1")),
         outage("down, in HTML", page(503, "text/html", "<html>canary</html>")),
@@ -112,7 +126,11 @@ async fn f08_an_address_that_cannot_be_reached_is_an_outage() {
     for host in ["255.255.255.255", "0.0.0.0", &no_name] {
         let (service, _folder) = service_with_mirror(&format!("http://{host}:{port}"), "", &[]);
         let answer = service.get(&tags_of(0)).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (503, &"upstream-unavailable".into()), "{host}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["code"]),
+            (503, &"upstream-unavailable".into()),
+            "{host}"
+        );
         assert_eq!(service.get("/readyz").await.status, StatusCode::OK, "{host}");
     }
 }
@@ -130,7 +148,10 @@ async fn f09_a_body_that_is_not_in_the_format_is_not_used() {
         body("a key twice", br#"{"tags":["a"],"tags":["b"],"schemaVersion":2,"schemaVersion":2}"#),
         body("not a number", br#"{"tags":[NaN],"schemaVersion":NaN}"#),
         body("not UTF-8", b"{\"tags\":[\"\xff\"],\"schemaVersion\":2,\"mediaType\":\"\xff\"}"),
-        body("an error with status 200", br#"{"errors":[{"code":"BLOB_UNKNOWN","message":"canary"}]}"#),
+        body(
+            "an error with status 200",
+            br#"{"errors":[{"code":"BLOB_UNKNOWN","message":"canary"}]}"#,
+        ),
     ])
     .await;
 }
@@ -163,8 +184,9 @@ async fn f10_only_status_200_is_an_answer() {
             other => other,
         })
     };
-    let mut faults: Vec<Fault> =
-        [203, 206, 300, 400, 418].map(|status| nonsense(&status.to_string(), with_status(status))).into();
+    let mut faults: Vec<Fault> = [203, 206, 300, 400, 418]
+        .map(|status| nonsense(&status.to_string(), with_status(status)))
+        .into();
     faults.push(outage("500", with_status(500)));
     check_faults(faults).await;
 }
@@ -177,8 +199,11 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
         bed.service.json(&check_of(case)).await;
     }
     let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#;
-    bed.registry.behave(move |_| Response::new(404, unknown).header("content-type", "application/json").into());
-    // That what was there is gone is believed the second time, half a minute later: a test of the shelf shows that.
+    bed.registry.behave(move |_| {
+        Response::new(404, unknown).header("content-type", "application/json").into()
+    });
+    // That what was there is gone is believed the second time, half a minute later: a test of the
+    // shelf shows that.
     let answer = bed.service.json(&check_of(0)).await;
     assert_eq!(answer["freshness"]["stale"], true);
     // What was never there is not there.
@@ -186,21 +211,28 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &"unknown-image".into()));
     bed.registry.stop().await;
     let answer = bed.service.json(&check_of(1)).await;
-    assert_eq!((&answer["freshness"]["source"], &answer["freshness"]["stale"]), (&"cache".into(), &true.into()));
+    assert_eq!(
+        (&answer["freshness"]["source"], &answer["freshness"]["stale"]),
+        (&"cache".into(), &true.into())
+    );
 }
 
-/// A name that was looked up before and is no longer: the second process has the knowledge of the first.
+/// A name that was looked up before and is no longer: the second process has the knowledge of the
+/// first.
 #[tokio::test]
 async fn f08_a_name_that_cannot_be_looked_up_leaves_what_was_known() {
     let holdings = Holdings::usual();
     let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await;
     let state = tempfile::tempdir().expect("a temporary folder");
-    let options = ["--fresh-for", "0s", "--state-dir", state.path().to_str().expect("its name is text")];
-    let (service, _folder) = service_with_mirror(&format!("http://{}", registry.authority()), "", &options);
+    let options =
+        ["--fresh-for", "0s", "--state-dir", state.path().to_str().expect("its name is text")];
+    let (service, _folder) =
+        service_with_mirror(&format!("http://{}", registry.authority()), "", &options);
     let told = [service.json(&tags_of(0)).await, service.json(&check_of(0)).await];
     assert!(service.terminate().success());
     // A label of 64 bytes is no name, so that nobody is asked for its address.
-    let (service, _folder) = service_with_mirror(&format!("http://{}.example", "a".repeat(64)), "", &options);
+    let (service, _folder) =
+        service_with_mirror(&format!("http://{}.example", "a".repeat(64)), "", &options);
     for (question, told) in [tags_of(0), check_of(0)].iter().zip(told) {
         let answer = service.json(question).await;
         let freshness = &answer["freshness"];
@@ -211,7 +243,8 @@ async fn f08_a_name_that_cannot_be_looked_up_leaves_what_was_known() {
 
 #[tokio::test]
 async fn f05_the_caller_is_told_when_to_come_back() {
-    for (asked_for, least, most) in [("7", 1, 7), ("1", 1, 1), ("999", 30, 30), ("garbage", 1, 30)] {
+    for (asked_for, least, most) in [("7", 1, 7), ("1", 1, 1), ("999", 30, 30), ("garbage", 1, 30)]
+    {
         let limited = Response::new(429, "{}").header("retry-after", asked_for);
         let bed = Bed::start(move |_| limited.clone().into()).await;
         // The second is answered from memory, by what is left of the time.
@@ -224,8 +257,8 @@ async fn f05_the_caller_is_told_when_to_come_back() {
     }
 }
 
-/// The registry answers only when it was asked for all siblings of a tag that may be under way together:
-/// one after the other they would never come.
+/// The registry answers only when it was asked for all siblings of a tag that may be under way
+/// together: one after the other they would never come.
 #[tokio::test]
 async fn f04_the_tags_of_one_answer_are_read_together() {
     const TAGS: [&str; 4] = ["ltsc2022", "10.0.20348.2113", "ltsc2022-KB5032198", "10.0.20348"];
@@ -253,14 +286,19 @@ async fn f04_the_tags_of_one_answer_are_read_together() {
 async fn a_system_without_certificates_is_served() {
     let nothing = [("SSL_CERT_FILE", "/nonexistent/ca.pem"), ("SSL_CERT_DIR", "/nonexistent")];
     let service = Service::start_in(&["--offline"], &nothing);
-    assert_eq!(service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"], "embedded");
+    assert_eq!(
+        service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"],
+        "embedded"
+    );
 
     let authority = Authority::new();
     let holdings = Holdings::usual();
     let secure_holdings = holdings.clone();
-    let secure =
-        MisbehavingRegistry::start_tls(authority.server_for("127.0.0.1"), move |asked| secure_holdings.answer(asked));
-    let (secure, plain) = (secure.await, MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await);
+    let secure = MisbehavingRegistry::start_tls(authority.server_for("127.0.0.1"), move |asked| {
+        secure_holdings.answer(asked)
+    });
+    let (secure, plain) =
+        (secure.await, MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (ca, config) = (folder.path().join("ca.pem"), folder.path().join("wintag.toml"));
     std::fs::write(&ca, authority.pem()).expect("it is writable");
@@ -271,11 +309,15 @@ async fn a_system_without_certificates_is_served() {
          [registries.\"c2.example\"]\nmirror = \"https://{secure_at}\"\nca_file = {ca:?}\n"
     );
     std::fs::write(&config, text).expect("it is writable");
-    let service = Service::start_in(&["--config", config.to_str().expect("its name is text")], &nothing);
+    let service =
+        Service::start_in(&["--config", config.to_str().expect("its name is text")], &nothing);
     let warning = service.line_with("CA certificates").await;
     assert!(warning.contains("WARN"), "{warning}");
     let refused = service.get(&tags_of(0)).await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &"upstream-unavailable".into()));
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["code"]),
+        (503, &"upstream-unavailable".into())
+    );
     assert!(refused.text.contains("this system has no CA certificates"), "{}", refused.text);
     for case in [1, 2] {
         assert_eq!(service.json(&tags_of(case)).await["freshness"]["source"], "registry", "{case}");

@@ -14,8 +14,8 @@ use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry, Script};
 use crate::support::service::{Answer, Service};
 
-/// How many cases a bed has at most. Each has a registry name and a repository of its own, so that no
-/// case decides another.
+/// How many cases a bed has at most. Each has a registry name and a repository of its own, so that
+/// no case decides another.
 const MAX_CASES: usize = 40;
 
 /// A service whose configured registries are all the misbehaving one.
@@ -32,12 +32,16 @@ impl Bed {
     }
 
     /// A service that asks again each time.
-    pub async fn start_forgetful(script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static) -> Self {
+    pub async fn start_forgetful(
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
         Self::over(MisbehavingRegistry::start(script).await, "", &["--fresh-for", "0s"])
     }
 
     /// A service that has a user and a password for each registry.
-    pub async fn start_with_credentials(script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static) -> Self {
+    pub async fn start_with_credentials(
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
         Self::start_with_credentials_and("", script).await
     }
 
@@ -50,7 +54,11 @@ impl Bed {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let password = folder.path().join("password");
         std::fs::write(&password, CANARY).expect("it is writable");
-        Self::over(registry, &format!("username = \"reader\"\npassword_file = {password:?}\n{settings}"), &[])
+        Self::over(
+            registry,
+            &format!("username = \"reader\"\npassword_file = {password:?}\n{settings}"),
+            &[],
+        )
     }
 
     /// A service in front of this registry; `settings` is added to the table of each of its names.
@@ -70,8 +78,11 @@ pub const CANARY: &str = "s3cret-canary";
 
 /// A service for whose registry names requests are sent to this mirror.
 pub fn service_with_mirror(mirror: &str, settings: &str, options: &[&str]) -> (Service, TempDir) {
-    let tables = (0..MAX_CASES)
-        .map(|case| format!("[registries.\"c{case}.example\"]\nmirror = \"{mirror}\"\ntimeout = \"2s\"\n{settings}"));
+    let tables = (0..MAX_CASES).map(|case| {
+        format!(
+            "[registries.\"c{case}.example\"]\nmirror = \"{mirror}\"\ntimeout = \"2s\"\n{settings}"
+        )
+    });
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = folder.path().join("wintag.toml");
     std::fs::write(&config, tables.collect::<String>()).expect("it is writable");
@@ -131,16 +142,17 @@ pub fn delay(name: &str, script: Script) -> Fault {
 /// The most requests for one thing in one failure: two retries after the first.
 const MAX_ATTEMPTS: usize = 3;
 
-/// For each fault: what was known before is answered, marked as stale; what was not is a problem of the
-/// right kind that repeats nothing of what was received; and the registry is asked only a few times, and
-/// not again soon after.
+/// For each fault: what was known before is answered, marked as stale; what was not is a problem of
+/// the right kind that repeats nothing of what was received; and the registry is asked only a few
+/// times, and not again soon after.
 pub async fn check_faults(faults: Vec<Fault>) {
     let count = faults.len();
     assert!(2 * count <= MAX_CASES);
     let holdings = Holdings::usual();
     let bed = Bed::start_forgetful(move |asked| holdings.answer(asked)).await;
     let known: Vec<String> = (0..count).flat_map(|case| [tags_of(case), check_of(case)]).collect();
-    let unknown: Vec<String> = (count..2 * count).flat_map(|case| [tags_of(case), check_of(case)]).collect();
+    let unknown: Vec<String> =
+        (count..2 * count).flat_map(|case| [tags_of(case), check_of(case)]).collect();
     let before = all(&bed, &known).await;
     for answer in &before {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

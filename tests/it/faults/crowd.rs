@@ -18,7 +18,8 @@ use crate::support::service::Service;
 const CROWD: usize = 10_000;
 /// Where the system allows fewer open files, so many at least; with fewer this shows nothing.
 const SMALLEST_CROWD: usize = 2_000;
-/// Open files beside the connections of the crowd, of this test and of those that run at the same time.
+/// Open files beside the connections of the crowd, of this test and of those that run at the same
+/// time.
 const OTHER_FILES: usize = 1_000;
 /// A repository that the embedded catalogue does not have, so that everybody must wait.
 const QUESTION: &str = "/resolve?image=mcr.microsoft.com/crowd/x&host=20348";
@@ -42,7 +43,8 @@ fn behind_a_gate(asked: &Asked, gate: &Gate, holdings: &Holdings) -> Behaviour {
     }
 }
 
-/// How large the crowd can be: two processes have a socket for each of it, within the same limit each.
+/// How large the crowd can be: two processes have a socket for each of it, within the same limit
+/// each.
 #[expect(unsafe_code, reason = "the standard library does not know these limits")]
 fn crowd() -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -56,7 +58,10 @@ fn crowd() -> usize {
     assert!(raised, "the limit of open files can be raised to what is allowed");
     let allowed = usize::try_from(limit.rlim_max).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
     let crowd = allowed.min(CROWD);
-    assert!(crowd >= SMALLEST_CROWD, "only {crowd} sockets: raise the hard limit of open files for this test");
+    assert!(
+        crowd >= SMALLEST_CROWD,
+        "only {crowd} sockets: raise the hard limit of open files for this test"
+    );
     if crowd < CROWD {
         eprintln!("s01: {crowd} at once and not {CROWD}, because no more files may be open here");
     }
@@ -84,7 +89,11 @@ fn answer_in_crowd(client: TcpStream) -> (u16, Value) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the body arrives");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("an answer has a status");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("an answer has a status");
     (status, serde_json::from_slice(&body).expect("answers are JSON"))
 }
 
@@ -93,8 +102,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.expect("it does not panic")
 }
 
-/// Waits until so many questions are under way in the service, by its own count. `false` when the first
-/// were answered before that, because nobody waits longer than ten seconds.
+/// Waits until so many questions are under way in the service, by its own count. `false` when the
+/// first were answered before that, because nobody waits longer than ten seconds.
 async fn are_under_way(service: &Service, count: usize) -> bool {
     let sample = format!("wintag_requests_under_way {count}");
     loop {
@@ -109,24 +118,33 @@ async fn are_under_way(service: &Service, count: usize) -> bool {
     }
 }
 
-/// Asks with so many at once; `false` where the machine is too slow for so many to ask in ten seconds.
+/// Asks with so many at once; `false` where the machine is too slow for so many to ask in ten
+/// seconds.
 async fn check_crowd(crowd: usize) -> bool {
     let (gate, holdings) = (Gate::closed(), Holdings::usual());
     let digest = holdings.digest("ltsc2022").to_owned();
     let script_gate = gate.clone();
-    let registry = MisbehavingRegistry::start(move |asked| behind_a_gate(asked, &script_gate, &holdings)).await;
+    let registry =
+        MisbehavingRegistry::start(move |asked| behind_a_gate(asked, &script_gate, &holdings))
+            .await;
     let service = Service::mirrored(&registry.authority(), &["--admin-listen", "127.0.0.1:0"]);
 
     let address = service.address().to_owned();
-    let clients = blocking(move || (0..crowd).map(|_| ask_in_crowd(&address)).collect::<Vec<_>>()).await;
+    let clients =
+        blocking(move || (0..crowd).map(|_| ask_in_crowd(&address)).collect::<Vec<_>>()).await;
     if !are_under_way(&service, crowd).await {
         return false;
     }
     // The question without a token, the token, the question with it.
     registry.arrived(3).await;
     gate.open();
-    for (status, body) in blocking(|| clients.into_iter().map(answer_in_crowd).collect::<Vec<_>>()).await {
-        assert_eq!((status, &body["tag"], &body["digest"]), (200, &"ltsc2022".into(), &digest.as_str().into()));
+    for (status, body) in
+        blocking(|| clients.into_iter().map(answer_in_crowd).collect::<Vec<_>>()).await
+    {
+        assert_eq!(
+            (status, &body["tag"], &body["digest"]),
+            (200, &"ltsc2022".into(), &digest.as_str().into())
+        );
     }
     let list = "/v2/crowd/x/tags/list";
     let manifest = "/v2/crowd/x/manifests/ltsc2022";
@@ -134,11 +152,13 @@ async fn check_crowd(crowd: usize) -> bool {
     assert_eq!(targets[..1], [list]);
     assert!(targets[1].starts_with("/token?"), "{targets:?}");
     assert_eq!(targets[2..], [list, manifest]);
-    // All of them waited for that one list, but for those that the service began to answer as the gate opened:
-    // one for each of its threads.
+    // All of them waited for that one list, but for those that the service began to answer as the
+    // gate opened: one for each of its threads.
     let metrics = service.ask_admin("GET", "/metrics", &[]).await.text;
     let waited = metrics.lines().find_map(|line| {
-        line.strip_prefix("wintag_cache_requests_total{layer=\"tags\",result=\"new\"} ")?.parse::<usize>().ok()
+        line.strip_prefix("wintag_cache_requests_total{layer=\"tags\",result=\"new\"} ")?
+            .parse::<usize>()
+            .ok()
     });
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     assert!(waited.is_some_and(|waited| waited + threads >= crowd), "{metrics}");

@@ -1,5 +1,5 @@
-//! The misbehaving registry when it behaves: the faults are only worth something if a real client is
-//! content with it.
+//! The misbehaving registry when it behaves: the faults are only worth something if a real client
+//! is content with it.
 
 use std::process::Command;
 
@@ -10,7 +10,13 @@ use crate::support::misbehaving_registry::holdings::Holdings;
 /// What skopeo prints; it must be content.
 async fn skopeo(arguments: &[&str]) -> Vec<u8> {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || Command::new("timeout").args(["30", "skopeo"]).args(arguments).output().expect("skopeo is here");
+    let run = move || {
+        Command::new("timeout")
+            .args(["30", "skopeo"])
+            .args(arguments)
+            .output()
+            .expect("skopeo is here")
+    };
     let output = tokio::task::spawn_blocking(run).await.expect("it does not panic");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
@@ -28,10 +34,15 @@ async fn skopeo_reads_it() {
     assert_eq!(listed["Tags"], serde_json::json!(["ltsc2019", "ltsc2022", "ltsc2025"]));
     assert_eq!(registry.count("tags/list"), 2, "{:?}", registry.targets());
 
-    let raw = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("{repository}:ltsc2022")]).await;
+    let raw =
+        skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("{repository}:ltsc2022")])
+            .await;
     assert_eq!(crate::support::docker_registry::storage::digest_of(&raw), digest);
     let platform = ["--override-os", "windows", "--override-arch", "amd64"];
-    let config = [&platform[..], &["inspect", "--config", "--tls-verify=false", &format!("{repository}:ltsc2022")]];
+    let config = [
+        &platform[..],
+        &["inspect", "--config", "--tls-verify=false", &format!("{repository}:ltsc2022")],
+    ];
     let config = skopeo(&config.concat()).await;
     assert!(String::from_utf8_lossy(&config).contains("windows"));
 }

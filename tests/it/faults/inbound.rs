@@ -1,4 +1,5 @@
-//! F18, S10 to S12, O08: what clients may take, and what they see when there is too much or the service ends.
+//! F18, S10 to S12, O08: what clients may take, and what they see when there is too much or the
+//! service ends.
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -30,11 +31,20 @@ async fn ask_for(service: &Service, clients: &str) -> Answer {
 
 #[tokio::test]
 async fn s11_a_client_that_asks_too_often_is_told_when_to_come_back() {
-    let service = Service::start(&["--offline", "--rate-limit", "1", "--trusted-proxy", "127.0.0.0/8,10.0.0.0/8"]);
+    let service = Service::start(&[
+        "--offline",
+        "--rate-limit",
+        "1",
+        "--trusted-proxy",
+        "127.0.0.0/8,10.0.0.0/8",
+    ]);
     assert_eq!(ask_for(&service, "198.51.100.7").await.status.as_u16(), 200);
     let refused = ask_for(&service, "198.51.100.7").await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (429, &"quota-exceeded".into()));
-    assert_eq!(refused.json()["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(
+        refused.json()["type"],
+        "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    );
     assert_eq!(refused.json()["violated-policies"], serde_json::json!(["ip"]));
     assert_eq!(refused.header("content-type"), "application/problem+json");
     assert_eq!(refused.header("cache-control"), "no-store");
@@ -51,7 +61,11 @@ async fn s11_a_client_that_asks_too_often_is_told_when_to_come_back() {
     for other in ["198.51.100.8", "203.0.113.1", "198.51.100.7, 198.51.100.9", "2001:db8::1"] {
         assert_eq!(ask_for(&service, other).await.status.as_u16(), 200, "{other}");
     }
-    assert_eq!(ask_for(&service, "2001:db8::2").await.status.as_u16(), 429, "another address of the same network");
+    assert_eq!(
+        ask_for(&service, "2001:db8::2").await.status.as_u16(),
+        429,
+        "another address of the same network"
+    );
     for path in ["/livez", "/readyz"] {
         let answer = service.send("GET", path, &[("x-forwarded-for", "198.51.100.7")]).await;
         assert_eq!(answer.status.as_u16(), 200, "{path}");
@@ -60,7 +74,8 @@ async fn s11_a_client_that_asks_too_often_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn s11_a_client_cannot_name_another() {
-    let service = Service::start(&["--offline", "--rate-limit", "1", "--trusted-proxy", "192.0.2.1"]);
+    let service =
+        Service::start(&["--offline", "--rate-limit", "1", "--trusted-proxy", "192.0.2.1"]);
     assert_eq!(ask_for(&service, "198.51.100.1").await.status.as_u16(), 200);
     for made_up in ["198.51.100.2", "192.0.2.1", "127.0.0.1", "198.51.100.3, 192.0.2.1"] {
         assert_eq!(ask_for(&service, made_up).await.status.as_u16(), 429, "{made_up}");
@@ -71,7 +86,8 @@ async fn s11_a_client_cannot_name_another() {
 
 #[tokio::test]
 async fn s11_nobody_is_limited_when_that_is_off() {
-    let service = Service::start(&["--offline", "--rate-limit", "off", "--trusted-proxy", "127.0.0.1"]);
+    let service =
+        Service::start(&["--offline", "--rate-limit", "off", "--trusted-proxy", "127.0.0.1"]);
     for _ in 0..20 {
         assert_eq!(ask_for(&service, "198.51.100.7").await.status.as_u16(), 200);
     }
@@ -90,16 +106,26 @@ async fn s10_one_client_has_a_part_of_the_connections_only() {
     }
     let mut excess = RawClient::connect(service.address()).await;
     excess.send(get("/readyz")).await;
-    assert_eq!(excess.answer().await.map(|answer| answer.status), Some(200), "who watches is always answered");
+    assert_eq!(
+        excess.answer().await.map(|answer| answer.status),
+        Some(200),
+        "who watches is always answered"
+    );
     excess.send(get(QUESTION)).await;
     let refused = excess.answer().await.expect("it is answered");
-    assert_eq!((refused.status, &json(&refused)["violated-policies"][0]), (429, &"connections".into()));
+    assert_eq!(
+        (refused.status, &json(&refused)["violated-policies"][0]),
+        (429, &"connections".into())
+    );
     assert!(excess.answer().await.is_none(), "the connection is closed");
 
     // There is room again when the others have gone, as soon as the service notices.
     drop(clients);
     for _ in 0..1000 {
-        if exchange(service.address(), get(QUESTION)).await.is_some_and(|answer| answer.status == 200) {
+        if exchange(service.address(), get(QUESTION))
+            .await
+            .is_some_and(|answer| answer.status == 200)
+        {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -126,8 +152,17 @@ async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
         let answer = client.answer().await.expect("it is answered");
         let problem = json(&answer);
         assert_eq!((answer.status, &problem["code"]), (status, &code.into()), "{:.40}", request);
-        assert_eq!((&problem["status"], problem["errors"].is_null()), (&status.into(), true), "{:.40}", request);
-        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{:.40}", request);
+        assert_eq!(
+            (&problem["status"], problem["errors"].is_null()),
+            (&status.into(), true),
+            "{:.40}",
+            request
+        );
+        assert!(
+            problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()),
+            "{:.40}",
+            request
+        );
         assert!(client.answer().await.is_none(), "{:.40}", request);
     }
     // Also after requests that are in order, which are answered first.
@@ -155,18 +190,23 @@ async fn s10_many_requests_at_once_are_answered_one_after_the_other() {
     const MANY: usize = 2000;
     let (gate, holdings) = (Gate::closed(), Holdings::usual());
     let script_gate = gate.clone();
-    let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+    let registry =
+        MisbehavingRegistry::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
     let service = Service::mirrored(&registry.authority(), &[]);
     let mut client = RawClient::connect(service.address()).await;
     // The first waits for the registry, and the last of those with a body has the others behind it.
     let body = r#"{"requests": [{"image": "nanoserver", "host": "20348"}]}"#;
     let posted = format!(
-        "POST /resolve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /resolve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: \
+         {}\r\n\r\n{body}",
         body.len()
     );
-    let chunked = "POST /diagnose HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
-        5\r\n\r\n\r\n0\r\n0\r\n\r\n";
-    let questions = get("/tags?image=mcr.microsoft.com/cold/x") + &posted + chunked + &get(QUESTION).repeat(MANY);
+    let chunked = "POST /diagnose HTTP/1.1\r\nhost: x\r\ncontent-type: \
+                   text/plain\r\ntransfer-encoding: chunked\r\n\r\n5\r\n\r\n\r\n0\r\n0\r\n\r\n";
+    let questions = get("/tags?image=mcr.microsoft.com/cold/x")
+        + &posted
+        + chunked
+        + &get(QUESTION).repeat(MANY);
     client.send(questions).await;
     let end = get("/livez");
     client.send(&end).await;
@@ -205,13 +245,23 @@ async fn s12_only_what_must_wait_is_turned_away() {
         let answer = answer.expect("it is answered");
         let problem = json(&answer);
         assert_eq!((answer.status, &problem["code"]), (503, &"temporary-reduced-capacity".into()));
-        assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
-        assert!(problem["retry_after_seconds"].as_u64().is_some_and(|seconds| (1..=30).contains(&seconds)));
+        assert_eq!(
+            problem["type"],
+            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+        );
+        assert!(
+            problem["retry_after_seconds"]
+                .as_u64()
+                .is_some_and(|seconds| (1..=30).contains(&seconds))
+        );
     }
     // What is known is answered, also when it is only embedded.
     assert_eq!(service.json(known).await["freshness"]["source"], "cache");
     assert_eq!(service.json("/tags?image=servercore").await["freshness"]["source"], "embedded");
-    assert_eq!(service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"], "embedded");
+    assert_eq!(
+        service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"],
+        "embedded"
+    );
     gate.open();
     for answer in answers.collect::<Vec<_>>().await {
         assert_eq!(answer.map(|answer| answer.status), Some(200));
@@ -222,7 +272,8 @@ async fn s12_only_what_must_wait_is_turned_away() {
 
 /// A service that has been told to stop, and goes on for an hour.
 async fn draining() -> Service {
-    let service = Service::start(&["--offline", "--drain-delay", "1h", "--admin-listen", "127.0.0.1:0"]);
+    let service =
+        Service::start(&["--offline", "--drain-delay", "1h", "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(service.get("/readyz").await.text, "ok\n");
     service.signal("TERM");
     service.line_with("stopping").await;
@@ -232,16 +283,25 @@ async fn draining() -> Service {
 #[tokio::test]
 async fn f18_readiness_ends_before_the_answers_do() {
     let service = draining().await;
-    for refused in [service.get("/readyz").await, service.ask_admin("GET", "/readyz?verbose", &[]).await] {
+    for refused in
+        [service.get("/readyz").await, service.ask_admin("GET", "/readyz?verbose", &[]).await]
+    {
         assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &"draining".into()));
         assert_eq!(refused.header("content-type"), "application/problem+json");
     }
-    assert_eq!(service.send("GET", "/readyz", &[("accept", "text/plain")]).await.status.as_u16(), 503);
+    assert_eq!(
+        service.send("GET", "/readyz", &[("accept", "text/plain")]).await.status.as_u16(),
+        503
+    );
     assert_eq!(service.get("/livez").await.status.as_u16(), 200);
     assert_eq!(service.ask_admin("GET", "/metrics", &[]).await.status.as_u16(), 200);
     let mut client = RawClient::connect(service.address()).await;
     client.send(get(QUESTION)).await;
-    assert_eq!(client.answer().await.map(|answer| answer.status), Some(200), "new connections are answered");
+    assert_eq!(
+        client.answer().await.map(|answer| answer.status),
+        Some(200),
+        "new connections are answered"
+    );
     assert!(client.answer().await.is_none(), "connections are not kept");
     // Told a second time, it ends at once.
     service.signal("TERM");
@@ -260,7 +320,8 @@ async fn f18_told_at_the_keyboard_it_does_not_wait() {
 async fn f18_a_service_that_is_told_to_stop_answers_first() {
     let (gate, holdings) = (Gate::closed(), Holdings::usual());
     let script_gate = gate.clone();
-    let Bed { registry, service, .. } = Bed::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+    let Bed { registry, service, .. } =
+        Bed::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
     let mut waiting = RawClient::connect(service.address()).await;
     waiting.send(get(&tags_of(0))).await;
     registry.arrived(1).await;
@@ -288,7 +349,10 @@ async fn o08_browsers_are_told_what_pages_may_do() {
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "{path}");
         for (name, value) in [
             ("access-control-allow-origin", "*"),
-            ("access-control-allow-methods", if path == "/resolve" { "GET, HEAD, POST" } else { "GET, HEAD" }),
+            (
+                "access-control-allow-methods",
+                if path == "/resolve" { "GET, HEAD, POST" } else { "GET, HEAD" },
+            ),
             ("access-control-allow-headers", "content-type"),
             ("access-control-max-age", "86400"),
             ("access-control-allow-credentials", ""),
@@ -296,10 +360,16 @@ async fn o08_browsers_are_told_what_pages_may_do() {
             assert_eq!(answer.header(name), value, "{path}: {name}");
         }
         for incomplete in [&asked[..1], &asked[1..]] {
-            assert_eq!(service.send("OPTIONS", path, incomplete).await.status.as_u16(), 405, "{path}");
+            assert_eq!(
+                service.send("OPTIONS", path, incomplete).await.status.as_u16(),
+                405,
+                "{path}"
+            );
         }
     }
-    for (method, path) in [("OPTIONS", "/metrics"), ("GET", "/metrics"), ("GET", "/readyz?verbose"), ("GET", "/x")] {
+    for (method, path) in
+        [("OPTIONS", "/metrics"), ("GET", "/metrics"), ("GET", "/readyz?verbose"), ("GET", "/x")]
+    {
         let answer = service.ask_admin(method, path, &asked).await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{method} {path}");
     }

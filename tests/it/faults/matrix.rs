@@ -1,4 +1,5 @@
-//! F21: what is known, what fails, what is asked for and how the registry is entered, each with each.
+//! F21: what is known, what fails, what is asked for and how the registry is entered, each with
+//! each.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,14 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use wintag::catalogue::{Catalogue, CatalogueSettings, FoundImage, Miss, Provenance, RegistryError, Wait, Wanted};
+use wintag::catalogue::{
+    Catalogue, CatalogueSettings, FoundImage, Miss, Provenance, RegistryError, Wait, Wanted,
+};
 use wintag::clock::Clock;
 use wintag::images::Repository;
 use wintag::registry::{Credentials, Registries, RegistrySettings, Secret, Settings};
 use wintag::telemetry::Metrics;
 use wintag::windows::Tables;
 
-use crate::support::docker_registry::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index};
+use crate::support::docker_registry::bodies::{
+    DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index,
+};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry};
@@ -60,7 +65,8 @@ enum Entrance {
     Password,
 }
 
-const KNOWN: [Known; 5] = [Known::Fresh, Known::Stale, Known::Snapshot, Known::Embedded, Known::Gone];
+const KNOWN: [Known; 5] =
+    [Known::Fresh, Known::Stale, Known::Snapshot, Known::Embedded, Known::Gone];
 const FAILURES: [Failure; 7] = [
     Failure::Unreachable,
     Failure::Limited,
@@ -70,7 +76,8 @@ const FAILURES: [Failure; 7] = [
     Failure::Redirect,
     Failure::Slow,
 ];
-const THINGS: [Thing; 5] = [Thing::List, Thing::Index, Thing::NestedIndex, Thing::Image, Thing::Digest];
+const THINGS: [Thing; 5] =
+    [Thing::List, Thing::Index, Thing::NestedIndex, Thing::Image, Thing::Digest];
 const ENTRANCES: [Entrance; 3] = [Entrance::Open, Entrance::Token, Entrance::Password];
 
 /// Tags that the embedded catalogue has of servercore too.
@@ -101,7 +108,8 @@ const TIMEOUT: &str = "timeout";
 impl World {
     /// Its place among all worlds.
     fn number(self) -> usize {
-        (self.known as usize * FAILURES.len() + self.failure as usize) * ENTRANCES.len() + self.entrance as usize
+        (self.known as usize * FAILURES.len() + self.failure as usize) * ENTRANCES.len()
+            + self.entrance as usize
     }
 
     fn registry(self) -> String {
@@ -135,8 +143,11 @@ impl World {
             Known::Embedded if self.failure == Failure::Missing && thing == Thing::List => {
                 Ok((Provenance::Embedded, true))
             }
-            // Who says that there is no such thing has answered; and the catalogue has no manifests.
-            Known::Embedded if self.failure == Failure::Missing || thing == Thing::Digest => refusal,
+            // Who says that there is no such thing has answered; and the catalogue has no
+            // manifests.
+            Known::Embedded if self.failure == Failure::Missing || thing == Thing::Digest => {
+                refusal
+            }
             Known::Embedded => Ok((Provenance::Embedded, true)),
             // It is too old to be used, and still the first 404 is not believed.
             Known::Gone if self.failure == Failure::Missing => Err(UNAVAILABLE),
@@ -163,14 +174,27 @@ fn holdings() -> Holdings {
     let mut holdings = Holdings::of(&[(INDEX, "10.0.17763.5000")]);
     let platform = Platform::windows("amd64", Some("10.0.20348.2113"), false);
     let inner = index(DOCKER_LIST, Vec::new());
-    holdings.tag(NESTED, DOCKER_LIST, &index(DOCKER_LIST, vec![Entry::of(DOCKER_LIST, &inner, platform)]));
-    let image = holdings.put_image(IMAGE, &Platform::windows("amd64", Some("10.0.26100.4061"), false));
+    holdings.tag(
+        NESTED,
+        DOCKER_LIST,
+        &index(DOCKER_LIST, vec![Entry::of(DOCKER_LIST, &inner, platform)]),
+    );
+    let image =
+        holdings.put_image(IMAGE, &Platform::windows("amd64", Some("10.0.26100.4061"), false));
     holdings.tag(IMAGE, DOCKER_MANIFEST, &image);
     holdings
 }
 
-/// The answer of a world's part of the registry; `target` is what comes after the name of the world.
-fn answer(asked: &Asked, target: &str, prefix: &str, world: World, is_failing: bool, holdings: &Holdings) -> Behaviour {
+/// The answer of a world's part of the registry; `target` is what comes after the name of the
+/// world.
+fn answer(
+    asked: &Asked,
+    target: &str,
+    prefix: &str,
+    world: World,
+    is_failing: bool,
+    holdings: &Holdings,
+) -> Behaviour {
     let challenge = match world.entrance {
         Entrance::Open => Behaviour::status(401),
         Entrance::Token | Entrance::Password => {
@@ -207,7 +231,13 @@ impl Bed {
     fn new(registries: &Arc<Registries>, clock: &Clock, state_dir: Option<PathBuf>) -> Self {
         let settings = CatalogueSettings { offline: false, fresh_for: HOUR / 4, state_dir };
         let metrics = Arc::new(Metrics::new());
-        let catalogue = Catalogue::new(registries.clone(), Tables::embedded(), clock.clone(), metrics, &settings);
+        let catalogue = Catalogue::new(
+            registries.clone(),
+            Tables::embedded(),
+            clock.clone(),
+            metrics,
+            &settings,
+        );
         Self { catalogue, clock: clock.clone(), holdings: holdings() }
     }
 
@@ -217,21 +247,27 @@ impl Bed {
         let (tag, wanted) = match thing {
             Thing::List => {
                 let found = self.catalogue.tags(repository, &wait).await.map_err(in_short)?;
-                assert!(found.freshness.provenance == Provenance::Embedded || found.value.len() == 3);
+                assert!(
+                    found.freshness.provenance == Provenance::Embedded || found.value.len() == 3
+                );
                 return Ok((found.freshness.provenance, found.freshness.stale));
             }
             Thing::Index => (INDEX, Wanted::Tag(INDEX.to_owned())),
             Thing::NestedIndex => (NESTED, Wanted::Tag(NESTED.to_owned())),
             Thing::Image => (IMAGE, Wanted::Tag(IMAGE.to_owned())),
-            Thing::Digest => (INDEX, Wanted::Digest(self.holdings.digest(INDEX).parse().expect("it is a digest"))),
+            Thing::Digest => (
+                INDEX,
+                Wanted::Digest(self.holdings.digest(INDEX).parse().expect("it is a digest")),
+            ),
         };
-        let freshness = match self.catalogue.image(repository, wanted, &wait).await.map_err(in_short)? {
-            FoundImage::Manifest(found) => {
-                assert_eq!(found.value.digest.as_str(), self.holdings.digest(tag));
-                found.freshness
-            }
-            FoundImage::Observation(found) => found.freshness,
-        };
+        let freshness =
+            match self.catalogue.image(repository, wanted, &wait).await.map_err(in_short)? {
+                FoundImage::Manifest(found) => {
+                    assert_eq!(found.value.digest.as_str(), self.holdings.digest(tag));
+                    found.freshness
+                }
+                FoundImage::Observation(found) => found.freshness,
+            };
         Ok((freshness.provenance, freshness.stale))
     }
 
@@ -249,7 +285,9 @@ fn in_short(miss: Miss) -> &'static str {
     match miss {
         Miss::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => UNKNOWN,
         Miss::Registry(
-            RegistryError::Unavailable { .. } | RegistryError::RateLimited { .. } | RegistryError::LeftAlone { .. },
+            RegistryError::Unavailable { .. }
+            | RegistryError::RateLimited { .. }
+            | RegistryError::LeftAlone { .. },
         ) => UNAVAILABLE,
         Miss::Registry(RegistryError::Invalid { .. }) => INVALID,
         Miss::Registry(RegistryError::TimedOut) => TIMEOUT,
@@ -260,7 +298,8 @@ fn in_short(miss: Miss) -> &'static str {
 /// Registries of which each name leads to the part of one world.
 fn registries(authority: &str, worlds: impl Iterator<Item = (World, String)>) -> Arc<Registries> {
     let settings = worlds.map(|(world, name)| {
-        let mirror = Some(format!("http://{authority}/w{}", world.number()).parse().expect("it is a URL"));
+        let mirror =
+            Some(format!("http://{authority}/w{}", world.number()).parse().expect("it is a URL"));
         let credentials = (world.entrance == Entrance::Password)
             .then(|| Credentials { username: "me".to_owned(), password: Secret::new("pw") });
         let timeout = (world.failure == Failure::Slow).then_some(SLOW);
@@ -281,7 +320,11 @@ async fn check_known(known: Known, registries: &Arc<Registries>, fail: impl Fn(W
     for failure in FAILURES {
         let new = |_| Ok((Provenance::Registry, false));
         let bed = &bed;
-        join_all(worlds(failure).map(|world| async move { bed.check(&world.repository(), world, new).await })).await;
+        join_all(
+            worlds(failure)
+                .map(|world| async move { bed.check(&world.repository(), world, new).await }),
+        )
+        .await;
     }
     if known == Known::Snapshot {
         bed.catalogue.save_snapshot();
@@ -296,8 +339,11 @@ async fn check_known(known: Known, registries: &Arc<Registries>, fail: impl Fn(W
     for failure in FAILURES {
         worlds(failure).into_iter().for_each(&fail);
         let bed = &bed;
-        join_all(worlds(failure).map(|world| async move { check_failing(bed, &world.repository(), world).await }))
-            .await;
+        join_all(
+            worlds(failure)
+                .map(|world| async move { check_failing(bed, &world.repository(), world).await }),
+        )
+        .await;
     }
     FAILURES.len() * ENTRANCES.len()
 }
@@ -316,14 +362,23 @@ async fn f21_every_failure_meets_everything_that_is_known_and_asked() {
         .flat_map(|&known| FAILURES.map(|failure| (known, failure)))
         .flat_map(|(known, failure)| ENTRANCES.map(|entrance| World { known, failure, entrance }))
         .collect();
-    let is_failing: Arc<Vec<AtomicBool>> = Arc::new(worlds.iter().map(|_| AtomicBool::new(false)).collect());
-    let (script_failing, script_worlds, holdings) = (is_failing.clone(), worlds.clone(), holdings());
+    let is_failing: Arc<Vec<AtomicBool>> =
+        Arc::new(worlds.iter().map(|_| AtomicBool::new(false)).collect());
+    let (script_failing, script_worlds, holdings) =
+        (is_failing.clone(), worlds.clone(), holdings());
     let registry = MisbehavingRegistry::start(move |asked| {
         let whole = asked.target.strip_prefix("/w").and_then(|rest| rest.split_once('/'));
         let Some((number, target)) = whole else { return Behaviour::status(500) };
         let at: usize = number.parse().expect("the name of a world");
         let is_failing = script_failing[at].load(Ordering::SeqCst);
-        answer(asked, &format!("/{target}"), &format!("w{at}"), script_worlds[at], is_failing, &holdings)
+        answer(
+            asked,
+            &format!("/{target}"),
+            &format!("w{at}"),
+            script_worlds[at],
+            is_failing,
+            &holdings,
+        )
     })
     .await;
     let fail = |world: World| is_failing[world.number()].store(true, Ordering::SeqCst);
@@ -331,13 +386,15 @@ async fn f21_every_failure_meets_everything_that_is_known_and_asked() {
 
     let common = registries(&authority, worlds.iter().map(|world| (*world, world.registry())));
     let learnt = [Known::Fresh, Known::Stale, Known::Snapshot, Known::Gone];
-    let mut checked: usize = join_all(learnt.map(|known| check_known(known, &common, fail))).await.into_iter().sum();
+    let mut checked: usize =
+        join_all(learnt.map(|known| check_known(known, &common, fail))).await.into_iter().sum();
     for world in worlds.into_iter().filter(|world| world.known == Known::Embedded) {
         // The catalogue has repositories of one registry only, so that each needs one of its own.
         let own = registries(&authority, [(world, "mcr.microsoft.com".to_owned())].into_iter());
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().expect("it is a moment"));
         fail(world);
-        check_failing(&Bed::new(&own, &clock, None), "mcr.microsoft.com/windows/servercore", world).await;
+        check_failing(&Bed::new(&own, &clock, None), "mcr.microsoft.com/windows/servercore", world)
+            .await;
         checked += 1;
     }
     assert_eq!(checked, KNOWN.len() * FAILURES.len() * ENTRANCES.len());

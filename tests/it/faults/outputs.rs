@@ -2,7 +2,9 @@
 
 use super::bed::{Bed, CANARY, check_of, resolve_of, tags_of};
 use crate::formats::words;
-use crate::support::docker_registry::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index};
+use crate::support::docker_registry::bodies::{
+    DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index,
+};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::service::{Answer, Service};
@@ -39,14 +41,19 @@ async fn o01_a_password_is_in_no_answer() {
         shown => Response::new(403, shown.to_owned()).header("x-shown", shown.to_owned()).into(),
     })
     .await;
-    for path in [tags_of(0), check_of(0), resolve_of(0), "/tags?image=c0.example/x/y&tag=a".to_owned()] {
+    for path in
+        [tags_of(0), check_of(0), resolve_of(0), "/tags?image=c0.example/x/y&tag=a".to_owned()]
+    {
         let answer = bed.get(&path).await;
         let text = format!("{:?} {}", answer.headers, answer.text);
         for secret in [CANARY, "cmVhZGVyOnMzY3JldC1jYW5hcnk="] {
             assert!(!text.contains(secret), "{path}: {text}");
         }
     }
-    assert_eq!(bed.registry.requests()[1].header("authorization"), "Basic cmVhZGVyOnMzY3JldC1jYW5hcnk=");
+    assert_eq!(
+        bed.registry.requests()[1].header("authorization"),
+        "Basic cmVhZGVyOnMzY3JldC1jYW5hcnk="
+    );
 }
 
 #[tokio::test]
@@ -54,7 +61,8 @@ async fn o02_o03_hostile_questions_are_not_repeated_as_they_are() {
     let service = Service::offline();
     for hostile in HOSTILE {
         for name in ["image", "host"] {
-            let (image, host) = if name == "image" { (hostile, "20348") } else { ("nanoserver", hostile) };
+            let (image, host) =
+                if name == "image" { (hostile, "20348") } else { ("nanoserver", hostile) };
             let question = format!("/resolve?image={}&host={}", encoded(image), encoded(host));
             let answer = service.send("GET", &question, &[("user-agent", "##vso[x]")]).await;
             assert!((400..500).contains(&answer.status.as_u16()), "{question}: {}", answer.status);
@@ -91,7 +99,11 @@ async fn o03_hostile_registries_put_nothing_into_text_answers() {
     }
     for path in [tags_of(0), check_of(0), resolve_of(0)] {
         let answer = bed.get(&path).await;
-        assert!(!answer.text.contains("vso") && !answer.text.contains("$(id)"), "{path}: {}", answer.text);
+        assert!(
+            !answer.text.contains("vso") && !answer.text.contains("$(id)"),
+            "{path}: {}",
+            answer.text
+        );
     }
 }
 
@@ -113,7 +125,10 @@ async fn o03_what_a_hostile_registry_lists_is_in_no_format() {
     .await;
     let asked = |pin: &str, word: &str| format!("{}&pin={pin}&format={word}", resolve_of(0));
     let variables = bed.get(&asked("release", "env")).await.text;
-    assert!(variables.starts_with("WINDOWS_TAG=ltsc2022\nWINDOWS_IMAGE=c0.example/case/0:ltsc2022\n"), "{variables}");
+    assert!(
+        variables.starts_with("WINDOWS_TAG=ltsc2022\nWINDOWS_IMAGE=c0.example/case/0:ltsc2022\n"),
+        "{variables}"
+    );
     for word in words() {
         for pin in ["release", "kb", "build"] {
             let text = bed.get(&asked(pin, word)).await.text;
@@ -128,13 +143,20 @@ async fn o03_what_a_hostile_registry_lists_is_in_no_format() {
 async fn o04_swagger_ui_loads_nothing_that_the_address_names() {
     let service = Service::offline();
     let plain = service.get("/swagger-ui/").await;
-    for query in
-        ["?url=https://evil.example/x.json", "?configUrl=https://evil.example/x.json", "?url=javascript:alert(1)"]
-    {
+    for query in [
+        "?url=https://evil.example/x.json",
+        "?configUrl=https://evil.example/x.json",
+        "?url=javascript:alert(1)",
+    ] {
         let answer = service.get(&format!("/swagger-ui/{query}")).await;
         assert_eq!((answer.status.as_u16(), &answer.text), (200, &plain.text), "{query}");
         let policy = answer.header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.contains(part), "{query}: {policy}");
         }
     }
@@ -146,10 +168,16 @@ async fn o04_swagger_ui_loads_nothing_that_the_address_names() {
 #[tokio::test]
 async fn o05_documents_are_read_only() {
     let service = Service::offline();
-    for path in ["/", "/openapi.json", "/swagger-ui", "/swagger-ui/", "/swagger-ui/index.html", "/readyz"] {
+    for path in
+        ["/", "/openapi.json", "/swagger-ui", "/swagger-ui/", "/swagger-ui/index.html", "/readyz"]
+    {
         for method in ["PUT", "POST", "DELETE", "PATCH", "TRACE", "PROPFIND"] {
             let answer = service.send(method, path, &[]).await;
-            assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "GET, HEAD"), "{method} {path}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("allow")),
+                (405, "GET, HEAD"),
+                "{method} {path}"
+            );
         }
     }
 }
@@ -157,7 +185,15 @@ async fn o05_documents_are_read_only() {
 #[tokio::test]
 async fn o06_nothing_is_administered_on_the_public_port() {
     let service = Service::offline();
-    for path in ["/metrics", "/admin", "/admin/refresh", "/debug", "//admin", "/v1/..;/admin", "/livez/../admin"] {
+    for path in [
+        "/metrics",
+        "/admin",
+        "/admin/refresh",
+        "/debug",
+        "//admin",
+        "/v1/..;/admin",
+        "/livez/../admin",
+    ] {
         let answer = service.send("GET", path, &[("x-http-method-override", "POST")]).await;
         assert_eq!(answer.status.as_u16(), 404, "{path}");
     }
@@ -166,8 +202,11 @@ async fn o06_nothing_is_administered_on_the_public_port() {
 #[tokio::test]
 async fn o08_any_page_may_read_and_no_page_may_use_credentials() {
     let service = Service::offline();
-    for path in ["/resolve?image=nanoserver&host=20348", "/resolve", "/livez", "/nothing", "/openapi.json"] {
-        let answer = service.send("GET", path, &[("origin", "https://a.example"), ("cookie", "a=b")]).await;
+    for path in
+        ["/resolve?image=nanoserver&host=20348", "/resolve", "/livez", "/nothing", "/openapi.json"]
+    {
+        let answer =
+            service.send("GET", path, &[("origin", "https://a.example"), ("cookie", "a=b")]).await;
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
         assert_eq!(answer.header("set-cookie"), "", "{path}");

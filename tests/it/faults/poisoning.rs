@@ -1,4 +1,5 @@
-//! X01 to X11: other hosts that a question or a registry points at, and content that is not what it says.
+//! X01 to X11: other hosts that a question or a registry points at, and content that is not what it
+//! says.
 
 use std::sync::Arc;
 
@@ -34,7 +35,12 @@ async fn x01_only_configured_registries_are_asked() {
     for image in images {
         for path in [format!("/tags?image={image}"), format!("/check?image={image}:1&host=20348")] {
             let answer = bed.get(&path).await;
-            assert!([400, 403, 404].contains(&answer.status.as_u16()), "{path}: {} {}", answer.status, answer.text);
+            assert!(
+                [400, 403, 404].contains(&answer.status.as_u16()),
+                "{path}: {} {}",
+                answer.status,
+                answer.text
+            );
         }
     }
     assert_eq!(bed.registry.connections(), 0);
@@ -48,12 +54,15 @@ async fn redirected(target: &str) -> u16 {
 /// The same, with settings of the registry.
 async fn redirected_with(target: &str, settings: &str) -> u16 {
     let mut holdings = Holdings::default();
-    let manifest = holdings.put_image("x", &Platform::windows("amd64", Some("10.0.20348.1"), false));
+    let manifest =
+        holdings.put_image("x", &Platform::windows("amd64", Some("10.0.20348.1"), false));
     holdings.tag("ltsc2022", DOCKER_MANIFEST, &manifest);
     let target = target.to_owned();
     let script = move |asked: &_| match Asked::path(asked).contains("/blobs/") {
         true => Behaviour::redirect(&target),
-        false if asked.header("authorization").is_empty() => Behaviour::unauthorized("Basic realm=\"x\""),
+        false if asked.header("authorization").is_empty() => {
+            Behaviour::unauthorized("Basic realm=\"x\"")
+        }
         false => holdings.answer(asked),
     };
     let bed = Bed::start_with_credentials_and(settings, script).await;
@@ -85,15 +94,17 @@ async fn x02_a_blob_is_not_fetched_from_within_the_network() {
 #[tokio::test]
 async fn x02_redirects_end() {
     let mut holdings = Holdings::default();
-    let manifest = holdings.put_image("x", &Platform::windows("amd64", Some("10.0.20348.1"), false));
+    let manifest =
+        holdings.put_image("x", &Platform::windows("amd64", Some("10.0.20348.1"), false));
     holdings.tag("ltsc2022", DOCKER_MANIFEST, &manifest);
-    let bed =
-        Bed::start(move |asked| match asked.path().rsplit('/').next().and_then(|last| last.parse::<u32>().ok()) {
+    let bed = Bed::start(move |asked| {
+        match asked.path().rsplit('/').next().and_then(|last| last.parse::<u32>().ok()) {
             Some(hop) => Behaviour::redirect(&format!("/hop/{}", hop + 1)),
             None if asked.path().contains("/blobs/") => Behaviour::redirect("/hop/1"),
             None => holdings.answer(asked),
-        })
-        .await;
+        }
+    })
+    .await;
     assert_eq!(bed.get(&check_of(0)).await.status.as_u16(), 502);
     assert_eq!(bed.registry.count("/hop/"), 3);
 }
@@ -111,7 +122,8 @@ async fn x02_lists_and_manifests_are_not_redirected_at_all() {
 
 #[tokio::test]
 async fn x03_a_name_is_judged_by_the_address_that_is_dialled() {
-    // A name, not an address: it passes the resolver, whose answer is the one that is checked and dialled.
+    // A name, not an address: it passes the resolver, whose answer is the one that is checked and
+    // dialled.
     let trap = MisbehavingRegistry::trap("127.0.0.1", Behaviour::json("{}")).await;
     assert_eq!(redirected(&format!("http://localhost:{}/x", trap.port())).await, 502);
     assert_eq!(trap.connections(), 0);
@@ -175,7 +187,9 @@ async fn x08_urls_within_a_manifest_are_left_alone() {
 fn manifests(change: impl Fn(Response) -> Response + Send + Sync + 'static) -> Script {
     let holdings = Holdings::usual();
     Arc::new(move |asked: &Asked| match holdings.answer(asked) {
-        Behaviour::Answer(response) if asked.path().contains("/manifests/") => change(response).into(),
+        Behaviour::Answer(response) if asked.path().contains("/manifests/") => {
+            change(response).into()
+        }
         _ => Behaviour::json("{}"),
     })
 }
@@ -183,7 +197,10 @@ fn manifests(change: impl Fn(Response) -> Response + Send + Sync + 'static) -> S
 #[tokio::test]
 async fn x09_content_is_what_its_digest_says() {
     let announcing = |name: &str, digest: String| {
-        nonsense(name, manifests(move |response| response.header("docker-content-digest", digest.clone())))
+        nonsense(
+            name,
+            manifests(move |response| response.header("docker-content-digest", digest.clone())),
+        )
     };
     check_faults(vec![
         announcing("the digest of something else", digest_of(b"other")),
@@ -200,7 +217,8 @@ async fn x09_what_is_asked_for_by_digest_has_that_digest() {
     let wanted = digest_of(b"something else");
     let body = manifests(|response| response);
     let served = move |asked: &Asked| match asked.path().contains("/manifests/") {
-        true => holdings.answer(&Asked { target: "/v2/x/manifests/ltsc2022".to_owned(), ..asked.clone() }),
+        true => holdings
+            .answer(&Asked { target: "/v2/x/manifests/ltsc2022".to_owned(), ..asked.clone() }),
         false => body(asked),
     };
     let bed = Bed::start(served).await;
@@ -245,7 +263,10 @@ async fn x11_a_manifest_of_two_kinds_is_refused() {
     let list = json!({ "schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [] });
     let served = |name: &str, media_type: &'static str, body: &Value| {
         let body = body.to_string();
-        nonsense(name, manifests(move |_| Response::new(200, body.clone()).header("content-type", media_type)))
+        nonsense(
+            name,
+            manifests(move |_| Response::new(200, body.clone()).header("content-type", media_type)),
+        )
     };
     check_faults(vec![
         served("both", DOCKER_LIST, &both),

@@ -1,4 +1,5 @@
-//! X14, X15, X18: questions that are put in a way that means two things, or that try to learn too much.
+//! X14, X15, X18: questions that are put in a way that means two things, or that try to learn too
+//! much.
 
 use super::bed::{Bed, case_of, check_of, tags_of};
 use crate::support::misbehaving_registry::behaviour::Behaviour;
@@ -13,8 +14,16 @@ async fn x14_an_answer_depends_on_the_question_only() {
     let plain = service.get(QUESTION).await;
     for headers in [
         &[("host", "evil.example")][..],
-        &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "ftp"), ("forwarded", "host=evil.example")],
-        &[("x-original-url", "/check"), ("x-rewrite-url", "/check"), ("x-http-method-override", "DELETE")],
+        &[
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "ftp"),
+            ("forwarded", "host=evil.example"),
+        ],
+        &[
+            ("x-original-url", "/check"),
+            ("x-rewrite-url", "/check"),
+            ("x-http-method-override", "DELETE"),
+        ],
     ] {
         let answer = service.send("GET", QUESTION, headers).await;
         assert_eq!((answer.status, &answer.text), (plain.status, &plain.text), "{headers:?}");
@@ -24,7 +33,8 @@ async fn x14_an_answer_depends_on_the_question_only() {
     }
     let canonical = plain.header("content-location");
     assert!(!canonical.is_empty());
-    for same in ["/resolve?host=20348&image=nanoserver", "/resolve?image=nanoserver&host=%32%30348"] {
+    for same in ["/resolve?host=20348&image=nanoserver", "/resolve?image=nanoserver&host=%32%30348"]
+    {
         assert_eq!(service.get(same).await.header("content-location"), canonical, "{same}");
     }
 }
@@ -41,10 +51,15 @@ async fn x14_what_could_be_read_in_two_ways_is_refused() {
     ] {
         assert_eq!(service.get(path).await.status.as_u16(), 400, "{path}");
     }
-    for path in
-        ["/RESOLVE?image=nanoserver&host=20348", "/%2fresolve", "//resolve", "/resolve;x/", "/livez/../resolve/x"]
-    {
-        let answer = exchange(service.address(), format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+    for path in [
+        "/RESOLVE?image=nanoserver&host=20348",
+        "/%2fresolve",
+        "//resolve",
+        "/resolve;x/",
+        "/livez/../resolve/x",
+    ] {
+        let answer =
+            exchange(service.address(), format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
         assert_eq!(answer.map(|answer| answer.status), Some(404), "{path}");
     }
 }
@@ -53,11 +68,19 @@ async fn x14_what_could_be_read_in_two_ways_is_refused() {
 async fn x15_ambiguous_framing_is_refused() {
     let service = Service::offline();
     let hidden = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
-    let with = |headers: &str, body: &str| format!("GET /readyz HTTP/1.1\r\nhost: x\r\n{headers}\r\n{body}");
+    let with = |headers: &str, body: &str| {
+        format!("GET /readyz HTTP/1.1\r\nhost: x\r\n{headers}\r\n{body}")
+    };
     let length = hidden.len();
     for request in [
-        with(&format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"), &format!("0\r\n\r\n{hidden}")),
-        with("transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n", &format!("0\r\n\r\n{hidden}")),
+        with(
+            &format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"),
+            &format!("0\r\n\r\n{hidden}"),
+        ),
+        with(
+            "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n",
+            &format!("0\r\n\r\n{hidden}"),
+        ),
         with("transfer-encoding: xchunked\r\n", hidden),
         with(&format!("content-length: +{length}\r\n"), hidden),
         with(&format!("content-length: {length}\r\ncontent-length: 0\r\n"), hidden),
@@ -93,7 +116,13 @@ async fn x15_no_other_protocol_is_spoken() {
     let with = |headers: &str| format!("GET /readyz HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
     for (request, status) in [
         (with("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"), 200),
-        (with("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"), 200),
+        (
+            with(
+                "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: \
+                 AAMAAABk\r\n",
+            ),
+            200,
+        ),
         ("CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n".to_owned(), 404),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400),
     ] {
@@ -108,12 +137,17 @@ async fn x15_no_other_protocol_is_spoken() {
 
 #[tokio::test]
 async fn x18_what_may_not_be_read_looks_like_what_is_not_there() {
-    let bed = Bed::start(|asked| Behaviour::status([401, 403, 404][case_of(asked).unwrap_or(0)])).await;
+    let bed =
+        Bed::start(|asked| Behaviour::status([401, 403, 404][case_of(asked).unwrap_or(0)])).await;
     for question in [tags_of, check_of] {
         let mut seen = Vec::new();
         for case in 0..3 {
             let answer = bed.get(&question(case)).await;
-            assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &"unknown-image".into()), "{case}");
+            assert_eq!(
+                (answer.status.as_u16(), &answer.json()["code"]),
+                (404, &"unknown-image".into()),
+                "{case}"
+            );
             seen.push(answer.json()["title"].clone());
         }
         seen.dedup();

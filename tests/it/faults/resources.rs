@@ -42,7 +42,9 @@ async fn s05_what_is_not_allowed_costs_the_registry_nothing() {
         if some.is_empty() {
             break;
         }
-        for (number, status) in join_all(some.into_iter().map(async |(number, asked)| (number, asked.await))).await {
+        for (number, status) in
+            join_all(some.into_iter().map(async |(number, asked)| (number, asked.await))).await
+        {
             assert_eq!(status, [403, 400][number % 2], "{number}");
         }
     }
@@ -67,21 +69,31 @@ async fn s06_lists_without_end_are_given_up() {
         nonsense(
             "pages without end",
             pages(move |_, position| {
-                tag_list(&[&format!("t{position}")]).header("link", next(format!("?last={}", position + 1)))
+                tag_list(&[&format!("t{position}")])
+                    .header("link", next(format!("?last={}", position + 1)))
             }),
         ),
-        nonsense("the same page", pages(move |asked, _| tag_list(&["a"]).header("link", next(asked.target.clone())))),
+        nonsense(
+            "the same page",
+            pages(move |asked, _| tag_list(&["a"]).header("link", next(asked.target.clone()))),
+        ),
         nonsense(
             "the same position",
-            pages(move |_, position| tag_list(&[&format!("t{position}")]).header("link", next("?last=1".to_owned()))),
+            pages(move |_, position| {
+                tag_list(&[&format!("t{position}")]).header("link", next("?last=1".to_owned()))
+            }),
         ),
         nonsense(
             "pages with nothing new",
-            pages(move |_, position| tag_list(&["a"]).header("link", next(format!("?last={}", position + 1)))),
+            pages(move |_, position| {
+                tag_list(&["a"]).header("link", next(format!("?last={}", position + 1)))
+            }),
         ),
         nonsense(
             "empty pages",
-            pages(move |_, position| tag_list(&[]).header("link", next(format!("?last={}", position + 1)))),
+            pages(move |_, position| {
+                tag_list(&[]).header("link", next(format!("?last={}", position + 1)))
+            }),
         ),
         nonsense("more names than any registry has", pages(|_, _| tag_list(&["a"; 100_001]))),
     ])
@@ -120,18 +132,27 @@ async fn check_manifest(
 #[tokio::test]
 async fn s08_an_index_is_read_to_a_depth_and_a_length() {
     let descriptor = |media_type: &str, rest: serde_json::Value| {
-        let mut descriptor = json!({ "mediaType": media_type, "size": 2, "digest": digest_of(b"{}") });
-        descriptor.as_object_mut().expect("it is one").append(rest.clone().as_object_mut().expect("it is one"));
+        let mut descriptor =
+            json!({ "mediaType": media_type, "size": 2, "digest": digest_of(b"{}") });
+        descriptor
+            .as_object_mut()
+            .expect("it is one")
+            .append(rest.clone().as_object_mut().expect("it is one"));
         descriptor
     };
     let index = |manifests: serde_json::Value| {
-        json!({ "schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": manifests }).to_string().into_bytes()
+        json!({ "schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": manifests })
+            .to_string()
+            .into_bytes()
     };
     let none = Holdings::default;
 
     let nested = index(json!([descriptor(DOCKER_LIST, json!({}))]));
     let answer = check_manifest(none(), DOCKER_LIST, nested).await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["entries"][0]["reasons"][0]), (200, &"not-an-image".into()));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["entries"][0]["reasons"][0]),
+        (200, &"not-an-image".into())
+    );
 
     let long = index(json!(vec![descriptor(DOCKER_MANIFEST, json!({})); 10_000]));
     let large = index(json!([descriptor(DOCKER_MANIFEST, json!({ "data": "A".repeat(5 << 20) }))]));
@@ -145,7 +166,11 @@ async fn s08_an_index_is_read_to_a_depth_and_a_length() {
         ("another size", holdings, DOCKER_MANIFEST, lying.to_string().into_bytes()),
     ] {
         let answer = check_manifest(holdings, media_type, body).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (502, &"upstream-invalid".into()), "{name}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["code"]),
+            (502, &"upstream-invalid".into()),
+            "{name}"
+        );
     }
 }
 
@@ -155,7 +180,11 @@ fn catalogue(registry: &MisbehavingRegistry, clock: &Clock) -> Catalogue {
 }
 
 /// The same, with this time for an exchange.
-fn catalogue_that_waits(registry: &MisbehavingRegistry, clock: &Clock, timeout: Option<Duration>) -> Catalogue {
+fn catalogue_that_waits(
+    registry: &MisbehavingRegistry,
+    clock: &Clock,
+    timeout: Option<Duration>,
+) -> Catalogue {
     let mirror = Some(format!("http://{}", registry.authority()).parse().expect("it is a URL"));
     let settings = RegistrySettings { mirror, timeout, ..RegistrySettings::default() };
     let settings = Settings {
@@ -163,8 +192,15 @@ fn catalogue_that_waits(registry: &MisbehavingRegistry, clock: &Clock, timeout: 
         docker_config: Some("/nonexistent/config.json".into()),
     };
     let registries = Arc::new(Registries::new(settings).expect("the settings are good"));
-    let behaviour = CatalogueSettings { offline: false, fresh_for: Duration::from_secs(900), state_dir: None };
-    Catalogue::new(registries, Tables::embedded(), clock.clone(), Arc::new(Metrics::new()), &behaviour)
+    let behaviour =
+        CatalogueSettings { offline: false, fresh_for: Duration::from_secs(900), state_dir: None };
+    Catalogue::new(
+        registries,
+        Tables::embedded(),
+        clock.clone(),
+        Arc::new(Metrics::new()),
+        &behaviour,
+    )
 }
 
 fn clock() -> Clock {
@@ -210,7 +246,13 @@ async fn f20_an_outage_of_three_days_is_bridged() {
         let wait = Wait::begin(&clock);
         let tags = catalogue.tags(&repository(), &wait).await.map(|found| found.freshness.stale);
         let wanted = Wanted::Tag("ltsc2022".to_owned());
-        (tags, catalogue.manifest(&repository(), wanted, false, &wait).await.map(|found| found.freshness.stale))
+        (
+            tags,
+            catalogue
+                .manifest(&repository(), wanted, false, &wait)
+                .await
+                .map(|found| found.freshness.stale),
+        )
     };
     assert_eq!(ask().await, (Ok(false), Ok(false)));
     registry.behave(|_| Behaviour::status(503));
@@ -236,12 +278,15 @@ async fn f04_nothing_is_left_of_slow_exchanges() {
     const ASKED: usize = 8;
     let holdings = Holdings::usual();
     let registry = MisbehavingRegistry::start(move |asked| match holdings.answer(asked) {
-        Behaviour::Answer(response) if asked.path().ends_with("ltsc2022") => Behaviour::Trickle(response),
+        Behaviour::Answer(response) if asked.path().ends_with("ltsc2022") => {
+            Behaviour::Trickle(response)
+        }
         _ => Behaviour::Silence,
     })
     .await;
     // A runtime of its own, so that all its tasks are those of the service.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
     let clock = clock();
     let catalogue = {
@@ -278,10 +323,14 @@ async fn s10_slow_and_large_requests_are_refused() {
     let mut slow = RawClient::connect(service.address()).await;
     slow.send("GET /livez HTTP/1.1\r\nhost: x\r\nx-slow").await;
     let many: String = (0..200).map(|number| format!("x-{number}: y\r\n")).collect();
-    let many = exchange(service.address(), format!("GET /livez HTTP/1.1\r\nhost: x\r\n{many}\r\n")).await;
+    let many =
+        exchange(service.address(), format!("GET /livez HTTP/1.1\r\nhost: x\r\n{many}\r\n")).await;
     assert!(many.is_none_or(|answer| (400..500).contains(&answer.status)));
-    let endless =
-        exchange(service.address(), "GET /livez HTTP/1.1\r\nx-long: ".to_owned() + &"y".repeat(200 << 10)).await;
+    let endless = exchange(
+        service.address(),
+        "GET /livez HTTP/1.1\r\nx-long: ".to_owned() + &"y".repeat(200 << 10),
+    )
+    .await;
     assert!(endless.is_none_or(|answer| (400..500).contains(&answer.status)));
     assert_eq!(slow.answer().await.map(|answer| answer.status), Some(408));
     assert_eq!(service.get("/livez").await.status.as_u16(), 200);

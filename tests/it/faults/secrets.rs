@@ -28,8 +28,8 @@ fn basic(user: &str, password: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))
 }
 
-/// A registry that gives tokens to those with this password, and shows those what they sent in every place of an
-/// answer that is not good.
+/// A registry that gives tokens to those with this password, and shows those what they sent in
+/// every place of an answer that is not good.
 fn indiscreet(asked: &Asked, basic: &str, holdings: &Holdings) -> Behaviour {
     let shown = asked.header("authorization").to_owned();
     if asked.path() == "/token" {
@@ -43,11 +43,14 @@ fn indiscreet(asked: &Asked, basic: &str, holdings: &Holdings) -> Behaviour {
         return Behaviour::unauthorized(&format!(r#"Bearer realm="{realm}",service="x""#));
     }
     let repository = asked.path().split('/').nth(3).unwrap_or_default().to_owned();
-    let with_status = |status| Response::new(status, shown.clone()).header("x-shown", shown.clone());
+    let with_status =
+        |status| Response::new(status, shown.clone()).header("x-shown", shown.clone());
     match repository.as_str() {
         "good" => holdings.answer(asked),
         "moved" => with_status(307).header("location", format!("http://127.0.0.1/?{shown}")).into(),
-        "garbage" => Response::json(shown.clone()).header("link", format!("<{shown}>; rel=next")).into(),
+        "garbage" => {
+            Response::json(shown.clone()).header("link", format!("<{shown}>; rel=next")).into()
+        }
         "broken" => Behaviour::Raw(format!("HTTP/1.1 {shown}\r\n\r\n").into_bytes()),
         "cut" => Behaviour::ResetAfter(with_status(200), 30),
         status => with_status(status.parse().unwrap_or(404)).into(),
@@ -59,7 +62,11 @@ fn assert_discreet(place: &str, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for part in [CANARY].iter().chain(&CANARY_IN_BASE64) {
         if let Some(at) = text.find(part) {
-            let around: String = text.chars().skip(text[..at].chars().count().saturating_sub(200)).take(400).collect();
+            let around: String = text
+                .chars()
+                .skip(text[..at].chars().count().saturating_sub(200))
+                .take(400)
+                .collect();
             panic!("{place}: {around}");
         }
     }
@@ -78,7 +85,8 @@ async fn o01_planted_secrets_are_seen_nowhere() {
         let (basic, holdings) = (basic(user, password), holdings.clone());
         MisbehavingRegistry::start(move |asked| indiscreet(asked, &basic, &holdings)).await
     };
-    let (one, two) = (start("reader", IN_PASSWORD_FILE).await, start("docker", IN_DOCKER_CONFIG).await);
+    let (one, two) =
+        (start("reader", IN_PASSWORD_FILE).await, start("docker", IN_DOCKER_CONFIG).await);
     let password = write(&folder.path().join("password"), &format!("{IN_PASSWORD_FILE}\n"));
     let auth = basic("docker", IN_DOCKER_CONFIG);
     let docker = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, two.authority());
@@ -93,15 +101,25 @@ async fn o01_planted_secrets_are_seen_nowhere() {
     let config = write(&folder.path().join("wintag.toml"), &config);
     let state = folder.path().join("state");
     let collector = Collector::start();
-    let headers = format!("authorization=Bearer%20{IN_COLLECTOR_HEADERS},x-key={IN_COLLECTOR_HEADERS}");
+    let headers =
+        format!("authorization=Bearer%20{IN_COLLECTOR_HEADERS},x-key={IN_COLLECTOR_HEADERS}");
     let mut variables = collector.variables("1").to_vec();
     variables.push(("OTEL_EXPORTER_OTLP_HEADERS", headers));
     variables.push(("WINTAG_LOG", "trace".to_owned()));
     variables.push(("RUST_LOG", "trace".to_owned()));
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let state_dir = state.to_str().expect("its name is text");
-    let options =
-        ["--config", &config, "--docker-config", &docker, "--state-dir", state_dir, "--admin-listen", "127.0.0.1:0"];
+    let options = [
+        "--config",
+        &config,
+        "--docker-config",
+        &docker,
+        "--state-dir",
+        state_dir,
+        "--admin-listen",
+        "127.0.0.1:0",
+    ];
     let service = Service::start_in(&options, &variables);
 
     let inbound = format!("Bearer {IN_REQUEST}");
@@ -145,13 +163,17 @@ async fn o01_planted_secrets_are_seen_nowhere() {
     assert!(traces.windows(8).any(|window| window == b"/resolve"), "there are traces");
     assert_discreet("the traces", &traces);
     for entry in std::fs::read_dir(&state).expect("there is a snapshot") {
-        let snapshot = std::fs::read(entry.expect("it can be listed").path()).expect("it can be read");
+        let snapshot =
+            std::fs::read(entry.expect("it can be listed").path()).expect("it can be read");
         assert!(snapshot.windows(11).any(|window| window == b"two.example"), "it was written");
         assert_discreet("the snapshot", &snapshot);
     }
     // The secrets were in use.
     let shown = |registry: &MisbehavingRegistry, basic: &str| {
-        registry.requests().iter().any(|asked| asked.header("authorization") == format!("Basic {basic}"))
+        registry
+            .requests()
+            .iter()
+            .any(|asked| asked.header("authorization") == format!("Basic {basic}"))
     };
     assert!(shown(&one, &basic("reader", IN_PASSWORD_FILE)) && shown(&two, &auth));
 }
@@ -180,13 +202,15 @@ fn o01_settings_that_are_refused_are_not_repeated_with_their_secrets() {
     }
 }
 
-/// What would do something in a terminal or a log viewer, as bytes of a header and in the query of a URL.
+/// What would do something in a terminal or a log viewer, as bytes of a header and in the query of
+/// a URL.
 const HOSTILE: &str = "\u{2028}x\u{202e}y\u{9b}31mz\u{2066}";
 
 #[tokio::test]
 async fn o02_hostile_text_stays_within_one_line_of_the_log() {
     for format in ["json", "text"] {
-        let body = format!(r#"{{"errors":[{{"code":"\r\n\u001b[31m{HOSTILE}","message":"{HOSTILE}"}}]}}"#);
+        let body =
+            format!(r#"{{"errors":[{{"code":"\r\n\u001b[31m{HOSTILE}","message":"{HOSTILE}"}}]}}"#);
         let registry = MisbehavingRegistry::start(move |asked| {
             let status = if asked.path().contains("/0/") { 400 } else { 200 };
             Response::new(status, format!("{body}\r\n\u{1b}[31m{HOSTILE}"))
@@ -203,24 +227,34 @@ async fn o02_hostile_text_stays_within_one_line_of_the_log() {
             }
         }
         let encoded: String =
-            url::form_urlencoded::byte_serialize(format!("\r\n\u{1b}[31m{HOSTILE}").as_bytes()).collect();
-        for query in [format!("image={encoded}&host={encoded}"), format!("image=c0.example/{encoded}&host=20348")] {
+            url::form_urlencoded::byte_serialize(format!("\r\n\u{1b}[31m{HOSTILE}").as_bytes())
+                .collect();
+        for query in [
+            format!("image={encoded}&host={encoded}"),
+            format!("image=c0.example/{encoded}&host=20348"),
+        ] {
             for raw in ["", HOSTILE] {
-                let request = format!("GET /resolve?{query}{raw} HTTP/1.1\r\nhost: x\r\nuser-agent: {HOSTILE}\r\n\r\n");
+                let request = format!(
+                    "GET /resolve?{query}{raw} HTTP/1.1\r\nhost: x\r\nuser-agent: \
+                     {HOSTILE}\r\n\r\n"
+                );
                 let answer = exchange(bed.service.address(), request).await;
                 assert!(answer.is_none_or(|answer| (400..500).contains(&answer.status)));
             }
         }
         let Bed { service, .. } = bed;
         let said = service.terminate_and_tell();
-        let is_hostile =
-            |character: char| character.is_control() || HOSTILE.contains(character) && !character.is_ascii();
+        let is_hostile = |character: char| {
+            character.is_control() || HOSTILE.contains(character) && !character.is_ascii()
+        };
         let mut events = 0;
         for line in said.iter().filter(|line| !line.starts_with("wintag: ")) {
             assert!(!line.contains(is_hostile), "{line:?}");
             events += 1;
             match format {
-                "json" => drop(serde_json::from_str::<serde_json::Value>(line).expect("a line is an event")),
+                "json" => drop(
+                    serde_json::from_str::<serde_json::Value>(line).expect("a line is an event"),
+                ),
                 _ => assert!(line.starts_with("20"), "an event begins with its time: {line}"),
             }
         }
@@ -236,9 +270,10 @@ async fn x18_what_may_not_be_read_is_told_in_the_same_words() {
         match (asked.path(), asked.header("authorization")) {
             ("/token", _) => Behaviour::json(r#"{"token":"good","expires_in":300}"#),
             (_, "Bearer good") => Behaviour::status([401, 403, 404][case % 3]),
-            _ => {
-                Behaviour::unauthorized(&format!(r#"Bearer realm="http://{}/token",service="x""#, asked.header("host")))
-            }
+            _ => Behaviour::unauthorized(&format!(
+                r#"Bearer realm="http://{}/token",service="x""#,
+                asked.header("host")
+            )),
         }
     })
     .await;
@@ -249,7 +284,11 @@ async fn x18_what_may_not_be_read_is_told_in_the_same_words() {
             let answer = bed.get(&question(case)).await;
             let asked = bed.registry.requests().len() - before;
             let name = format!("c{case}.example/case/{case}");
-            assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(&name)), "{}", answer.text);
+            assert!(
+                answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(&name)),
+                "{}",
+                answer.text
+            );
             let mut headers: Vec<String> = answer
                 .headers
                 .iter()

@@ -28,7 +28,9 @@ fn rows() -> Vec<Row> {
 
 #[test]
 fn each_row_is_there_once() {
-    let all = GROUPS.iter().flat_map(|(group, count)| (1..=*count).map(move |number| format!("{group}{number:02}")));
+    let all = GROUPS
+        .iter()
+        .flat_map(|(group, count)| (1..=*count).map(move |number| format!("{group}{number:02}")));
     let listed: Vec<String> = rows().into_iter().map(|row| row.id).collect();
     assert_eq!(listed, all.collect::<Vec<_>>());
 }
@@ -46,11 +48,14 @@ fn each_row_is_covered_or_says_why_not() {
 
 #[test]
 fn each_test_with_an_id_is_in_its_row() {
-    let listed: Vec<(String, String)> = rows().into_iter().map(|row| (row.id.to_lowercase(), row.covered_by)).collect();
+    let listed: Vec<(String, String)> =
+        rows().into_iter().map(|row| (row.id.to_lowercase(), row.covered_by)).collect();
     for test in test_names() {
         let ids = test.split('_').take_while(|part| listed.iter().any(|(id, _)| id == part));
         for id in ids {
-            let named = listed.iter().any(|(row, names)| row == id && names.split(' ').any(|name| name == test));
+            let named = listed
+                .iter()
+                .any(|(row, names)| row == id && names.split(' ').any(|name| name == test));
             assert!(named, "row {id} does not name {test}");
         }
     }
@@ -58,7 +63,8 @@ fn each_test_with_an_id_is_in_its_row() {
 
 /// The names of all test functions of the sources.
 fn test_names() -> BTreeSet<String> {
-    let top = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let top = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     let mut names = BTreeSet::new();
     for folder in ["src", "tests"] {
         collect_test_names(&top.join(folder), &mut names);
@@ -74,9 +80,15 @@ fn collect_test_names(folder: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("the sources are text");
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
-            let is_test = |line: &str| line.starts_with("#[") && (line.ends_with("test]") || line.contains("::test("));
+            let is_test = |line: &str| {
+                line.starts_with("#[") && (line.ends_with("test]") || line.contains("::test("))
+            };
             let after = lines.windows(2).filter(|pair| is_test(pair[0])).map(|pair| pair[1]);
-            names.extend(after.filter_map(|line| Some(line.split_once("fn ")?.1.split_once('(')?.0.to_owned())));
+            names.extend(
+                after.filter_map(|line| {
+                    Some(line.split_once("fn ")?.1.split_once('(')?.0.to_owned())
+                }),
+            );
         }
     }
 }

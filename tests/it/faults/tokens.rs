@@ -24,9 +24,13 @@ async fn f13_a_token_of_any_stated_life_serves_its_exchange() {
         r#","expires_in":60,"issued_at":"2036-01-01T00:00:00Z""#,
     ];
     let bed = Bed::start(move |asked| {
-        let token = asked.parameter("scope").and_then(|scope| scope.split(['/', ':']).nth(2)?.parse::<usize>().ok());
+        let token = asked
+            .parameter("scope")
+            .and_then(|scope| scope.split(['/', ':']).nth(2)?.parse::<usize>().ok());
         match (asked.path(), token) {
-            ("/token", Some(case)) => Behaviour::json(format!(r#"{{"token":"good"{}}}"#, lives[case])),
+            ("/token", Some(case)) => {
+                Behaviour::json(format!(r#"{{"token":"good"{}}}"#, lives[case]))
+            }
             _ if asked.header("authorization") == "Bearer good" => tag_list(&["ltsc2022"]).into(),
             _ => challenge(&format!("http://{}/token", asked.header("host"))),
         }
@@ -52,12 +56,18 @@ async fn x04_a_token_service_elsewhere_is_given_nothing() {
         format!("http://2130706434:{}/token", traps[1].port()),
     ];
     let count = realms.len();
-    let bed = Bed::start_with_credentials(move |asked| challenge(&realms[case_of(asked).unwrap_or(0)])).await;
+    let bed =
+        Bed::start_with_credentials(move |asked| challenge(&realms[case_of(asked).unwrap_or(0)]))
+            .await;
     // Every question that leads to the registry.
     for question in [tags_of, check_of, resolve_of] {
         for case in 0..count {
             let answer = bed.get(&question(case)).await;
-            assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (502, &"upstream-invalid".into()), "{case}");
+            assert_eq!(
+                (answer.status.as_u16(), &answer.json()["code"]),
+                (502, &"upstream-invalid".into()),
+                "{case}"
+            );
             assert!(!answer.text.contains(CANARY));
         }
     }
@@ -67,10 +77,12 @@ async fn x04_a_token_service_elsewhere_is_given_nothing() {
 #[tokio::test]
 async fn x04_the_registrys_own_token_service_is_given_the_password_and_nobody_else() {
     let holdings = Holdings::usual();
-    let bed = Bed::start_with_credentials(move |asked| match (asked.path(), asked.header("authorization")) {
-        ("/token", BASIC) => Behaviour::json(r#"{"token":"good"}"#),
-        (_, "Bearer good") => holdings.answer(asked),
-        _ => challenge(&format!("http://{}/token", asked.header("host"))),
+    let bed = Bed::start_with_credentials(move |asked| {
+        match (asked.path(), asked.header("authorization")) {
+            ("/token", BASIC) => Behaviour::json(r#"{"token":"good"}"#),
+            (_, "Bearer good") => holdings.answer(asked),
+            _ => challenge(&format!("http://{}/token", asked.header("host"))),
+        }
     })
     .await;
     bed.service.json(&resolve_of(0)).await;
@@ -80,7 +92,8 @@ async fn x04_the_registrys_own_token_service_is_given_the_password_and_nobody_el
         .iter()
         .map(|asked| (asked.path().to_owned(), asked.header("authorization").to_owned()))
         .collect();
-    let with_password = shown.iter().filter(|(_, shown)| shown == BASIC).map(|(path, _)| path.as_str());
+    let with_password =
+        shown.iter().filter(|(_, shown)| shown == BASIC).map(|(path, _)| path.as_str());
     assert_eq!(with_password.collect::<Vec<_>>(), ["/token"], "{shown:?}");
 }
 
@@ -104,7 +117,8 @@ async fn x05_what_a_challenge_says_stays_in_its_place() {
         _ if asked.header("authorization") == "Bearer good" => tag_list(&["ltsc2022"]).into(),
         _ => {
             let realm = format!("http://{}/token#fragment", asked.header("host"));
-            let bearer = format!(r#"Bearer realm="{realm}",service="a&scope=b#c",scope="d&account=e""#);
+            let bearer =
+                format!(r#"Bearer realm="{realm}",service="a&scope=b#c",scope="d&account=e""#);
             Response::new(401, "")
                 .header("www-authenticate", "Negotiate abc==")
                 .header("www-authenticate", "Basic realm=\"x\"")
@@ -118,8 +132,8 @@ async fn x05_what_a_challenge_says_stays_in_its_place() {
     assert_eq!(targets[1], "/token?service=a%26scope%3Db%23c&scope=d%26account%3De", "{targets:?}");
 }
 
-/// A registry over TLS that says who it is with a certificate for `name`, and a service that is told to
-/// trust `trusted`, if anybody.
+/// A registry over TLS that says who it is with a certificate for `name`, and a service that is
+/// told to trust `trusted`, if anybody.
 async fn over_tls(
     name: &str,
     trusted: Option<&Authority>,
@@ -133,7 +147,8 @@ async fn over_tls(
         std::fs::write(&file, authority.pem()).expect("it is writable");
         format!("ca_file = {file:?}\n")
     });
-    let (service, _folder) = service_with_mirror(&format!("https://{}", registry.authority()), &settings, &[]);
+    let (service, _folder) =
+        service_with_mirror(&format!("https://{}", registry.authority()), &settings, &[]);
     let answer = service.get(&tags_of(0)).await;
     (registry, answer)
 }
@@ -144,9 +159,15 @@ async fn x17_only_the_right_certificate_is_accepted() {
     let list = |_: &Asked| Behaviour::from(tag_list(&["ltsc2022"]));
     let (_, answer) = over_tls("127.0.0.1", Some(&ours), &ours, list).await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
-    for (name, trusted) in [("127.0.0.1", None), ("127.0.0.1", Some(&other)), ("127.0.0.9", Some(&ours))] {
+    for (name, trusted) in
+        [("127.0.0.1", None), ("127.0.0.1", Some(&other)), ("127.0.0.9", Some(&ours))]
+    {
         let (registry, answer) = over_tls(name, trusted, &ours, list).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (503, &"upstream-unavailable".into()), "{name}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["code"]),
+            (503, &"upstream-unavailable".into()),
+            "{name}"
+        );
         assert_eq!(registry.requests().len(), 0);
     }
 }
@@ -154,13 +175,16 @@ async fn x17_only_the_right_certificate_is_accepted() {
 #[tokio::test]
 async fn f14_a_certificate_out_of_its_time_is_an_outage() {
     let ours = Authority::new();
-    let registry =
-        MisbehavingRegistry::start_tls(ours.expired_server_for("127.0.0.1"), |_| Behaviour::status(200)).await;
+    let registry = MisbehavingRegistry::start_tls(ours.expired_server_for("127.0.0.1"), |_| {
+        Behaviour::status(200)
+    })
+    .await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, ours.pem()).expect("it is writable");
     let settings = format!("ca_file = {file:?}\n");
-    let (service, _folder) = service_with_mirror(&format!("https://{}", registry.authority()), &settings, &[]);
+    let (service, _folder) =
+        service_with_mirror(&format!("https://{}", registry.authority()), &settings, &[]);
     assert_eq!(service.get(&tags_of(0)).await.status.as_u16(), 503);
     assert_eq!(service.get("/readyz").await.status.as_u16(), 200);
     assert_eq!(registry.requests().len(), 0);

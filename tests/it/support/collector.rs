@@ -95,7 +95,8 @@ impl Collector {
     pub fn spans(&self) -> Vec<Span> {
         // ExportTraceServiceRequest, ResourceSpans, ScopeSpans (opentelemetry-proto, trace.proto).
         let all = self.everything();
-        let of_resources = fields(&all).filter_map(|(number, value)| (number == 1).then(|| value.bytes().to_vec()));
+        let of_resources = fields(&all)
+            .filter_map(|(number, value)| (number == 1).then(|| value.bytes().to_vec()));
         let of_scopes: Vec<Vec<u8>> = of_resources.flat_map(|bytes| all_of(2, &bytes)).collect();
         of_scopes.iter().flat_map(|bytes| all_of(2, bytes)).map(|bytes| read_span(&bytes)).collect()
     }
@@ -113,7 +114,10 @@ fn read_span(bytes: &[u8]) -> Span {
             7 => span.time.0 = value.number(),
             8 => span.time.1 = value.number(),
             9 => span.attributes.extend([read_attribute(value.bytes())]),
-            15 => span.has_failed = fields(value.bytes()).any(|(number, value)| number == 3 && value.number() == 2),
+            15 => {
+                span.has_failed =
+                    fields(value.bytes()).any(|(number, value)| number == 3 && value.number() == 2)
+            }
             _ => {}
         }
     }
@@ -165,12 +169,16 @@ fn fields(mut rest: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
         let key = varint(&mut rest);
         let value = match key & 7 {
             0 => Value::Number(varint(&mut rest)),
-            1 => Value::Number(u64::from_le_bytes(take(&mut rest, 8).try_into().expect("they are eight"))),
+            1 => Value::Number(u64::from_le_bytes(
+                take(&mut rest, 8).try_into().expect("they are eight"),
+            )),
             2 => {
                 let length = varint(&mut rest).try_into().expect("it fits");
                 Value::Bytes(take(&mut rest, length))
             }
-            5 => Value::Number(u32::from_le_bytes(take(&mut rest, 4).try_into().expect("they are four")).into()),
+            5 => Value::Number(
+                u32::from_le_bytes(take(&mut rest, 4).try_into().expect("they are four")).into(),
+            ),
             kind => panic!("there is no wire type {kind}"),
         };
         Some((key >> 3, value))
@@ -178,7 +186,10 @@ fn fields(mut rest: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
 }
 
 fn all_of(wanted: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
-    fields(bytes).filter(|(number, _)| *number == wanted).map(|(_, value)| value.bytes().to_vec()).collect()
+    fields(bytes)
+        .filter(|(number, _)| *number == wanted)
+        .map(|(_, value)| value.bytes().to_vec())
+        .collect()
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {

@@ -53,7 +53,9 @@ impl Service {
         let mut command = Command::new(WINTAG);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
         // Nothing of the machine's own settings may decide a test.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_") || name.starts_with("OTEL_")) {
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("WINTAG_") || name.starts_with("OTEL_"))
+        {
             command.env_remove(name);
         }
         command.env("DOCKER_CONFIG", "/nonexistent");
@@ -62,7 +64,11 @@ impl Service {
         // Nobody has to notice that it stops.
         command.env("WINTAG_DRAIN_DELAY", "0s");
         command.envs(variables.iter().copied());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("wintag was built");
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("wintag was built");
         let mut talk = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let mut admin_address = None;
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -82,7 +88,9 @@ impl Service {
         let keep = |lines: Box<dyn Iterator<Item = std::io::Result<String>> + Send>| {
             let said = said.clone();
             std::thread::spawn(move || {
-                lines.map_while(Result::ok).for_each(|line| said.lock().expect(NO_PANIC).push(line));
+                lines
+                    .map_while(Result::ok)
+                    .for_each(|line| said.lock().expect(NO_PANIC).push(line));
             })
         };
         let readers = vec![keep(Box::new(talk)), keep(Box::new(output))];
@@ -108,7 +116,9 @@ impl Service {
     /// The first line on standard error that has this in it, once there is one.
     pub async fn line_with(&self, text: &str) -> String {
         for _ in 0..500 {
-            if let Some(line) = self.talk.lock().expect(NO_PANIC).iter().find(|line| line.contains(text)) {
+            if let Some(line) =
+                self.talk.lock().expect(NO_PANIC).iter().find(|line| line.contains(text))
+            {
                 return line.clone();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -157,7 +167,13 @@ impl Service {
         self.admin_address.as_deref()
     }
 
-    async fn send_to(&self, address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    async fn send_to(
+        &self,
+        address: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let method = method.parse().expect("a method");
         let mut request = self.client.request(method, format!("http://{address}{path}"));
         for (name, value) in headers {
@@ -185,7 +201,8 @@ impl Service {
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is everywhere");
+        let sent =
+            Command::new("kill").args(["-s", name, &id]).status().expect("kill is everywhere");
         assert!(sent.success());
     }
 
@@ -220,7 +237,9 @@ pub async fn get(address: &str, path: &str) -> Answer {
 /// Sends a body to the service at this address; a text is sent as text, anything else as JSON.
 pub async fn post(address: &str, path: &str, body: &Value) -> Answer {
     match body {
-        Value::String(text) => post_as(address, path, "text/plain; charset=utf-8", text.clone()).await,
+        Value::String(text) => {
+            post_as(address, path, "text/plain; charset=utf-8", text.clone()).await
+        }
         json => post_as(address, path, "application/json", json.to_string()).await,
     }
 }

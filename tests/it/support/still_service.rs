@@ -1,9 +1,10 @@
 //! The service on a day that does not pass.
 //!
-//! An answer follows from the day on which it is given: what is supported, the warnings of that, and the order of the
-//! images that support decides. What is committed (the examples of the OpenAPI document and of the README) is the
-//! answer of one day, and is compared whole with the answer of the same day. So the routes of the program are served
-//! by the process of the tests, with a clock that stands still; the program itself has no way to be told the time.
+//! An answer follows from the day on which it is given: what is supported, the warnings of that,
+//! and the order of the images that support decides. What is committed (the examples of the OpenAPI
+//! document and of the README) is the answer of one day, and is compared whole with the answer of
+//! the same day. So the routes of the program are served by the process of the tests, with a clock
+//! that stands still; the program itself has no way to be told the time.
 
 use std::net::TcpListener;
 
@@ -37,7 +38,9 @@ impl StillService {
         let app = App::with_clock(settings, clock).expect("nothing is set");
         std::thread::spawn(move || {
             let listeners = Listeners { public: listener, admin: None };
-            runtime.block_on(app.serve_until(None, listeners, Traces::default())).expect("it serves");
+            runtime
+                .block_on(app.serve_until(None, listeners, Traces::default()))
+                .expect("it serves");
         });
         Self { address }
     }

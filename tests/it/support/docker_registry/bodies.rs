@@ -39,7 +39,12 @@ impl Platform {
 
     /// A platform without a version.
     pub fn plain(os: &str, architecture: &str) -> Self {
-        Self { architecture: architecture.to_owned(), os: os.to_owned(), os_version: None, os_features: Vec::new() }
+        Self {
+            architecture: architecture.to_owned(),
+            os: os.to_owned(),
+            os_version: None,
+            os_features: Vec::new(),
+        }
     }
 }
 
@@ -59,7 +64,13 @@ pub struct Entry {
 impl Entry {
     /// The entry for this image.
     pub fn of(media_type: &'static str, body: &[u8], platform: Platform) -> Self {
-        Self { media_type, size: body.len(), digest: digest_of(body), platform: Some(platform), annotations: None }
+        Self {
+            media_type,
+            size: body.len(),
+            digest: digest_of(body),
+            platform: Some(platform),
+            annotations: None,
+        }
     }
 }
 
@@ -82,8 +93,8 @@ pub struct Image {
     pub config: Vec<u8>,
 }
 
-/// Makes an image for a platform. `name` makes it differ from others of the same platform; its layers are named but are
-/// nowhere, since nothing here pulls an image.
+/// Makes an image for a platform. `name` makes it differ from others of the same platform; its
+/// layers are named but are nowhere, since nothing here pulls an image.
 pub fn image(name: &str, platform: &Platform, layer_count: usize) -> Image {
     #[derive(Serialize)]
     struct Config<'a> {
@@ -104,8 +115,9 @@ pub fn image(name: &str, platform: &Platform, layer_count: usize) -> Image {
         layers: Vec<Entry>,
     }
 
-    let layers: Vec<String> =
-        (0..layer_count).map(|number| digest_of(format!("{name}, layer {number}").as_bytes())).collect();
+    let layers: Vec<String> = (0..layer_count)
+        .map(|number| digest_of(format!("{name}, layer {number}").as_bytes()))
+        .collect();
     let config = bytes(&Config {
         platform,
         created: "2020-01-01T00:00:00Z",
@@ -113,7 +125,13 @@ pub fn image(name: &str, platform: &Platform, layer_count: usize) -> Image {
         history: serde_json::json!([{ "created": "2020-01-01T00:00:00Z", "created_by": format!("made for a test: {name}") }]),
         rootfs: serde_json::json!({ "type": "layers", "diff_ids": layers }),
     });
-    let blob = |media_type, size, digest| Entry { media_type, size, digest, platform: None, annotations: None };
+    let blob = |media_type, size, digest| Entry {
+        media_type,
+        size,
+        digest,
+        platform: None,
+        annotations: None,
+    };
     let layer_type = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     let manifest = bytes(&Manifest {
         schema_version: 2,

@@ -36,7 +36,9 @@ pub fn rows_by_repository() -> BTreeMap<String, Vec<Row>> {
 pub fn verified_indexes() -> Vec<VerifiedIndex> {
     include_str!("../../../data/verified_indexes.jsonl")
         .lines()
-        .map(|line| serde_json::from_str(line).expect("verified_indexes.jsonl holds one object a line"))
+        .map(|line| {
+            serde_json::from_str(line).expect("verified_indexes.jsonl holds one object a line")
+        })
         .collect()
 }
 

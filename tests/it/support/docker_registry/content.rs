@@ -1,8 +1,9 @@
 //! What the test registry holds; the same at every run.
 //!
-//! - `windows`, `windows/nanoserver`, `windows/server`, `windows/servercore`, `windows/servercore/iis`: every tag of the
-//!   catalogue. A tag whose recorded digest is that of a recorded index points to exactly that; all else is made up in the
-//!   same form: an index with one amd64 entry, and single images for the tags that name an architecture or a language.
+//! - `windows`, `windows/nanoserver`, `windows/server`, `windows/servercore`,
+//!   `windows/servercore/iis`: every tag of the catalogue. A tag whose recorded digest is that of a
+//!   recorded index points to exactly that; all else is made up in the same form: an index with one
+//!   amd64 entry, and single images for the tags that name an architecture or a language.
 //! - `dotnet/framework/runtime:4.8`: a recorded list of four Windows builds.
 //! - `test/…:1`: forms that the base images do not have, see [`fill_special`].
 
@@ -10,7 +11,9 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::bodies::{DOCKER_LIST, DOCKER_MANIFEST, Entry, Image, OCI_INDEX, OCI_MANIFEST, Platform, image, index};
+use super::bodies::{
+    DOCKER_LIST, DOCKER_MANIFEST, Entry, Image, OCI_INDEX, OCI_MANIFEST, Platform, image, index,
+};
 use super::catalogue::{Row, revisions_of_updates, verified_indexes};
 use super::storage::Content;
 use super::tags::{Says, read, split};
@@ -57,22 +60,29 @@ impl BaseRepository<'_> {
         }
     }
 
-    /// The version inside: as recorded, else as the tag says it, else as the same tag without its ending has it, else the
-    /// newest of the build that has a tag of its own here, else the build alone.
+    /// The version inside: as recorded, else as the tag says it, else as the same tag without its
+    /// ending has it, else the newest of the build that has a tag of its own here, else the
+    /// build alone.
     fn os_version(&self, row: &Row) -> String {
         if !row.os_version.is_empty() {
             return row.os_version.clone();
         }
         let base = split(&row.tag).base;
-        if let Some(same) = self.rows.iter().find(|other| other.tag == base && !other.os_version.is_empty()) {
+        if let Some(same) =
+            self.rows.iter().find(|other| other.tag == base && !other.os_version.is_empty())
+        {
             return same.os_version.clone();
         }
         let (build, revision) = match read(base) {
             Says::Version { build, revision } => (build, Some(revision)),
-            Says::Update { build, kb } => (build, self.revisions.get(&(build, kb.to_owned())).copied()),
+            Says::Update { build, kb } => {
+                (build, self.revisions.get(&(build, kb.to_owned())).copied())
+            }
             Says::Newest { build } => (build, self.newest_revision(build)),
             Says::BuildOnly { build } => (build, None),
-            Says::Nothing => panic!("the tag {} of {} says nothing about its Windows", row.tag, self.repository),
+            Says::Nothing => {
+                panic!("the tag {} of {} says nothing about its Windows", row.tag, self.repository)
+            }
         };
         match revision {
             Some(revision) => format!("10.0.{build}.{revision}"),
@@ -88,26 +98,37 @@ impl BaseRepository<'_> {
         revisions.max()
     }
 
-    /// The index of a tag: the recorded one of this tag, else the recorded one of a tag of the same version, else a made-up
-    /// one. So all tags of one version share one digest, as they do in reality.
+    /// The index of a tag: the recorded one of this tag, else the recorded one of a tag of the same
+    /// version, else a made-up one. So all tags of one version share one digest, as they do in
+    /// reality.
     fn index(&self, row: &Row, os_version: &str, content: &mut Content) -> Vec<u8> {
         let of_the_version = self.rows.iter().filter(|other| other.os_version == os_version);
-        let recorded = std::iter::once(row).chain(of_the_version).find_map(|row| self.recorded.get(&row.digest));
+        let recorded = std::iter::once(row)
+            .chain(of_the_version)
+            .find_map(|row| self.recorded.get(&row.digest));
         if let Some(body) = recorded {
             return body.clone().into_bytes();
         }
         let image = self.shared_image(os_version);
         content.put_config(&self.repository, &image.config);
         content.put_manifest(&self.repository, &image.manifest);
-        index(DOCKER_LIST, vec![Entry::of(DOCKER_MANIFEST, &image.manifest, self.platform("amd64", os_version))])
+        index(
+            DOCKER_LIST,
+            vec![Entry::of(DOCKER_MANIFEST, &image.manifest, self.platform("amd64", os_version))],
+        )
     }
 
-    /// The image of a tag that names one. Where an index was made up for the version, this is the image in that index.
+    /// The image of a tag that names one. Where an index was made up for the version, this is the
+    /// image in that index.
     fn single_image(&self, tag: &str, architecture: &str, os_version: &str) -> Image {
         if tag.strip_suffix("-amd64") == Some(split(tag).base) {
             return self.shared_image(os_version);
         }
-        image(&format!("{}:{tag}", self.repository), &self.platform(architecture, os_version), self.layer_count())
+        image(
+            &format!("{}:{tag}", self.repository),
+            &self.platform(architecture, os_version),
+            self.layer_count(),
+        )
     }
 
     fn shared_image(&self, os_version: &str) -> Image {
@@ -129,14 +150,17 @@ impl BaseRepository<'_> {
 }
 
 /// The repositories beside the base images, each with the tag `1`:
-/// an index without `os.version`, one with an attestation, one of several systems, one of Linux only, one inside another,
-/// and a recorded single image with foreign layers.
+/// an index without `os.version`, one with an attestation, one of several systems, one of Linux
+/// only, one inside another, and a recorded single image with foreign layers.
 fn fill_special(content: &mut Content) {
-    let recorded_list =
-        include_bytes!("../../../data/manifests/list-dotnet-framework-runtime-4.8-four-windows-builds.json");
-    let recorded_manifest =
-        include_bytes!("../../../data/manifests/manifest-foreign-layers-servercore-child-10.0.20348.473.json");
-    let recorded_config = include_bytes!("../../../data/manifests/config-servercore-child-10.0.20348.473.json");
+    let recorded_list = include_bytes!(
+        "../../../data/manifests/list-dotnet-framework-runtime-4.8-four-windows-builds.json"
+    );
+    let recorded_manifest = include_bytes!(
+        "../../../data/manifests/manifest-foreign-layers-servercore-child-10.0.20348.473.json"
+    );
+    let recorded_config =
+        include_bytes!("../../../data/manifests/config-servercore-child-10.0.20348.473.json");
     for repository in ["dotnet/framework/runtime", "test/image-20348-473"] {
         content.put_config(repository, recorded_config);
         content.put_manifest(repository, recorded_manifest);
@@ -147,10 +171,16 @@ fn fill_special(content: &mut Content) {
     let windows = |version| Platform::windows("amd64", Some(version), true);
     let linux = |architecture| Platform::plain("linux", architecture);
 
-    let entries = put_images(content, "test/no-os-version", vec![Platform::windows("amd64", None, false)]);
+    let entries =
+        put_images(content, "test/no-os-version", vec![Platform::windows("amd64", None, false)]);
     content.tag("test/no-os-version", "1", &index(DOCKER_LIST, entries));
 
-    let mixed = vec![linux("amd64"), linux("arm64"), windows("10.0.17763.7249"), windows("10.0.20348.3566")];
+    let mixed = vec![
+        linux("amd64"),
+        linux("arm64"),
+        windows("10.0.17763.7249"),
+        windows("10.0.20348.3566"),
+    ];
     let entries = put_images(content, "test/mixed", mixed);
     content.tag("test/mixed", "1", &index(DOCKER_LIST, entries));
 
@@ -161,9 +191,11 @@ fn fill_special(content: &mut Content) {
     entries.push(put_attestation(content, "test/attestation", &entries[0].digest));
     content.tag("test/attestation", "1", &index(OCI_INDEX, entries));
 
-    let inner = index(OCI_INDEX, put_images(content, "test/nested", vec![windows("10.0.20348.3566")]));
+    let inner =
+        index(OCI_INDEX, put_images(content, "test/nested", vec![windows("10.0.20348.3566")]));
     content.put_manifest("test/nested", &inner);
-    let entry = Entry { platform: None, ..Entry::of(OCI_INDEX, &inner, windows("10.0.20348.3566")) };
+    let entry =
+        Entry { platform: None, ..Entry::of(OCI_INDEX, &inner, windows("10.0.20348.3566")) };
     content.tag("test/nested", "1", &index(OCI_INDEX, vec![entry]));
 }
 
@@ -178,7 +210,8 @@ fn put_images(content: &mut Content, repository: &str, platforms: Vec<Platform>)
     platforms.into_iter().enumerate().map(put).collect()
 }
 
-/// Makes what BuildKit puts beside an image: a manifest of its own for the platform `unknown/unknown`.
+/// Makes what BuildKit puts beside an image: a manifest of its own for the platform
+/// `unknown/unknown`.
 fn put_attestation(content: &mut Content, repository: &str, image_digest: &str) -> Entry {
     let config = content.put_config(repository, b"{}");
     let manifest = json!({

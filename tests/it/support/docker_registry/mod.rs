@@ -1,10 +1,11 @@
 //! A real registry for the tests: Debian's `docker-registry` over a folder that the tests wrote.
 //!
-//! The folder is written and not pushed to, because only so do the recorded image indexes keep their exact bytes and with
-//! them their real digests (a push would want their children, whose bytes are not public). What is in it: [`content`].
+//! The folder is written and not pushed to, because only so do the recorded image indexes keep
+//! their exact bytes and with them their real digests (a push would want their children, whose
+//! bytes are not public). What is in it: [`content`].
 //!
-//! What this registry cannot show: it ignores `n` and `last` on `tags/list`, never sends `Link` and does not sort. The
-//! children of recorded indexes are not in it.
+//! What this registry cannot show: it ignores `n` and `last` on `tags/list`, never sends `Link` and
+//! does not sort. The children of recorded indexes are not in it.
 
 pub mod bodies;
 mod catalogue;
@@ -25,7 +26,8 @@ use tempfile::TempDir;
 
 use storage::Content;
 
-/// How the registry is to run. The default is anonymous, on a free port, with everything that [`content`] describes.
+/// How the registry is to run. The default is anonymous, on a free port, with everything that
+/// [`content`] describes.
 #[derive(Default)]
 pub struct Options {
     /// What it holds, for a test that changes it later.
@@ -64,12 +66,16 @@ impl DockerRegistry {
 
     /// A registry that holds everything and wants this user and password (HTTP Basic).
     pub fn start_behind_login(user: &str, password: &str) -> Self {
-        Self::start_with(Options { login: Some((user.to_owned(), password.to_owned())), ..Options::default() })
+        Self::start_with(Options {
+            login: Some((user.to_owned(), password.to_owned())),
+            ..Options::default()
+        })
     }
 
     /// A registry that runs as the options say.
     pub fn start_with(options: Options) -> Self {
-        let folder = TempDir::with_prefix("wintag-registry-").expect("a temporary folder can be made");
+        let folder =
+            TempDir::with_prefix("wintag-registry-").expect("a temporary folder can be made");
         let own_storage = options.content.map(|content| {
             let storage = folder.path().join("storage");
             fs::create_dir(&storage).expect("the temporary folder is writable");
@@ -82,7 +88,8 @@ impl DockerRegistry {
         }
         let access_log = options.log.unwrap_or_else(|| folder.path().join("access.log"));
 
-        // A free port can be taken by someone else before the registry binds it, so several are tried.
+        // A free port can be taken by someone else before the registry binds it, so several are
+        // tried.
         let attempts = if options.port.is_some() { 1 } else { 5 };
         for _ in 0..attempts {
             let port = options.port.unwrap_or_else(free_port);
@@ -90,7 +97,14 @@ impl DockerRegistry {
             write_config(folder.path(), storage, address, options.login.is_some());
             let mut process = spawn(folder.path(), &access_log);
             if wait_until_ready(&mut process, address) {
-                let mut registry = Self { process, address, access_log, log_start: 0, own_storage, _folder: folder };
+                let mut registry = Self {
+                    process,
+                    address,
+                    access_log,
+                    log_start: 0,
+                    own_storage,
+                    _folder: folder,
+                };
                 registry.log_start = registry.settled_log().len();
                 return registry;
             }
@@ -120,12 +134,16 @@ impl DockerRegistry {
     }
 
     fn own_storage(&self) -> &Path {
-        self.own_storage.as_deref().expect("only the content of a registry started with `start_holding` may change")
+        self.own_storage
+            .as_deref()
+            .expect("only the content of a registry started with `start_holding` may change")
     }
 
-    /// The requests so far, each as `GET /v2/windows/nanoserver/tags/list`, in the order they ended.
+    /// The requests so far, each as `GET /v2/windows/nanoserver/tags/list`, in the order they
+    /// ended.
     ///
-    /// A request is logged just after its answer went out; [`Self::settled_requests`] waits for that.
+    /// A request is logged just after its answer went out; [`Self::settled_requests`] waits for
+    /// that.
     pub fn requests(&self) -> Vec<String> {
         requests_in(self.read_log().get(self.log_start..).unwrap_or_default())
     }
@@ -174,11 +192,14 @@ pub fn tool(program: &str, package: &str, arguments: &[&str]) -> std::process::O
 }
 
 fn missing(program: &str, package: &str, error: &std::io::Error) -> String {
-    format!("cannot run {program} ({error}); it comes with Debian's package {package}: apt-get install {package}")
+    format!(
+        "cannot run {program} ({error}); it comes with Debian's package {package}: apt-get \
+         install {package}"
+    )
 }
 
-/// Reads requests off an access log in Apache's combined form. A last line without its end is left out: it is still being
-/// written.
+/// Reads requests off an access log in Apache's combined form. A last line without its end is left
+/// out: it is still being written.
 fn requests_in(log: &str) -> Vec<String> {
     let complete = log.rsplit_once('\n').map_or("", |(lines, _)| lines);
     complete
@@ -191,8 +212,9 @@ fn requests_in(log: &str) -> Vec<String> {
         .collect()
 }
 
-/// The storage folder that holds everything. Writing some ten thousand files and folders can take many seconds, so it is
-/// written once and kept in the build folder under a name that changes with the content; nobody writes into it afterwards.
+/// The storage folder that holds everything. Writing some ten thousand files and folders can take
+/// many seconds, so it is written once and kept in the build folder under a name that changes with
+/// the content; nobody writes into it afterwards.
 fn shared_storage() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -218,33 +240,36 @@ fn registry_log(folder: &Path) -> PathBuf {
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback interface has a free port");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .expect("the loopback interface has a free port");
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
 fn write_htpasswd(folder: &Path, user: &str, password: &str) {
     // bcrypt (-B) is the only kind that the registry reads.
     let output = tool("htpasswd", "apache2-utils", &["-nbB", user, password]);
-    assert!(output.status.success(), "htpasswd failed: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "htpasswd failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     fs::write(folder.join("htpasswd"), output.stdout).expect("the temporary folder is writable");
 }
 
 /// Writes the configuration: nothing on but reading, so that many registries run side by side.
 fn write_config(folder: &Path, storage: &Path, address: SocketAddr, behind_login: bool) {
     let mut config = format!(
-        "version: 0.1\n\
-         log: {{level: warn, accesslog: {{disabled: false}}}}\n\
-         storage:\n  \
-           filesystem: {{rootdirectory: '{storage}'}}\n  \
-           delete: {{enabled: false}}\n  \
-           maintenance: {{uploadpurging: {{enabled: false}}}}\n\
-         http: {{addr: '{address}', secret: none, headers: {{X-Content-Type-Options: [nosniff]}}}}\n\
-         health: {{storagedriver: {{enabled: false}}}}\n",
+        "version: 0.1\nlog: {{level: warn, accesslog: {{disabled: false}}}}\nstorage:\n  \
+         filesystem: {{rootdirectory: '{storage}'}}\n  delete: {{enabled: false}}\n  maintenance: \
+         {{uploadpurging: {{enabled: false}}}}\nhttp: {{addr: '{address}', secret: none, headers: \
+         {{X-Content-Type-Options: [nosniff]}}}}\nhealth: {{storagedriver: {{enabled: false}}}}\n",
         storage = storage.display(),
     );
     if behind_login {
-        config +=
-            &format!("auth: {{htpasswd: {{realm: wintag-tests, path: '{}'}}}}\n", folder.join("htpasswd").display());
+        config += &format!(
+            "auth: {{htpasswd: {{realm: wintag-tests, path: '{}'}}}}\n",
+            folder.join("htpasswd").display()
+        );
     }
     fs::write(folder.join("config.yml"), config).expect("the temporary folder is writable");
 }
@@ -271,7 +296,8 @@ fn wait_until_ready(process: &mut Child, address: SocketAddr) -> bool {
             return false;
         }
         if answers(address) {
-            // Whoever answered may be another process that took the port; then ours has ended by now.
+            // Whoever answered may be another process that took the port; then ours has ended by
+            // now.
             sleep(Duration::from_millis(20));
             return matches!(process.try_wait(), Ok(None));
         }

@@ -1,6 +1,7 @@
 //! The storage folder of `docker-registry`, laid out as that program does it itself.
 //!
-//! Only what it reads is written: it also keeps a history of each tag (`_manifests/tags/…/index`), which nothing here needs.
+//! Only what it reads is written: it also keeps a history of each tag (`_manifests/tags/…/index`),
+//! which nothing here needs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// Content for a registry: the files of its storage folder, by their paths in it. Made in memory first, so that the same
-/// content is written only once.
+/// Content for a registry: the files of its storage folder, by their paths in it. Made in memory
+/// first, so that the same content is written only once.
 #[derive(Default)]
 pub struct Content {
     files: BTreeMap<String, Vec<u8>>,
@@ -19,7 +20,10 @@ impl Content {
     /// Keeps a manifest or an index in a repository, under its digest only.
     pub fn put_manifest(&mut self, repository: &str, body: &[u8]) -> String {
         let digest = self.put_blob(body);
-        let link = format!("repositories/{repository}/_manifests/revisions/sha256/{}/link", hex_of(&digest));
+        let link = format!(
+            "repositories/{repository}/_manifests/revisions/sha256/{}/link",
+            hex_of(&digest)
+        );
         self.files.insert(link, digest.clone().into_bytes());
         digest
     }
@@ -65,19 +69,27 @@ impl Content {
         for (path, body) in &self.files {
             let file = root.join(path);
             let folder = file.parent().expect("each path has a folder");
-            fs::create_dir_all(folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
-            fs::write(&file, body).unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
+            fs::create_dir_all(folder)
+                .unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
+            fs::write(&file, body)
+                .unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
         }
     }
 }
 
 /// Removes a tag from a storage folder; what it pointed to stays.
 pub fn remove_tag(storage_folder: &Path, repository: &str, tag: &str) {
-    let folder = root(storage_folder).join("repositories").join(repository).join("_manifests/tags").join(tag);
-    fs::remove_dir_all(&folder).unwrap_or_else(|error| panic!("cannot remove {}: {error}", folder.display()));
+    let folder = root(storage_folder)
+        .join("repositories")
+        .join(repository)
+        .join("_manifests/tags")
+        .join(tag);
+    fs::remove_dir_all(&folder)
+        .unwrap_or_else(|error| panic!("cannot remove {}: {error}", folder.display()));
 }
 
-/// The digest of these bytes, `sha256:…`; made here so that the tests do not trust the code they test.
+/// The digest of these bytes, `sha256:…`; made here so that the tests do not trust the code they
+/// test.
 pub fn digest_of(body: &[u8]) -> String {
     let hex: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

@@ -1,6 +1,7 @@
 //! Reads just enough off a tag to know what the test registry must put behind it.
 //!
-//! Written apart from the service's own grammar on purpose, so that a mistake there is not repeated here.
+//! Written apart from the service's own grammar on purpose, so that a mistake there is not repeated
+//! here.
 
 /// The words for a release and the build each stands for.
 const BUILD_OF_WORD: [(&str, u32); 16] = [
@@ -56,7 +57,9 @@ pub fn split(tag: &str) -> Tag<'_> {
 /// Removes an ending such as `-de-de` or `_pt-br`.
 fn strip_language(tag: &str) -> &str {
     let is_language = |ending: &[u8]| match ending {
-        [b'-' | b'_', a, b, b'-', c, d] => [a, b, c, d].iter().all(|byte| byte.is_ascii_lowercase()),
+        [b'-' | b'_', a, b, b'-', c, d] => {
+            [a, b, c, d].iter().all(|byte| byte.is_ascii_lowercase())
+        }
         _ => false,
     };
     match tag.len().checked_sub(6).and_then(|at| tag.split_at_checked(at)) {
@@ -84,15 +87,22 @@ pub enum Says<'a> {
 pub fn read(base: &str) -> Says<'_> {
     let name = base.trim_start_matches(|c: char| c.is_ascii_digit());
     let name = if base.len() - name.len() == 8 { name.trim_start_matches('-') } else { base };
-    let name = name.strip_prefix("windowsservercore-").or(name.strip_prefix("nanoserver-")).unwrap_or(name);
+    let name = name
+        .strip_prefix("windowsservercore-")
+        .or(name.strip_prefix("nanoserver-"))
+        .unwrap_or(name);
 
-    if let Some((build, revision)) = name.strip_prefix("10.0.").and_then(|rest| rest.split_once('.')) {
+    if let Some((build, revision)) =
+        name.strip_prefix("10.0.").and_then(|rest| rest.split_once('.'))
+    {
         return match (build.parse(), revision.parse()) {
             (Ok(build), Ok(revision)) => Says::Version { build, revision },
             _ => Says::Nothing,
         };
     }
-    let build_of = |word: &str| BUILD_OF_WORD.iter().find(|(known, _)| *known == word).map(|(_, build)| *build);
+    let build_of = |word: &str| {
+        BUILD_OF_WORD.iter().find(|(known, _)| *known == word).map(|(_, build)| *build)
+    };
     if let Some(at) = name.find("KB") {
         return match build_of(name[..at].trim_end_matches(['-', '_'])) {
             Some(build) => Says::Update { build, kb: &name[at..] },

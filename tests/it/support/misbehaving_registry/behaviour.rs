@@ -91,8 +91,15 @@ impl Response {
 
     /// The answer on the wire; one to HEAD has no body.
     pub fn bytes(&self, is_head: bool) -> Vec<u8> {
-        let announces = self.headers.iter().any(|(name, _)| ["content-length", "transfer-encoding"].contains(&&**name));
-        let length = if announces { String::new() } else { format!("content-length: {}\r\n", self.body.len()) };
+        let announces = self
+            .headers
+            .iter()
+            .any(|(name, _)| ["content-length", "transfer-encoding"].contains(&&**name));
+        let length = if announces {
+            String::new()
+        } else {
+            format!("content-length: {}\r\n", self.body.len())
+        };
         let mut bytes = self.head(&length);
         if !is_head {
             bytes.extend_from_slice(&self.body);

@@ -1,5 +1,5 @@
-//! What the misbehaving registry holds when it behaves: tags, manifests and configurations, served as
-//! the distribution specification says, with real pages.
+//! What the misbehaving registry holds when it behaves: tags, manifests and configurations, served
+//! as the distribution specification says, with real pages.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,11 @@ impl Holdings {
 
     /// The releases that most tests ask for.
     pub fn usual() -> Self {
-        Self::of(&[("ltsc2019", "10.0.17763.5000"), ("ltsc2022", "10.0.20348.2113"), ("ltsc2025", "10.0.26100.4061")])
+        Self::of(&[
+            ("ltsc2019", "10.0.17763.5000"),
+            ("ltsc2022", "10.0.20348.2113"),
+            ("ltsc2025", "10.0.26100.4061"),
+        ])
     }
 
     /// The same in pages of so many tags, for whoever does not ask for another size.
@@ -76,13 +80,17 @@ impl Holdings {
         }
         let Some(path) = asked.path().strip_prefix("/v2/") else { return Behaviour::status(404) };
         if path.is_empty() {
-            return Response::json("{}").header("docker-distribution-api-version", "registry/2.0").into();
+            return Response::json("{}")
+                .header("docker-distribution-api-version", "registry/2.0")
+                .into();
         }
         if let Some(repository) = path.strip_suffix("/tags/list") {
             return self.list(repository, asked);
         }
         match path.rsplit('/').collect::<Vec<_>>()[..] {
-            [reference, "manifests", ..] => self.serve(self.tags.get(reference).map_or(reference, String::as_str)),
+            [reference, "manifests", ..] => {
+                self.serve(self.tags.get(reference).map_or(reference, String::as_str))
+            }
             [digest, "blobs", ..] => self.serve(digest),
             _ => Behaviour::status(404),
         }
@@ -91,13 +99,19 @@ impl Holdings {
     /// A page of tags: those after `last`, at most `n`, with the way to the next.
     fn list(&self, repository: &str, asked: &Asked) -> Behaviour {
         let last = asked.parameter("last").unwrap_or_default();
-        let size = asked.parameter("n").and_then(|n| n.parse().ok()).or(self.page_size).unwrap_or(usize::MAX);
+        let size = asked
+            .parameter("n")
+            .and_then(|n| n.parse().ok())
+            .or(self.page_size)
+            .unwrap_or(usize::MAX);
         let rest: Vec<&String> = self.tags.keys().filter(|tag| **tag > last).collect();
         let page = &rest[..size.min(rest.len())];
-        let response = Response::json(serde_json::json!({ "name": repository, "tags": page }).to_string());
+        let response =
+            Response::json(serde_json::json!({ "name": repository, "tags": page }).to_string());
         match page.last() {
             Some(last) if page.len() < rest.len() => {
-                let next = format!("</v2/{repository}/tags/list?last={last}&n={size}>; rel=\"next\"");
+                let next =
+                    format!("</v2/{repository}/tags/list?last={last}&n={size}>; rel=\"next\"");
                 response.header("link", next).into()
             }
             _ => response.into(),
@@ -106,7 +120,8 @@ impl Holdings {
 
     fn serve(&self, digest: &str) -> Behaviour {
         let Some((media_type, body)) = self.content.get(digest) else {
-            let unknown = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
+            let unknown =
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
             return Response::new(404, unknown).header("content-type", "application/json").into();
         };
         Response::new(200, body.clone())

@@ -1,8 +1,9 @@
-//! A registry of our own making that does what a test tells it to: right, wrong, slowly, or not at all.
+//! A registry of our own making that does what a test tells it to: right, wrong, slowly, or not at
+//! all.
 //!
-//! It speaks HTTP/1.1 by hand over TCP or TLS, so that it can also break the protocol itself. What each
-//! request gets is decided by a script, a function of the request; every request is remembered. It
-//! lives in the test's own runtime, on a loopback address, and ends with the test.
+//! It speaks HTTP/1.1 by hand over TCP or TLS, so that it can also break the protocol itself. What
+//! each request gets is decided by a script, a function of the request; every request is
+//! remembered. It lives in the test's own runtime, on a loopback address, and ends with the test.
 
 pub mod behaviour;
 pub mod holdings;
@@ -13,7 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,7 +27,8 @@ use behaviour::{Behaviour, Response};
 /// What a request gets.
 pub type Script = Arc<dyn Fn(&Asked) -> Behaviour + Send + Sync>;
 
-/// The pause between two bytes of a trickle. The answers are long enough that the whole never arrives in time.
+/// The pause between two bytes of a trickle. The answers are long enough that the whole never
+/// arrives in time.
 const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
 /// A head that is longer is not a request of the program under test.
 const MAX_HEAD_BYTES: u64 = 64 << 10;
@@ -83,7 +87,10 @@ impl MisbehavingRegistry {
     }
 
     /// The same over TLS.
-    pub async fn start_tls(tls: TlsAcceptor, script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static) -> Self {
+    pub async fn start_tls(
+        tls: TlsAcceptor,
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
         Self::listen("127.0.0.1:0", Some(tls), script).await
     }
 
@@ -158,15 +165,17 @@ impl MisbehavingRegistry {
     pub async fn arrived(&self, count: usize) {
         let mut arrived = self.shared.arrived.subscribe();
         let wait = arrived.wait_for(|arrived| *arrived >= count);
-        tokio::time::timeout(PATIENCE, wait).await.expect("the requests arrive").expect("the registry lives");
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .expect("the requests arrive")
+            .expect("the registry lives");
     }
 
     fn credentials_seen(&self) -> usize {
         let shows = |request: &&Asked| {
-            request
-                .headers
-                .iter()
-                .any(|(name, _)| ["authorization", "proxy-authorization", "cookie"].contains(&&**name))
+            request.headers.iter().any(|(name, _)| {
+                ["authorization", "proxy-authorization", "cookie"].contains(&&**name)
+            })
         };
         self.requests().iter().filter(shows).count()
     }
@@ -176,7 +185,11 @@ impl Drop for MisbehavingRegistry {
     fn drop(&mut self) {
         self.server.abort();
         if self.fails_on_credentials && !std::thread::panicking() {
-            assert_eq!(self.credentials_seen(), 0, "a host that must not see credentials was shown them");
+            assert_eq!(
+                self.credentials_seen(),
+                0,
+                "a host that must not see credentials was shown them"
+            );
         }
     }
 }
@@ -194,7 +207,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 None => converse(stream, &shared, |stream| drop(stream.set_zero_linger())).await,
                 Some(tls) => {
                     let Ok(stream) = tls.accept(stream).await else { return };
-                    converse(stream, &shared, |stream| drop(stream.get_ref().0.set_zero_linger())).await
+                    converse(stream, &shared, |stream| drop(stream.get_ref().0.set_zero_linger()))
+                        .await
                 }
             };
         });
@@ -233,7 +247,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 return Ok(());
             }
             Behaviour::Trickle(response) => trickle(&mut stream, &response).await?,
-            Behaviour::Flood(response, byte_count) => flood(&mut stream, &response, byte_count).await?,
+            Behaviour::Flood(response, byte_count) => {
+                flood(&mut stream, &response, byte_count).await?
+            }
             Behaviour::Silence => until_the_client_leaves(&mut stream).await?,
             Behaviour::Held(..) => unreachable!("the loop above opened all gates"),
         }
@@ -243,7 +259,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The next request, or nothing when the client has closed.
-async fn read_head<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> std::io::Result<Option<Asked>> {
+async fn read_head<S: AsyncRead + Unpin>(
+    stream: &mut BufReader<S>,
+) -> std::io::Result<Option<Asked>> {
     let mut lines = stream.take(MAX_HEAD_BYTES).lines();
     let Some(first) = lines.next_line().await? else { return Ok(None) };
     let mut words = first.split(' ').map(str::to_owned);
@@ -256,7 +274,10 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> std::io::
     Ok(Some(Asked { method, target, headers }))
 }
 
-async fn trickle<S: AsyncWrite + Unpin>(stream: &mut S, response: &Response) -> std::io::Result<()> {
+async fn trickle<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    response: &Response,
+) -> std::io::Result<()> {
     for byte in response.bytes(false) {
         stream.write_all(&[byte]).await?;
         stream.flush().await?;
@@ -266,7 +287,11 @@ async fn trickle<S: AsyncWrite + Unpin>(stream: &mut S, response: &Response) -> 
 }
 
 /// A body of unknown length: the head without a length, then spaces, chunk by chunk.
-async fn flood<S: AsyncWrite + Unpin>(stream: &mut S, response: &Response, byte_count: usize) -> std::io::Result<()> {
+async fn flood<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    response: &Response,
+    byte_count: usize,
+) -> std::io::Result<()> {
     const CHUNK: usize = 0x1_0000;
     stream.write_all(&response.chunked_head()).await?;
     let mut chunk = b"10000\r\n".to_vec();
