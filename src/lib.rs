@@ -170,6 +170,7 @@
 
 // In reading order, from the bottom up.
 
+pub mod words;
 pub mod windows;
 pub mod images;
 pub mod platforms;

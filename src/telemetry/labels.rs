@@ -1,35 +1,12 @@
 //! The labels of metrics that are words of ours: closed sets, each value with its number and its
 //! word.
 
-/// Enumerations of label values. The number of a value is its place in a table of counters.
-macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$doc_of_value:meta])* $value:ident = $word:literal,)+ })+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$doc_of_value])* $value,)+
-        }
+use crate::words::words;
 
-        impl $name {
-            /// How many there are.
-            pub const COUNT: usize = [$($word),+].len();
-            /// Each of them, in the order of their numbers.
-            pub const ALL: [Self; Self::COUNT] = [$(Self::$value),+];
-
-            /// Its word in labels and logs.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$value => $word,)+
-                }
-            }
-        }
-    )+};
-}
-
-labels! {
+words! {
     /// The method of a request: those that some path takes. Any other is one value, so that nobody can make labels
     /// up (OpenTelemetry semantic conventions, HTTP).
-    Method {
+    pub enum Method {
         /// GET.
         Get = "GET",
         /// HEAD.
@@ -43,7 +20,7 @@ labels! {
     }
 
     /// The version of HTTP of a request: those that are served.
-    HttpVersion {
+    pub enum HttpVersion {
         /// HTTP/1.1.
         Http11 = "1.1",
         /// HTTP/1.0.
@@ -51,7 +28,7 @@ labels! {
     }
 
     /// How a question for a tag ended.
-    ResolutionOutcome {
+    pub enum ResolutionOutcome {
         /// With a tag.
         Ok = "ok",
         /// There are tags, and none runs as asked.
@@ -67,7 +44,7 @@ labels! {
     }
 
     /// Where the facts of an answer came from.
-    AnswerSource {
+    pub enum AnswerSource {
         /// A registry was asked for this answer.
         Registry = "registry",
         /// A registry was asked before; the facts were in memory, and fresh.
@@ -85,7 +62,7 @@ labels! {
     }
 
     /// What a registry was asked for.
-    Operation {
+    pub enum Operation {
         /// The tags of a repository.
         Tags = "tags",
         /// What a tag or digest stands for.
@@ -93,7 +70,7 @@ labels! {
     }
 
     /// How asking a registry ended.
-    UpstreamOutcome {
+    pub enum UpstreamOutcome {
         /// With an answer.
         Ok = "ok",
         /// There is no such thing.
@@ -111,7 +88,7 @@ labels! {
     }
 
     /// Which kind of thing was looked for in memory.
-    CacheLayer {
+    pub enum CacheLayer {
         /// Answers as they were given a moment ago; only finding one is counted.
         Answers = "answers",
         /// Tag lists.
@@ -121,7 +98,7 @@ labels! {
     }
 
     /// What was found in memory.
-    CacheResult {
+    pub enum CacheResult {
         /// A fact that is still fresh.
         Fresh = "fresh",
         /// Nothing fresh; a registry gave the fact.
@@ -158,13 +135,6 @@ mod tests {
         assert_eq!(Method::of("HEAD"), Method::Head);
         for other in ["DELETE", "get", "_OTHER", "MADE-UP", ""] {
             assert_eq!(Method::of(other), Method::Other, "{other}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_places() {
-        for (at, source) in AnswerSource::ALL.into_iter().enumerate() {
-            assert_eq!(source as usize, at);
         }
     }
 }

@@ -36,8 +36,9 @@ pub struct Metrics {
     unread_requests: IntCounterVec,
     resolutions: IntCounterVec,
     /// Those of `resolutions`, so that counting one looks nothing up.
-    resolutions_by_number: [[OnceLock<IntCounter>; AnswerSource::COUNT]; ResolutionOutcome::COUNT],
-    cache_requests: [[IntCounter; CacheResult::COUNT]; CacheLayer::COUNT],
+    resolutions_by_number:
+        [[OnceLock<IntCounter>; AnswerSource::ALL.len()]; ResolutionOutcome::ALL.len()],
+    cache_requests: [[IntCounter; CacheResult::ALL.len()]; CacheLayer::ALL.len()],
     upstream_requests: IntCounterVec,
     flights: IntGaugeVec,
     waiters: IntGaugeVec,

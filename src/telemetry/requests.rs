@@ -52,7 +52,8 @@ impl RequestMetrics {
         under_way: IntGauge,
         routes: &'static [&'static str],
     ) -> Self {
-        let count = (routes.len() + 1) * Method::COUNT * HttpVersion::COUNT * STATUSES.len();
+        let count =
+            (routes.len() + 1) * Method::ALL.len() * HttpVersion::ALL.len() * STATUSES.len();
         Self { durations, under_way, routes, series: (0..count).map(|_| OnceLock::new()).collect() }
     }
 
@@ -91,8 +92,8 @@ impl RequestMetrics {
             self.durations.with_label_values(&values)
         };
         let place = STATUSES.iter().position(|known| *known == status).map(|at| {
-            let before =
-                (route.0 * Method::COUNT + method as usize) * HttpVersion::COUNT + version as usize;
+            let before = (route.0 * Method::ALL.len() + method as usize) * HttpVersion::ALL.len()
+                + version as usize;
             before * STATUSES.len() + at
         });
         match place.and_then(|place| self.series.get(place)) {

@@ -19,6 +19,8 @@
 //! | R11 | Hyper-V isolation needs the Hyper-V role, and nested virtualization in a virtual machine |
 //! | R12 | containerd applies the process rule when it pulls |
 
+use crate::words::words;
+
 use super::host::Edition;
 use super::reason::Reason;
 use super::release::HostKind;
@@ -44,25 +46,38 @@ pub const BUILD_2025: u32 = 26100;
 /// 26100.
 const STABLE_LONG_TERM_BUILDS: [u32; 2] = [BUILD_2022, BUILD_2025];
 
-/// Where a container runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Platform {
-    /// A Docker engine on its own.
-    #[default]
-    Docker,
-    /// A Kubernetes node.
-    Kubernetes,
-    /// A Docker Swarm node.
-    Swarm,
-}
+words! {
+    /// Where a container runs.
+    #[derive(Default)]
+    pub enum Platform {
+        /// A Docker engine on its own.
+        #[default]
+        Docker = "docker",
+        /// A Kubernetes node.
+        Kubernetes = "kubernetes",
+        /// A Docker Swarm node.
+        Swarm = "swarm",
+    }
 
-/// How a Windows container is isolated from its host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Isolation {
-    /// The container shares the host's kernel.
-    Process,
-    /// The container has a kernel of its own in a small virtual machine.
-    HyperV,
+    /// How a Windows container is isolated from its host.
+    pub enum Isolation {
+        /// The container shares the host's kernel.
+        Process = "process",
+        /// The container has a kernel of its own in a small virtual machine.
+        HyperV = "hyperv",
+    }
+
+    /// Whether an image runs.
+    pub enum Verdict {
+        /// It runs.
+        Yes = "yes",
+        /// It does not run.
+        No = "no",
+        /// It runs if a condition holds that the input does not settle; the reason names it.
+        Conditional = "conditional",
+        /// The image does not say which Windows it is.
+        Unknown = "unknown",
+    }
 }
 
 /// What the rule needs to know of a host.
@@ -74,19 +89,6 @@ pub struct HostFacts {
     pub kind: HostKind,
     /// Whether it is an edition that can run containers at all.
     pub edition: Edition,
-}
-
-/// Whether an image runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// It runs.
-    Yes,
-    /// It does not run.
-    No,
-    /// It runs if a condition holds that the input does not settle; the reason names it.
-    Conditional,
-    /// Nobody can tell: the image does not say which Windows it is.
-    Unknown,
 }
 
 /// The verdict for one isolation mode.

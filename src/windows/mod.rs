@@ -28,7 +28,7 @@ pub use host::{
 };
 pub use kb::KbEntry;
 pub use reason::{Reason, SOURCE_COMPATIBILITY};
-pub use release::{Channel, HostKind, ParseChannelError, ParseHostKindError, Release, Support};
+pub use release::{Channel, HostKind, Release, Support};
 pub use spelling::edit_distance;
 pub use tables::{TableError, Tables};
 pub use version::{Kb, ParseKbError, ParseVersionError, WindowsVersion};

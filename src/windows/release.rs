@@ -3,87 +3,30 @@
 //! A build is not a release: 17763 is Windows Server 2019, Windows Server, version 1809, and
 //! Windows 10, version 1809, and each of the three has its own end of support.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::civil::Date;
 
-/// Whether a host runs Windows Server or a client Windows (Windows 10 and 11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HostKind {
-    /// Windows Server, Datacenter and Standard alike.
-    Server,
-    /// Windows 10 or Windows 11.
-    Client,
-}
+use crate::words::words;
 
-impl fmt::Display for HostKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        })
+words! {
+    /// Whether a host runs Windows Server or a client Windows (Windows 10 and 11).
+    pub enum HostKind {
+        /// Windows Server, Datacenter and Standard alike.
+        Server = "server",
+        /// Windows 10 or Windows 11.
+        Client = "client",
     }
-}
 
-/// Why a text is not a kind of host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the kind of a host is server or client")]
-pub struct ParseHostKindError;
-
-impl FromStr for HostKind {
-    type Err = ParseHostKindError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "server" => Ok(Self::Server),
-            "client" => Ok(Self::Client),
-            _ => Err(ParseHostKindError),
-        }
-    }
-}
-
-/// The servicing channel that a release belongs to. The order is the order of preference where two
-/// server releases share a build: the long-term release is the one that lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// Long-Term Servicing Channel (LTSC): Windows Server 2016, 2019, 2022, 2025.
-    LongTerm,
-    /// Semi-Annual Channel (SAC): Windows Server, version 1709 to 20H2.
-    SemiAnnual,
-    /// Annual Channel (AC): Windows Server, version 23H2.
-    Annual,
-    /// General Availability Channel (GAC): clients.
-    GeneralAvailability,
-}
-
-/// Why a text is not a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a channel is LTSC, SAC, AC or GAC")]
-pub struct ParseChannelError;
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LongTerm => "LTSC",
-            Self::SemiAnnual => "SAC",
-            Self::Annual => "AC",
-            Self::GeneralAvailability => "GAC",
-        })
-    }
-}
-
-impl FromStr for Channel {
-    type Err = ParseChannelError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "LTSC" => Ok(Self::LongTerm),
-            "SAC" => Ok(Self::SemiAnnual),
-            "AC" => Ok(Self::Annual),
-            "GAC" => Ok(Self::GeneralAvailability),
-            _ => Err(ParseChannelError),
-        }
+    /// The servicing channel that a release belongs to. The order is the order of preference where
+    /// two server releases share a build: the long-term release is the one that lives on.
+    pub enum Channel {
+        /// Long-Term Servicing Channel (LTSC): Windows Server 2016, 2019, 2022, 2025.
+        LongTerm = "LTSC",
+        /// Semi-Annual Channel (SAC): Windows Server, version 1709 to 20H2.
+        SemiAnnual = "SAC",
+        /// Annual Channel (AC): Windows Server, version 23H2.
+        Annual = "AC",
+        /// General Availability Channel (GAC): clients.
+        GeneralAvailability = "GAC",
     }
 }
 
@@ -248,19 +191,5 @@ mod tests {
         unknown.extended_end = None;
         assert_eq!(unknown.support(date(2099, 1, 1)), Support::Mainstream);
         assert_eq!(unknown.support_ended(date(2099, 1, 1)), None);
-    }
-
-    #[test]
-    fn kinds_and_channels_read_as_they_print() {
-        for kind in [HostKind::Server, HostKind::Client] {
-            assert_eq!(kind.to_string().parse(), Ok(kind));
-        }
-        for channel in
-            [Channel::LongTerm, Channel::SemiAnnual, Channel::Annual, Channel::GeneralAvailability]
-        {
-            assert_eq!(channel.to_string().parse(), Ok(channel));
-        }
-        assert_eq!("Server".parse::<HostKind>(), Err(ParseHostKindError));
-        assert_eq!("ltsc".parse::<Channel>(), Err(ParseChannelError));
     }
 }

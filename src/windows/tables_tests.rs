@@ -217,7 +217,7 @@ fn bad_tables_are_refused_with_file_and_line() {
         (RELEASES_HEADER.to_owned(), "releases.csv: no rows"),
         (
             good_releases.replace("server,", "desktop,"),
-            "releases.csv line 2: kind \"desktop\": the kind of a host is",
+            "releases.csv line 2: kind \"desktop\": must be one of server, client",
         ),
         (
             good_releases.replace("40000", "9600"),
@@ -229,7 +229,7 @@ fn bad_tables_are_refused_with_file_and_line() {
         ),
         (
             good_releases.replace("LTSC", "STS"),
-            "releases.csv line 2: channel \"STS\": a channel is",
+            "releases.csv line 2: channel \"STS\": must be one of LTSC",
         ),
         (
             good_releases.replace("2031-01-02", "02.01.2031"),
@@ -265,7 +265,7 @@ fn bad_tables_are_refused_with_file_and_line() {
         ),
         (
             good_kb.replace("client/server", "phone"),
-            "kb.csv line 2: os_type \"phone\": the kind of a host is",
+            "kb.csv line 2: os_type \"phone\": must be one of server, client",
         ),
         (good_kb.replace(",1,", ",,"), "kb.csv line 2: revision is empty"),
         (format!("{good_kb}{KB_ROW}"), "kb.csv line 3: 10.0.40000.1 with KB6000000 is there twice"),
