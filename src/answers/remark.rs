@@ -1,6 +1,8 @@
 //! What an answer says beside its values: reasons and warnings, with stable codes.
 
 use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::images::NamedImage;
 use crate::windows::{
@@ -8,14 +10,18 @@ use crate::windows::{
 };
 
 /// A reason or a warning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RemarkObject)]
 pub struct Remark {
     /// The stable code.
+    #[schema(example = "same-build")]
     pub code: &'static str,
-    /// In words.
+    /// In words, for people; it may change.
+    #[schema(example = "image 10.0.16299.1087 and host 10.0.16299 are the same build, which \
+                        process isolation needs")]
     pub message: String,
-    /// A public source of it.
-    pub source: String,
+    /// Where this comes from.
+    pub source: &'static str,
 }
 
 /// Microsoft's page on the life of base images.
@@ -38,15 +44,11 @@ impl Remark {
 
     /// A reason of the compatibility rule.
     pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
-        Self {
-            code: reason.code(),
-            message: reason.message(host, image),
-            source: reason.source().to_owned(),
-        }
+        Self { code: reason.code(), message: reason.message(host, image), source: reason.source() }
     }
 
-    fn new(code: &'static str, message: String, source: &str) -> Self {
-        Self { code, message, source: source.to_owned() }
+    fn new(code: &'static str, message: String, source: &'static str) -> Self {
+        Self { code, message, source }
     }
 
     pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {

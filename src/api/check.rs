@@ -3,14 +3,12 @@
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{
-    FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject, VerdictWord,
-};
+use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord, VerdictWord};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
 use super::resolve::{ArchitectureChoice, HostTypeChoice, PlatformChoice};
-use crate::answers::{CheckQuestion, Checked, CheckedEntry};
+use crate::answers::{CheckQuestion, Checked, CheckedEntry, Remark};
 
 /// The parameters of `/check`.
 #[derive(IntoParams)]
@@ -79,7 +77,7 @@ pub struct CheckObject {
     /// Every entry of the image index, or the one image.
     pub entries: Vec<CheckedEntryObject>,
     /// What to look out for.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
     /// Where the answer comes from, and how old it is.
     pub freshness: FreshnessObject,
 }
@@ -148,7 +146,7 @@ impl From<&Checked> for CheckObject {
                 .map(|isolation| (*isolation).into())
                 .collect(),
             entries: checked.entries.iter().map(CheckedEntryObject::from).collect(),
-            warnings: checked.warnings.iter().map(RemarkObject::from).collect(),
+            warnings: checked.warnings.clone(),
             freshness: checked.freshness.into(),
         }
     }

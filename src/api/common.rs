@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answers::{HostDescription, Remark};
+use crate::answers::HostDescription;
 use crate::catalogue::{Freshness, Provenance};
 use crate::images::NamedImage;
 use crate::windows::{HostKind, Isolation, Verdict};
@@ -143,30 +143,6 @@ impl From<Verdict> for VerdictWord {
             Verdict::No => Self::No,
             Verdict::Conditional => Self::Conditional,
             Verdict::Unknown => Self::Unknown,
-        }
-    }
-}
-
-/// A reason or a warning.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct RemarkObject {
-    /// The stable code.
-    #[schema(example = "same-build")]
-    pub code: String,
-    /// In words, for people; it may change.
-    #[schema(example = "image 10.0.16299.1087 and host 10.0.16299 are the same build, which \
-                        process isolation needs")]
-    pub message: String,
-    /// Where this comes from.
-    pub source: String,
-}
-
-impl From<&Remark> for RemarkObject {
-    fn from(remark: &Remark) -> Self {
-        Self {
-            code: remark.code.to_owned(),
-            message: remark.message.clone(),
-            source: remark.source.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{FreshnessObject, HostKindWord, IsolationWord, RemarkObject};
+use super::common::{FreshnessObject, HostKindWord, IsolationWord};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::Reading;
@@ -77,7 +77,7 @@ pub struct NodesObject {
     /// The nodes that were left out.
     pub skipped: Vec<SkippedObject>,
     /// What to know of all this.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
     /// Swarm only: how Hyper-V isolation is made the default of an engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
@@ -118,7 +118,7 @@ pub struct NodeObject {
     #[schema(required = false, value_type = Option<Object>)]
     pub patch: Option<Value>,
     /// What to look out for, such as fields that contradict each other.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
 }
 
 /// Nodes that run the same images.
@@ -144,7 +144,7 @@ pub struct GroupObject {
     #[serde(flatten)]
     pub placement: PlacementObject,
     /// What to look out for.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
     /// Why no tag runs, or null.
     pub problem: Option<Problem>,
 }
@@ -189,7 +189,7 @@ pub struct OneForAllObject {
     #[serde(flatten)]
     pub placement: PlacementObject,
     /// What to look out for, on the oldest of the nodes.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
 }
 
 /// A node that was left out.
@@ -218,7 +218,7 @@ pub struct HypervByDefaultObject {
     /// The command that makes the engine read it.
     pub command: String,
     /// What it does, and what it needs.
-    pub note: RemarkObject,
+    pub note: Remark,
 }
 
 impl NodesObject {
@@ -269,12 +269,8 @@ impl NodesObject {
     }
 }
 
-fn remark(code: &str, message: &str, source: &str) -> RemarkObject {
-    RemarkObject { code: code.to_owned(), message: message.to_owned(), source: source.to_owned() }
-}
-
-fn remarks(remarks: &[Remark]) -> Vec<RemarkObject> {
-    remarks.iter().map(RemarkObject::from).collect()
+fn remark(code: &'static str, message: &str, source: &'static str) -> Remark {
+    Remark { code, message: message.to_owned(), source }
 }
 
 fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
@@ -299,7 +295,7 @@ fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
         labels: node.labels.clone(),
         commands: has_labels.then_some(command).into_iter().collect(),
         patch: patch.filter(|_| has_labels),
-        warnings: remarks(warnings),
+        warnings: warnings.clone(),
     }
 }
 
@@ -317,7 +313,7 @@ fn group_object(group: &Group, platform: Platform) -> GroupObject {
             .map(ToString::to_string),
         isolation: resolution.map(|resolution| resolution.isolation.into()),
         placement: placement(Some(group.version), resolution, platform),
-        warnings: resolution.map(|resolution| remarks(&resolution.warnings)).unwrap_or_default(),
+        warnings: resolution.map(|resolution| resolution.warnings.clone()).unwrap_or_default(),
         problem,
     }
 }
@@ -330,7 +326,7 @@ fn one_for_all(resolution: &Resolution, platform: Platform) -> OneForAllObject {
         os_version: resolution.os_version.to_string(),
         isolation: resolution.isolation.into(),
         placement: placement(None, Some(resolution), platform),
-        warnings: remarks(&resolution.warnings),
+        warnings: resolution.warnings.clone(),
     }
 }
 

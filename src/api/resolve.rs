@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord, RemarkObject};
+use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
-use crate::answers::{Alternative, Pin, Pins, Resolution, ResolveQuestion};
+use crate::answers::{Alternative, Pin, Pins, Remark, Resolution, ResolveQuestion};
 use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{Isolation, Platform};
 
@@ -337,9 +337,9 @@ pub struct ResolutionObject {
     /// The tag for each form.
     pub pins: PinsObject,
     /// Why this tag and this mode.
-    pub reasons: Vec<RemarkObject>,
+    pub reasons: Vec<Remark>,
     /// What to look out for.
-    pub warnings: Vec<RemarkObject>,
+    pub warnings: Vec<Remark>,
     /// Other tags that run on the host.
     pub alternatives: Vec<AlternativeObject>,
     /// Where the answer comes from, and how old it is.
@@ -411,8 +411,8 @@ impl From<&Resolution> for ResolutionObject {
                 .map(|isolation| (*isolation).into())
                 .collect(),
             pins: (&resolution.pins).into(),
-            reasons: resolution.reasons.iter().map(RemarkObject::from).collect(),
-            warnings: resolution.warnings.iter().map(RemarkObject::from).collect(),
+            reasons: resolution.reasons.clone(),
+            warnings: resolution.warnings.clone(),
             alternatives: resolution.alternatives.iter().map(AlternativeObject::from).collect(),
             freshness: resolution.freshness.into(),
         }
