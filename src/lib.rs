@@ -153,7 +153,7 @@
 //!   `images/data/catalogue.csv`. A new form of tag is a case of the grammar in `images/tag.rs`.
 //! - *An error text*: a row of `platforms/diagnosis/data/errors.csv`, and the text in
 //!   `tests/data/diagnosis`. A new cause is also a case of `platforms/diagnosis/cause.rs`, and its
-//!   remedies are chosen in `answers/remedy.rs`.
+//!   remedies are chosen in `answers/diagnose/by_cause.rs`.
 //! - *A reason of the rule*: a case of `windows/reason.rs` (code, sentence, source), given in
 //!   `windows/compat.rs`. What is not of the rule is a function of `answers/remark.rs`.
 //! - *A format of `/resolve`*: a case of `TextFormat` in `platforms/formats.rs`, its word and its

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use crate::images::{Core, ImageReference, Selector, Tag};
-use crate::windows::{Isolation, Tables, WindowsVersion};
+use crate::windows::{Isolation, Platform, Tables, WindowsVersion};
 
 /// What prints the text, or runs the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -27,6 +27,15 @@ impl Setting {
     /// Whether it can be told to isolate a container with Hyper-V.
     pub const fn can_isolate_with_hyperv(self) -> bool {
         matches!(self, Self::Docker | Self::Swarm)
+    }
+
+    /// The platform whose rules hold there.
+    pub const fn platform(self) -> Platform {
+        match self {
+            Self::Kubernetes => Platform::Kubernetes,
+            Self::Swarm => Platform::Swarm,
+            Self::Docker | Self::BuildKit | Self::Ecs => Platform::Docker,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::platforms::diagnosis::Setting;
 use crate::platforms::{kubernetes, swarm};
 use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion};
 
-use super::diagnose::Case;
+use super::case::Case;
 use super::remedy::Remedy;
 
 /// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since

@@ -2,75 +2,25 @@
 //! that people found since, each with a command that can be copied.
 //!
 //! Words in capital letters in a command stand for what the text does not say: IMAGE, SERVICE,
-//! NODE. What is about the image is in `remedy_image.rs`, what is about hosts and clusters in
-//! `remedy_host.rs`.
+//! NODE. What is about the image is in `image.rs`, what is about hosts and clusters in
+//! `host.rs`.
 
 use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::{BUILD_2025, Isolation, Verdict};
 
-use super::diagnose::Case;
-use super::remedy_host::{
+use super::case::Case;
+use super::host::{
     enable_hyperv, exclude_from_scanning, expose_virtualization, find_host_version,
     find_image_version, fix_pause_image, install_containers, label_nodes, look_at_nodes,
     other_host, run_elevated, show_events, show_whole_error, switch_engine, update_both,
     update_client, update_engine, update_host, update_runner, use_linux_nodes, use_newer_host,
     use_older_engine,
 };
-use super::remedy_image::{
+use super::image::{
     image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision,
     process_tag, pull_single_manifest, use_microsofts_registry,
 };
-use super::resolve::Resolution;
-
-/// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remedy {
-    /// The stable code.
-    pub code: &'static str,
-    /// What to do, in words.
-    pub message: String,
-    /// The tag to use.
-    pub tag: Option<String>,
-    /// The image to use.
-    pub reference: Option<String>,
-    /// The isolation mode to use.
-    pub isolation: Option<Isolation>,
-    /// The command to run, or the line to write into a file, as the message says.
-    pub command: Option<String>,
-}
-
-impl Remedy {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            tag: None,
-            reference: None,
-            isolation: None,
-            command: None,
-        }
-    }
-
-    pub(super) fn command(mut self, command: impl Into<String>) -> Self {
-        self.command = Some(command.into());
-        self
-    }
-
-    pub(super) fn isolated(mut self, isolation: Isolation) -> Self {
-        self.isolation = Some(isolation);
-        self
-    }
-
-    pub(super) fn image(mut self, repository: &dyn std::fmt::Display, tag: &str) -> Self {
-        self.reference = Some(format!("{repository}:{tag}"));
-        self.tag = Some(tag.to_owned());
-        self
-    }
-
-    pub(super) fn resolved(self, resolution: &Resolution) -> Self {
-        self.image(&resolution.image.repository, &resolution.tag).isolated(resolution.isolation)
-    }
-}
+use super::remedy::Remedy;
 
 /// What to do, the best first.
 pub(super) fn remedies(case: &Case<'_>) -> Vec<Remedy> {
@@ -246,11 +196,4 @@ fn spell_isolation(case: &Case<'_>) -> Remedy {
     Remedy::new("spell-isolation", message)
         .isolated(Isolation::HyperV)
         .command(format!("docker run --isolation=hyperv {}", case.image_in_command()))
-}
-
-pub(super) const fn word(isolation: Isolation) -> &'static str {
-    match isolation {
-        Isolation::Process => "process",
-        Isolation::HyperV => "hyperv",
-    }
 }

@@ -3,10 +3,10 @@
 use crate::platforms::diagnosis::Setting;
 use crate::windows::{HostKind, Isolation, Verdict, WindowsVersion};
 
-use super::diagnose::Case;
-use super::remedy::{Remedy, word};
-use super::remedy_host::{find_host_version, find_image_version};
-use super::resolve::{Refusal, Resolution};
+use super::case::Case;
+use super::host::{find_host_version, find_image_version};
+use super::remedy::Remedy;
+use crate::answers::resolve::{Refusal, Resolution};
 
 /// An image that runs on the host: another tag, or a build on another base.
 pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
@@ -90,7 +90,7 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     let (message, command) = match case.finding.setting {
         Setting::Docker => (
             "use the tag that runs on this host".to_owned(),
-            format!("docker run --isolation={} {reference}", word(resolution.isolation)),
+            format!("docker run --isolation={} {reference}", resolution.isolation.as_str()),
         ),
         Setting::BuildKit => {
             ("build on the tag that runs on this host".to_owned(), format!("FROM {reference}"))

@@ -1,0 +1,134 @@
+//! The use case behind `/diagnose`: what an error text says, and what to do about it, with the tags
+//! that run.
+
+mod by_cause;
+mod case;
+mod host;
+mod image;
+mod remedy;
+
+use std::sync::Arc;
+
+use crate::answers::context::Context;
+use crate::answers::host::HostDescription;
+use crate::answers::question::{Architecture, AskedHost, Pin, ResolveQuestion};
+use crate::answers::resolve::resolve;
+use crate::catalogue::{RepositoryTags, Wait};
+use crate::images::{NamedImage, Selector};
+use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
+use crate::windows::{Isolation, verdict};
+
+pub use remedy::Remedy;
+
+use by_cause::remedies;
+use case::Case;
+
+/// Something that is wrong, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Diagnosed {
+    /// What the text says.
+    pub finding: Finding,
+    /// What happened, in words.
+    pub message: String,
+    /// The image, when the text names it.
+    pub image: Option<NamedImage>,
+    /// The host, when the text names it.
+    pub host: Option<HostDescription>,
+    /// What to do, the best first; never empty.
+    pub remedies: Vec<Remedy>,
+}
+
+/// Reads an error text. What is not recognised gives nothing.
+pub async fn diagnose(context: &Context, text: &str) -> Vec<Diagnosed> {
+    let mut diagnosed = Vec::new();
+    for finding in diagnosis::diagnose(text, context.tables) {
+        diagnosed.push(conclude(context, finding).await);
+    }
+    diagnosed
+}
+
+async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
+    let written =
+        finding.image.as_deref().and_then(|written| context.families.read_reference(written).ok());
+    let (image, selector) = written.unzip();
+    let tag = match &selector {
+        Some(Selector::Tag(tag) | Selector::Digest { tag: Some(tag), .. }) => Some(tag.as_str()),
+        _ => None,
+    };
+    let host = finding.host.as_ref().and_then(|reading| {
+        Some(AskedHost { host: reading.host.clone()?, could_mean: reading.could_mean.clone() })
+    });
+    let base = base_of(context, finding.image.as_deref(), image.as_ref());
+    let fitting = match &host {
+        Some(host) => Some(resolve(context, &question(&finding, base.clone(), host.clone())).await),
+        None => None,
+    };
+    let compatibility = host
+        .as_ref()
+        .zip(finding.image_version)
+        .map(|(host, version)| verdict(host.facts(), Some(version), finding.setting.platform()));
+    let tags = tags_of(context, finding.cause, image.as_ref()).await;
+    let case = Case {
+        finding: &finding,
+        image: image.as_ref(),
+        tag,
+        host: host.as_ref(),
+        fitting,
+        base: &base,
+        compatibility,
+        tags,
+        tables: context.tables,
+    };
+    let (message, remedies) = (case.message(), remedies(&case));
+    let host = host.map(|host| HostDescription::of(&host, context.tables, context.now().date()));
+    Diagnosed { message, image, host, remedies, finding }
+}
+
+/// The tags of the image, where the remedies of the cause name one by the text and not by the host.
+/// Only families are asked for, whose repositories are no choice of whoever wrote the text.
+async fn tags_of(
+    context: &Context,
+    cause: Cause,
+    image: Option<&NamedImage>,
+) -> Option<Arc<RepositoryTags>> {
+    let names_tags = matches!(cause, Cause::MovedToMcr | Cause::NoMatchingManifest);
+    let image = image.filter(|image| names_tags && image.family.is_some())?;
+    let found = context.catalogue.tags(&image.repository, &Wait::begin(&context.clock)).await;
+    found.ok().map(|found| found.value)
+}
+
+/// The base image that an image is or stands on: what its name says, else Server Core, on which
+/// most stand.
+fn base_of(
+    context: &Context,
+    written: Option<&str>,
+    image: Option<&NamedImage>,
+) -> Arc<NamedImage> {
+    if let Some(image) = image.filter(|image| image.family.is_some()) {
+        return Arc::new(image.clone());
+    }
+    let name = if written.is_some_and(|written| written.contains("nanoserver")) {
+        "nanoserver"
+    } else {
+        "servercore"
+    };
+    let base = context
+        .families
+        .read(name)
+        .expect("the two bases are families; a test reads the embedded table");
+    Arc::new(base)
+}
+
+fn question(finding: &Finding, image: Arc<NamedImage>, host: AskedHost) -> ResolveQuestion {
+    let without_hyperv = matches!(finding.cause, Cause::HyperVMissing | Cause::FeatureMissing)
+        || matches!(finding.setting, Setting::BuildKit | Setting::Ecs);
+    ResolveQuestion {
+        image,
+        host,
+        isolation: without_hyperv.then_some(Isolation::Process),
+        pin: Pin::Release,
+        kb: None,
+        platform: finding.setting.platform(),
+        architecture: Architecture::default(),
+    }
+}
