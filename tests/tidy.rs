@@ -77,7 +77,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "registry",
-        may_use: &["images", "clock"],
+        may_use: &["images", "windows", "clock"],
         must_not_name: &["actix_web", "moka", "redis"],
     },
     Room { name: "platforms", may_use: &["windows", "images"], must_not_name: IMPURE },

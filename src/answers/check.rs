@@ -1,7 +1,7 @@
 //! The use case behind `/check`: does this very image run on this host?
 
 use crate::catalogue::{
-    Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wait, Wanted,
+    Deadline, Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wanted,
 };
 use crate::images::{Digest, NamedImage, Selector, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
@@ -85,12 +85,12 @@ pub struct CheckedEntry {
 pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Unchecked> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
     let wanted = wanted(question);
-    let wait = Wait::begin(&context.clock);
-    let found = match catalogue.image(&question.image.repository, wanted.clone(), &wait).await {
+    let deadline = Deadline::begin(&context.clock);
+    let found = match catalogue.image(&question.image.repository, wanted.clone(), &deadline).await {
         Ok(found) => found,
         Err(miss) => {
             let looked_for = if let Wanted::Tag(tag) = wanted { Some(tag) } else { None };
-            return Err(unchecked(context, question, miss, looked_for, &wait).await);
+            return Err(unchecked(context, question, miss, looked_for, &deadline).await);
         }
     };
     let (digest, entries, of_the_tag, freshness) = match found {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::catalogue::{
-    Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags, Wait, Wanted,
+    Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags,
+    Wanted,
 };
 use crate::images::{Digest, NamedImage, Tag};
 use crate::windows::{Kb, Platform, Tables, WindowsVersion};
@@ -113,8 +114,8 @@ struct Line<'a> {
 pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, FeedRefusal> {
     let Context { catalogue, tables, .. } = context;
     let (image, today) = (&question.image, context.now().date());
-    let wait = Wait::begin(&context.clock);
-    let found = catalogue.tags(&image.repository, &wait).await.map_err(FeedRefusal::Miss)?;
+    let deadline = Deadline::begin(&context.clock);
+    let found = catalogue.tags(&image.repository, &deadline).await.map_err(FeedRefusal::Miss)?;
     let mut freshness = found.freshness;
     let line = line(question, &found.value, tables, today)?;
     let lineup = Lineup::new(&found.value, line.architecture, tables);
@@ -127,7 +128,7 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
         if releases.is_empty() && reads_left > 0 {
             reads_left -= 1;
             match catalogue
-                .manifest(&image.repository, Wanted::Tag(tag.text.clone()), true, &wait)
+                .manifest(&image.repository, Wanted::Tag(tag.text.clone()), true, &deadline)
                 .await
             {
                 Ok(read) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::catalogue::{
-    Catalogue, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wait, Wanted,
+    Catalogue, Deadline, EntryRole, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted,
 };
 use crate::clock::Now;
 use crate::images::{Digest, NamedImage, TagKind};
@@ -84,8 +84,9 @@ struct Settled {
 /// When the tags cannot be had, or none will do.
 pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Resolution, Refusal> {
     let (Context { catalogue, tables, .. }, now) = (context, context.now());
-    let wait = Wait::begin(&context.clock);
-    let tags = catalogue.tags(&question.image.repository, &wait).await.map_err(Refusal::Miss)?;
+    let deadline = Deadline::begin(&context.clock);
+    let tags =
+        catalogue.tags(&question.image.repository, &deadline).await.map_err(Refusal::Miss)?;
     let today = now.date();
     let plan = plan(question, &tags.value, tables, today)
         .map_err(|shortfall| Refusal::Shortfall(Box::new(shortfall), tags.freshness))?;
@@ -94,7 +95,7 @@ pub async fn resolve(context: &Context, question: &ResolveQuestion) -> Result<Re
         let (settled, freshness) = if tags.freshness.provenance == Provenance::Embedded {
             (Ok(from_catalogue(candidate, question, tables, today)), tags.freshness)
         } else {
-            match read(catalogue, question, candidate, &wait).await {
+            match read(catalogue, question, candidate, &deadline).await {
                 Ok((manifest, freshness)) => {
                     (settle(question, candidate, &manifest), tags.freshness.combine(freshness))
                 }
@@ -141,11 +142,11 @@ async fn read(
     catalogue: &Catalogue,
     question: &ResolveQuestion,
     candidate: &Candidate<'_>,
-    wait: &Wait,
+    deadline: &Deadline,
 ) -> Result<(Arc<Manifest>, Freshness), Miss> {
     let wanted = Wanted::Tag(candidate.tag.text.clone());
     // The name of the tag alone gives an answer, so there is always something to fall back on.
-    let found = catalogue.manifest(&question.image.repository, wanted, true, wait).await?;
+    let found = catalogue.manifest(&question.image.repository, wanted, true, deadline).await?;
     Ok((found.value, found.freshness))
 }
 

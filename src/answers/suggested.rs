@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{KnownTag, Miss, RegistryError, RepositoryTags, Wait};
+use crate::catalogue::{Deadline, KnownTag, Miss, RegistryError, RepositoryTags};
 use crate::windows::{Tables, edit_distance};
 
 use super::check::CheckQuestion;
@@ -40,7 +40,7 @@ pub(super) async fn unchecked(
     question: &CheckQuestion,
     miss: Miss,
     looked_for: Option<String>,
-    wait: &Wait,
+    deadline: &Deadline,
 ) -> Unchecked {
     let mut refusal = Unchecked { miss, looked_for, runs: None, others: Vec::new() };
     let Some(wanted) = &refusal.looked_for else { return refusal };
@@ -51,12 +51,12 @@ pub(super) async fn unchecked(
         Miss::Registry(error) => {
             refusal.miss.is_silence() && !matches!(error, RegistryError::Refused { .. })
         }
-        Miss::Offline | Miss::Crowded => false,
+        Miss::Offline | Miss::Overloaded => false,
     };
     if is_silent && question.image.family.is_none() {
         return refusal;
     }
-    let Ok(tags) = context.catalogue.tags(&question.image.repository, wait).await else {
+    let Ok(tags) = context.catalogue.tags(&question.image.repository, deadline).await else {
         return refusal;
     };
     let asked = ResolveQuestion {

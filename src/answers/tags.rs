@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use jiff::civil::Date;
 
 use crate::catalogue::{
-    Catalogue, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wait, Wanted,
+    Catalogue, Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wanted,
 };
 use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
@@ -91,8 +91,8 @@ pub(super) struct Known {
 /// When the tags cannot be had.
 pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTags, Miss> {
     let Context { catalogue, tables, .. } = context;
-    let wait = Wait::begin(&context.clock);
-    let found = catalogue.tags(&question.image.repository, &wait).await?;
+    let deadline = Deadline::begin(&context.clock);
+    let found = catalogue.tags(&question.image.repository, &deadline).await?;
     let all = &*found.value;
     let mut freshness = found.freshness;
     let mut reader = Reader {
@@ -102,7 +102,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         question,
         known: HashMap::new(),
         reads_left: MAX_MANIFESTS,
-        wait: &wait,
+        deadline: &deadline,
         freshness: &mut freshness,
     };
     // What is in memory says of all tags which are the same image. What is not is read for the tags
@@ -209,7 +209,7 @@ struct Reader<'a> {
     question: &'a TagsQuestion,
     known: HashMap<String, Known>,
     reads_left: usize,
-    wait: &'a Wait,
+    deadline: &'a Deadline,
     freshness: &'a mut Freshness,
 }
 
@@ -222,7 +222,7 @@ impl Reader<'_> {
         self.reads_left -= count;
         let asked = tags.iter().take(count);
         let reads = asked.clone().map(|tag| {
-            self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, self.wait)
+            self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, self.deadline)
         });
         for (tag, read) in asked.zip(join_all(reads).await) {
             let manifest = read.ok().map(|found| {

@@ -150,7 +150,7 @@ fn older_knowledge(freshness: Freshness) -> String {
 fn kind_of(miss: &Miss) -> ProblemKind {
     match miss {
         Miss::Offline => ProblemKind::UnknownImage,
-        Miss::Crowded => ProblemKind::TemporaryReducedCapacity,
+        Miss::Overloaded => ProblemKind::TemporaryReducedCapacity,
         Miss::Registry(error) => match error {
             RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
             RegistryError::NotFound { .. } | RegistryError::Refused { .. } => {
@@ -158,7 +158,7 @@ fn kind_of(miss: &Miss) -> ProblemKind {
             }
             RegistryError::RateLimited { .. }
             | RegistryError::Unavailable { .. }
-            | RegistryError::LeftAlone { .. } => ProblemKind::UpstreamUnavailable,
+            | RegistryError::Suspended { .. } => ProblemKind::UpstreamUnavailable,
             RegistryError::TimedOut => ProblemKind::UpstreamTimeout,
             RegistryError::Invalid { .. } => ProblemKind::UpstreamInvalid,
         },
@@ -181,7 +181,7 @@ fn why(miss: &Miss) -> String {
 fn retry_after(miss: &Miss, kind: ProblemKind) -> Option<u64> {
     let asked_for = match miss {
         Miss::Registry(error) => error.retry_after(),
-        Miss::Offline | Miss::Crowded => None,
+        Miss::Offline | Miss::Overloaded => None,
     };
     match asked_for {
         // Whole seconds, as the header has them, and not before the time.

@@ -4,19 +4,18 @@
 
 // In reading order.
 
+mod freshness;
 mod tags;
 mod embedded;
 mod snapshot;
 mod shrunk;
 mod shelf;
 mod reporting;
-mod wait;
+mod deadline;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 use crate::clock::{Clock, Now};
 use crate::images::Repository;
@@ -24,8 +23,10 @@ use crate::registry::Registries;
 use crate::telemetry::{CacheLayer, Metrics, Operation};
 use crate::windows::{Tables, WindowsVersion};
 
-pub use crate::registry::{Entry, EntryRole, Manifest, RegistryError, Wanted};
+pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryError, Wanted};
+pub use deadline::Deadline;
 use embedded::Embedded;
+pub use freshness::{Found, Freshness, Provenance};
 pub use shelf::MAX_FLIGHTS;
 use shelf::{Got, Kept, Lifetimes, Shelf, Terms};
 use shrunk::Shrunk;
@@ -34,7 +35,6 @@ pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]
 pub use snapshot::check_snapshot;
 pub use tags::{KnownTag, Observation, RepositoryTags};
-pub use wait::Wait;
 
 /// For how long an answer that cannot be renewed is given, marked as stale; longer, where it is
 /// fresh for longer. RFC 8767 advises one to three days for the like in DNS.
@@ -43,65 +43,6 @@ const USABLE_FOR: Duration = Duration::from_secs(72 * 3600);
 const MAX_TAG_BYTES: u64 = 48 << 20;
 /// The memory that manifests may take. One takes about 1 kB.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
-
-/// Where an answer comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provenance {
-    /// A registry was asked for this answer.
-    Registry,
-    /// A registry was asked before; the answer was in memory.
-    Cache,
-    /// A registry was asked by an earlier process; the answer was in its snapshot on disk.
-    Snapshot,
-    /// The catalogue inside the program.
-    Embedded,
-}
-
-/// How old an answer is, and where it comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    /// Where from.
-    pub provenance: Provenance,
-    /// When the source said it.
-    pub as_of: Timestamp,
-    /// Whether it should have been renewed and could not be.
-    pub stale: bool,
-}
-
-impl Freshness {
-    /// The freshness of an answer made of two: the weaker of both.
-    pub fn combine(self, other: Self) -> Self {
-        let weaker = if other.rank() > self.rank() { other } else { self };
-        Self {
-            provenance: weaker.provenance,
-            as_of: self.as_of.min(other.as_of),
-            stale: self.stale || other.stale,
-        }
-    }
-
-    /// Embedded is weaker than stale, that than fresh, and a snapshot weaker than what this process
-    /// was told. Of two fresh ones, that for which a registry was asked just now names the
-    /// source.
-    fn rank(self) -> u8 {
-        match (self.provenance, self.stale) {
-            (Provenance::Embedded, _) => 5,
-            (Provenance::Snapshot, true) => 4,
-            (_, true) => 3,
-            (Provenance::Snapshot, false) => 2,
-            (Provenance::Registry, false) => 1,
-            (Provenance::Cache, false) => 0,
-        }
-    }
-}
-
-/// A fact and its freshness.
-#[derive(Clone, Debug)]
-pub struct Found<V> {
-    /// The fact.
-    pub value: Arc<V>,
-    /// How old it is, and where it comes from.
-    pub freshness: Freshness,
-}
 
 /// Why there is no fact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +58,7 @@ pub enum Miss {
         "too many requests wait for registries, so that this one is not asked; ask again a little \
          later"
     )]
-    Crowded,
+    Overloaded,
 }
 
 impl Miss {
@@ -206,7 +147,7 @@ impl Catalogue {
     pub async fn tags(
         &self,
         repository: &Repository,
-        wait: &Wait,
+        deadline: &Deadline,
     ) -> Result<Found<RepositoryTags>, Miss> {
         self.refuse_unless_allowed(repository)?;
         let embedded = self.embedded.tags(repository);
@@ -221,7 +162,7 @@ impl Catalogue {
         let is_mirrored = self.registries.is_mirrored(repository.registry());
         let before = shrunk::expected(last, embedded.as_ref().map(|tags| tags.len()), is_mirrored);
         let is_expected = embedded.is_some();
-        let terms = self.terms(repository, kept.is_some() || is_expected, wait);
+        let terms = self.terms(repository, kept.is_some() || is_expected, deadline);
         let terms = Terms { is_expected, ..terms };
         let fetch = || {
             let (registries, tables, repository) =
@@ -264,7 +205,7 @@ impl Catalogue {
         repository: &Repository,
         wanted: Wanted,
         has_fallback: bool,
-        wait: &Wait,
+        deadline: &Deadline,
     ) -> Result<Found<Manifest>, Miss> {
         self.refuse_unless_allowed(repository)?;
         let kept = self.manifests.peek(&(repository.clone(), wanted.clone()));
@@ -287,7 +228,7 @@ impl Catalogue {
                 manifest
             }
         };
-        let terms = self.terms(repository, kept.is_some() || has_fallback, wait);
+        let terms = self.terms(repository, kept.is_some() || has_fallback, deadline);
         let got = self.manifests.get((repository.clone(), wanted.clone()), terms, fetch).await;
         reporting::count_lookup(&self.metrics, CacheLayer::Manifests, &got);
         found(got)
@@ -302,14 +243,14 @@ impl Catalogue {
         &self,
         repository: &Repository,
         wanted: Wanted,
-        wait: &Wait,
+        deadline: &Deadline,
     ) -> Result<FoundImage, Miss> {
         let tags = self.embedded.tags(repository);
         let embedded = tags.and_then(|tags| match &wanted {
             Wanted::Tag(tag) => tags.find(tag).cloned(),
             Wanted::Digest(digest) => tags.iter().find(|tag| tag.was_seen_at(digest)).cloned(),
         });
-        match (self.manifest(repository, wanted, embedded.is_some(), wait).await, embedded) {
+        match (self.manifest(repository, wanted, embedded.is_some(), deadline).await, embedded) {
             (Ok(found), _) => Ok(FoundImage::Manifest(found)),
             (Err(miss), Some(tag)) if miss.is_silence() => {
                 Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag))))
@@ -352,7 +293,7 @@ impl Catalogue {
     }
 
     /// Tells what registries are asked for now, and which of them are left alone.
-    pub fn tell_state(&self) {
+    pub fn report_state(&self) {
         for (layer, (flights, waiters)) in [
             (CacheLayer::Tags, self.tags.under_way()),
             (CacheLayer::Manifests, self.manifests.under_way()),
@@ -369,9 +310,14 @@ impl Catalogue {
         Freshness { provenance: provenance_in_memory(kept), as_of: kept.learnt.utc, stale }
     }
 
-    fn terms(&self, repository: &Repository, has_fallback: bool, wait: &Wait) -> Terms {
+    fn terms(&self, repository: &Repository, has_fallback: bool, deadline: &Deadline) -> Terms {
         let is_private = self.registries.has_credentials(repository.registry());
-        Terms { patience: wait.left(has_fallback), has_fallback, is_expected: false, is_private }
+        Terms {
+            patience: deadline.left(has_fallback),
+            has_fallback,
+            is_expected: false,
+            is_private,
+        }
     }
 
     fn refuse_unless_allowed(&self, repository: &Repository) -> Result<(), Miss> {
@@ -425,7 +371,7 @@ fn found<V>(got: Got<V>) -> Result<Found<V>, Miss> {
         Got::Fresh(kept) => make(provenance_in_memory(&kept), kept, false),
         Got::Stale(kept) => make(provenance_in_memory(&kept), kept, true),
         Got::Nothing(error) => Err(error.into()),
-        Got::Crowded => Err(Miss::Crowded),
+        Got::Overloaded => Err(Miss::Overloaded),
     }
 }
 
@@ -461,7 +407,8 @@ mod tests {
 
     /// A catalogue that asks no registry, in which nothing is kept yet.
     fn offline(clock: &Clock, fresh_for: Duration) -> Catalogue {
-        let registries = Arc::new(Registries::new(crate::registry::Settings::default()).unwrap());
+        let registries =
+            Arc::new(Registries::new(crate::registry::RegistriesSettings::default()).unwrap());
         let settings = CatalogueSettings { offline: true, fresh_for, state_dir: None };
         Catalogue::new(
             registries,

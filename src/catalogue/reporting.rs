@@ -35,7 +35,7 @@ fn outcome_of<V>(fetched: &Result<V, RegistryError>) -> Option<UpstreamOutcome> 
         }
         Err(RegistryError::RateLimited { .. }) => UpstreamOutcome::RateLimited,
         Err(RegistryError::Unavailable { .. }) => UpstreamOutcome::Unavailable,
-        Err(RegistryError::LeftAlone { .. }) => return None,
+        Err(RegistryError::Suspended { .. }) => return None,
         Err(RegistryError::TimedOut) => UpstreamOutcome::Timeout,
         Err(RegistryError::Invalid { .. }) => UpstreamOutcome::Invalid,
     })
@@ -55,7 +55,7 @@ fn log_failure(repository: &Repository, operation: Operation, failure: &Registry
                 "the registry does not have it"
             );
         }
-        RegistryError::LeftAlone { .. } => {
+        RegistryError::Suspended { .. } => {
             // The failures that led to this were told; callers must not be able to fill the log
             // with the rest.
             tracing::debug!(
@@ -83,7 +83,7 @@ pub fn count_lookup<V>(metrics: &Metrics, layer: CacheLayer, got: &Got<V>) {
         Got::Fresh(_) => CacheResult::Fresh,
         Got::Stale(_) => CacheResult::Stale,
         Got::Nothing(_) => CacheResult::Nothing,
-        Got::Crowded => CacheResult::Crowded,
+        Got::Overloaded => CacheResult::Crowded,
     };
     metrics.count_cache_request(layer, result);
 }
@@ -118,7 +118,7 @@ mod tests {
         let lines = counted(outage);
         assert!(lines.len() == 1 && lines[0].contains("unavailable"), "{lines:?}");
         assert_eq!(
-            counted(RegistryError::LeftAlone { detail: "shut", retry_after }),
+            counted(RegistryError::Suspended { detail: "shut", retry_after }),
             Vec::<String>::new()
         );
     }

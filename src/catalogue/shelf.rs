@@ -61,7 +61,7 @@ pub enum Got<V> {
     /// Nothing: the registry refused, failed or did not answer in time.
     Nothing(RegistryError),
     /// Nothing, and the registry was not asked: [`MAX_FLIGHTS`] are under way.
-    Crowded,
+    Overloaded,
 }
 
 /// So many different things are asked for at a time on one shelf; any number of callers may wait
@@ -239,7 +239,7 @@ where
             Some(error) => Err(error),
             None => {
                 let Some(flight) = self.join(key.clone(), now, terms, fetch) else {
-                    return kept.map_or(Got::Crowded, Got::Stale);
+                    return kept.map_or(Got::Overloaded, Got::Stale);
                 };
                 let Terms { patience, has_fallback, .. } = terms;
                 let wait = if has_fallback || kept.is_some() {
@@ -434,7 +434,7 @@ fn remembered_for(error: &RegistryError) -> Duration {
         RegistryError::Refused { .. } => REFUSED,
         RegistryError::RateLimited { retry_after }
         | RegistryError::Unavailable { retry_after, .. } => retry_after.unwrap_or(TROUBLE),
-        RegistryError::LeftAlone { retry_after, .. } => *retry_after,
+        RegistryError::Suspended { retry_after, .. } => *retry_after,
         RegistryError::NotAllowed { .. }
         | RegistryError::TimedOut
         | RegistryError::Invalid { .. } => TROUBLE,
@@ -680,7 +680,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(shelf.under_way(), (MAX_FLIGHTS, MAX_FLIGHTS));
-        assert!(matches!(shelf.get(KEPT + 1, ALONE, never).await, Got::Crowded));
+        assert!(matches!(shelf.get(KEPT + 1, ALONE, never).await, Got::Overloaded));
         assert!(
             matches!(shelf.get(KEPT, ALONE, never).await, Got::Stale(kept) if *kept.value == 7)
         );

@@ -14,7 +14,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::images::{Base, Families, Family, Repository, canonical_registry};
-use crate::registry::{Credentials, RegistrySettings, Secret, Settings as RegistriesSettings};
+use crate::registry::{Credentials, RegistriesSettings, RegistrySettings, Secret};
 use crate::windows::{TableError, Tables, WindowsVersion};
 
 pub use args::{DEFAULT_ADMIN_LISTEN, ServeArgs, SourceArgs};

@@ -80,7 +80,7 @@ async fn show_metrics(
             age,
         ))
     }));
-    context.catalogue.tell_state();
+    context.catalogue.report_state();
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

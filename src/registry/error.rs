@@ -48,7 +48,7 @@ pub enum RegistryError {
     /// The registry was not asked, because it is to be left alone now: after failures, because it
     /// asked for that, or because its budget of requests is used up.
     #[error("the registry is unavailable: {detail}")]
-    LeftAlone {
+    Suspended {
         /// Why, in our words.
         detail: &'static str,
         /// After how long it may be asked again.
@@ -77,7 +77,7 @@ impl RegistryError {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
                 *retry_after
             }
-            Self::LeftAlone { retry_after, .. } => Some(*retry_after),
+            Self::Suspended { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }
@@ -88,7 +88,7 @@ impl RegistryError {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
                 *retry_after = Some(left)
             }
-            Self::LeftAlone { retry_after, .. } => *retry_after = left,
+            Self::Suspended { retry_after, .. } => *retry_after = left,
             _ => {}
         }
         self

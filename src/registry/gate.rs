@@ -196,7 +196,7 @@ impl Drop for Pass<'_> {
 
 fn come_back(detail: &'static str, wait: Duration) -> RegistryError {
     // Whole seconds, as the header has them, and never none.
-    RegistryError::LeftAlone { detail, retry_after: Duration::from_secs(wait.as_secs() + 1) }
+    RegistryError::Suspended { detail, retry_after: Duration::from_secs(wait.as_secs() + 1) }
 }
 
 #[cfg(test)]
@@ -220,7 +220,7 @@ mod tests {
         for _ in 0..FAILURES_TO_SHUT {
             fails(&gate, &down()).await;
         }
-        assert!(matches!(gate.pass().await, Err(RegistryError::LeftAlone { retry_after, .. })
+        assert!(matches!(gate.pass().await, Err(RegistryError::Suspended { retry_after, .. })
             if retry_after <= FIRST_SHUT + Duration::from_secs(1)));
         // The time is over: one request goes through, and no other beside it.
         gate.lock().shut_until = Some(Instant::now());
@@ -328,7 +328,7 @@ mod tests {
         let start = Instant::now();
         let gate = Gate::new(Budget { burst: 2.0, an_hour: 3600.0 }, start);
         assert!(gate.admit(start).is_ok() && gate.admit(start).is_ok());
-        assert!(matches!(gate.admit(start), Err(RegistryError::LeftAlone { .. })));
+        assert!(matches!(gate.admit(start), Err(RegistryError::Suspended { .. })));
         assert!(gate.admit(start + Duration::from_secs(1)).is_ok());
         assert!(gate.admit(start + Duration::from_secs(1)).is_err());
     }

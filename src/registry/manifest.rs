@@ -15,6 +15,8 @@ use super::error::{Missing, RegistryError};
 use super::tags::is_tag;
 use super::upstream::{Ask, Upstream};
 use crate::images::Digest;
+use crate::windows::WindowsVersion;
+use crate::words::words;
 
 /// What is asked for in a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,16 +59,62 @@ pub struct Entry {
     pub role: EntryRole,
 }
 
-/// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EntryRole {
-    /// An image that can run somewhere.
-    Image,
-    /// A statement about an image, as buildx adds them: for the system `unknown/unknown`, or marked
-    /// as an `attestation-manifest`.
-    Attestation,
-    /// Anything else, such as an index inside the index. It is not followed.
-    Other,
+words! {
+    /// The role of an entry of an index.
+    pub enum EntryRole {
+        /// An image that can run somewhere.
+        Image = "image",
+        /// A statement about an image, as buildx adds them: for the platform `unknown/unknown`, or
+        /// marked as an `attestation-manifest`.
+        Attestation = "attestation",
+        /// Anything else, such as an index inside the index. It is not followed.
+        Other = "other",
+    }
+
+    /// Why an entry is not a Windows image for an architecture.
+    pub enum EntryMismatch {
+        /// It is a statement about an image.
+        Attestation = "attestation",
+        /// It is neither an image nor a statement about one.
+        NotAnImage = "not-an-image",
+        /// It is for another operating system.
+        NotWindows = "not-windows",
+        /// It is for another architecture.
+        OtherArchitecture = "other-architecture",
+    }
+}
+
+impl Manifest {
+    /// The Windows images for this architecture, named as Go names it.
+    pub fn windows_images(&self, architecture: &str) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.mismatch(architecture).is_none())
+    }
+}
+
+impl Entry {
+    /// Why this is not a Windows image for this architecture; `None` where it is one, or may be:
+    /// what a registry leaves out contradicts nothing.
+    pub fn mismatch(&self, architecture: &str) -> Option<EntryMismatch> {
+        let contradicts = |given: &Option<String>, wanted: &str| {
+            given.as_deref().is_some_and(|given| given != wanted)
+        };
+        match self.role {
+            EntryRole::Attestation => Some(EntryMismatch::Attestation),
+            EntryRole::Other => Some(EntryMismatch::NotAnImage),
+            EntryRole::Image if contradicts(&self.operating_system, "windows") => {
+                Some(EntryMismatch::NotWindows)
+            }
+            EntryRole::Image if contradicts(&self.architecture, architecture) => {
+                Some(EntryMismatch::OtherArchitecture)
+            }
+            EntryRole::Image => None,
+        }
+    }
+
+    /// The `os.version` as a version, where it is given and is one.
+    pub fn windows_version(&self) -> Option<WindowsVersion> {
+        self.os_version.as_deref()?.parse().ok()
+    }
 }
 
 /// All four kinds are named: registries answer 404, or with an obsolete format, where theirs is
@@ -496,6 +544,19 @@ mod tests {
         check("application/vnd.cncf.helm.config.v1+json", 2, Some(false));
         check(IMAGE_CONFIG_MEDIA_TYPE, -1, None);
         check(IMAGE_CONFIG_MEDIA_TYPE, (4 << 20) + 1, None);
+    }
+
+    #[test]
+    fn an_entry_fits_unless_it_says_otherwise() {
+        let platform = |os: &str, architecture: &str| {
+            let platform = serde_json::json!({ "os": os, "architecture": architecture });
+            only_entry(&format!(r#","platform":{platform}"#)).mismatch("amd64")
+        };
+        assert_eq!(only_entry("").mismatch("amd64"), None);
+        assert_eq!(platform("windows", "amd64"), None);
+        assert_eq!(platform("linux", "amd64"), Some(EntryMismatch::NotWindows));
+        assert_eq!(platform("windows", "arm64"), Some(EntryMismatch::OtherArchitecture));
+        assert_eq!(platform("unknown", "unknown"), Some(EntryMismatch::Attestation));
     }
 
     proptest::proptest! {

@@ -35,8 +35,8 @@ mod test_server;
 mod tests;
 
 pub use error::{Missing, RegistryError, SetupError};
-pub use manifest::{Entry, EntryRole, Manifest, Wanted};
+pub use manifest::{Entry, EntryMismatch, EntryRole, Manifest, Wanted};
 pub use registries::Registries;
-pub use settings::{Credentials, RegistrySettings, Secret, Settings};
+pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};
 pub use spans::{EndedRequest, Observer};
 pub use tags::is_tag;

@@ -12,7 +12,7 @@ use super::egress::Clients;
 use super::error::{RegistryError, SetupError};
 use super::gate::{Budget, Gate};
 use super::manifest::{self, Manifest, Wanted};
-use super::settings::{RegistrySettings, Settings};
+use super::settings::{RegistriesSettings, RegistrySettings};
 use super::spans::Observer;
 use super::tags;
 use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
@@ -29,7 +29,7 @@ impl Registries {
     ///
     /// # Errors
     /// When a name, a mirror or a CA file cannot be used.
-    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+    pub fn new(settings: RegistriesSettings) -> Result<Self, SetupError> {
         Self::build(settings, EXCHANGE_TIMEOUT, None)
     }
 
@@ -37,13 +37,13 @@ impl Registries {
     ///
     /// # Errors
     /// As there.
-    pub fn observed(settings: Settings, observer: Observer) -> Result<Self, SetupError> {
+    pub fn observed(settings: RegistriesSettings, observer: Observer) -> Result<Self, SetupError> {
         Self::build(settings, EXCHANGE_TIMEOUT, Some(observer))
     }
 
     /// Tests of slow registries shorten the time.
     pub(super) fn build(
-        settings: Settings,
+        settings: RegistriesSettings,
         exchange_timeout: Duration,
         observer: Option<Observer>,
     ) -> Result<Self, SetupError> {

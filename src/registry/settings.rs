@@ -9,7 +9,7 @@ use url::Url;
 
 /// What this room is given at start.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct RegistriesSettings {
     /// The registries that may be asked, by the name that references use (`mcr.microsoft.com`,
     /// `docker.io`, `registry.example:5000`). The keys are the allow-list: nothing else is ever
     /// asked.
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let settings = Settings {
+        let settings = RegistriesSettings {
             registries: BTreeMap::from([(
                 "a.example".to_owned(),
                 RegistrySettings {

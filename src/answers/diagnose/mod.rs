@@ -13,7 +13,7 @@ use crate::answers::context::Context;
 use crate::answers::host::HostDescription;
 use crate::answers::question::{Architecture, AskedHost, Pin, ResolveQuestion};
 use crate::answers::resolve::resolve;
-use crate::catalogue::{RepositoryTags, Wait};
+use crate::catalogue::{Deadline, RepositoryTags};
 use crate::images::{NamedImage, Selector};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
 use crate::windows::{Isolation, verdict};
@@ -93,7 +93,7 @@ async fn tags_of(
 ) -> Option<Arc<RepositoryTags>> {
     let names_tags = matches!(cause, Cause::MovedToMcr | Cause::NoMatchingManifest);
     let image = image.filter(|image| names_tags && image.family.is_some())?;
-    let found = context.catalogue.tags(&image.repository, &Wait::begin(&context.clock)).await;
+    let found = context.catalogue.tags(&image.repository, &Deadline::begin(&context.clock)).await;
     found.ok().map(|found| found.value)
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dated, Facts};
 use crate::images::{Digest, Repository};
-use crate::registry::{Entry, EntryRole, Manifest, Wanted, is_tag};
+use crate::registry::{Entry, Manifest, Wanted, is_tag};
 
 /// The first word of the file.
 const MAGIC: &str = "wintag-snapshot";
@@ -88,15 +88,8 @@ struct StoredEntry {
     variant: Option<String>,
     os_version: Option<String>,
     os_features: Vec<String>,
-    role: StoredRole,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum StoredRole {
-    Image,
-    Attestation,
-    Other,
+    /// A word of [`crate::registry::EntryRole`].
+    role: String,
 }
 
 /// The facts as the bytes of a file. Of too many facts, the newest are kept.
@@ -237,11 +230,7 @@ impl From<&Entry> for StoredEntry {
             variant: entry.variant.clone(),
             os_version: entry.os_version.clone(),
             os_features: entry.os_features.clone(),
-            role: match entry.role {
-                EntryRole::Image => StoredRole::Image,
-                EntryRole::Attestation => StoredRole::Attestation,
-                EntryRole::Other => StoredRole::Other,
-            },
+            role: entry.role.to_string(),
         }
     }
 }
@@ -263,11 +252,7 @@ impl TryFrom<StoredEntry> for Entry {
             variant: stored.variant,
             os_version: stored.os_version,
             os_features: stored.os_features,
-            role: match stored.role {
-                StoredRole::Image => EntryRole::Image,
-                StoredRole::Attestation => EntryRole::Attestation,
-                StoredRole::Other => EntryRole::Other,
-            },
+            role: stored.role.parse().map_err(|_| bad("the role of an entry"))?,
         })
     }
 }
@@ -314,6 +299,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::registry::EntryRole;
 
     fn facts() -> Facts {
         let repository = Repository::parse("mcr.microsoft.com/windows/nanoserver").unwrap();
@@ -345,6 +331,12 @@ mod tests {
     /// A file whose checksum fits.
     fn sealed(body: &str) -> Vec<u8> {
         format!("{MAGIC} {VERSION} {}\n{body}", Digest::of(body.as_bytes())).into_bytes()
+    }
+
+    /// Earlier releases wrote these words.
+    #[test]
+    fn roles_are_spelt_as_they_always_were() {
+        assert_eq!(EntryRole::WORDS, ["image", "attestation", "other"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn credentials_are_taken_from_the_docker_configuration() {
     std::fs::write(file.path(), config).unwrap();
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
     let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
-    let registries = Registries::new(Settings {
+    let registries = Registries::new(RegistriesSettings {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
         docker_config: Some(file.path().to_path_buf()),
     });
@@ -178,7 +178,7 @@ async fn a_password_that_was_mended_is_sent() {
     };
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
     let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
-    let registries = Registries::new(Settings {
+    let registries = Registries::new(RegistriesSettings {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
         docker_config: Some(file.path().to_path_buf()),
     })

@@ -33,7 +33,7 @@ async fn a_mirror_may_have_a_path() {
     let server = TestServer::start(|_| Reply::ok(r#"{"tags":["a"]}"#)).await;
     let mirror = Some(format!("http://{}/some/where", server.authority()).parse().unwrap());
     let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
-    let registries = Registries::new(Settings {
+    let registries = Registries::new(RegistriesSettings {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
         docker_config: None,
     });

@@ -16,8 +16,8 @@ use oci_distribution::manifest::{
 
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
-    Credentials, EntryRole, Manifest, Missing, Registries, RegistryError, RegistrySettings, Secret,
-    Settings, Wanted,
+    Credentials, EntryRole, Manifest, Missing, Registries, RegistriesSettings, RegistryError,
+    RegistrySettings, Secret, Wanted,
 };
 use crate::images::{Digest, Repository};
 
@@ -52,7 +52,7 @@ fn with_timeout(
     exchange_timeout: Duration,
 ) -> Registries {
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
-    let settings = Settings {
+    let settings = RegistriesSettings {
         registries: BTreeMap::from([(
             "a.example".to_owned(),
             RegistrySettings { mirror, ..settings },

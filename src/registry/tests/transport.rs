@@ -108,7 +108,7 @@ async fn f08_malformed_headers_and_closed_ports_are_an_outage() {
         mirror: Some(format!("http://127.0.0.1:{port}").parse().unwrap()),
         ..RegistrySettings::default()
     };
-    let registries = Registries::new(Settings {
+    let registries = Registries::new(RegistriesSettings {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
         docker_config: None,
     });

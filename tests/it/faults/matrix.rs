@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use wintag::catalogue::{
-    Catalogue, CatalogueSettings, FoundImage, Miss, Provenance, RegistryError, Wait, Wanted,
+    Catalogue, CatalogueSettings, Deadline, FoundImage, Miss, Provenance, RegistryError, Wanted,
 };
 use wintag::clock::Clock;
 use wintag::images::Repository;
-use wintag::registry::{Credentials, Registries, RegistrySettings, Secret, Settings};
+use wintag::registry::{Credentials, Registries, RegistriesSettings, RegistrySettings, Secret};
 use wintag::telemetry::Metrics;
 use wintag::windows::Tables;
 
@@ -243,10 +243,10 @@ impl Bed {
 
     /// Asks, and looks whether an answer from the registry is the right one, however old.
     async fn ask(&self, repository: &Repository, thing: Thing) -> Outcome {
-        let wait = Wait::begin(&self.clock);
+        let deadline = Deadline::begin(&self.clock);
         let (tag, wanted) = match thing {
             Thing::List => {
-                let found = self.catalogue.tags(repository, &wait).await.map_err(in_short)?;
+                let found = self.catalogue.tags(repository, &deadline).await.map_err(in_short)?;
                 assert!(
                     found.freshness.provenance == Provenance::Embedded || found.value.len() == 3
                 );
@@ -261,7 +261,7 @@ impl Bed {
             ),
         };
         let freshness =
-            match self.catalogue.image(repository, wanted, &wait).await.map_err(in_short)? {
+            match self.catalogue.image(repository, wanted, &deadline).await.map_err(in_short)? {
                 FoundImage::Manifest(found) => {
                     assert_eq!(found.value.digest.as_str(), self.holdings.digest(tag));
                     found.freshness
@@ -287,7 +287,7 @@ fn in_short(miss: Miss) -> &'static str {
         Miss::Registry(
             RegistryError::Unavailable { .. }
             | RegistryError::RateLimited { .. }
-            | RegistryError::LeftAlone { .. },
+            | RegistryError::Suspended { .. },
         ) => UNAVAILABLE,
         Miss::Registry(RegistryError::Invalid { .. }) => INVALID,
         Miss::Registry(RegistryError::TimedOut) => TIMEOUT,
@@ -306,7 +306,8 @@ fn registries(authority: &str, worlds: impl Iterator<Item = (World, String)>) ->
         (name, RegistrySettings { mirror, credentials, timeout, ..RegistrySettings::default() })
     });
     let registries: BTreeMap<_, _> = settings.collect();
-    let settings = Settings { registries, docker_config: Some("/nonexistent/config.json".into()) };
+    let settings =
+        RegistriesSettings { registries, docker_config: Some("/nonexistent/config.json".into()) };
     Arc::new(Registries::new(settings).expect("the settings are good"))
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use wintag::catalogue::{Catalogue, CatalogueSettings, Wait, Wanted};
+use wintag::catalogue::{Catalogue, CatalogueSettings, Deadline, Wanted};
 use wintag::clock::Clock;
 use wintag::images::Repository;
-use wintag::registry::{Registries, RegistrySettings, Settings};
+use wintag::registry::{Registries, RegistriesSettings, RegistrySettings};
 use wintag::telemetry::Metrics;
 use wintag::windows::Tables;
 
@@ -187,7 +187,7 @@ fn catalogue_that_waits(
 ) -> Catalogue {
     let mirror = Some(format!("http://{}", registry.authority()).parse().expect("it is a URL"));
     let settings = RegistrySettings { mirror, timeout, ..RegistrySettings::default() };
-    let settings = Settings {
+    let settings = RegistriesSettings {
         registries: [("a.example".to_owned(), settings)].into(),
         docker_config: Some("/nonexistent/config.json".into()),
     };
@@ -217,20 +217,23 @@ async fn s09_a_flood_of_tags_that_are_not_there_leaves_the_others() {
     let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await;
     let clock = clock();
     let catalogue = catalogue(&registry, &clock);
-    let wait = Wait::begin(&clock);
+    let deadline = Deadline::begin(&clock);
     let known = Wanted::Tag("ltsc2022".to_owned());
-    catalogue.tags(&repository(), &wait).await.expect("it has tags");
-    catalogue.manifest(&repository(), known.clone(), false, &wait).await.expect("it has the tag");
+    catalogue.tags(&repository(), &deadline).await.expect("it has tags");
+    catalogue
+        .manifest(&repository(), known.clone(), false, &deadline)
+        .await
+        .expect("it has the tag");
     let repository = repository();
     // More than the failures that are remembered.
     for chunk in (0..11_000).collect::<Vec<_>>().chunks(50) {
         let wanted = chunk.iter().map(|number| Wanted::Tag(format!("none{number}")));
-        let asked = wanted.map(|wanted| catalogue.manifest(&repository, wanted, false, &wait));
+        let asked = wanted.map(|wanted| catalogue.manifest(&repository, wanted, false, &deadline));
         assert!(join_all(asked).await.iter().all(Result::is_err));
     }
     let before = registry.requests().len();
-    catalogue.tags(&repository, &wait).await.expect("it is kept");
-    catalogue.manifest(&repository, known, false, &wait).await.expect("it is kept");
+    catalogue.tags(&repository, &deadline).await.expect("it is kept");
+    catalogue.manifest(&repository, known, false, &deadline).await.expect("it is kept");
     assert_eq!(registry.requests().len(), before);
 }
 
@@ -243,13 +246,14 @@ async fn f20_an_outage_of_three_days_is_bridged() {
     let clock = clock();
     let catalogue = catalogue(&registry, &clock);
     let ask = async || {
-        let wait = Wait::begin(&clock);
-        let tags = catalogue.tags(&repository(), &wait).await.map(|found| found.freshness.stale);
+        let deadline = Deadline::begin(&clock);
+        let tags =
+            catalogue.tags(&repository(), &deadline).await.map(|found| found.freshness.stale);
         let wanted = Wanted::Tag("ltsc2022".to_owned());
         (
             tags,
             catalogue
-                .manifest(&repository(), wanted, false, &wait)
+                .manifest(&repository(), wanted, false, &deadline)
                 .await
                 .map(|found| found.freshness.stale),
         )
@@ -299,8 +303,8 @@ async fn f04_nothing_is_left_of_slow_exchanges() {
         let (catalogue, clock) = (catalogue.clone(), clock.clone());
         let tag = if number % 2 == 0 { "ltsc2022".to_owned() } else { format!("silent{number}") };
         runtime.spawn(async move {
-            let wait = Wait::begin(&clock);
-            catalogue.manifest(&repository(), Wanted::Tag(tag), false, &wait).await.is_err()
+            let deadline = Deadline::begin(&clock);
+            catalogue.manifest(&repository(), Wanted::Tag(tag), false, &deadline).await.is_err()
         })
     });
     let asked: Vec<_> = asked.collect();

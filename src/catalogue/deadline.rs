@@ -14,14 +14,14 @@ const WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
 
 /// The waiting of one question. The facts that it needs share the time, so that a registry which
 /// hangs holds it up once and not once for each fact.
-pub struct Wait {
+pub struct Deadline {
     clock: Clock,
     began: Duration,
     /// When it first waited for a fact while it had something else to answer with.
     fallback_since: OnceLock<Duration>,
 }
 
-impl Wait {
+impl Deadline {
     /// The waiting of a question that is asked now.
     pub fn begin(clock: &Clock) -> Self {
         Self { began: clock.now().elapsed, clock: clock.clone(), fallback_since: OnceLock::new() }
@@ -49,9 +49,9 @@ mod tests {
     #[test]
     fn f04_the_facts_of_a_question_share_its_time() {
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
-        let wait = Wait::begin(&clock);
+        let deadline = Deadline::begin(&clock);
         let left = |has_fallback| {
-            let Patience { with_fallback, without_fallback } = wait.left(has_fallback);
+            let Patience { with_fallback, without_fallback } = deadline.left(has_fallback);
             (with_fallback.as_millis(), without_fallback.as_millis())
         };
         assert_eq!(left(false), (1800, 10_000));
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn f04_no_question_waits_longer_because_it_has_a_fallback() {
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
-        let wait = Wait::begin(&clock);
+        let deadline = Deadline::begin(&clock);
         clock.advance(Duration::from_secs(9));
-        assert_eq!(wait.left(true).with_fallback, Duration::from_secs(1));
+        assert_eq!(deadline.left(true).with_fallback, Duration::from_secs(1));
     }
 }

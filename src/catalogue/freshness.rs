@@ -1,0 +1,93 @@
+//! How old an answer is and where it comes from; an outage is a value here, not a special case.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::words::words;
+
+words! {
+    /// Where an answer comes from.
+    pub enum Provenance {
+        /// A registry was queried for this answer.
+        Registry = "registry",
+        /// A registry was queried earlier; the answer was in memory.
+        Cache = "cache",
+        /// A registry was queried before the service started; the answer was in the snapshot on
+        /// disk.
+        Snapshot = "snapshot",
+        /// The catalogue inside the program.
+        Embedded = "embedded",
+    }
+}
+
+/// Where an answer comes from, and how old it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Freshness {
+    /// `registry`: queried for this answer. `cache`: queried earlier. `snapshot`: queried before
+    /// the service started. `embedded`: the catalogue inside the program.
+    #[serde(rename = "source")]
+    pub provenance: Provenance,
+    /// When the source gave the information.
+    #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime, example = "2026-08-12T00:00:00Z")]
+    pub as_of: Timestamp,
+    /// Whether the information is past its TTL and could not be refreshed.
+    pub stale: bool,
+}
+
+impl Freshness {
+    /// The freshness of an answer made of two: the weaker of both.
+    pub fn combine(self, other: Self) -> Self {
+        let weaker = if other.rank() > self.rank() { other } else { self };
+        Self {
+            provenance: weaker.provenance,
+            as_of: self.as_of.min(other.as_of),
+            stale: self.stale || other.stale,
+        }
+    }
+
+    /// Embedded is weaker than stale, stale weaker than fresh, and a snapshot weaker than what this
+    /// process learnt itself. Of two fresh answers, the one that was just queried names the source.
+    fn rank(self) -> u8 {
+        match (self.provenance, self.stale) {
+            (Provenance::Embedded, _) => 5,
+            (Provenance::Snapshot, true) => 4,
+            (_, true) => 3,
+            (Provenance::Snapshot, false) => 2,
+            (Provenance::Registry, false) => 1,
+            (Provenance::Cache, false) => 0,
+        }
+    }
+}
+
+/// A fact and its freshness.
+#[derive(Clone, Debug)]
+pub struct Found<V> {
+    /// The fact.
+    pub value: Arc<V>,
+    /// How old it is, and where it comes from.
+    pub freshness: Freshness,
+}
+
+/// A registry's answer is not dated more finely than that anyway.
+fn whole_seconds<S: Serializer>(as_of: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&as_of.round(jiff::Unit::Second).unwrap_or(*as_of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_has_whole_seconds() {
+        let as_of = "2026-08-12T00:00:01.6Z".parse().unwrap();
+        let freshness = Freshness { provenance: Provenance::Cache, as_of, stale: true };
+        assert_eq!(
+            serde_json::json!(freshness),
+            serde_json::json!({"source": "cache", "as_of": "2026-08-12T00:00:02Z", "stale": true})
+        );
+    }
+}
