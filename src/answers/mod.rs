@@ -29,7 +29,7 @@ pub use badge::{BadgeAnswer, badge};
 pub use check::{CheckQuestion, Checked, CheckedEntry, check};
 pub use context::Context;
 pub use decide::{Alternative, Pins, Shortfall};
-pub use diagnose::{Diagnosed, Remedy, diagnose};
+pub use diagnose::{Diagnosed, Remedy, RemedyCode, diagnose};
 pub use feed::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, feed};
 pub use host::{HostDescription, kb_of_version, released};
 pub use matrix::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};

@@ -3,12 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::common::{HostObject, ImageObject, IsolationWord};
+use super::common::{HostObject, ImageObject};
 use super::problem::Problem;
-use crate::answers::{Diagnosed, Remedy};
-use crate::platforms::diagnosis::Setting;
+use crate::answers::{Diagnosed, Remedy, RemedyCode};
+use crate::platforms::diagnosis::{Cause, Setting};
+use crate::windows::Isolation;
 
-/// Said when nothing was recognised.
+/// The hint for a text without findings.
 const NOTHING_RECOGNISED: &str = "nothing here is known to come from the Windows version of a container: looked for were \
      errors of Docker, containerd, Swarm, Kubernetes and the Host Compute Service about versions, \
      pulls, isolation and Hyper-V. Give the whole error: docker service ps --no-trunc SERVICE, \
@@ -59,9 +60,9 @@ pub struct DiagnosisObject {
 #[schema(as = Finding)]
 pub struct FindingObject {
     /// The stable code.
-    #[schema(example = "os-version-mismatch")]
-    pub code: String,
-    /// What happened, for people; it may change.
+    #[schema(value_type = String, example = "os-version-mismatch")]
+    pub code: Cause,
+    /// What happened, for people; the wording may change.
     pub message: String,
     /// Where the text says so.
     pub evidence: EvidenceObject,
@@ -73,12 +74,12 @@ pub struct FindingObject {
     /// The host, or null when the text does not tell it.
     pub host: Option<HostObject>,
     /// The isolation mode in which it happened, or null when the text does not tell it.
-    pub isolation: Option<IsolationWord>,
+    pub isolation: Option<Isolation>,
     /// What runs the container: `docker`, `buildkit`, `swarm`, `kubernetes` or `ecs`.
-    #[schema(example = "swarm")]
-    pub platform: String,
-    /// What to do, the best first.
-    pub remedies: Vec<RemedyObject>,
+    #[schema(value_type = String, example = "swarm")]
+    pub platform: Setting,
+    /// The remedies, the best first.
+    pub remedies: Vec<Remedy>,
 }
 
 /// A part of the text.
@@ -98,33 +99,11 @@ pub struct EvidenceObject {
     pub text: String,
 }
 
-/// Something to do.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Remedy)]
-pub struct RemedyObject {
-    /// The stable code.
-    #[schema(example = "rebuild-on-matching-base")]
-    pub code: String,
-    /// What to do, for people; it may change.
-    pub message: String,
-    /// The tag to use, or null when it is not about a tag or the host is not known.
-    #[schema(example = "1709")]
-    pub tag: Option<String>,
-    /// The image to use, with that tag.
-    #[schema(example = "mcr.microsoft.com/windows/servercore:1709")]
-    pub reference: Option<String>,
-    /// The isolation mode to use, or null when it does not matter.
-    pub isolation: Option<IsolationWord>,
-    /// The command to run, or the line to write into a file, as the message says. Words in capital
-    /// letters (IMAGE, SERVICE, NODE) stand for what the text does not tell.
-    #[schema(example = "FROM mcr.microsoft.com/windows/servercore:1709")]
-    pub command: Option<String>,
-}
-
 impl From<&[Diagnosed]> for DiagnosisObject {
     fn from(diagnosed: &[Diagnosed]) -> Self {
-        let lacks_host =
-            |it: &Diagnosed| it.remedies.iter().any(|remedy| remedy.code == "find-host-version");
+        let lacks_host = |it: &Diagnosed| {
+            it.remedies.iter().any(|remedy| remedy.code == RemedyCode::FindHostVersion)
+        };
         let hint = match diagnosed {
             [] => Some(NOTHING_RECOGNISED),
             _ if diagnosed.iter().any(lacks_host) => Some(HOST_MISSING),
@@ -141,7 +120,7 @@ impl From<&Diagnosed> for FindingObject {
     fn from(diagnosed: &Diagnosed) -> Self {
         let finding = &diagnosed.finding;
         Self {
-            code: finding.cause.code().to_owned(),
+            code: finding.cause,
             message: diagnosed.message.clone(),
             evidence: EvidenceObject {
                 start: finding.span.start,
@@ -151,32 +130,9 @@ impl From<&Diagnosed> for FindingObject {
             image: diagnosed.image.as_ref().map(ImageObject::from),
             image_os_version: finding.image_version.map(|version| version.to_string()),
             host: diagnosed.host.as_ref().map(HostObject::from),
-            isolation: finding.isolation.map(IsolationWord::from),
-            platform: word(finding.setting).to_owned(),
-            remedies: diagnosed.remedies.iter().map(RemedyObject::from).collect(),
+            isolation: finding.isolation,
+            platform: finding.setting,
+            remedies: diagnosed.remedies.clone(),
         }
-    }
-}
-
-impl From<&Remedy> for RemedyObject {
-    fn from(remedy: &Remedy) -> Self {
-        Self {
-            code: remedy.code.to_owned(),
-            message: remedy.message.clone(),
-            tag: remedy.tag.clone(),
-            reference: remedy.reference.clone(),
-            isolation: remedy.isolation.map(IsolationWord::from),
-            command: remedy.command.clone(),
-        }
-    }
-}
-
-const fn word(setting: Setting) -> &'static str {
-    match setting {
-        Setting::Docker => "docker",
-        Setting::BuildKit => "buildkit",
-        Setting::Swarm => "swarm",
-        Setting::Kubernetes => "kubernetes",
-        Setting::Ecs => "ecs",
     }
 }

@@ -20,7 +20,7 @@ use super::image::{
     image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision,
     process_tag, pull_single_manifest, use_microsofts_registry,
 };
-use super::remedy::Remedy;
+use super::remedy::{Remedy, RemedyCode};
 
 /// What to do, the best first.
 pub(super) fn remedies(case: &Case<'_>) -> Vec<Remedy> {
@@ -51,7 +51,7 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::ClientNeedsHyperV => [hyperv(case), vec![update_client()]].concat(),
         Cause::HostTooOldForEngine => vec![use_older_engine(), use_newer_host()],
         Cause::InvalidIsolation => vec![spell_isolation(case)],
-        Cause::LinuxEngine => vec![switch_engine("switch-to-windows-containers", "Windows")],
+        Cause::LinuxEngine => vec![switch_engine(RemedyCode::SwitchToWindowsContainers, "Windows")],
         Cause::UnrecognizedLayer => [vec![update_host(case)], other_release(case)].concat(),
         Cause::InsiderImage | Cause::TagNotFound | Cause::ProtocolMismatch => other_image(case),
         Cause::ProcessNotCreated => {
@@ -64,7 +64,7 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::MovedToMcr => use_microsofts_registry(case),
         Cause::AccessDenied => vec![run_elevated()],
         Cause::NoSuitableNode => vec![look_at_nodes(), label_nodes(case)],
-        Cause::WindowsEngine => vec![switch_engine("switch-to-linux-containers", "Linux")],
+        Cause::WindowsEngine => vec![switch_engine(RemedyCode::SwitchToLinuxContainers, "Linux")],
         Cause::HostUnknownToRunner => vec![update_runner()],
         Cause::SandboxNotCreated => vec![show_events(case), fix_pause_image()],
         Cause::ErrorCutOff => vec![show_whole_error(case)],
@@ -102,20 +102,22 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     remedies.retain(|remedy| {
         !matches!(
             remedy.code,
-            "isolate-with-hyperv" | "isolate-host-with-hyperv" | "find-image-version"
+            RemedyCode::IsolateWithHyperV
+                | RemedyCode::IsolateHostWithHyperV
+                | RemedyCode::FindImageVersion
         )
     });
     if case.image.is_none() {
         let message = "this lists the Windows versions under the tag";
         let command = "docker manifest inspect --verbose IMAGE";
-        remedies.push(Remedy::new("find-image-version", message).command(command));
+        remedies.push(Remedy::new(RemedyCode::FindImageVersion, message).command(command));
     }
     let words = ["windows", "nanoserver", "servercore", "microsoft", "ltsc"];
     let for_windows =
         case.finding.image.as_deref().map(|image| words.iter().any(|word| image.contains(word)));
     let linux = match case.finding.setting {
         Setting::Kubernetes => use_linux_nodes(case),
-        _ => switch_engine("switch-to-linux-containers", "Linux"),
+        _ => switch_engine(RemedyCode::SwitchToLinuxContainers, "Linux"),
     };
     match for_windows {
         Some(true) => {}
@@ -126,7 +128,7 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     if is_newest && case.process() == Some(Verdict::Yes) {
         // The image runs there, so that it is the engine which is mistaken, and another host would
         // not help.
-        remedies.retain(|remedy| remedy.code != "use-matching-host");
+        remedies.retain(|remedy| remedy.code != RemedyCode::UseMatchingHost);
         let first = [Some(update_engine()), pull_single_manifest(case)].into_iter().flatten();
         remedies.splice(0..0, first);
     } else if case.finding.by_containerd {
@@ -157,11 +159,11 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
         _ => format!("docker run --isolation=hyperv {}", case.image_in_command()),
     };
     let container = Remedy::new(
-        "isolate-with-hyperv",
+        RemedyCode::IsolateWithHyperV,
         format!("run this container in Hyper-V isolation, which needs the Hyper-V role{condition}"),
     );
     let host = Remedy::new(
-        "isolate-host-with-hyperv",
+        RemedyCode::IsolateHostWithHyperV,
         format!(
             "run all containers of the host in Hyper-V isolation: write this into \
              C:\\ProgramData\\docker\\config\\daemon.json (make the file if there is none), then \
@@ -193,7 +195,7 @@ fn look_up(case: &Case<'_>) -> Vec<Remedy> {
 fn spell_isolation(case: &Case<'_>) -> Remedy {
     let message = "write --isolation=process, --isolation=hyperv or --isolation=default; the word \
                    is hyperv, without a hyphen";
-    Remedy::new("spell-isolation", message)
+    Remedy::new(RemedyCode::SpellIsolation, message)
         .isolated(Isolation::HyperV)
         .command(format!("docker run --isolation=hyperv {}", case.image_in_command()))
 }

@@ -6,7 +6,7 @@ use crate::platforms::{kubernetes, swarm};
 use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion};
 
 use super::case::Case;
-use super::remedy::Remedy;
+use super::remedy::{Remedy, RemedyCode};
 
 /// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since
 /// this one (containerd/containerd pull request 13156).
@@ -22,13 +22,13 @@ pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
     };
     let message = "find the Windows version of the host with this, and send its output together \
                    with the error: then the answer names the tag";
-    Remedy::new("find-host-version", message).command(command)
+    Remedy::new(RemedyCode::FindHostVersion, message).command(command)
 }
 
 pub(super) fn find_image_version(case: &Case<'_>, why: &str) -> Remedy {
     let command =
         format!("docker image inspect --format '{{{{.OsVersion}}}}' {}", case.image_in_command());
-    Remedy::new("find-image-version", why).command(command)
+    Remedy::new(RemedyCode::FindImageVersion, why).command(command)
 }
 
 pub(super) fn update_host(case: &Case<'_>) -> Remedy {
@@ -39,14 +39,14 @@ pub(super) fn update_host(case: &Case<'_>) -> Remedy {
         _ => String::new(),
     };
     Remedy::new(
-        "update-host",
+        RemedyCode::UpdateHost,
         format!("install the latest cumulative update on the host{to}, and start it again"),
     )
 }
 
 pub(super) fn update_both(case: &Case<'_>) -> Remedy {
     let mut remedy = update_host(case);
-    remedy.code = "update-both";
+    remedy.code = RemedyCode::UpdateBoth;
     remedy.message = "bring host and image to the same side of the update of February 2020: the \
                       host by the update of 11 February 2020 or a later one, the image by a \
                       rebuild on a base of 18 February 2020 or later"
@@ -68,12 +68,12 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
     if !other.is_empty() {
         message.push_str(&format!(". On Windows 10 and 11: {other}"));
     }
-    Remedy::new("enable-hyperv", message).command(command)
+    Remedy::new(RemedyCode::EnableHyperV, message).command(command)
 }
 
 pub(super) fn expose_virtualization() -> Remedy {
     Remedy::new(
-        "expose-virtualization",
+        RemedyCode::ExposeVirtualization,
         "if the host is a virtual machine, give it nested virtualization: with Hyper-V by this on \
          the machine that it runs on, while it is off; in a cloud by a size that has it. Virtual \
          machines on ARM have none",
@@ -83,7 +83,7 @@ pub(super) fn expose_virtualization() -> Remedy {
 
 pub(super) fn install_containers() -> Remedy {
     Remedy::new(
-        "install-containers",
+        RemedyCode::InstallContainers,
         "install the Containers feature on the host, as administrator",
     )
     .command("Install-WindowsFeature -Name Containers -Restart")
@@ -97,7 +97,7 @@ pub(super) fn fix_pause_image() -> Remedy {
          or --pod-infra-container-image of a kubelet with Docker. docker manifest inspect \
          {repository}:{tag} lists the builds"
     );
-    let remedy = Remedy::new("fix-pause-image", message)
+    let remedy = Remedy::new(RemedyCode::FixPauseImage, message)
         .image(&repository, tag)
         .isolated(Isolation::Process);
     remedy.command(format!("sandbox_image = \"{repository}:{tag}\""))
@@ -105,7 +105,7 @@ pub(super) fn fix_pause_image() -> Remedy {
 
 pub(super) fn update_client() -> Remedy {
     Remedy::new(
-        "update-host",
+        RemedyCode::UpdateHost,
         "process isolation on a client needs Windows 10, version 1809 (build 17763) or later, and \
          Docker 18.09.1 or later",
     )
@@ -113,7 +113,7 @@ pub(super) fn update_client() -> Remedy {
 
 pub(super) fn use_older_engine() -> Remedy {
     Remedy::new(
-        "use-older-engine",
+        RemedyCode::UseOlderEngine,
         "on this host use Docker Engine 20.10, the last that runs on Windows Server 2016; this \
          prints the version there is",
     )
@@ -121,10 +121,10 @@ pub(super) fn use_older_engine() -> Remedy {
 }
 
 pub(super) fn use_newer_host() -> Remedy {
-    Remedy::new("use-newer-host", "or move to Windows Server 2019 (build 17763) or later")
+    Remedy::new(RemedyCode::UseNewerHost, "or move to Windows Server 2019 (build 17763) or later")
 }
 
-pub(super) fn switch_engine(code: &'static str, to: &str) -> Remedy {
+pub(super) fn switch_engine(code: RemedyCode, to: &str) -> Remedy {
     let message = format!(
         "if the image is for {to}, let Docker Desktop run {to} containers; this in PowerShell \
          changes over"
@@ -135,20 +135,20 @@ pub(super) fn switch_engine(code: &'static str, to: &str) -> Remedy {
 
 pub(super) fn exclude_from_scanning() -> Remedy {
     let message = "keep the virus scanner out of the engine's files";
-    Remedy::new("exclude-from-scanning", message)
+    Remedy::new(RemedyCode::ExcludeFromScanning, message)
         .command(r"Add-MpPreference -ExclusionPath $Env:ProgramData\docker")
 }
 
 pub(super) fn run_elevated() -> Remedy {
     let message = "run the command as administrator, or make the user a Hyper-V administrator and \
                    log on again";
-    Remedy::new("run-elevated", message)
+    Remedy::new(RemedyCode::RunElevated, message)
         .command("Add-LocalGroupMember -Group 'Hyper-V Administrators' -Member USER")
 }
 
 pub(super) fn look_at_nodes() -> Remedy {
     let message = "compare the constraints of the service with what each node has";
-    Remedy::new("look-at-nodes", message).command(
+    Remedy::new(RemedyCode::LookAtNodes, message).command(
         "docker node inspect --format '{{.Description.Platform.OS}} \
          {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
     )
@@ -159,7 +159,7 @@ pub(super) fn show_whole_error(case: &Case<'_>) -> Remedy {
         "print the whole error with this, and send its output: then the answer names the cause";
     let command =
         format!("docker service ps --no-trunc {}", case.finding.names.service_in_command());
-    Remedy::new("show-whole-error", message).command(command)
+    Remedy::new(RemedyCode::ShowWholeError, message).command(command)
 }
 
 pub(super) fn show_events(case: &Case<'_>) -> Remedy {
@@ -168,18 +168,18 @@ pub(super) fn show_events(case: &Case<'_>) -> Remedy {
         "kubectl get events{} --field-selector reason=FailedCreatePodSandBox",
         case.finding.names.namespace_option()
     );
-    Remedy::new("show-events", message).command(command)
+    Remedy::new(RemedyCode::ShowEvents, message).command(command)
 }
 
 pub(super) fn update_runner() -> Remedy {
     let message = "update GitLab Runner to a release that knows this Windows version, or run it \
                    on an older one: its documentation of the Docker executor lists the versions";
-    Remedy::new("update-runner", message)
+    Remedy::new(RemedyCode::UpdateRunner, message)
 }
 
 pub(super) fn update_engine() -> Remedy {
     Remedy::new(
-        "update-engine",
+        RemedyCode::UpdateEngine,
         "update the engine: by the rules this image runs on this host, but with \
          containerd/platforms v1.0.0-rc.2 to rc.4 the engine refuses images of ltsc2022 here; \
          with v1.0.0-rc.5 or later it takes them",
@@ -190,7 +190,7 @@ pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
     let selector =
         kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);
     let message = "if it is a Linux image, it needs Linux nodes: select them in the pod";
-    Remedy::new("use-linux-nodes", message).command(select_nodes(case, &selector))
+    Remedy::new(RemedyCode::UseLinuxNodes, message).command(select_nodes(case, &selector))
 }
 
 /// A host of the image's build; none where the host is of that build already.
@@ -228,16 +228,18 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
                 message
                     .push_str(&format!(", after they got the label of the revision ({command})"));
             }
-            Remedy::new("use-matching-host", message).command(select_nodes(case, &selector))
+            Remedy::new(RemedyCode::UseMatchingHost, message).command(select_nodes(case, &selector))
         }
         Setting::Swarm => {
             let message = format!(
                 "{on}: label the nodes ({}), then constrain the service",
                 label_command(image)
             );
-            Remedy::new("use-matching-host", message).command(constrain(case, image))
+            Remedy::new(RemedyCode::UseMatchingHost, message).command(constrain(case, image))
         }
-        Setting::Docker | Setting::BuildKit | Setting::Ecs => Remedy::new("use-matching-host", on),
+        Setting::Docker | Setting::BuildKit | Setting::Ecs => {
+            Remedy::new(RemedyCode::UseMatchingHost, on)
+        }
     };
     vec![remedy.isolated(Isolation::Process)]
 }
@@ -248,7 +250,7 @@ pub(super) fn label_nodes(case: &Case<'_>) -> Remedy {
         "give each node labels with its Windows version, and constrain the service to them: {}",
         constrain(case, version)
     );
-    Remedy::new("label-nodes", message).command(label_command(version))
+    Remedy::new(RemedyCode::LabelNodes, message).command(label_command(version))
 }
 
 /// The command by which pods select nodes.

@@ -5,7 +5,7 @@ use crate::windows::{HostKind, Isolation, Verdict, WindowsVersion};
 
 use super::case::Case;
 use super::host::{find_host_version, find_image_version};
-use super::remedy::Remedy;
+use super::remedy::{Remedy, RemedyCode};
 use crate::answers::resolve::{Refusal, Resolution};
 
 /// An image that runs on the host: another tag, or a build on another base.
@@ -22,7 +22,7 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
             };
             let message =
                 format!("there is no tag of {} to name for this host: {why}", case.base.repository);
-            return vec![Remedy::new("no-matching-tag", message)];
+            return vec![Remedy::new(RemedyCode::NoMatchingTag, message)];
         }
     };
     if case.is_base_image() {
@@ -39,7 +39,7 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
             resolution.os_version.without_revision()
         );
         let command = format!("docker manifest inspect --verbose {}", case.image_in_command());
-        let ask = Remedy::new("ask-for-matching-tag", message).command(command);
+        let ask = Remedy::new(RemedyCode::AskForMatchingTag, message).command(command);
         // An image of Microsoft's own, such as an SDK, is not the user's to rebuild.
         let is_microsofts =
             case.image.is_some_and(|image| image.repository.registry() == "mcr.microsoft.com");
@@ -118,7 +118,7 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
             format!("\"image\": \"{reference}\""),
         ),
     };
-    Remedy::new("use-matching-tag", message).resolved(resolution).command(command)
+    Remedy::new(RemedyCode::UseMatchingTag, message).resolved(resolution).command(command)
 }
 
 /// What can be said of the tag while the host is not known.
@@ -129,7 +129,8 @@ fn rebuild_on_host_version(case: &Case<'_>) -> Remedy {
     if case.is_base_image() {
         message.push_str(&format!(", or `image: {repository}:TAG` in the Compose file or pod"));
     }
-    Remedy::new("rebuild-on-matching-base", message).command(format!("FROM {repository}:TAG"))
+    Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
+        .command(format!("FROM {repository}:TAG"))
 }
 
 fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
@@ -147,7 +148,7 @@ fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     if resolution.isolation == Isolation::HyperV {
         message.push_str(". It runs in Hyper-V isolation there");
     }
-    Remedy::new("rebuild-on-matching-base", message)
+    Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
         .resolved(resolution)
         .command(format!("FROM {}", resolution.reference()))
 }
@@ -158,8 +159,9 @@ pub(super) fn pin_revision(case: &Case<'_>) -> Vec<Remedy> {
     let repository = &resolution.image.repository;
     let message = "use the newest tag that is not above the host's revision, until the host is \
                    updated: this line in the Dockerfile";
-    let remedy =
-        Remedy::new("pin-revision", message).image(repository, tag).isolated(Isolation::Process);
+    let remedy = Remedy::new(RemedyCode::PinRevision, message)
+        .image(repository, tag)
+        .isolated(Isolation::Process);
     vec![remedy.command(format!("FROM {repository}:{tag}"))]
 }
 
@@ -200,7 +202,7 @@ fn use_other_release(resolution: &Resolution, tag: &str, isolation: Option<Isola
     let repository = &resolution.image.repository;
     let message =
         "use another release of the image that runs on this host: this line in the Dockerfile";
-    let mut remedy = Remedy::new("use-other-release", message).image(repository, tag);
+    let mut remedy = Remedy::new(RemedyCode::UseOtherRelease, message).image(repository, tag);
     remedy.isolation = isolation;
     remedy.command(format!("FROM {repository}:{tag}"))
 }
@@ -211,7 +213,7 @@ pub(super) fn process_tag(case: &Case<'_>) -> Vec<Remedy> {
         return if case.host.is_none() { vec![find_host_version(case)] } else { Vec::new() };
     };
     let mut remedy = use_matching_tag(case, resolution);
-    remedy.code = "use-process-isolation";
+    remedy.code = RemedyCode::UseProcessIsolation;
     remedy.message =
         "or use a tag that runs in process isolation on this host and needs no Hyper-V".to_owned();
     vec![remedy]
@@ -235,7 +237,8 @@ pub(super) fn pull_single_manifest(case: &Case<'_>) -> Option<Remedy> {
     }
     let message = "pull the tag of the architecture, which is one image and no list: containerd \
                    compares only lists with the host";
-    let remedy = Remedy::new("pull-single-manifest", message).image(&image.repository, &tag);
+    let remedy =
+        Remedy::new(RemedyCode::PullSingleManifest, message).image(&image.repository, &tag);
     Some(remedy.command(format!("docker pull {}:{tag}", image.repository)))
 }
 
@@ -257,7 +260,8 @@ pub(super) fn use_microsofts_registry(case: &Case<'_>) -> Vec<Remedy> {
     } else {
         format!("{message}; it has no tag {wanted}, and this one is near")
     };
-    let remedy = Remedy::new("use-microsofts-registry", message).image(&image.repository, tag);
+    let remedy =
+        Remedy::new(RemedyCode::UseMicrosoftsRegistry, message).image(&image.repository, tag);
     let mut remedies = vec![remedy.command(format!("docker pull {}:{tag}", image.repository))];
     if !is_there || case.resolution().is_some_and(|fitting| fitting.tag != tag) {
         remedies.extend(other_image(case));

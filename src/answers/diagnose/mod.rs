@@ -18,7 +18,7 @@ use crate::images::{NamedImage, Selector};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
 use crate::windows::{Isolation, verdict};
 
-pub use remedy::Remedy;
+pub use remedy::{Remedy, RemedyCode};
 
 use by_cause::remedies;
 use case::Case;

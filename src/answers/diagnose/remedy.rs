@@ -1,27 +1,76 @@
-//! Something to do about an error.
+//! A remedy of an error: the type, which is also its JSON, and the codes.
+
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::answers::resolve::Resolution;
 use crate::windows::Isolation;
+use crate::words::words;
 
-/// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+words! {
+    /// The stable code of a remedy. `by_cause.rs` says when each is given.
+    pub enum RemedyCode {
+        AskForMatchingTag = "ask-for-matching-tag",
+        EnableHyperV = "enable-hyperv",
+        ExcludeFromScanning = "exclude-from-scanning",
+        ExposeVirtualization = "expose-virtualization",
+        FindHostVersion = "find-host-version",
+        FindImageVersion = "find-image-version",
+        FixPauseImage = "fix-pause-image",
+        InstallContainers = "install-containers",
+        IsolateHostWithHyperV = "isolate-host-with-hyperv",
+        IsolateWithHyperV = "isolate-with-hyperv",
+        LabelNodes = "label-nodes",
+        LookAtNodes = "look-at-nodes",
+        NoMatchingTag = "no-matching-tag",
+        PinRevision = "pin-revision",
+        PullSingleManifest = "pull-single-manifest",
+        RebuildOnMatchingBase = "rebuild-on-matching-base",
+        RunElevated = "run-elevated",
+        ShowEvents = "show-events",
+        ShowWholeError = "show-whole-error",
+        SpellIsolation = "spell-isolation",
+        SwitchToLinuxContainers = "switch-to-linux-containers",
+        SwitchToWindowsContainers = "switch-to-windows-containers",
+        UpdateBoth = "update-both",
+        UpdateEngine = "update-engine",
+        UpdateHost = "update-host",
+        UpdateRunner = "update-runner",
+        UseLinuxNodes = "use-linux-nodes",
+        UseMatchingHost = "use-matching-host",
+        UseMatchingTag = "use-matching-tag",
+        UseMicrosoftsRegistry = "use-microsofts-registry",
+        UseNewerHost = "use-newer-host",
+        UseOlderEngine = "use-older-engine",
+        UseOtherRelease = "use-other-release",
+        UseProcessIsolation = "use-process-isolation",
+    }
+}
+
+/// A remedy of an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Remedy {
     /// The stable code.
-    pub code: &'static str,
-    /// What to do, in words.
+    #[schema(value_type = String, example = "rebuild-on-matching-base")]
+    pub code: RemedyCode,
+    /// An instruction for people; its wording may change.
     pub message: String,
-    /// The tag to use.
+    /// The tag to use, or null if the remedy names none or the host is unknown.
+    #[schema(example = "1709")]
     pub tag: Option<String>,
-    /// The image to use.
+    /// The image to use, with that tag.
+    #[schema(example = "mcr.microsoft.com/windows/servercore:1709")]
     pub reference: Option<String>,
-    /// The isolation mode to use.
+    /// The isolation mode to use, or null if it does not matter.
     pub isolation: Option<Isolation>,
-    /// The command to run, or the line to write into a file, as the message says.
+    /// The command to run, or the line to write into a file, as the message says. Words in capital
+    /// letters (IMAGE, SERVICE, NODE) are placeholders for names that the text does not contain.
+    #[schema(example = "FROM mcr.microsoft.com/windows/servercore:1709")]
     pub command: Option<String>,
 }
 
 impl Remedy {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: RemedyCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),

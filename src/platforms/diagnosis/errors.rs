@@ -1,4 +1,18 @@
 //! The table of error texts, and how each is found in a text that was given.
+//!
+//! The texts are templates, so that a row of the table is readable and needs no code. This is the
+//! whole language; a template is made tight (`pasted.rs`) before it is read.
+//!
+//! | in a template | stands for |
+//! |---|---|
+//! | `…` between words | up to 300 characters of anything |
+//! | `…` at the end | nothing, but the text given must be cut off there: `…` or `...` follows |
+//! | `{id}` | the identity of a container, or whatever replaces it, without a colon |
+//! | `{host}`, `{image}` | the Windows version of the host or image, which may be absent |
+//! | `^` at the beginning | nothing stands before it in the text given |
+//! | `$` at the end | nothing but a full stop stands after it |
+//! | digits only | a whole number: no other digit stands before or after it |
+//! | anything else | itself |
 
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
@@ -6,52 +20,61 @@ use std::sync::{LazyLock, OnceLock};
 use regex::Regex;
 
 use super::cause::Cause;
-use super::pasted::Pasted;
+use super::pasted::{Pasted, is_quotation_mark};
 use crate::windows::WindowsVersion;
 
-/// The rows that come with the program; `data/README.md` says what the columns mean.
+/// The embedded rows; `data/README.md` describes the columns.
 const ERRORS: &str = include_str!("data/errors.csv");
-/// What `…` in a text stands for. Between two parts of one message there is at most a container's
-/// identity, a path, or an image reference.
-const ANYTHING: &str = "[!-~]{0,300}?";
-/// What asks at the end of a text that the text given was cut off there.
+/// The holes of a template with the expressions that replace them. Between two parts of one
+/// message stands at most a container's identity, a path, or an image reference: 300 characters
+/// are enough. An identity has 64 digits, or is a placeholder of similar length.
+const HOLES: [(&str, &str); 4] = [
+    ("…", "[!-~]{0,300}?"),
+    ("{id}", "[!-9;-~]{0,80}"),
+    ("{host}", r"(?P<host>10\.0\.\d{5,6}(?:\.\d{1,6})?)?"),
+    ("{image}", r"(?P<image>10\.0\.\d{5,6}(?:\.\d{1,6})?)?"),
+];
+/// At the end of a template: the text given must be cut off there.
 const ELLIPSIS: char = '…';
-/// What `{id}` stands for: 64 digits, or what somebody wrote in their place.
-const IDENTITY: &str = "[!-9;-~]{0,80}";
-/// A Windows version in an error text, which may be left out.
-const VERSION: &str = r"(10\.0\.\d{5,6}(?:\.\d{1,6})?)?";
-/// What asks in `needs` for a word of containers near the text.
+/// In `needs`: a word about containers must be near the match.
 const NEAR_CONTAINERS: &str = "{containers}";
-/// So far before and after a text the words of `unless` are looked for, in bytes.
-const BEFORE: usize = 100;
-const AFTER: usize = 400;
-/// So far before and after a text a word of containers is looked for, in bytes of the clean text:
-/// as much as the engine or the kubelet prints of one container.
-const NEAR_BEFORE: usize = 2000;
-const NEAR_AFTER: usize = 1000;
-/// So many places of one text are looked at: the same error is printed again at every attempt, and
-/// only what differs in image or host is told apart.
-const MOST_PLACES: usize = 16;
+/// How far around a match the words of `unless` count: about a sentence before it, and the rest of
+/// a long message after it.
+const UNLESS_BEFORE_BYTES: usize = 100;
+const UNLESS_AFTER_BYTES: usize = 400;
+/// How far around a match a word about containers counts, in the clean text: as much as the engine
+/// or the kubelet prints about one container.
+const NEAR_BEFORE_BYTES: usize = 2000;
+const NEAR_AFTER_BYTES: usize = 1000;
+/// The same error is printed again at every attempt; only a different image or host makes another
+/// finding.
+const MAX_MATCHES_PER_ROW: usize = 16;
 
 /// A row of the table, ready for use.
 struct ErrorText {
     cause: Cause,
-    regex: Regex,
+    pattern: Pattern,
     needs: Vec<String>,
-    /// Whether a word of containers must be near.
+    /// Whether a word about containers must be near.
     is_generic: bool,
     /// Whether an ellipsis must follow.
     is_cut_off: bool,
     unless: Vec<String>,
-    /// Where in the regex the versions are.
-    host: Option<usize>,
-    image: Option<usize>,
 }
 
-/// A place where an error was found.
-pub(super) struct Place {
+/// A template, compiled when a text first contains its beginning: most of the rows never match
+/// anything.
+struct Pattern {
+    /// What stands before the first hole.
+    beginning: String,
+    expression: String,
+    regex: OnceLock<Regex>,
+}
+
+/// An error in the text.
+pub(super) struct ErrorMatch {
     pub cause: Cause,
-    /// Where in the tight text.
+    /// Its position in the tight text.
     pub span: Range<usize>,
     /// The host's version that the error names.
     pub host: Option<WindowsVersion>,
@@ -68,66 +91,69 @@ struct Row {
     source: String,
 }
 
-/// Every place in the tight text where an error is, in the order of the text.
-pub(super) fn places(pasted: &Pasted<'_>) -> Vec<Place> {
+/// Every error in the text, in the order of the text.
+pub(super) fn errors(pasted: &Pasted<'_>) -> Vec<ErrorMatch> {
     let tight = pasted.tight.as_str();
-    let mut places: Vec<Place> = Vec::new();
+    let mut errors: Vec<ErrorMatch> = Vec::new();
     for error in table() {
         if !error.needs.is_empty() && !error.needs.iter().any(|word| tight.contains(word)) {
             continue;
         }
-        for found in error.regex.captures_iter(tight).take(MOST_PLACES) {
-            let Some(whole) = found.name("number").or_else(|| found.get(0)) else { continue };
-            let (start, end) =
-                (whole.start().saturating_sub(BEFORE), (whole.end() + AFTER).min(tight.len()));
+        let Some(regex) = error.pattern.regex(tight) else { continue };
+        for found in regex.captures_iter(tight).take(MAX_MATCHES_PER_ROW) {
+            let Some(text) = found.name("text") else { continue };
+            let start = text.start().saturating_sub(UNLESS_BEFORE_BYTES);
+            let end = (text.end() + UNLESS_AFTER_BYTES).min(tight.len());
             let around = tight.get(start..end).unwrap_or_default();
-            if error.unless.iter().any(|word| around.contains(word)) {
+            if error.unless.iter().any(|word| around.contains(word))
+                || error.is_generic && !is_about_containers(pasted, text.range())
+                || error.is_cut_off && !is_cut_off(pasted, text.range())
+            {
                 continue;
             }
-            if error.is_generic && !is_about_containers(pasted, whole.range()) {
-                continue;
-            }
-            if error.is_cut_off && !is_cut_off(pasted, whole.range()) {
-                continue;
-            }
-            let version = |group: Option<usize>| found.get(group?)?.as_str().parse().ok();
-            places.push(Place {
+            let version = |group: &str| found.name(group)?.as_str().parse().ok();
+            errors.push(ErrorMatch {
                 cause: error.cause,
-                span: whole.range(),
-                host: version(error.host),
-                image: version(error.image),
+                span: text.range(),
+                host: version("host"),
+                image: version("image"),
             });
         }
     }
-    places.sort_by_key(|place| (place.span.start, place.span.end));
-    places
+    errors.sort_by_key(|error| (error.span.start, error.span.end));
+    errors
 }
 
-/// Whether what is around a place is about containers at all: codes and general words come from
-/// other programs too.
+/// Whether the text around a match is about containers at all: other programs print the same codes
+/// and general words.
 fn is_about_containers(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
     let clean = pasted.in_clean(tight);
-    let start = pasted.clean.floor_char_boundary(clean.start.saturating_sub(NEAR_BEFORE));
-    let end = pasted.clean.floor_char_boundary(clean.end.saturating_add(NEAR_AFTER));
+    let start = pasted.clean.floor_char_boundary(clean.start.saturating_sub(NEAR_BEFORE_BYTES));
+    let end = pasted.clean.floor_char_boundary(clean.end.saturating_add(NEAR_AFTER_BYTES));
     pasted.clean.get(start..end).is_some_and(|around| CONTAINER_WORDS.is_match(around))
 }
 
-/// Whether the text was cut off after a place.
+/// Whether the text given was cut off after a match.
 fn is_cut_off(pasted: &Pasted<'_>, tight: Range<usize>) -> bool {
     let after = pasted.clean.get(pasted.in_clean(tight).end..).unwrap_or_default();
     after.starts_with(ELLIPSIS) || after.starts_with("...")
 }
 
-/// The words of containers, of what runs them, and of what builds them.
+/// The words for containers, for the programs that run them, and for those that build them.
 static CONTAINER_WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    let words = r"docker[a-z]*|containers?|containerd|images?|pods?|kubelet|kubectl|kubernetes|k8s|hcs|hcsshim|crictl|nerdctl|buildkit|nanoserver|servercore|windowsservercore";
-    let pattern = format!(r"(?i:\b(?:{words})\b|returned\s+a\s+non-zero\s+code)|(?m:^[ ]*FROM[ ])");
-    Regex::new(&pattern).expect("the pattern is compiled by a test")
+    let pattern = concat!(
+        r"(?i:\b(?:docker[a-z]*|containers?|containerd|images?|pods?|kubelet|kubectl",
+        r"|kubernetes|k8s|hcs|hcsshim|crictl|nerdctl|buildkit",
+        r"|nanoserver|servercore|windowsservercore)\b",
+        r"|returned\s+a\s+non-zero\s+code)",
+        r"|(?m:^[ ]*FROM[ ])",
+    );
+    Regex::new(pattern).expect("a test compiles the pattern")
 });
 
 fn table() -> &'static [ErrorText] {
     static TABLE: OnceLock<Vec<ErrorText>> = OnceLock::new();
-    TABLE.get_or_init(|| read(ERRORS).expect("the embedded error texts are read by a test"))
+    TABLE.get_or_init(|| read(ERRORS).expect("a test reads the embedded error texts"))
 }
 
 fn read(csv: &str) -> Result<Vec<ErrorText>, String> {
@@ -141,51 +167,56 @@ fn read(csv: &str) -> Result<Vec<ErrorText>, String> {
 }
 
 fn read_row(row: Row) -> Result<ErrorText, String> {
-    let cause = Cause::ALL.into_iter().find(|cause| cause.code() == row.cause);
-    let cause = cause.ok_or_else(|| format!("no cause is called {}", row.cause))?;
-    if row.text.is_empty() || row.source.is_empty() {
-        return Err("a row needs a text and its source".to_owned());
+    let cause = row.cause.parse().map_err(|_| format!("unknown cause {}", row.cause))?;
+    if row.source.is_empty() {
+        return Err("the source is missing".to_owned());
     }
-    let tight: String = row
-        .text
-        .chars()
-        .filter(|character| !character.is_whitespace() && !"\"'`\\".contains(*character))
-        .collect();
-    let tight = tight.to_ascii_lowercase();
-    let (start, body) = tight.strip_prefix('^').map_or(("", tight.as_str()), |body| ("^", body));
-    let (end, body) = body.strip_suffix('$').map_or(("", body), |body| (r"\.?$", body));
-    let (is_cut_off, body) = body.strip_suffix(ELLIPSIS).map_or((false, body), |body| (true, body));
-    let mut pattern =
-        regex::escape(body).replace('…', ANYTHING).replace(&regex::escape("{id}"), IDENTITY);
-    // The versions are groups, in the order in which they stand.
-    let mut versions: Vec<(usize, &str)> = ["{host}", "{image}"]
-        .into_iter()
-        .filter_map(|name| Some((body.find(name)?, name)))
-        .collect();
-    versions.sort_unstable();
-    for (_, name) in &versions {
-        pattern = pattern.replace(&regex::escape(name), VERSION);
-    }
-    if body.bytes().all(|byte| byte.is_ascii_digit()) {
-        pattern = format!("(?:^|[^0-9])(?P<number>{pattern})(?:[^0-9]|$)");
-    }
-    let group =
-        |wanted: &str| versions.iter().position(|(_, name)| *name == wanted).map(|index| index + 1);
-    let regex = Regex::new(&format!("{start}{pattern}{end}")).map_err(|error| error.to_string())?;
-    let words = |text: &str| -> Vec<String> {
-        text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    let tight = |character: &char| !character.is_whitespace() && !is_quotation_mark(*character);
+    let template = row.text.chars().filter(tight).collect::<String>().to_ascii_lowercase();
+    let (template, is_cut_off) = match template.strip_suffix(ELLIPSIS) {
+        Some(before) => (before, true),
+        None => (template.as_str(), false),
     };
-    let needs = words(&row.needs);
+    let (containers, needs): (Vec<String>, Vec<String>) =
+        words(&row.needs).partition(|word| word == NEAR_CONTAINERS);
     Ok(ErrorText {
         cause,
-        regex,
+        pattern: Pattern::new(template)?,
+        needs,
+        is_generic: !containers.is_empty(),
         is_cut_off,
-        is_generic: needs.iter().any(|word| word == NEAR_CONTAINERS),
-        needs: needs.into_iter().filter(|word| word != NEAR_CONTAINERS).collect(),
-        unless: words(&row.unless),
-        host: group("{host}"),
-        image: group("{image}"),
+        unless: words(&row.unless).collect(),
     })
+}
+
+/// The words of a list in a cell.
+fn words(list: &str) -> impl Iterator<Item = String> {
+    list.split(';').filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+impl Pattern {
+    fn new(template: &str) -> Result<Self, String> {
+        let (start, body) = template.strip_prefix('^').map_or(("", template), |body| ("^", body));
+        let (end, body) = body.strip_suffix('$').map_or(("", body), |body| (r"\.?$", body));
+        let beginning = body.split(['…', '{']).next().unwrap_or_default().to_owned();
+        if beginning.is_empty() {
+            return Err("the text must begin with words".to_owned());
+        }
+        let mut text = regex::escape(body);
+        for (hole, expression) in HOLES {
+            text = text.replace(&regex::escape(hole), expression);
+        }
+        let is_number = body.bytes().all(|byte| byte.is_ascii_digit());
+        let (before, after) = if is_number { ("(?:^|[^0-9])", "(?:[^0-9]|$)") } else { ("", "") };
+        let expression = format!("{before}(?P<text>{start}{text}{end}){after}");
+        Ok(Self { beginning, expression, regex: OnceLock::new() })
+    }
+
+    /// The expression, unless the tight text cannot match it.
+    fn regex(&self, tight: &str) -> Option<&Regex> {
+        let compile = || Regex::new(&self.expression).expect("a test compiles every row");
+        tight.contains(&self.beginning).then(|| self.regex.get_or_init(compile))
+    }
 }
 
 #[cfg(test)]
@@ -196,13 +227,17 @@ mod tests {
     fn the_table_is_read_and_every_cause_has_a_text() {
         let table = read(ERRORS).unwrap();
         for cause in Cause::ALL {
-            assert!(table.iter().any(|error| error.cause == cause), "{}", cause.code());
+            assert!(table.iter().any(|error| error.cause == cause), "{cause}");
+        }
+        for ErrorText { pattern, .. } in &table {
+            assert!(pattern.regex(&pattern.beginning).is_some(), "{}", pattern.expression);
+            assert!(pattern.regex("-").is_none(), "{}", pattern.expression);
         }
     }
 
     #[test]
     fn codes_that_other_programs_print_need_a_word_of_containers_near() {
-        let count = |text: &str| places(&Pasted::new(text)).len();
+        let count = |text: &str| errors(&Pasted::new(text)).len();
         for text in [
             "the command returned a non-zero code: 3221225785",
             "FROM contoso/app\nexit code 3221225785",
@@ -210,7 +245,7 @@ mod tests {
         ] {
             assert_eq!(count(text), 1, "{text:?}");
         }
-        let far = format!("docker {} 3221225785", "x ".repeat(NEAR_BEFORE));
+        let far = format!("docker {} 3221225785", "x ".repeat(NEAR_BEFORE_BYTES));
         for text in ["child exited 3221225785", "taken from a log: 3221225785", &far] {
             assert_eq!(count(text), 0, "{text:?}");
         }
@@ -220,11 +255,12 @@ mod tests {
     fn a_bad_row_is_named() {
         let with =
             |row: &str| read(&format!("cause,text,needs,unless,seen_when,source\n{row}\n")).err();
-        assert_eq!(with("nonesuch,a,,,,b"), Some("row 1: no cause is called nonesuch".to_owned()));
-        assert_eq!(
-            with("linux-engine,a,,,,"),
-            Some("row 1: a row needs a text and its source".to_owned())
-        );
+        assert_eq!(with("nonesuch,a,,,,b"), Some("row 1: unknown cause nonesuch".to_owned()));
+        assert_eq!(with("linux-engine,a,,,,"), Some("row 1: the source is missing".to_owned()));
+        for text in ["", "…a", "{host}"] {
+            let row = format!("linux-engine,{text},,,,b");
+            assert_eq!(with(&row), Some("row 1: the text must begin with words".to_owned()));
+        }
         assert_eq!(with("linux-engine,a (b,,,,c"), None);
     }
 }

@@ -1,25 +1,33 @@
 //! The hosts that a text mentions: what `docker info`, `kubectl describe node`, `ver`, `systeminfo`
 //! and build logs print.
+//!
+//! Each tool prints the version in a form of its own, in its own language or not, and inspections
+//! of images look much the same. So there is a table of forms (`FORMS`), each a regular
+//! expression that matches one line of one tool; a looser form would take the version of an image
+//! or an update for that of a host. The lines are grouped into machines, because the lines of one
+//! machine complete each other and two machines must not be mixed.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Regex;
 
+use super::names::{field, is_word};
 use crate::windows::{HostReading, MAX_HOST_TEXT_BYTES, Tables, WindowsVersion, read_host};
 
 /// What one machine prints about itself.
 struct Machine {
     /// The node's name, where it is known.
     name: Option<String>,
-    /// Each heading with its value. The values together say more than each alone.
-    says: Vec<(String, String)>,
+    /// Each heading with its value. A value often needs the others: the kernel version does not
+    /// tell server from client, the operating system has no revision.
+    facts: Vec<(String, String)>,
 }
 
-/// The hosts that a text mentions, read.
+/// The hosts that a text mentions.
 pub(super) struct Hosts {
     /// With the names of the nodes, where they are known.
-    read: Vec<(Option<String>, HostReading)>,
+    readings: Vec<(Option<String>, HostReading)>,
     /// The node of the pod that the text describes.
     node: Option<String>,
 }
@@ -27,21 +35,25 @@ pub(super) struct Hosts {
 impl Hosts {
     /// Every host that the clean text mentions.
     pub fn of(clean: &str, tables: &Tables) -> Self {
-        let mut texts = HostTexts { tables, known: HashMap::new(), failures_left: MOST_FAILURES };
-        let read = machines(clean)
+        let mut texts = HostTexts { tables, known: HashMap::new(), failures_left: MAX_FAILURES };
+        let readings = machines(clean)
             .into_iter()
-            .filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)));
-        let node =
-            NODE.captures(clean).and_then(|found| Some(found.name("name")?.as_str().to_owned()));
-        Self { read: read.collect(), node }
+            .filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)))
+            .collect();
+        // A pod has the field `Node: NAME/10.240.0.6`.
+        let node = |(field, value): (&str, &str)| {
+            let (name, _address) = value.split_once('/').filter(|_| field == "Node")?;
+            is_word(name).then(|| name.to_owned())
+        };
+        Self { readings, node: clean.lines().filter_map(field).find_map(node) }
     }
 
-    /// The host that an error is about. The error may name its version itself; then only a machine
-    /// of that build adds to it. Where the text shows several machines, it is the one on which
-    /// the pod runs, and without one none.
+    /// The host that an error is about. An error may name the host's version itself; then only a
+    /// machine of that build adds to it. Among several machines it is the one on which the pod
+    /// runs; without a pod they must agree.
     pub fn pick(&self, named: Option<WindowsVersion>, tables: &Tables) -> Option<HostReading> {
         let fitting = || {
-            self.read
+            self.readings
                 .iter()
                 .filter(|(_, it)| named.is_none_or(|named| build_of(it) == Some(named.build)))
         };
@@ -86,8 +98,15 @@ fn build_of(reading: &HostReading) -> Option<u32> {
 }
 
 impl Machine {
+    /// The node of a row of `kubectl get nodes -o wide`.
+    fn of_node_row(line: &str) -> Option<Self> {
+        let (_, [name, system, kernel]) = NODE_ROW.captures(line)?.extract();
+        let facts = vec![("row".to_owned(), format!("{system}; {kernel}"))];
+        Some(Self { name: Some(name.to_owned()), facts })
+    }
+
     fn read(&self, texts: &mut HostTexts<'_>) -> Option<HostReading> {
-        let values = || self.says.iter().map(|(_, value)| value.as_str());
+        let values = || self.facts.iter().map(|(_, value)| value.as_str());
         let mut together = values().collect::<Vec<_>>().join("; ");
         together.truncate(together.floor_char_boundary(MAX_HOST_TEXT_BYTES));
         let readings = std::iter::once(together.as_str()).chain(values());
@@ -95,7 +114,7 @@ impl Machine {
     }
 }
 
-/// Host texts, each of which is read once; a few of those that mean nothing are enough.
+/// Reads each host text once, and gives up after a few that name no host.
 struct HostTexts<'t> {
     tables: &'t Tables,
     known: HashMap<String, Option<HostReading>>,
@@ -123,138 +142,161 @@ impl HostTexts<'_> {
 fn machines(clean: &str) -> Vec<Machine> {
     let mut machines: Vec<Machine> = Vec::new();
     let mut name = None;
-    let (mut os_key_before, mut is_of_image) = ("", false);
+    let (mut in_image_json, mut after_inspect) = (false, false);
     for line in clean.lines() {
-        if let Some(found) = NAME.captures(line) {
-            name = found.name("name").map(|name| name.as_str().to_owned());
+        if let Some((_, value)) =
+            field(line).filter(|(name, value)| *name == "Name" && is_word(value))
+        {
+            name = Some(value.to_owned());
         }
-        if let Some(found) = NODE_ROW.captures(line) {
-            let part = |group: &str| found.name(group).map_or("", |part| part.as_str());
-            let says = vec![("row".to_owned(), format!("{}; {}", part("system"), part("kernel")))];
-            machines.push(Machine { name: Some(part("name").to_owned()), says });
+        if let Some(node) = Machine::of_node_row(line) {
+            machines.push(node);
             continue;
         }
-        if line.contains("\"Os\":") || line.contains("\"OS\":") {
-            os_key_before = line;
+        // `docker image inspect` prints the version of the image between "Os" and its layers; a
+        // node has the label "OS".
+        if line.contains(r#""Os":"#) || line.contains(r#""OS":"#) {
+            in_image_json = line.contains(r#""Os":"#);
         }
-        let said = said_by(line);
-        if said.is_empty() {
-            // This asks for the version of the image, in the same form.
-            is_of_image = line.contains("inspect");
+        let facts = facts_of(line);
+        if facts.is_empty() {
+            // `docker image inspect --format '{{.OsVersion}}'` prints the version of the image in
+            // the form of a host's, on the next line.
+            after_inspect = line.contains("inspect");
             continue;
         }
-        let is_of_image = std::mem::take(&mut is_of_image);
-        for (heading, value) in said {
-            // `docker image inspect` says the version of the image between "Os" and its layers; a
-            // node has the label "OS".
-            if is_of_image || (heading == "OsVersion" && os_key_before.contains("\"Os\":")) {
+        let is_of_image = std::mem::take(&mut after_inspect);
+        for (heading, value) in facts {
+            if is_of_image || (heading == "OsVersion" && in_image_json) {
                 continue;
             }
             let heading = heading.to_ascii_lowercase().replace(' ', "");
-            let value: String = value.chars().take(LONGEST_VALUE).collect();
-            let is_said = |last: &Machine| last.says.iter().any(|(known, _)| *known == heading);
-            if machines.last().is_none_or(|last| last.name != name || is_said(last)) {
-                if machines.len() >= MOST_MACHINES {
+            let value: String = value.chars().take(MAX_VALUE_CHARS).collect();
+            let has_heading =
+                |last: &Machine| last.facts.iter().any(|(known, _)| *known == heading);
+            if machines.last().is_none_or(|last| last.name != name || has_heading(last)) {
+                if machines.len() >= MAX_MACHINES {
                     return machines;
                 }
-                machines.push(Machine { name: name.clone(), says: Vec::new() });
+                machines.push(Machine { name: name.clone(), facts: Vec::new() });
             }
             if let Some(last) = machines.last_mut() {
-                last.says.push((heading, value.trim().to_owned()));
+                last.facts.push((heading, value.trim().to_owned()));
             }
         }
     }
     machines
 }
 
-/// What a line says of a host, and under which headings; what needs none goes by a name of ours.
-fn said_by(line: &str) -> Vec<(&str, &str)> {
-    let part = |found: &Captures<'_>, group: &str| {
-        found.name(group).and_then(|part| line.get(part.range()))
-    };
-    let pair = |found: &Captures<'_>| part(found, "heading").zip(part(found, "value"));
-    let of_json: Vec<_> =
-        JSON.captures_iter(line).take(MOST_MACHINES).filter_map(|found| pair(&found)).collect();
+/// The headings and values with which a line describes a host; a form without headings has its
+/// name as the heading. Only JSON has several on one line.
+fn facts_of(line: &str) -> Vec<(&str, &str)> {
+    let of_json: Vec<_> = JSON
+        .captures_iter(line)
+        .take(MAX_MACHINES)
+        .map(|found| {
+            let (_, [heading, value]) = found.extract();
+            (heading, value)
+        })
+        .collect();
     if !of_json.is_empty() {
         return of_json;
     }
-    if let Some(said) = HEADING.captures(line) {
-        return pair(&said).into_iter().collect();
-    }
-    let of_systeminfo =
-        SYSTEMINFO.captures(line).filter(|found| part(found, "build") == part(found, "again"));
-    let said = of_systeminfo.and_then(|found| Some(("osversion", part(&found, "value")?)));
-    let forms = LOOSE.iter().zip(["ver", "label", "name", "version", "osname"]);
-    let loose = || {
-        forms
-            .filter_map(|(form, heading)| Some((heading, part(&form.captures(line)?, "value")?)))
-            .next()
-    };
-    // What a release note or a list of images says in this form is the version of an image.
-    let winver = || {
-        let found = WINVER.captures(line).filter(|_| !OF_IMAGE.is_match(line))?;
-        Some(("winver", part(&found, "value")?))
-    };
-    said.or_else(loose).or_else(winver).into_iter().collect()
+    let first = FORMS.iter().find_map(|(name, form)| {
+        let found = form.captures(line)?;
+        let part = |group: &str| found.name(group).map(|part| part.as_str());
+        // The build of `systeminfo` comes twice, or the line is not from there. Release notes and
+        // lists of images print the version of an image in the form of `winver`.
+        if part("build") != part("again") || *name == "winver" && OF_IMAGE.is_match(line) {
+            return None;
+        }
+        Some((part("heading").unwrap_or(name), part("value")?))
+    });
+    first.into_iter().collect()
 }
 
-/// So many texts that mean no host are read in one diagnosis. Each costs up to some milliseconds,
-/// because what it could have meant is looked for; what tools print has a few.
-const MOST_FAILURES: usize = 8;
-/// More machines in one text make no difference: what several say is not told apart by guessing.
-const MOST_MACHINES: usize = 64;
-/// What a machine says of itself under one heading is not longer, in characters.
-const LONGEST_VALUE: usize = 200;
+/// Each text that names no host costs up to some milliseconds, because its nearest readings are
+/// searched; tools print only a few of them.
+const MAX_FAILURES: usize = 8;
+/// More machines in one text make no difference: they have to agree.
+const MAX_MACHINES: usize = 64;
+/// Longer than any value that a machine prints under one heading.
+const MAX_VALUE_CHARS: usize = 200;
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("every pattern is compiled by a test")
+    Regex::new(pattern).expect("a test compiles every pattern")
 }
 
-/// A heading under which something prints its Windows, and the value.
-static HEADING: LazyLock<Regex> = LazyLock::new(|| {
-    let headings = "kernel ?version|operating ?system|os ?image|os ?version|os ?name|os|host|host \
-                    ?os|windows ?version|buildlabex";
-    regex(&format!(
-        r#"(?i)^(?:[0-9TZ:.-]{{20,40}} )?[ *|-]*(?:\*\*)?"?(?P<heading>{headings})"?(?:\*\*)?[ ]*[:=][ ]*(?:\*\*)?[ ]*"?(?P<value>[^"]+)"#
-    ))
-});
-
-/// What says by itself that it is a host: `ver`, the label of a node, the log of a hosted build,
-/// and what the commands print that ask for nothing but the version.
-static LOOSE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let patterns = [
-        // `Version` in any language.
-        r"(?P<value>Microsoft Windows \[[^\[\]]{1,40}[ ]10\.0\.[0-9.]{5,14}\])",
-        r"(?P<value>(?:node\.kubernetes\.io/windows-build|beta\.kubernetes\.io/osbuild)=[0-9.]{5,20})",
-        r"^[0-9TZ:. -]*(?P<value>Microsoft Windows Server 20[0-9]{2})[ ]*$",
-        r"^(?:[0-9TZ:.-]{20,40})?[ ']*(?P<value>10\.0\.[0-9]{5}(?:\.[0-9]{1,6})?)[ ']*$",
+/// The forms in which tools print the Windows version of a host on a line, in the order in which
+/// they are tried; the first that matches counts.
+static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
+    let forms = [
+        // A heading, as in `docker info`, `kubectl describe node`, bug reports and Markdown tables.
+        (
+            "",
+            concat!(
+                r#"(?i)^(?:[0-9TZ:.-]{20,40} )?[ *|-]*(?:\*\*)?"?"#,
+                r"(?P<heading>kernel ?version|operating ?system|os ?image|os ?version|os ?name",
+                r"|os|host|host ?os|windows ?version|buildlabex)",
+                r#""?(?:\*\*)?[ ]*[:=][ ]*(?:\*\*)?[ ]*"?(?P<value>[^"]+)"#,
+            ),
+        ),
+        // The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`.
+        // Only there the build comes twice.
+        (
+            "osversion",
+            concat!(
+                r"^[^:]{1,60}:[ ]+(?P<value>10\.0\.(?P<build>[0-9]{5,6}))",
+                r"[ ][^:0-9]{1,60}[ ](?P<again>[0-9]{5,6})[ ]*$",
+            ),
+        ),
+        // `ver`: `Version` in any language.
+        ("ver", r"(?P<value>Microsoft Windows \[[^\[\]]{1,40}[ ]10\.0\.[0-9.]{5,14}\])"),
+        // The label of a node.
+        (
+            "label",
+            concat!(
+                r"(?P<value>(?:node\.kubernetes\.io/windows-build|beta\.kubernetes\.io/osbuild)",
+                r"=[0-9.]{5,20})",
+            ),
+        ),
+        // The log of a hosted build.
+        ("name", r"^[0-9TZ:. -]*(?P<value>Microsoft Windows Server 20[0-9]{2})[ ]*$"),
+        // A command that prints only the version.
+        (
+            "version",
+            concat!(
+                r"^(?:[0-9TZ:.-]{20,40})?[ ']*",
+                r"(?P<value>10\.0\.[0-9]{5}(?:\.[0-9]{1,6})?)[ ']*$",
+            ),
+        ),
         // The name in `systeminfo` in any language.
-        r"^[^:\x22]{4,60}:[ ]{2,40}(?P<value>Microsoft Windows (?:Server|10|11)[ ][^:\x22]{1,80})$",
+        (
+            "osname",
+            concat!(
+                r"^[^:\x22]{4,60}:[ ]{2,40}",
+                r"(?P<value>Microsoft Windows (?:Server|10|11)[ ][^:\x22]{1,80})$",
+            ),
+        ),
+        // What `winver` and the settings show: `Windows 11 Pro 23H2 (OS Build 22631.3007)`.
+        (
+            "winver",
+            concat!(
+                r"(?i)(?P<value>(?:\bWindows[ ][a-z0-9 ,.]{1,80}[ ]?\(|\b)OS[ -]?Build[ :]{1,3}",
+                r"[0-9]{5}(?:\.[0-9]{1,6})?)(?:[^0-9.]|\.?$)",
+            ),
+        ),
     ];
-    patterns.into_iter().map(regex).collect()
+    forms.into_iter().map(|(name, pattern)| (name, regex(pattern))).collect()
 });
 
 /// `docker info --format '{{json .}}'` and objects of Kubernetes, on one line or on many. The case
-/// tells them from the inspection of an image, which says `OsVersion`.
+/// distinguishes them from the inspection of an image, which has `OsVersion`.
 static JSON: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r#""(?P<heading>[Kk]ernelVersion|OperatingSystem|OSVersion|osImage|node\.kubernetes\.io/windows-build)"[ ]*:[ ]*"(?P<value>[^"]{1,200})""#,
-    )
-});
-
-/// The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`. Only
-/// there the build comes twice.
-static SYSTEMINFO: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"^[^:]{1,60}:[ ]+(?P<value>10\.0\.(?P<build>[0-9]{5,6}))[ ][^:0-9]{1,60}[ ](?P<again>[0-9]{5,6})[ ]*$",
-    )
-});
-
-/// What `winver` and the settings show: `Windows 11 Pro 23H2 (OS Build 22631.3007)`.
-static WINVER: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)(?P<value>(?:\bWindows[ ][a-z0-9 ,.]{1,80}[ ]?\(|\b)OS[ -]?Build[ :]{1,3}[0-9]{5}(?:\.[0-9]{1,6})?)(?:[^0-9.]|\.?$)",
-    )
+    regex(concat!(
+        r#""([Kk]ernelVersion|OperatingSystem|OSVersion|osImage"#,
+        r#"|node\.kubernetes\.io/windows-build)"[ ]*:[ ]*"([^"]{1,200})""#,
+    ))
 });
 
 /// A line about an image or an update, and not about a machine.
@@ -263,15 +305,11 @@ static OF_IMAGE: LazyLock<Regex> =
 
 /// `kubectl get nodes -o wide`.
 static NODE_ROW: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"^[ ]*(?P<name>[!-~]+)[ ].*[ ](?P<system>Windows [A-Za-z0-9 ,]{2,80}?)[ ]+(?P<kernel>10\.0\.[0-9.]{5,14})[ ]+[a-z-]+://",
-    )
+    regex(concat!(
+        r"^[ ]*([!-~]+)[ ].*[ ](Windows [A-Za-z0-9 ,]{2,80}?)[ ]+(10\.0\.[0-9.]{5,14})",
+        r"[ ]+[a-z-]+://",
+    ))
 });
-
-static NAME: LazyLock<Regex> = LazyLock::new(|| regex(r"^Name:[ ]+(?P<name>[!-~]+)[ ]*$"));
-
-/// The node of a pod: `Node: NAME/10.240.0.6`.
-static NODE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?m)^Node:[ ]+(?P<name>[!-.0-~]+)/"));
 
 #[cfg(test)]
 mod tests {
@@ -354,12 +392,16 @@ mod tests {
         check("Version 21H2 (OS Build 20348.2113)", "10.0.20348.2113 server");
         check(r#"{"OSType":"windows","OSVersion":"10.0.17763.557"}"#, "10.0.17763.557 server");
         check(
-            r#"{"KernelVersion":"10.0 17763 (17763.1.amd64fre.rs5_release.180914-1434)","OperatingSystem":"Windows 10 Pro Version 1809 (OS Build 17763.557)","OSVersion":"1809","OSType":"windows"}"#,
+            concat!(
+                r#"{"KernelVersion":"10.0 17763 (17763.1.amd64fre.rs5_release.180914-1434)","#,
+                r#""OperatingSystem":"Windows 10 Pro Version 1809 (OS Build 17763.557)","#,
+                r#""OSVersion":"1809","OSType":"windows"}"#,
+            ),
             "10.0.17763.557 client",
         );
         check(r#""nodeInfo": {"kernelVersion": "10.0.17763.557"}"#, "10.0.17763.557 server");
-        let two = r#"{"nodeInfo":{"kernelVersion":"10.0.17763.557"}},{"nodeInfo":{"kernelVersion":"10.0.20348.1"}}"#;
-        check(two, "");
+        let node = |version| format!(r#"{{"nodeInfo":{{"kernelVersion":"{version}"}}}}"#);
+        check(&format!("{},{}", node("10.0.17763.557"), node("10.0.20348.1")), "");
     }
 
     #[test]

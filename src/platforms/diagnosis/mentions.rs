@@ -1,4 +1,4 @@
-//! The images, the isolation mode and the kind of place that a text mentions, and where.
+//! The images, the isolation modes and the settings that a text mentions, with their positions.
 
 use std::sync::LazyLock;
 
@@ -6,30 +6,33 @@ use regex::{Captures, Regex};
 
 use crate::images::{Core, ImageReference, Selector, Tag};
 use crate::windows::{Isolation, Platform, Tables, WindowsVersion};
+use crate::words::words;
 
-/// What prints the text, or runs the container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Setting {
-    /// A Docker Engine on its own.
-    #[default]
-    Docker,
-    /// A build by BuildKit.
-    BuildKit,
-    /// A Docker Swarm service.
-    Swarm,
-    /// A Kubernetes pod.
-    Kubernetes,
-    /// A task of Amazon ECS.
-    Ecs,
+words! {
+    /// What runs the container.
+    #[derive(Default)]
+    pub enum Setting {
+        /// A Docker Engine on its own.
+        #[default]
+        Docker = "docker",
+        /// A build by BuildKit.
+        BuildKit = "buildkit",
+        /// A Docker Swarm service.
+        Swarm = "swarm",
+        /// A Kubernetes pod.
+        Kubernetes = "kubernetes",
+        /// A task of Amazon ECS.
+        Ecs = "ecs",
+    }
 }
 
 impl Setting {
-    /// Whether it can be told to isolate a container with Hyper-V.
+    /// Whether its containers can run in Hyper-V isolation.
     pub const fn can_isolate_with_hyperv(self) -> bool {
         matches!(self, Self::Docker | Self::Swarm)
     }
 
-    /// The platform whose rules hold there.
+    /// The platform whose compatibility rules apply.
     pub const fn platform(self) -> Platform {
         match self {
             Self::Kubernetes => Platform::Kubernetes,
@@ -39,18 +42,18 @@ impl Setting {
     }
 }
 
-/// An image that the text mentions.
+/// An image in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ImageMention {
-    /// Where in the clean text.
+    /// The position in the clean text.
     pub at: usize,
-    /// As it is written there.
     pub reference: ImageReference,
+    /// The reference as the text has it.
     pub written: String,
 }
 
 impl ImageMention {
-    /// Whether it is the image that holds the sandbox of a pod.
+    /// Whether it is the pause image, which holds the sandbox of a pod.
     pub fn is_pause(&self) -> bool {
         let path = self.reference.repository.path();
         path.rsplit('/').next().is_some_and(|name| name.contains("pause"))
@@ -61,17 +64,17 @@ impl ImageMention {
 pub(super) fn images(clean: &str) -> Vec<ImageMention> {
     let mut mentions: Vec<ImageMention> = Vec::new();
     for regex in IMAGES.iter() {
-        for found in regex.captures_iter(clean).take(MOST_MENTIONS) {
+        for found in regex.captures_iter(clean).take(MAX_MENTIONS) {
             mentions.extend(
                 found.name("image").and_then(|image| mention(image.start(), image.as_str())),
             );
         }
     }
-    for found in COMMAND.captures_iter(clean).take(MOST_MENTIONS) {
+    for found in COMMAND.captures_iter(clean).take(MAX_MENTIONS) {
         mentions.extend(image_of_command(&found));
     }
-    // Docker leaves the registry out here; what was asked for says more.
-    for found in PULLING.captures_iter(clean).take(MOST_MENTIONS) {
+    // Docker leaves the registry out here, so an earlier reference to the same repository wins.
+    for found in PULLING.captures_iter(clean).take(MAX_MENTIONS) {
         let (Some(tag), Some(path)) = (found.name("tag"), found.name("path")) else { continue };
         let path_alone = path.as_str().strip_prefix("library/").unwrap_or(path.as_str());
         let is_known = |known: &ImageMention| {
@@ -87,7 +90,7 @@ pub(super) fn images(clean: &str) -> Vec<ImageMention> {
 }
 
 fn mention(at: usize, written: &str) -> Option<ImageMention> {
-    // A sentence may end after it.
+    // The reference may be the end of a sentence.
     let written = written.trim_end_matches(['.', ':', ',', ';', '/', '@', '-']);
     let reference: ImageReference = written.parse().ok()?;
     // Platforms look like repositories.
@@ -114,7 +117,7 @@ fn image_of_command(found: &Captures<'_>) -> Option<ImageMention> {
     None
 }
 
-/// The Windows version that a tag says its image is of.
+/// The Windows version in the name of a tag.
 pub(super) fn version_of_tag(
     reference: &ImageReference,
     tables: &Tables,
@@ -129,7 +132,7 @@ pub(super) fn version_of_tag(
             Core::Line(line) => tables.build_of_line(&line).map(WindowsVersion::of_build),
             Core::Kb { line, kb, .. } => {
                 let build = tables.build_of_line(&line)?;
-                // An update that brought several revisions of the build says none.
+                // An update with several revisions of the build does not determine one.
                 let versions = tables.versions_of(kb).into_iter().map(|entry| entry.version);
                 let of_build: Vec<WindowsVersion> =
                     versions.filter(|version| version.build == build).collect();
@@ -138,8 +141,8 @@ pub(super) fn version_of_tag(
             Core::None => None,
         };
     }
-    // Images that are built on others name the base somewhere in the tag:
-    // `4.8-windowsservercore-ltsc2019`. A number of four digits alone could be a year.
+    // Images built on a base image name it somewhere in the tag: `4.8-windowsservercore-ltsc2019`.
+    // A number alone could be a year, so it counts only after the name of a base.
     let mut after_base = false;
     for word in text.split(['-', '_']) {
         if let Ok(version) = word.parse() {
@@ -154,93 +157,97 @@ pub(super) fn version_of_tag(
     None
 }
 
-/// Where a text says how containers are isolated.
+/// An isolation mode in the text.
 pub(super) struct IsolationMention {
     at: usize,
     isolation: Isolation,
-    said: Said,
+    origin: Origin,
 }
 
-/// Who says it.
+/// Where an isolation mode comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum Origin {
     /// A command, a file, or the inspection of a container.
     Caller,
     /// The details that the engine prints after an error.
     Engine,
-    /// The host, of containers for which nobody says it.
+    /// The default of the host.
     HostDefault,
 }
 
-/// Every isolation mode that the tight text mentions.
+/// Every isolation mode in the tight text.
 pub(super) fn isolations(tight: &str) -> Vec<IsolationMention> {
     let mention = |found: regex::Match<'_>| {
         let text = found.as_str();
-        let said = match text.as_bytes() {
-            [b'd', ..] => Said::HostDefault,
-            [b'h', ..] => Said::Engine,
-            _ => Said::Caller,
+        // The first letter tells the alternatives of the pattern apart.
+        let origin = match text.as_bytes() {
+            [b'd', ..] => Origin::HostDefault,
+            [b'h', ..] => Origin::Engine,
+            _ => Origin::Caller,
         };
         let is_process = text.ends_with("process") || text.ends_with("false");
         let isolation = if is_process { Isolation::Process } else { Isolation::HyperV };
-        IsolationMention { at: found.start(), isolation, said }
+        IsolationMention { at: found.start(), isolation, origin }
     };
-    ISOLATION.find_iter(tight).take(MOST_MENTIONS).map(mention).collect()
+    ISOLATION.find_iter(tight).take(MAX_MENTIONS).map(mention).collect()
 }
 
-/// The isolation mode of what failed here in the tight text: as the error's own details say after
-/// it, as it was asked for before or else after it, or as the host has it by default.
+/// The isolation mode of the container that failed at this position of the tight text: the one in
+/// the details after the error, else the one that the caller chose before or after it, else the
+/// default of the host.
 pub(super) fn isolation_at(mentions: &[IsolationMention], error: usize) -> Option<Isolation> {
-    let said = |by: Said| mentions.iter().filter(move |mention| mention.said == by);
-    let details = said(Said::Engine).find(|it| (error..error + LONGEST_DETAILS).contains(&it.at));
-    let asked = || {
-        said(Said::Caller)
-            .take_while(|it| it.at < error)
-            .last()
-            .or_else(|| said(Said::Caller).next())
+    let from = |origin: Origin| mentions.iter().filter(move |mention| mention.origin == origin);
+    let details =
+        from(Origin::Engine).find(|it| (error..error + MAX_DETAILS_BYTES).contains(&it.at));
+    let chosen = || {
+        let before = from(Origin::Caller).take_while(|it| it.at < error).last();
+        before.or_else(|| from(Origin::Caller).next())
     };
     details
-        .or_else(asked)
-        .or_else(|| said(Said::HostDefault).next())
+        .or_else(chosen)
+        .or_else(|| from(Origin::HostDefault).next())
         .map(|mention| mention.isolation)
 }
 
-/// Every word of the tight text that only one kind of place uses.
+/// Every word of the tight text that only one setting uses.
 pub(super) fn settings(tight: &str) -> Vec<(usize, Setting)> {
-    let groups = [
-        ("kubernetes", Setting::Kubernetes),
-        ("swarm", Setting::Swarm),
-        ("ecs", Setting::Ecs),
-        ("buildkit", Setting::BuildKit),
-    ];
-    let setting = |found: Captures<'_>| {
-        groups.into_iter().find_map(|(name, setting)| Some((found.name(name)?.start(), setting)))
+    let mut settings = Vec::new();
+    for (setting, words) in SETTINGS {
+        for word in *words {
+            let found = tight.match_indices(word).take(MAX_MENTIONS);
+            settings.extend(found.map(|(at, _)| (at, *setting)));
+        }
+    }
+    // Compose prints the same about several containers, with an `s`.
+    let is_container = |(at, word): &(usize, &str)| {
+        tight.as_bytes().get(at + word.len()).is_some_and(|next| *next != b's')
     };
-    SETTINGS.captures_iter(tight).take(MOST_MENTIONS).filter_map(setting).collect()
+    let started = tight.match_indices(KUBELET_FAILED_TO_START).filter(is_container);
+    settings.extend(started.take(MAX_MENTIONS).map(|(at, _)| (at, Setting::Kubernetes)));
+    settings.sort_unstable();
+    settings
 }
 
-/// What runs the container that failed here in the tight text: what is named last before the end of
-/// the error, or first after it.
+/// The setting of the container that failed in the tight text: the last one before the end of the
+/// error, else the first one after it.
 pub(super) fn setting_at(settings: &[(usize, Setting)], end: usize) -> Setting {
     let before = settings.iter().take_while(|(at, _)| *at < end).last();
     before.or(settings.first()).map(|(_, setting)| *setting).unwrap_or_default()
 }
 
-/// So many places of one form are looked at; a paste of 64 KiB that means something has fewer.
-const MOST_MENTIONS: usize = 128;
-/// So far after an error the engine's details of the container go on, in bytes; they name every
-/// layer.
-const LONGEST_DETAILS: usize = 8192;
+/// More mentions of one form than any output that people paste.
+const MAX_MENTIONS: usize = 128;
+/// How far after an error the engine's details of the container reach; they name every layer.
+const MAX_DETAILS_BYTES: usize = 8192;
 
-/// An image reference, as far as its characters go; what is one is read by the grammar of
-/// references.
+/// The characters of an image reference. Whether they are one, its grammar decides.
 const REFERENCE: &str = "(?P<image>[A-Za-z0-9][A-Za-z0-9._/:@-]+)";
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(&pattern.replace("REF", REFERENCE)).expect("every pattern is compiled by a test")
+    Regex::new(&pattern.replace("REF", REFERENCE)).expect("a test compiles every pattern")
 }
 
-/// The places where images are named, but for command lines.
+/// The forms in which tools name images, except for command lines.
 static IMAGES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let patterns = [
         // `kubectl describe pod`, Compose files, manifests, `docker inspect`.
@@ -251,20 +258,27 @@ static IMAGES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?i)\bmanifest for REF not found",
         r"\bpull access denied for REF,",
         r"\bload metadata for REF",
-        // A Dockerfile, and what a build prints of it.
-        r"(?m)^(?:[ ]*|[ -~]{0,40}Step \d+/\d+ : |[ -~]{0,40}\[[a-z0-9 /-]{1,60}\] )FROM (?:--platform=[^ \n]+ )?REF",
+        // A Dockerfile, and the steps of a build.
+        concat!(
+            r"(?m)^(?:[ ]*|[ -~]{0,40}Step \d+/\d+ : |[ -~]{0,40}\[[a-z0-9 /-]{1,60}\] )",
+            r"FROM (?:--platform=[^ \n]+ )?REF",
+        ),
         // `docker service ps`: identity, name with slot, image.
         r"(?m)^[ ]*[0-9a-z]{12,25}[ ]+(?:\\_[ ]+)?[A-Za-z0-9_.-]+\.[A-Za-z0-9]+[ ]+REF",
         // `docker service ls`: mode, replicas, image.
         r"(?m)\b(?:replicated|global)[ ]+\d+/\d+[ ]+REF",
         // `docker ps`: identity, image, command.
         r#"(?m)^[0-9a-f]{12}[ ]+REF[ ]+""#,
-        // Microsoft's own names are images wherever they stand.
-        r"(?:^|[^A-Za-z0-9./-])(?P<image>(?:mcr\.microsoft\.com|microsoft)/[a-z0-9][A-Za-z0-9._/:@-]+)",
+        // Microsoft's repositories are images wherever they stand.
+        concat!(
+            r"(?:^|[^A-Za-z0-9./-])",
+            r"(?P<image>(?:mcr\.microsoft\.com|microsoft)/[a-z0-9][A-Za-z0-9._/:@-]+)",
+        ),
     ];
     patterns.into_iter().map(regex).collect()
 });
 
+/// A command line that names an image after its options.
 static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
     let verbs = r"(?:container[ ]+|image[ ]+|service[ ]+)?(?:run|create|pull)";
     regex(&format!(
@@ -279,24 +293,54 @@ static PULLING: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A word of a command line.
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r#""[^"]*"|'[^']*'|[^ ]+"#));
 
+/// The default of a host, a choice of the caller, the details of an engine, and the runtime class
+/// of a pod.
 static ISOLATION: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?:default)?isolation[=:]?(?:process|hyper-?v)|hvpartition:(?:true|false)|runhcs-wcow-(?:process|hypervisor)",
-    )
-});
-
-/// Words that only one kind of place uses.
-static SETTINGS: LazyLock<Regex> = LazyLock::new(|| {
-    let kubernetes = "kubernetes\\.io/|node-selectors:|starterror|containerversion:containerd://|kubelet|kubectl|podsandbox|sandboxcontainer|sandboximage|crictl|crashloopbackoff|imagepullbackoff|containercannotrun|failedtopullimage|error:failedtostartcontainer[^s]";
-    let swarm = "dockerservice|dockerstack|startingcontainerfailed|nosuitablenode|dockernode";
-    let ecs = "cannotpullcontainererror";
-    let buildkit = "failedtosolve|dockerbuildx|buildkit|\\[internal\\]load";
-    regex(&format!(
-        "(?P<kubernetes>{kubernetes})|(?P<swarm>{swarm})|(?P<ecs>{ecs})|(?P<buildkit>{buildkit})"
+    regex(concat!(
+        r"(?:default)?isolation[=:]?(?:process|hyper-?v)|hvpartition:(?:true|false)",
+        r"|runhcs-wcow-(?:process|hypervisor)",
     ))
 });
+
+/// Words of the tight text that only one setting uses.
+const SETTINGS: &[(Setting, &[&str])] = &[
+    (
+        Setting::Kubernetes,
+        &[
+            "kubernetes.io/",
+            "node-selectors:",
+            "starterror",
+            "containerversion:containerd://",
+            "kubelet",
+            "kubectl",
+            "podsandbox",
+            "sandboxcontainer",
+            "sandboximage",
+            "crictl",
+            "crashloopbackoff",
+            "imagepullbackoff",
+            "containercannotrun",
+            "failedtopullimage",
+        ],
+    ),
+    (
+        Setting::Swarm,
+        &[
+            "dockerservice",
+            "dockerstack",
+            "startingcontainerfailed",
+            "nosuitablenode",
+            "dockernode",
+        ],
+    ),
+    (Setting::Ecs, &["cannotpullcontainererror"]),
+    (Setting::BuildKit, &["failedtosolve", "dockerbuildx", "buildkit", "[internal]load"]),
+];
+/// The kubelet's event for a container, whose name follows.
+const KUBELET_FAILED_TO_START: &str = "error:failedtostartcontainer";
 
 /// The options of `docker run`, `create` and `pull` that take no value.
 const FLAGS_WITHOUT_VALUE: &[&str] = &[

@@ -1,13 +1,13 @@
-//! What an error text says: the cause, and the image, host and isolation mode that it is about.
+//! The findings in an error text: the cause, and the image, host and isolation mode involved.
 //!
-//! The texts are rows of `data/errors.csv`. They are looked for in a form of the text that has no
-//! white space and no quotation marks (`pasted.rs`), because what people paste is broken and
-//! escaped at any place; images and hosts are looked for line by line. Nothing is guessed: what the
-//! text does not say stays unknown.
+//! The error texts are rows of `data/errors.csv`. They are matched against a form of the text
+//! without white space and quotation marks (`pasted.rs`), because pasted text is broken and escaped
+//! at any position; images and hosts are matched line by line. Nothing is guessed: a fact that the
+//! text does not contain stays unknown.
 //!
-//! All of it takes time in proportion to the length of the text, whatever it is: the expressions
-//! are those of the `regex` crate, repetitions in them have bounds, and the numbers of places and
-//! findings too.
+//! The time is proportional to the length of the text, whatever it contains: the expressions are
+//! those of the `regex` crate, their repetitions have bounds, and so have the numbers of matches
+//! and findings. Every expression is compiled when a text first needs it.
 
 use std::ops::Range;
 
@@ -26,60 +26,57 @@ pub use cause::Cause;
 pub use mentions::Setting;
 pub use names::Names;
 
-use errors::Place;
+use errors::ErrorMatch;
 use hosts::Hosts;
 use mentions::{ImageMention, IsolationMention};
 use names::NamesInText;
 use pasted::Pasted;
 
-/// So many findings are given; a text with more tells nothing more.
+/// The upper bound of findings: a text with more has nothing new in them.
 pub const MAX_FINDINGS: usize = 8;
-/// The text of a piece of evidence has at most so many characters.
-const LONGEST_EVIDENCE: usize = 400;
-/// What the kubelet says when it is the sandbox of a pod that fails.
+/// Enough for any sentence of the table with what stands in its holes.
+const MAX_EVIDENCE_CHARS: usize = 400;
+/// The kubelet's words for a failure of the sandbox of a pod.
 const SANDBOX: [&str; 3] = ["podsandbox", "sandboxcontainer", "sandboximage"];
-/// What it says of a container of the pod itself.
+/// Its words for a failure of a container of the pod itself.
 const WORKLOAD: &str = "failedtostartcontainer";
-/// So far before an error the kubelet says so, in bytes of the tight text: names of pod and
-/// container stand between.
-const SANDBOX_BEFORE: usize = 500;
+/// How far before an error these words count, in the tight text: the names of pod and container
+/// stand between.
+const MAX_SANDBOX_DISTANCE_BYTES: usize = 500;
 /// The words of engines that pull with containerd.
 const CONTAINERD: [&str; 3] = ["nomatchforplatform", "failedtopullandunpack", "containerd"];
 
-/// Something that is wrong.
+/// An error in a text, with the facts about it that the text contains.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What it is.
     pub cause: Cause,
-    /// Where the text says so, in characters of the text given.
+    /// The position of the error, in characters of the text given.
     pub span: Range<usize>,
-    /// What the text says there, on one line, without escape sequences and control characters.
+    /// The error on one line, without escape sequences and control characters.
     pub evidence: String,
-    /// The image, as the text writes it; it is a reference.
+    /// The image reference as the text has it.
     pub image: Option<String>,
-    /// The Windows version of the image, where the error or the tag says it.
+    /// The Windows version of the image, from the error or the tag.
     pub image_version: Option<WindowsVersion>,
-    /// The host.
     pub host: Option<HostReading>,
-    /// The isolation mode in which it happened.
+    /// The isolation mode of the container that failed.
     pub isolation: Option<Isolation>,
     /// What runs the container.
     pub setting: Setting,
     /// Whether containerd pulls the images.
     pub by_containerd: bool,
-    /// The objects of the cluster that it is about.
+    /// The cluster objects involved.
     pub names: Names,
 }
 
-/// Everything in the text that is known, in its order. The same error about the same image and host
-/// is one finding.
+/// The errors in a text, in its order. The same error about the same image and host is one finding.
 pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     let pasted = Pasted::new(text);
-    let mut places = errors::places(&pasted);
-    if places.iter().any(|place| !place.cause.is_vague()) {
-        places.retain(|place| !place.cause.is_vague());
+    let mut errors = errors::errors(&pasted);
+    if errors.iter().any(|error| !error.cause.is_vague()) {
+        errors.retain(|error| !error.cause.is_vague());
     }
-    if places.is_empty() {
+    if errors.is_empty() {
         return Vec::new();
     }
     let facts = Facts {
@@ -91,12 +88,12 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
         names: NamesInText::of(&pasted.clean),
     };
     let mut findings: Vec<Finding> = Vec::new();
-    for place in places {
+    for error in errors {
         if findings.len() >= MAX_FINDINGS {
             break;
         }
-        let clean = pasted.in_clean(place.span.clone());
-        let mut finding = facts.finding(&pasted, place, &clean, tables);
+        let clean = pasted.in_clean(error.span.clone());
+        let mut finding = facts.finding(&pasted, error, &clean, tables);
         if !findings.iter().any(|known| known.covers(&finding)) {
             finding.evidence = one_line(pasted.clean.get(clean.clone()).unwrap_or_default());
             finding.span = pasted.in_given(clean);
@@ -106,7 +103,7 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     findings
 }
 
-/// Everything that the text says beside its errors.
+/// The facts in a text beside its errors.
 struct Facts {
     images: Vec<ImageMention>,
     hosts: Hosts,
@@ -117,19 +114,17 @@ struct Facts {
 }
 
 impl Facts {
-    /// The finding of this place, still without its evidence.
+    /// The finding for an error, still without its evidence.
     fn finding(
         &self,
         pasted: &Pasted<'_>,
-        place: Place,
+        error: ErrorMatch,
         clean: &Range<usize>,
         tables: &Tables,
     ) -> Finding {
-        let Place { mut cause, span, host, image: version_in_error } = place;
-        let before = pasted
-            .tight
-            .get(span.start.saturating_sub(SANDBOX_BEFORE)..span.end)
-            .unwrap_or_default();
+        let ErrorMatch { mut cause, span, host, image: version_in_error } = error;
+        let start = span.start.saturating_sub(MAX_SANDBOX_DISTANCE_BYTES);
+        let before = pasted.tight.get(start..span.end).unwrap_or_default();
         let since = SANDBOX
             .iter()
             .filter_map(|word| before.rfind(word))
@@ -155,8 +150,8 @@ impl Facts {
         }
     }
 
-    /// The image that an error is about: the one in it or the last before it, else the first after
-    /// it. The pause image only when it is about the sandbox.
+    /// The image of an error: the one in it or the last before it, else the first after it. An
+    /// error of the sandbox is about the pause image, any other is not.
     fn image_of(&self, error: &Range<usize>, of_sandbox: bool) -> Option<&ImageMention> {
         let fitting = || self.images.iter().filter(|image| image.is_pause() == of_sandbox);
         fitting().take_while(|image| image.at < error.end).last().or_else(|| fitting().next())
@@ -164,24 +159,24 @@ impl Facts {
 }
 
 impl Finding {
-    /// Whether the other says nothing that this one does not say.
+    /// Whether the other adds no fact to this one.
     fn covers(&self, other: &Self) -> bool {
-        fn says<T: PartialEq>(this: Option<&T>, other: Option<&T>) -> bool {
+        fn has<T: PartialEq>(this: Option<&T>, other: Option<&T>) -> bool {
             other.is_none() || this == other
         }
         let build =
             |finding: &Self| finding.host.as_ref()?.host.as_ref().map(|host| host.version.build);
         self.cause == other.cause
-            && says(self.image.as_ref(), other.image.as_ref())
-            && says(self.image_version.as_ref(), other.image_version.as_ref())
-            && says(build(self).as_ref(), build(other).as_ref())
+            && has(self.image.as_ref(), other.image.as_ref())
+            && has(self.image_version.as_ref(), other.image_version.as_ref())
+            && has(build(self).as_ref(), build(other).as_ref())
     }
 }
 
-/// The text on one line, and not too long.
+/// The text on one line, cut at the upper bound.
 fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(LONGEST_EVIDENCE) {
+    if let Some((end, _)) = line.char_indices().nth(MAX_EVIDENCE_CHARS) {
         line.truncate(end);
         line.push('…');
     }

@@ -1,7 +1,7 @@
 //! The objects of a cluster that a text names, so that commands can name them too.
 //!
-//! Only names go on that can stand in a command as they are, and only what the text leaves no doubt
-//! about: the others stay words in capital letters.
+//! Only names that can stand in a command as they are, and only names without doubt; for the
+//! others a command has a word in capital letters.
 
 use std::sync::LazyLock;
 
@@ -18,9 +18,9 @@ pub struct Names {
     pub namespace: Option<String>,
     /// The node that the pod is on.
     pub node: Option<String>,
-    /// What makes the pod, by kind and name: a deployment, a stateful set or a daemon set.
+    /// The owner of the pod, by kind and name: a deployment, a stateful set or a daemon set.
     pub workload: Option<(&'static str, String)>,
-    /// The container of the pod, where it has one only.
+    /// The container of the pod, if it has exactly one.
     pub container: Option<String>,
 }
 
@@ -45,31 +45,31 @@ impl Names {
         self.container.as_deref().unwrap_or("CONTAINER")
     }
 
-    /// The option that says the namespace, with a space before it; empty where it is not known.
+    /// The option for the namespace, with a space before it; empty where it is not known.
     pub fn namespace_option(&self) -> String {
         self.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
     }
 }
 
-/// The names in a text, and where.
+/// The names in a text, and their positions.
 #[derive(Default)]
 pub(super) struct NamesInText {
     /// The services, in the order of the text.
     services: Vec<(usize, String)>,
-    /// What `kubectl describe` prints, each from its `Name:` on.
+    /// The objects of `kubectl describe`, each with the position of its `Name:`.
     described: Vec<(usize, Described)>,
 }
 
-/// What `kubectl describe` says of one object.
+/// One object as `kubectl describe` prints it.
 #[derive(Default)]
 struct Described {
     name: String,
     /// A pod has one; a node has none.
     namespace: Option<String>,
     node: Option<String>,
-    /// The kind and the name of what made it.
+    /// The kind and the name of its controller.
     owner: Option<(String, String)>,
-    /// The label of pods that a deployment made.
+    /// The label that a deployment gives its pods.
     template_hash: Option<String>,
     containers: Vec<String>,
 }
@@ -83,14 +83,13 @@ impl NamesInText {
             let (start, line) = (at, whole.trim_end());
             at += whole.len();
             let service = TASK.captures(line).or_else(|| TASKS_COMMAND.captures(line));
-            if let Some(name) = service.as_ref().and_then(|found| found.name("service"))
-                && found.services.len() < MOST_NAMED
-            {
-                found
-                    .services
-                    .extend(usable_name(Some(name.as_str())).map(|name| (start, name.to_owned())));
+            let service = service.map(|found| found.extract::<1>().1[0]);
+            if found.services.len() < MAX_NAMES {
+                found.services.extend(usable_name(service).map(|name| (start, name.to_owned())));
             }
-            let Some(said) = FIELD.captures(line) else {
+            let field = field(line).filter(|(name, _)| FIELDS.contains(name));
+            let Some((name, value)) = field.and_then(|(name, value)| Some((name, word(value)?)))
+            else {
                 // A container is a heading of its own, two spaces in.
                 if line.starts_with(|first: char| first != ' ') {
                     in_containers = line == "Containers:";
@@ -104,28 +103,25 @@ impl NamesInText {
                 continue;
             };
             in_containers = false;
-            let part = |group: &str| said.name(group).map_or("", |part| part.as_str());
-            if part("field") == "Name" {
-                if found.described.len() < MOST_NAMED {
-                    found.described.push((
-                        start,
-                        Described { name: part("value").to_owned(), ..Described::default() },
-                    ));
+            if name == "Name" {
+                if found.described.len() < MAX_NAMES {
+                    let described = Described { name: value.to_owned(), ..Described::default() };
+                    found.described.push((start, described));
                 }
             } else if let Some((_, described)) = found.described.last_mut() {
-                described.read_field(part("field"), part("value"));
+                described.read_field(name, value);
                 described.read_label(line);
             }
         }
         found
     }
 
-    /// The names that go with an error that ends here in the clean text.
+    /// The names for an error that ends at this position of the clean text.
     pub fn pick(&self, end: usize) -> Names {
         let before = |(at, _): &&(usize, String)| *at < end;
         let service = self.services.iter().take_while(before).last().or(the_only(&self.services));
-        // Within what is described of a pod the error is about that one; elsewhere about the only
-        // pod there is.
+        // An error within the description of a pod is about that pod; elsewhere it is about the
+        // only pod of the text.
         let around = self.described.iter().take_while(|(at, _)| *at < end).last();
         let mut pods = self.described.iter().filter(|(_, described)| described.namespace.is_some());
         let only_pod = || pods.next().filter(|_| pods.next().is_none());
@@ -135,7 +131,7 @@ impl NamesInText {
     }
 }
 
-/// The one service that all mentions are of.
+/// The service, if all mentions name the same one.
 fn the_only(services: &[(usize, String)]) -> Option<&(usize, String)> {
     let first = services.first()?;
     services.iter().all(|(_, name)| *name == first.1).then_some(first)
@@ -153,21 +149,19 @@ impl Described {
             _ => {}
         }
         if let Some(made) = CREATED_BY.captures(value).filter(|_| self.owner.is_none()) {
-            let part = |group: &str| made.name(group).map(|part| part.as_str().to_owned());
-            self.owner = part("kind").zip(part("name"));
+            let (_, [kind, name]) = made.extract();
+            self.owner = Some((kind.to_owned(), name.to_owned()));
         }
     }
 
     fn read_label(&mut self, line: &str) {
-        let hash = HASH_LABEL
-            .captures(line)
-            .and_then(|found| Some(found.name("hash")?.as_str().to_owned()));
+        let hash = HASH_LABEL.captures(line).map(|found| found.extract::<1>().1[0].to_owned());
         self.template_hash = self.template_hash.take().or(hash);
     }
 
     fn read_inner(&mut self, line: &str) {
         let name = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':'));
-        let is_heading = |name: &&str| !name.starts_with(' ') && self.containers.len() < MOST_NAMED;
+        let is_heading = |name: &&str| !name.starts_with(' ') && self.containers.len() < MAX_NAMES;
         self.containers.extend(name.filter(is_heading).map(str::to_owned));
     }
 
@@ -184,19 +178,19 @@ impl Described {
         }
     }
 
-    /// What to change so that the pod is made anew.
+    /// The workload to change, which then creates a new pod.
     fn workload(&self) -> Option<(&'static str, &str)> {
         let (kind, owner) = self.owner.as_ref()?;
         match kind.as_str() {
             "StatefulSet" => Some(("statefulset", owner)),
             "DaemonSet" => Some(("daemonset", owner)),
-            // The name of a deployment's replica set ends with the hash of the pod's template.
+            // A deployment names its replica sets after itself and the hash of the pod's template.
             "ReplicaSet" => {
                 let is_of_set = self
                     .name
                     .strip_prefix(owner.as_str())
                     .and_then(|rest| rest.strip_prefix('-'))
-                    .is_some_and(|suffix| suffix.len() == POD_SUFFIX && is_generated(suffix));
+                    .is_some_and(|suffix| suffix.len() == POD_SUFFIX_BYTES && is_generated(suffix));
                 let (deployment, hash) = owner.rsplit_once('-').filter(|_| is_of_set)?;
                 let is_hash = match &self.template_hash {
                     Some(label) => label == hash,
@@ -209,50 +203,69 @@ impl Described {
     }
 }
 
-/// Whether a word is of the letters that Kubernetes makes names of, which spell no word; hashes of
-/// before 1.9 are numbers.
+/// Whether a word consists of the characters of generated names. Kubernetes leaves out the vowels,
+/// so that names spell no words; hashes before Kubernetes 1.9 are numbers.
 fn is_generated(word: &str) -> bool {
     word.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz0123456789".contains(&byte))
 }
 
-/// So many objects of one kind are looked at.
-const MOST_NAMED: usize = 128;
-/// The random end of the name of a replica set's pod has so many letters.
-const POD_SUFFIX: usize = 5;
+/// A field of an object that `kubectl describe` prints: its name, and its value.
+pub(super) fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let value = value.strip_prefix(' ')?.trim_matches(' ');
+    (!value.is_empty()).then_some((name, value))
+}
+
+/// Whether a text is one word of visible ASCII characters.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The first word of a value.
+fn word(value: &str) -> Option<&str> {
+    let end = value.bytes().take(MAX_WORD_BYTES).take_while(u8::is_ascii_graphic).count();
+    value.get(..end).filter(|word| is_word(word))
+}
+
+/// The fields that are read.
+const FIELDS: [&str; 7] =
+    ["Name", "Namespace", "Node", "Controlled By", "Created By", "Labels", "Annotations"];
+/// More objects of one kind than any output that people paste.
+const MAX_NAMES: usize = 128;
+/// Enough for the annotation of a pod's creator, which is JSON.
+const MAX_WORD_BYTES: usize = 2000;
+/// Kubernetes ends the name of a replica set's pod with this many random characters.
+const POD_SUFFIX_BYTES: usize = 5;
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("every pattern is compiled by a test")
+    Regex::new(pattern).expect("a test compiles every pattern")
 }
 
 /// A row of `docker service ps`: identity, and the name of the service with the slot or the node.
 static TASK: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"^[ ]*[0-9a-z]{12,25}[ ]+(?:\\_[ ]+)?(?P<service>[A-Za-z0-9][A-Za-z0-9_.-]{0,62}?)\.(?:[0-9]{1,6}|[0-9a-z]{25})[ ]",
-    )
+    regex(concat!(
+        r"^[ ]*[0-9a-z]{12,25}[ ]+(?:\\_[ ]+)?([A-Za-z0-9][A-Za-z0-9_.-]{0,62}?)",
+        r"\.(?:[0-9]{1,6}|[0-9a-z]{25})[ ]",
+    ))
 });
 
 static TASKS_COMMAND: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"\bdocker(?:\.exe)?[ ]+service[ ]+ps(?:[ ]+--no-trunc)?[ ]+(?P<service>[A-Za-z0-9][A-Za-z0-9_.-]{0,62})[ ]*$",
-    )
-});
-
-/// What `kubectl describe` prints of an object as a whole.
-static FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"^(?P<field>Name|Namespace|Node|Controlled By|Created By|Labels|Annotations):[ ]+(?P<value>[!-~]{1,2000})",
-    )
+    regex(concat!(
+        r"\bdocker(?:\.exe)?[ ]+service[ ]+ps(?:[ ]+--no-trunc)?[ ]+",
+        r"([A-Za-z0-9][A-Za-z0-9_.-]{0,62})[ ]*$",
+    ))
 });
 
 /// The annotation that named the owner before Kubernetes 1.8.
 static CREATED_BY: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r#"^kubernetes\.io/created-by=[!-~]{0,200}?"reference":\{"kind":"(?P<kind>[A-Za-z]{1,40})","namespace":"[a-z0-9-]{1,63}","name":"(?P<name>[a-z0-9.-]{1,253})""#,
-    )
+    regex(concat!(
+        r#"^kubernetes\.io/created-by=[!-~]{0,200}?"reference":\{"kind":"([A-Za-z]{1,40})","#,
+        r#""namespace":"[a-z0-9-]{1,63}","name":"([a-z0-9.-]{1,253})""#,
+    ))
 });
 
 static HASH_LABEL: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\bpod-template-hash=(?P<hash>[0-9a-z]{1,32})[ ]*$"));
+    LazyLock::new(|| regex(r"\bpod-template-hash=([0-9a-z]{1,32})[ ]*$"));
 
 #[cfg(test)]
 mod tests {
@@ -295,7 +308,10 @@ mod tests {
             "Controlled By: ReplicaSet/web-7c5ddbdf54",
             "deployment web",
         );
-        let annotation = r#"Annotations: kubernetes.io/created-by={"kind":"SerializedReference","reference":{"kind":"ReplicaSet","namespace":"plang","name":"web-7c5ddbdf54","uid":"b506"#;
+        let annotation = concat!(
+            r#"Annotations: kubernetes.io/created-by={"kind":"SerializedReference","reference":"#,
+            r#"{"kind":"ReplicaSet","namespace":"plang","name":"web-7c5ddbdf54","uid":"b506"#,
+        );
         check("web-7c5ddbdf54-x2kfj", none, annotation, "deployment web");
         check("web-0", none, "Controlled By: StatefulSet/web", "statefulset web");
         check("web-x2kfj", none, "Controlled By: DaemonSet/web", "daemonset web");
@@ -310,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_several_is_not_named() {
+    fn ambiguous_objects_are_not_named() {
         let pod = |name: &str| {
             format!("Name: {name}\nNamespace: {name}-space\nNode: {name}-node/10.0.0.4\n")
         };

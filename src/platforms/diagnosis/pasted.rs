@@ -1,24 +1,23 @@
-//! The text that was given, made readable: without colours and control characters, and once more
-//! without anything that terminals, logs and JSON change.
+//! The text given, in two readable forms: clean, without colours and control characters, and
+//! tight, without anything that terminals, logs and JSON change.
 //!
-//! People paste what a terminal shows: lines broken in the middle of a word, colours, carriage
-//! returns, quotation marks that a log has escaped. So the sentences of errors are looked for in a
-//! form of the text where none of that is left, and each character remembers where it came from.
+//! People paste terminal output: lines broken in the middle of a word, colours, carriage returns,
+//! quotation marks that a log has escaped. The tight form contains none of that, so errors are
+//! matched there, and each character keeps the position it came from.
 
 use std::ops::Range;
 
-/// A text that was given, in two readable forms.
+/// A text given, in two readable forms.
 pub(super) struct Pasted<'t> {
     given: &'t str,
     /// The text line by line, without escape sequences, control characters and the backslashes of
     /// JSON.
     pub clean: String,
-    /// Only the visible ASCII characters, in lower case, without white space, quotation marks and
-    /// backslashes.
+    /// The visible ASCII characters in lower case, without quotation marks and backslashes.
     pub tight: String,
-    /// For each byte of `clean`, and for its end: where in the text given.
+    /// For each byte of `clean`, and for its end: the position in the text given.
     clean_from: Vec<usize>,
-    /// For each byte of `tight`, and for its end: where in `clean`.
+    /// For each byte of `tight`, and for its end: the position in `clean`.
     tight_from: Vec<usize>,
 }
 
@@ -32,10 +31,7 @@ impl<'t> Pasted<'t> {
             // Mail and Markdown quote with it.
             let is_quote = at_line_start && character == '>';
             at_line_start = character == '\n' || (at_line_start && (character == ' ' || is_quote));
-            if character.is_ascii_graphic()
-                && !matches!(character, '"' | '\'' | '`' | '\\')
-                && !is_quote
-            {
+            if character.is_ascii_graphic() && !is_quotation_mark(character) && !is_quote {
                 tight.push(character.to_ascii_lowercase());
                 tight_from.push(at);
             }
@@ -44,14 +40,14 @@ impl<'t> Pasted<'t> {
         Self { given, clean, tight, clean_from, tight_from }
     }
 
-    /// Where something in the tight form is in the clean one.
+    /// The range of the clean form that a range of the tight form came from.
     pub fn in_clean(&self, tight: Range<usize>) -> Range<usize> {
         let at = |index: usize| self.tight_from.get(index).copied().unwrap_or(self.clean.len());
         // The end is that of the last character, so that white space after it does not count.
         at(tight.start)..tight.end.checked_sub(1).map_or(0, |last| at(last) + 1)
     }
 
-    /// Where something in the clean form is in the text given, in characters.
+    /// The range of the text given, in characters, that a range of the clean form came from.
     pub fn in_given(&self, clean: Range<usize>) -> Range<usize> {
         let at = |index: usize| self.clean_from.get(index).copied().unwrap_or(self.given.len());
         let characters =
@@ -67,10 +63,15 @@ impl<'t> Pasted<'t> {
     }
 }
 
-/// The readable text, and for each of its bytes where it comes from.
+/// Whether terminals, logs and JSON add or escape this character; a backslash escapes.
+pub(super) const fn is_quotation_mark(character: char) -> bool {
+    matches!(character, '"' | '\'' | '`' | '\\')
+}
+
+/// The clean text, and the position that each of its bytes came from.
 fn clean(given: &str) -> (String, Vec<usize>) {
-    // A whole JSON string on one line has its line breaks escaped. In any other text `\n` may be
-    // the beginning of a folder's name.
+    // A JSON string on one line has its line breaks escaped. In any other text `\n` may be part of
+    // a path, such as `C:\new`.
     let is_one_line = !given.trim_end().contains('\n');
     let (mut clean, mut from) =
         (String::with_capacity(given.len()), Vec::with_capacity(given.len() + 1));
@@ -98,7 +99,7 @@ fn clean(given: &str) -> (String, Vec<usize>) {
     (clean, from)
 }
 
-/// How many bytes a backslash and what belongs to it take, and what they stand for.
+/// The length in bytes of an escape by backslash, and the character that it stands for.
 fn escaped(rest: &str, is_one_line: bool) -> (usize, Option<char>) {
     match rest.as_bytes() {
         [_, b'"', ..] => (2, Some('"')),
@@ -112,34 +113,34 @@ fn escaped(rest: &str, is_one_line: bool) -> (usize, Option<char>) {
     }
 }
 
-/// How many bytes an ANSI escape sequence takes, whose introducer takes so many.
+/// The length in bytes of an ANSI escape sequence, including its introducer.
 fn escape_sequence(rest: &str, introducer: usize) -> usize {
     let after = rest.as_bytes().get(introducer..).unwrap_or_default();
     let body = match after.first() {
-        // Control sequences end with a letter; parameters before it are in this range.
+        // A control sequence ends with a letter after parameters in this range.
         Some(b'[') => {
             let parameters = after
                 .iter()
                 .skip(1)
-                .take(LONGEST_SEQUENCE)
+                .take(MAX_SEQUENCE_BYTES)
                 .take_while(|byte| matches!(byte, 0x20..=0x3f))
                 .count();
             let is_ended =
                 after.get(1 + parameters).is_some_and(|byte| matches!(byte, 0x40..=0x7e));
             1 + parameters + usize::from(is_ended)
         }
-        // Titles and links end with a bell, or with another escape, which is taken next.
+        // Titles and links end with a bell, or with another escape sequence, which is read next.
         Some(b']') => {
             let text = after
                 .iter()
-                .take(LONGEST_SEQUENCE)
+                .take(MAX_SEQUENCE_BYTES)
                 .take_while(|byte| !matches!(byte, 0x07 | 0x1b | b'\n'));
             text.count()
         }
         Some(0x20..=0x7e) => 1,
         _ => 0,
     };
-    // Never into the middle of a character.
+    // The sequence must not end inside a character.
     (introducer + body..=rest.len()).find(|end| rest.is_char_boundary(*end)).unwrap_or(rest.len())
 }
 
@@ -147,19 +148,23 @@ fn escape_sequence(rest: &str, introducer: usize) -> usize {
 const fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
     )
 }
 
-/// No escape sequence that means something is longer; what goes on is text.
-const LONGEST_SEQUENCE: usize = 256;
+/// No useful escape sequence is longer; what continues beyond this is text.
+const MAX_SEQUENCE_BYTES: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_terminals_and_logs_do_to_a_text_is_undone() {
+    fn changes_by_terminals_and_logs_are_undone() {
         let cases = [
             ("does not ma\r\ntch the  host", "doesnotmatchthehost"),
             ("\u{1b}[31mimage \u{1b}[1;4moperating\u{1b}[0m system", "imageoperatingsystem"),
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_found_again_in_the_text_given() {
+    fn positions_lead_back_to_the_text_given() {
         let text = "é \u{1b}[31mno ma\r\ntch\u{1b}[0m";
         let pasted = Pasted::new(text);
         let clean = pasted.in_clean(0..pasted.tight.len());
