@@ -104,9 +104,13 @@ const TOP_LEVEL: &[&str] = &[
     "tests",
     "benches",
     "deploy",
+    "docs",
     "Dockerfile",
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "justfile",
     "LICENSE",
     ".ci",
     ".clippy.toml",
@@ -119,6 +123,12 @@ const TOP_LEVEL: &[&str] = &[
 
 /// What a working copy has beside that, and git does not keep.
 const NOT_KEPT: &[&str] = &[".git", "target", "node_modules", "__pycache__"];
+
+/// Words and phrases that the vocabulary in `CONTRIBUTING.md` replaces.
+const REPLACED_WORDS: &[&str] = &[
+    "shelf", "gate", "door", "lineup", "landing", "deciding", "told", "nobody", "crowd", "so many",
+    "so long", "patience",
+];
 
 /// The longest a file may be before its tests.
 const LONGEST_FILE: usize = 450;
@@ -478,6 +488,30 @@ fn no_text_names_a_folder_outside() {
         }
     }
     assert_none(&wrong);
+}
+
+#[test]
+fn documents_use_the_vocabulary() {
+    let mut found = Vec::new();
+    for file in files(&top()) {
+        if file.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("documents are text").to_lowercase();
+        // The page that lists the words ends with them.
+        let text = text.split("\n## vocabulary\n").next().unwrap_or_default();
+        let mut in_block = false;
+        for (at, line) in text.lines().enumerate() {
+            in_block ^= line.starts_with("```");
+            // Blocks show the sentences of the program and of other programs.
+            if in_block {
+                continue;
+            }
+            let replaced = REPLACED_WORDS.iter().filter(|word| has_word(line, word));
+            found.extend(replaced.map(|word| format!("{}:{}: {word}", file.display(), at + 1)));
+        }
+    }
+    assert_none(&found);
 }
 
 #[test]

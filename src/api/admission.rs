@@ -27,8 +27,8 @@ pub struct AdmissionParams {
 ///
 /// # Errors
 /// When it is not a review of `admission.k8s.io/v1`, or has no request.
-pub fn request_of(review: Review) -> Result<Request, Box<Problem>> {
-    let refuse = |detail: String| Box::new(Problem::of_parameter("body", "not-allowed", detail));
+pub fn request_of(review: Review) -> Result<Request, Problem> {
+    let refuse = |detail: String| Problem::of_parameter("body", "not-allowed", detail);
     if (review.api_version.as_deref(), review.kind.as_deref()) != (Some(API_VERSION), Some(KIND)) {
         return Err(refuse(format!(
             "it is not an {KIND} of {API_VERSION}; the webhook configuration must say \

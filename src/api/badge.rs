@@ -83,7 +83,7 @@ pub enum BadgeFormat {
 pub fn read_badge(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<(ResolveQuestion, Option<BadgeFormat>), Box<Problem>> {
+) -> Result<(ResolveQuestion, Option<BadgeFormat>), Problem> {
     let mut params = Params::new::<BadgeParams>(pairs);
     let image = reading.image(&mut params);
     let host = reading.host(&mut params);
@@ -96,10 +96,7 @@ pub fn read_badge(
     let format = params.choice("format", &[("json", BadgeFormat::Json), ("svg", BadgeFormat::Svg)]);
     params.finish()?;
     let (Some(image), Some(host)) = (image, host) else {
-        return Err(Box::new(Problem::new(
-            ProblemKind::Internal,
-            "a parameter was lost".to_owned(),
-        )));
+        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
     };
     let image = Arc::new(image);
     Ok((ResolveQuestion { image, host, isolation, pin, kb: None, platform, architecture }, format))

@@ -93,22 +93,19 @@ impl BatchRequest {
     pub fn read(
         self,
         reading: Reading<'_>,
-    ) -> Result<Vec<Result<ResolveQuestion, Box<Problem>>>, Box<Problem>> {
+    ) -> Result<Vec<Result<ResolveQuestion, Problem>>, Problem> {
         let count = self.requests.len();
         if count == 0 || count > MAX_QUESTIONS {
             let detail = format!("it has 1 to {MAX_QUESTIONS} questions; these are {count}");
-            return Err(Box::new(Problem::of_parameter("requests", "not-allowed", detail)));
+            return Err(Problem::of_parameter("requests", "not-allowed", detail));
         }
         Ok(self.requests.into_iter().map(|question| read_question(question, reading)).collect())
     }
 }
 
-fn read_question(
-    question: Question,
-    reading: Reading<'_>,
-) -> Result<ResolveQuestion, Box<Problem>> {
+fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQuestion, Problem> {
     let refuse = |name: &str, detail: &str| {
-        Err(Box::new(Problem::of_parameter(name, "not-allowed", detail.to_owned())))
+        Err(Problem::of_parameter(name, "not-allowed", detail.to_owned()))
     };
     let Question(Some(members)) = question else {
         return refuse(
@@ -164,12 +161,12 @@ pub struct BatchItemObject {
     pub problem: Option<Problem>,
 }
 
-impl From<Result<ResolutionObject, Box<Problem>>> for BatchItemObject {
-    fn from(result: Result<ResolutionObject, Box<Problem>>) -> Self {
+impl From<Result<ResolutionObject, Problem>> for BatchItemObject {
+    fn from(result: Result<ResolutionObject, Problem>) -> Self {
         match result {
             Ok(resolution) => Self { status: 200, resolution: Some(resolution), problem: None },
             Err(problem) => {
-                Self { status: problem.status, resolution: None, problem: Some(*problem) }
+                Self { status: problem.status, resolution: None, problem: Some(problem) }
             }
         }
     }

@@ -43,7 +43,7 @@ pub struct CheckParams {
 pub fn read_check(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<CheckQuestion, Box<Problem>> {
+) -> Result<CheckQuestion, Problem> {
     let mut params = Params::new::<CheckParams>(pairs);
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
@@ -51,10 +51,7 @@ pub fn read_check(
     let platform = reading::platform(&mut params).unwrap_or_default();
     params.finish()?;
     let (Some((image, selector)), Some(host)) = (reference, host) else {
-        return Err(Box::new(Problem::new(
-            ProblemKind::Internal,
-            "a parameter was lost".to_owned(),
-        )));
+        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
     };
     Ok(CheckQuestion { image, selector, host, architecture, platform })
 }

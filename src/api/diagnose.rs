@@ -23,10 +23,10 @@ const HOST_MISSING: &str = "add the output of docker info, or of kubectl describ
 ///
 /// # Errors
 /// When there is none: more likely the output of a command that failed than a question.
-pub fn read_text(bytes: &[u8]) -> Result<String, Box<Problem>> {
+pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.trim_ascii().is_empty() {
         let detail = "it is empty; send the error as it was printed".to_owned();
-        return Err(Box::new(Problem::of_parameter("body", "empty", detail)));
+        return Err(Problem::of_parameter("body", "empty", detail));
     }
     let (is_big_endian, text) = match bytes {
         [0xff, 0xfe, text @ ..] => (false, text),

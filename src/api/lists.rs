@@ -84,16 +84,16 @@ pub fn read_identify(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
     today: Date,
-) -> Result<IdentityObject, Box<Problem>> {
+) -> Result<IdentityObject, Problem> {
     let mut params = Params::new::<IdentifyParams>(pairs);
     let answer = reading.host_reading(&mut params);
     let requested = params.optional("host").unwrap_or_default();
     params.finish()?;
     let Some(answer) = answer else {
-        return Err(Box::new(Problem::new(
+        return Err(Problem::new(
             super::problem::ProblemKind::Internal,
             "a parameter was lost".to_owned(),
-        )));
+        ));
     };
     let tables = reading.tables;
     let version = answer.host.as_ref().map(|host| host.version);

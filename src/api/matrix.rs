@@ -39,7 +39,7 @@ pub fn read_matrix(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
     today: Date,
-) -> Result<Matrix, Box<Problem>> {
+) -> Result<Matrix, Problem> {
     let tables = reading.tables;
     let mut params = Params::new::<MatrixParams>(pairs);
     let platform = reading::platform(&mut params).unwrap_or_default();

@@ -34,11 +34,11 @@ pub struct NodesParams {
 pub fn read_image(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<Arc<NamedImage>, Box<Problem>> {
+) -> Result<Arc<NamedImage>, Problem> {
     let mut params = Params::new::<NodesParams>(pairs);
     let image = reading.image(&mut params);
     params.finish()?;
-    let lost = || Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
+    let lost = || Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned());
     image.map(Arc::new).ok_or_else(lost)
 }
 

@@ -175,7 +175,7 @@ impl Params {
     /// `invalid-parameter` that lists them all, also where one of them is a registry that is not
     /// allowed: the request has to be written anew in any case, and no single status would tell
     /// of the others.
-    pub fn finish(self) -> Result<(), Box<Problem>> {
+    pub fn finish(self) -> Result<(), Problem> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {
             [] => return Ok(()),
@@ -194,7 +194,7 @@ impl Params {
         }
         let mut problem = Problem::new(kind, detail.join("; "));
         problem.errors = problems.into_iter().map(|(_, error)| error).collect();
-        Err(Box::new(problem))
+        Err(problem)
     }
 }
 

@@ -180,11 +180,11 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind_uri: String,
     /// What kind of problem it is, in words; the same for every problem of the kind.
-    pub title: String,
+    pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// The stable code of the kind.
-    pub code: String,
+    pub code: &'static str,
     /// What happened, why, and what to do.
     pub detail: String,
     /// Each parameter that is wrong.
@@ -252,6 +252,13 @@ pub struct ErrorObject {
     pub allowed: Vec<String>,
 }
 
+/// As one line of a log, with nothing left out.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
 impl Problem {
     /// How long a caller is asked to wait at most, and where nobody knows, in seconds. Renovate
     /// gives up above 60, and a failure is remembered for 30.
@@ -284,9 +291,9 @@ impl Problem {
         Self {
             kind: KindOrInternal(kind),
             kind_uri: kind.uri(),
-            title: kind.title().to_owned(),
+            title: kind.title(),
             status: kind.status(),
-            code: kind.code().to_owned(),
+            code: kind.code(),
             detail,
             errors: Vec::new(),
             alternatives: Vec::new(),

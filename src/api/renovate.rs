@@ -50,7 +50,7 @@ pub struct RenovateParams {
 pub fn read_renovate(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<FeedQuestion, Box<Problem>> {
+) -> Result<FeedQuestion, Problem> {
     let mut params = Params::new::<RenovateParams>(pairs);
     let image = reading.image(&mut params);
     let (like, host) = (params.optional("like"), params.optional("host"));
@@ -71,7 +71,7 @@ pub fn read_renovate(
         (Some(image), Some(line)) => {
             Ok(FeedQuestion { image: Arc::new(image), line, max_revision })
         }
-        _ => Err(Box::new(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()))),
+        _ => Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())),
     }
 }
 
@@ -188,10 +188,10 @@ impl From<&Feed> for RenovateObject {
 
 /// Why there is no feed. Renovate takes an empty one and a refusal for the same, but people can
 /// read the refusal.
-pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Box<Problem> {
+pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Problem {
     let repository = &question.image.repository;
     let (build, ceiling, builds, nearest) = match refusal {
-        FeedRefusal::Miss(miss) => return Box::new(Problem::of_miss(miss, &question.image)),
+        FeedRefusal::Miss(miss) => return Problem::of_miss(miss, &question.image),
         FeedRefusal::NoBuildTag { build, ceiling, builds, nearest } => {
             (build, ceiling, builds, nearest)
         }
@@ -218,5 +218,5 @@ pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Box<Probl
     };
     let mut problem = Problem::new(ProblemKind::NoCompatibleTag, format!("{missing}; {there_are}"));
     problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
-    Box::new(problem)
+    problem
 }

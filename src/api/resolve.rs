@@ -203,7 +203,7 @@ impl ResolveRequest {
     ///
     /// # Errors
     /// A problem that lists everything that is wrong.
-    pub fn read(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Self, Box<Problem>> {
+    pub fn read(pairs: Vec<(String, String)>, reading: Reading<'_>) -> Result<Self, Problem> {
         let mut params = Params::new::<ResolveParams>(pairs);
         let image = reading.image(&mut params);
         let host = reading.host(&mut params);
@@ -234,10 +234,7 @@ impl ResolveRequest {
         }
         params.finish()?;
         let (Some(image), Some(host)) = (image, host) else {
-            return Err(Box::new(Problem::new(
-                ProblemKind::Internal,
-                "a parameter was lost".to_owned(),
-            )));
+            return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
         };
         let pin = pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release });
         let image = Arc::new(image);
@@ -282,10 +279,7 @@ impl ResolveRequest {
 /// # Errors
 /// When what the registry says is not safe as text, or when the text has a digest and nobody knows
 /// it.
-pub fn resolution_text(
-    resolution: &Resolution,
-    format: TextFormat,
-) -> Result<String, Box<Problem>> {
+pub fn resolution_text(resolution: &Resolution, format: TextFormat) -> Result<String, Problem> {
     let chosen = Chosen {
         repository: &resolution.image.repository,
         tag: &resolution.tag,
@@ -294,15 +288,13 @@ pub fn resolution_text(
         isolation: resolution.isolation,
     };
     format.print(&chosen).map_err(|why| match why {
-        Unprintable::Unsafe => {
-            Box::new(Problem::new(ProblemKind::UpstreamInvalid, why.to_string()))
-        }
+        Unprintable::Unsafe => Problem::new(ProblemKind::UpstreamInvalid, why.to_string()),
         Unprintable::NoDigest => {
             let detail = format!(
                 "{}: {why}; ask again when it can be asked, or use format=reference",
                 resolution.reference()
             );
-            Box::new(Problem::new(ProblemKind::UpstreamUnavailable, detail))
+            Problem::new(ProblemKind::UpstreamUnavailable, detail)
         }
     })
 }

@@ -62,7 +62,7 @@ pub struct TagsParams {
 pub fn read_tags(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<TagsQuestion, Box<Problem>> {
+) -> Result<TagsQuestion, Problem> {
     let mut params = Params::new::<TagsParams>(pairs);
     let image = reading.image(&mut params);
     let build =
@@ -75,10 +75,7 @@ pub fn read_tags(
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     params.finish()?;
     let Some(image) = image else {
-        return Err(Box::new(Problem::new(
-            ProblemKind::Internal,
-            "a parameter was lost".to_owned(),
-        )));
+        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
     };
     Ok(TagsQuestion { image, build, release, kb, tag, architecture, offset, limit })
 }

@@ -5,16 +5,16 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App as ActixApp, Error, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App as ActixApp, Error, HttpResponse, HttpServer, web};
 
 use super::drain::Draining;
+use super::query::Query;
 use super::{REQUEST_TIMEOUT, health, read_only, reply};
 use crate::answers::{Context, Freshness, Provenance};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
@@ -64,10 +64,9 @@ pub fn server(
 }
 
 async fn show_metrics(
-    request: HttpRequest,
     context: web::Data<Context>,
     metrics: web::Data<Metrics>,
-) -> HttpResponse {
+) -> Result<HttpResponse, Problem> {
     let now = context.now().utc;
     // The catalogue inside the program has an age too, but one that no refresh can lower.
     metrics.tell_data_ages(context.families.iter().filter_map(|family| {
@@ -81,32 +80,26 @@ async fn show_metrics(
         ))
     }));
     context.catalogue.report_state();
-    match metrics.text() {
-        Ok(text) => HttpResponse::Ok()
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .content_type(METRICS_TEXT)
-            .body(text),
-        Err(error) => {
-            reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string()))
-        }
-    }
+    let text =
+        metrics.text().map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type(METRICS_TEXT)
+        .body(text))
 }
 
 async fn show_readiness(
-    request: HttpRequest,
+    Query(query): Query,
     context: web::Data<Context>,
     draining: web::Data<Draining>,
-) -> HttpResponse {
-    if let Some(refusal) = health::refuse_when_draining(&request, &draining) {
-        return refusal;
-    }
-    let query = pairs_of_query(request.query_string());
-    if query.iter().any(|(name, _)| name == "verbose") {
+) -> Result<HttpResponse, Problem> {
+    health::refuse_when_draining(&draining)?;
+    Ok(if query.iter().any(|(name, _)| name == "verbose") {
         reply::health(verbose_readiness(&context))
     } else {
         reply::health("ok\n")
-    }
+    })
 }
 
 /// A line for each part, in the manner of Kubernetes. None of them makes the service unready: the
@@ -146,9 +139,9 @@ impl fmt::Display for SourceInWords {
 /// No page may read what is here, so that none is told that it may.
 async fn shut_out_pages(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut answered = next.call(request).await?;
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut answered = reply::in_asked_form(next.call(request).await?);
     answered.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
     Ok(answered)
 }
@@ -158,8 +151,8 @@ async fn shut_out_pages(
 async fn refuse_other_hosts(
     bound: web::Data<Bound>,
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
     let named =
         request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     let in_target = request.uri().authority().map(|authority| authority.as_str());
@@ -171,11 +164,10 @@ async fn refuse_other_hosts(
         let detail = format!(
             "ask for it as localhost or {address}; other names are refused on a loopback address"
         );
-        let response =
-            reply::problem(request.request(), &Problem::new(ProblemKind::HostNotAllowed, detail));
-        return Ok(request.into_response(response).map_into_right_body());
+        let refusal = Problem::new(ProblemKind::HostNotAllowed, detail);
+        return Ok(request.error_response(refusal));
     }
-    Ok(next.call(request).await?.map_into_left_body())
+    next.call(request).await
 }
 
 /// Whether a host, with or without a port, is a name of this machine on a loopback address. The
@@ -196,8 +188,8 @@ fn is_local(host: &str, bound: IpAddr) -> bool {
     ["localhost", "127.0.0.1", "[::1]", &bound].iter().any(|local| name.eq_ignore_ascii_case(local))
 }
 
-async fn nothing_here(request: HttpRequest) -> HttpResponse {
-    reply::problem(&request, &Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
 }
 
 #[cfg(test)]

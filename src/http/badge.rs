@@ -4,10 +4,10 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::badge::{BadgeFormat, BadgeObject, BadgeParams, read_badge};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
@@ -32,33 +32,29 @@ const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
         LookupProblems,
     )
 )]
-pub async fn show_badge(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
-}
-
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
-    let (question, format) =
-        read_badge(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let answer = answers::badge(context, &question)
+pub async fn show_badge(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let (question, format) = read_badge(query, Reading::from(&**context))?;
+    let answer = answers::badge(&context, &question)
         .await
-        .map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+        .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
     let freshness = answer.freshness;
     let about = About { freshness, asked_for: format.is_some(), ..About::default() };
     let mut response = match format.unwrap_or(BadgeFormat::Json) {
-        BadgeFormat::Json => reply::json(request, &BadgeObject::from(&answer), &about),
+        BadgeFormat::Json => reply::json(&request, &BadgeObject::from(&answer), &about)?,
         BadgeFormat::Svg => {
             let mut response =
-                reply::bytes(request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
+                reply::bytes(&request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
             let policy = HeaderValue::from_static(SVG_POLICY);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response
         }
     };
-    if !response.status().is_client_error() {
-        let is_fresh = freshness.is_some_and(|freshness| !freshness.stale);
-        let kept =
-            HeaderValue::from_static(if is_fresh { CACHE_FRESH } else { reply::CACHE_STALE });
-        response.headers_mut().insert(header::CACHE_CONTROL, kept);
-    }
+    let is_fresh = freshness.is_some_and(|freshness| !freshness.stale);
+    let cache_control = if is_fresh { CACHE_FRESH } else { reply::CACHE_STALE };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     Ok(response)
 }

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use super::body::{self, MAX_BODY_BYTES};
 use super::counting;
 use super::problems::BodyProblems;
+use super::query::NoQuery;
 use super::reply::{self, About};
 use crate::answers::{Context, ResolveQuestion};
 use crate::api::batch::{BatchItemObject, BatchObject, BatchRequest};
-use crate::api::params::{NoParams, Params, pairs_of_query};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::ResolutionObject;
@@ -26,32 +26,22 @@ use crate::telemetry::{self, Metrics};
 )]
 pub async fn resolve_batch(
     request: HttpRequest,
+    _: NoQuery,
     payload: web::Payload,
     context: web::Data<Context>,
     metrics: web::Data<Metrics>,
-) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, payload, &context, &metrics).await)
-}
-
-async fn answer(
-    request: &HttpRequest,
-    payload: web::Payload,
-    context: &Context,
-    metrics: &Metrics,
-) -> Result<HttpResponse, Box<Problem>> {
-    Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()?;
-    let asked: BatchRequest = body::read_json(request, payload, MAX_BODY_BYTES).await?;
-    let questions = asked.read(Reading::from(context))?;
+) -> Result<HttpResponse, Problem> {
+    let asked: BatchRequest = body::read_json(&request, payload, MAX_BODY_BYTES).await?;
+    let questions = asked.read(Reading::from(&**context))?;
     // All at once: what needs the same list waits for one fetch, and the gate of a registry lets
     // few through at a time.
-    let results =
-        join_all(questions.into_iter().map(|question| answer_one(question, context, metrics)))
-            .await;
-    Ok(reply::json(request, &BatchObject { results }, &About::default()))
+    let answers = questions.into_iter().map(|question| answer_one(question, &context, &metrics));
+    let results = join_all(answers).await;
+    reply::json(&request, &BatchObject { results }, &About::default())
 }
 
 async fn answer_one(
-    question: Result<ResolveQuestion, Box<Problem>>,
+    question: Result<ResolveQuestion, Problem>,
     context: &Context,
     metrics: &Metrics,
 ) -> BatchItemObject {
@@ -60,6 +50,5 @@ async fn answer_one(
         let resolution = counting::resolve(context, metrics, &question).await?;
         Ok(ResolutionObject::from(&resolution))
     };
-    let in_trace = |problem: Box<Problem>| Box::new(problem.in_trace(telemetry::trace_id()));
-    answer.await.map_err(in_trace).into()
+    answer.await.map_err(|problem: Problem| problem.in_trace(telemetry::trace_id())).into()
 }

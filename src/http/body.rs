@@ -56,7 +56,7 @@ pub async fn read(
     mut payload: Payload,
     media: &str,
     most_bytes: usize,
-) -> Result<Body, Box<Problem>> {
+) -> Result<Body, Problem> {
     refuse_other_media(request, media)?;
     let mut body = BytesMut::new();
     let mut room = FREE_PIECES.try_acquire_many(0).map_err(|_| crowded())?;
@@ -66,7 +66,7 @@ pub async fn read(
                 chunk.map_err(|error| unreadable(&format!("the body broke off: {error}")))?;
             if body.len() + chunk.len() > most_bytes {
                 let detail = format!("the body has at most {most_bytes} bytes here");
-                return Err(Box::new(Problem::new(ProblemKind::PayloadTooLarge, detail)));
+                return Err(Problem::new(ProblemKind::PayloadTooLarge, detail));
             }
             let missing =
                 (body.len() + chunk.len()).saturating_sub(room.num_permits() * PIECE_BYTES);
@@ -79,7 +79,7 @@ pub async fn read(
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
-        Err(Box::new(Problem::new(ProblemKind::RequestTimeout, detail)))
+        Err(Problem::new(ProblemKind::RequestTimeout, detail))
     })
 }
 
@@ -91,27 +91,26 @@ pub async fn read_json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
     most_bytes: usize,
-) -> Result<T, Box<Problem>> {
+) -> Result<T, Problem> {
     let body = read(request, payload, "application/json", most_bytes).await?;
     serde_json::from_slice(&body)
         .map_err(|error| unreadable(&format!("the body is not the JSON wanted: {error}")))
 }
 
-fn crowded() -> Box<Problem> {
+fn crowded() -> Problem {
     let detail =
         "too many bodies are being read at a time; send it again a little later".to_owned();
-    Box::new(Problem::new(ProblemKind::TemporaryReducedCapacity, detail))
+    Problem::new(ProblemKind::TemporaryReducedCapacity, detail)
 }
 
-fn unreadable(detail: &str) -> Box<Problem> {
-    Box::new(Problem::of_parameter("body", "not-allowed", detail.to_owned()))
+fn unreadable(detail: &str) -> Problem {
+    Problem::of_parameter("body", "not-allowed", detail.to_owned())
 }
 
 /// A type that is not said is not held against anybody, and neither is the one that curl says by
 /// itself.
-fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Box<Problem>> {
-    let refuse =
-        |detail: String| Err(Box::new(Problem::new(ProblemKind::UnsupportedMediaType, detail)));
+fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Problem> {
+    let refuse = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return refuse("send the body as it is, without Content-Encoding".to_owned());
     }

@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::check::{CheckObject, CheckParams, read_check};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
@@ -21,15 +21,15 @@ use crate::api::reading::Reading;
         LookupProblems,
     )
 )]
-pub async fn check_image(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
-}
-
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
-    let question = read_check(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let checked = answers::check(context, &question)
+pub async fn check_image(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let question = read_check(query, Reading::from(&**context))?;
+    let checked = answers::check(&context, &question)
         .await
-        .map_err(|unchecked| Box::new(Problem::of_unchecked(&unchecked, &question)))?;
+        .map_err(|unchecked| Problem::of_unchecked(&unchecked, &question))?;
     let about = About { freshness: Some(checked.freshness), ..About::default() };
-    Ok(reply::json(request, &CheckObject::from(&checked), &about))
+    reply::json(&request, &CheckObject::from(&checked), &about)
 }

@@ -9,7 +9,7 @@ pub async fn resolve(
     context: &Context,
     metrics: &Metrics,
     question: &ResolveQuestion,
-) -> Result<Resolution, Box<Problem>> {
+) -> Result<Resolution, Problem> {
     match answers::resolve(context, question).await {
         Ok(resolution) => {
             metrics.count_resolution(ResolutionOutcome::Ok, source(resolution.freshness));
@@ -22,7 +22,7 @@ pub async fn resolve(
                 Refusal::Miss(_) => AnswerSource::Nothing,
             };
             metrics.count_resolution(outcome(problem.kind()), source);
-            Err(Box::new(problem))
+            Err(problem)
         }
     }
 }

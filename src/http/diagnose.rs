@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::{self, MAX_BODY_BYTES};
 use super::problems::BodyProblems;
+use super::query::NoQuery;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::diagnose::{DiagnosisObject, read_text};
-use crate::api::params::{NoParams, Params, pairs_of_query};
 use crate::api::problem::Problem;
 
 /// What is wrong, from a pasted error
@@ -23,19 +23,11 @@ use crate::api::problem::Problem;
 )]
 pub async fn diagnose(
     request: HttpRequest,
+    _: NoQuery,
     payload: web::Payload,
     context: web::Data<Context>,
-) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, payload, &context).await)
-}
-
-async fn answer(
-    request: &HttpRequest,
-    payload: web::Payload,
-    context: &Context,
-) -> Result<HttpResponse, Box<Problem>> {
-    Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()?;
-    let text = read_text(&body::read(request, payload, "text/plain", MAX_BODY_BYTES).await?)?;
-    let diagnosed = answers::diagnose(context, &text).await;
-    Ok(reply::json(request, &DiagnosisObject::from(diagnosed.as_slice()), &About::default()))
+) -> Result<HttpResponse, Problem> {
+    let text = read_text(&body::read(&request, payload, "text/plain", MAX_BODY_BYTES).await?)?;
+    let diagnosed = answers::diagnose(&context, &text).await;
+    reply::json(&request, &DiagnosisObject::from(diagnosed.as_slice()), &About::default())
 }

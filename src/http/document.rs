@@ -115,31 +115,25 @@ pub async fn home() -> HttpResponse {
 
 /// A file of Swagger UI, out of the program itself.
 pub async fn swagger_ui(
-    request: HttpRequest,
     path: web::Path<String>,
     served: web::Data<Served>,
-) -> HttpResponse {
-    let file = utoipa_swagger_ui::serve(&path, served.swagger_ui.clone());
-    match file {
-        Ok(Some(file)) => {
-            let mut response = HttpResponse::Ok();
-            response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-            response.insert_header((header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY));
-            response.insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
-            let bytes = match file.bytes {
-                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-                Cow::Owned(bytes) => Bytes::from(bytes),
-            };
-            response.content_type(file.content_type).body(reply::in_pieces(bytes))
-        }
-        Ok(None) => reply::problem(
-            &request,
-            &Problem::new(ProblemKind::NotFound, "Swagger UI begins at /swagger-ui/".to_owned()),
-        ),
-        Err(error) => {
-            reply::problem(&request, &Problem::new(ProblemKind::Internal, error.to_string()))
-        }
-    }
+) -> Result<HttpResponse, Problem> {
+    let file = utoipa_swagger_ui::serve(&path, served.swagger_ui.clone())
+        .map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?
+        .ok_or_else(|| {
+            let detail = "Swagger UI begins at /swagger-ui/".to_owned();
+            Problem::new(ProblemKind::NotFound, detail)
+        })?;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
+        .content_type(file.content_type)
+        .body(reply::in_pieces(bytes)))
 }
 
 /// Swagger UI brings everything itself and talks to this service only. It sets styles in its

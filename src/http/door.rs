@@ -19,7 +19,7 @@ use super::clients::Clients;
 use super::drain::Draining;
 use super::ready::{self, ReadyAnswers};
 use super::transport::Answering;
-use super::{guard, measure};
+use super::{guard, measure, reply};
 use crate::answers::Context;
 use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
@@ -98,7 +98,7 @@ impl Door {
         }
         let has_body = guard::has_body(request.request());
         let _turn = Answering::begin(request.request(), has_body);
-        let answered = guard::contain_panics(request, next).await;
+        let answered = guard::contain_panics(request, next).await.map(reply::in_asked_form);
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);
         (answered, route)

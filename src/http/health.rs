@@ -1,6 +1,6 @@
 //! `GET /livez` and `/readyz`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use super::drain::Draining;
 use super::problems::HealthProblems;
@@ -36,14 +36,16 @@ pub async fn live() -> HttpResponse {
         HealthProblems,
     )
 )]
-pub async fn ready(request: HttpRequest, draining: web::Data<Draining>) -> HttpResponse {
-    refuse_when_draining(&request, &draining).unwrap_or_else(|| reply::health("ok\n"))
+pub async fn ready(draining: web::Data<Draining>) -> Result<HttpResponse, Problem> {
+    refuse_when_draining(&draining)?;
+    Ok(reply::health("ok\n"))
 }
 
 /// What is said of readiness once the service was told to stop.
-pub fn refuse_when_draining(request: &HttpRequest, draining: &Draining) -> Option<HttpResponse> {
-    let detail = "the service was told to stop; send new requests elsewhere".to_owned();
-    draining
-        .has_begun()
-        .then(|| reply::problem(request, &Problem::new(ProblemKind::Draining, detail)))
+pub fn refuse_when_draining(draining: &Draining) -> Result<(), Problem> {
+    if draining.has_begun() {
+        let detail = "the service was told to stop; send new requests elsewhere".to_owned();
+        return Err(Problem::new(ProblemKind::Draining, detail));
+    }
+    Ok(())
 }

@@ -4,11 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::{self, MAX_LIST_BYTES};
 use super::problems::{BodyProblems, PostedLookupProblems};
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::admission::{AdmissionParams, AdmissionReviewObject, request_of};
 use crate::api::nodes::{NodesObject, NodesParams, read_image};
-use crate::api::params::{Params, pairs_of_query};
+use crate::api::params::Params;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
@@ -26,22 +27,15 @@ use crate::api::reading::Reading;
 )]
 pub async fn answer_for_kubernetes_nodes(
     request: HttpRequest,
+    Query(query): Query,
     payload: web::Payload,
     context: web::Data<Context>,
-) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, payload, &context).await)
-}
-
-async fn answer(
-    request: &HttpRequest,
-    payload: web::Payload,
-    context: &Context,
-) -> Result<HttpResponse, Box<Problem>> {
-    let image = read_image(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let body = body::read(request, payload, "application/json", MAX_LIST_BYTES).await?;
-    let fleet = answers::kubernetes_nodes(context, &image, &body).await;
-    let fleet = fleet.map_err(|refusal| Box::new(Problem::of_fleet(&refusal, &image)))?;
-    Ok(reply::json(request, &NodesObject::of_kubernetes(&fleet), &About::default()))
+) -> Result<HttpResponse, Problem> {
+    let image = read_image(query, Reading::from(&**context))?;
+    let body = body::read(&request, payload, "application/json", MAX_LIST_BYTES).await?;
+    let fleet = answers::kubernetes_nodes(&context, &image, &body).await;
+    let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image))?;
+    reply::json(&request, &NodesObject::of_kubernetes(&fleet), &About::default())
 }
 
 /// Brings Windows pods to nodes that run their images
@@ -56,19 +50,12 @@ async fn answer(
 )]
 pub async fn review_admission(
     request: HttpRequest,
+    Query(query): Query,
     payload: web::Payload,
     context: web::Data<Context>,
-) -> HttpResponse {
-    reply::or_problem(&request, review(&request, payload, &context).await)
-}
-
-async fn review(
-    request: &HttpRequest,
-    payload: web::Payload,
-    context: &Context,
-) -> Result<HttpResponse, Box<Problem>> {
-    Params::new::<AdmissionParams>(pairs_of_query(request.query_string())).finish()?;
-    let asked = request_of(body::read_json(request, payload, MAX_LIST_BYTES).await?)?;
-    let admission = answers::admit(context, &asked);
-    Ok(reply::json(request, &AdmissionReviewObject::new(asked.uid, &admission), &About::default()))
+) -> Result<HttpResponse, Problem> {
+    Params::new::<AdmissionParams>(query).finish()?;
+    let asked = request_of(body::read_json(&request, payload, MAX_LIST_BYTES).await?)?;
+    let admission = answers::admit(&context, &asked);
+    reply::json(&request, &AdmissionReviewObject::new(asked.uid, &admission), &About::default())
 }

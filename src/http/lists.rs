@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::{HostProblems, TableProblems};
+use super::query::{NoQuery, Query};
 use super::reply::{self, About};
 use crate::answers::Context;
 use crate::api::lists::{
-    IdentifyParams, IdentityObject, ImagesObject, NoParams, ReleasesObject, read_identify,
+    IdentifyParams, IdentityObject, ImagesObject, ReleasesObject, read_identify,
 };
-use crate::api::params::{Params, pairs_of_query};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
@@ -23,14 +23,13 @@ use crate::api::reading::Reading;
         HostProblems,
     )
 )]
-pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    let today = context.now().date();
-    let identity =
-        read_identify(pairs_of_query(request.query_string()), Reading::from(&**context), today);
-    reply::or_problem(
-        &request,
-        identity.map(|identity| reply::json(&request, &identity, &About::default())),
-    )
+pub async fn identify(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let identity = read_identify(query, Reading::from(&**context), context.now().date())?;
+    reply::json(&request, &identity, &About::default())
 }
 
 /// The Windows releases
@@ -44,18 +43,13 @@ pub async fn identify(request: HttpRequest, context: web::Data<Context>) -> Http
         TableProblems,
     )
 )]
-pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    let checked = without_parameters(&request);
-    reply::or_problem(
-        &request,
-        checked.map(|()| {
-            reply::json(
-                &request,
-                &ReleasesObject::new(context.tables, context.now().date()),
-                &About::default(),
-            )
-        }),
-    )
+pub async fn list_releases(
+    request: HttpRequest,
+    _: NoQuery,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let releases = ReleasesObject::new(context.tables, context.now().date());
+    reply::json(&request, &releases, &About::default())
 }
 
 /// The families of base images
@@ -68,20 +62,11 @@ pub async fn list_releases(request: HttpRequest, context: web::Data<Context>) ->
         TableProblems,
     )
 )]
-pub async fn list_images(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    let checked = without_parameters(&request);
-    reply::or_problem(
-        &request,
-        checked.map(|()| {
-            reply::json(
-                &request,
-                &ImagesObject::new(&context.families, &context.catalogue),
-                &About::default(),
-            )
-        }),
-    )
-}
-
-fn without_parameters(request: &HttpRequest) -> Result<(), Box<Problem>> {
-    Params::new::<NoParams>(pairs_of_query(request.query_string())).finish()
+pub async fn list_images(
+    request: HttpRequest,
+    _: NoQuery,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let images = ImagesObject::new(&context.families, &context.catalogue);
+    reply::json(&request, &images, &About::default())
 }

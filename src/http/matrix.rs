@@ -3,10 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::HostProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::Context;
 use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
-use crate::api::params::pairs_of_query;
+use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
 /// Hosts against images
@@ -20,12 +21,11 @@ use crate::api::reading::Reading;
         HostProblems,
     )
 )]
-pub async fn compare(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    let today = context.now().date();
-    let matrix =
-        read_matrix(pairs_of_query(request.query_string()), Reading::from(&**context), today);
-    reply::or_problem(
-        &request,
-        matrix.map(|matrix| reply::json(&request, &MatrixObject::from(&matrix), &About::default())),
-    )
+pub async fn compare(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let matrix = read_matrix(query, Reading::from(&**context), context.now().date())?;
+    reply::json(&request, &MatrixObject::from(&matrix), &About::default())
 }

@@ -23,6 +23,7 @@ mod transport;
 mod refusals;
 mod drain;
 mod problems;
+mod query;
 mod body;
 mod reply;
 mod measure;
@@ -325,6 +326,6 @@ async fn other_method(request: HttpRequest, methods: &'static str) -> HttpRespon
     response
 }
 
-async fn nothing_here(request: HttpRequest) -> HttpResponse {
-    reply::problem(&request, &Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
 }

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::renovate::{RenovateObject, RenovateParams, read_renovate, refused_feed};
@@ -22,15 +22,15 @@ use crate::api::renovate::{RenovateObject, RenovateParams, read_renovate, refuse
         LookupProblems,
     )
 )]
-pub async fn feed_renovate(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
-}
-
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
-    let question = read_renovate(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let feed = answers::feed(context, &question)
+pub async fn feed_renovate(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let question = read_renovate(query, Reading::from(&**context))?;
+    let feed = answers::feed(&context, &question)
         .await
         .map_err(|refusal| refused_feed(&refusal, &question))?;
     let about = About { freshness: Some(feed.freshness), ..About::default() };
-    Ok(reply::json(request, &RenovateObject::from(&feed), &about))
+    reply::json(&request, &RenovateObject::from(&feed), &about)
 }

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use crate::answers::{Freshness, Provenance};
@@ -95,38 +96,39 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
 }
 
 /// A JSON answer, or 304 when the caller has it.
-pub fn json<T: Serialize>(request: &HttpRequest, body: &T, about: &About) -> HttpResponse {
-    if let Err(refusal) = accept_json(request, about) {
-        return problem(request, &refusal);
-    }
-    match json_bytes(body) {
-        Ok(body) => bytes(request, JSON, body, about),
-        Err(defect) => problem(request, &defect),
-    }
+///
+/// # Errors
+/// When the request accepts something else.
+pub fn json<T: Serialize>(
+    request: &HttpRequest,
+    body: &T,
+    about: &About,
+) -> Result<HttpResponse, Problem> {
+    accept_json(request, about)?;
+    Ok(bytes(request, JSON, json_bytes(body)?, about))
 }
 
-fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Box<Problem>> {
-    serde_json::to_vec(body)
-        .map_err(|error| Box::new(Problem::new(ProblemKind::Internal, error.to_string())))
+fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(body).map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))
 }
 
 /// Refuses a request that accepts no JSON, unless a parameter asked for it.
-fn accept_json(request: &HttpRequest, about: &About) -> Result<(), Box<Problem>> {
+fn accept_json(request: &HttpRequest, about: &About) -> Result<(), Problem> {
     if about.asked_for || accepted(request) == Accepted::Json {
         return Ok(());
     }
-    Err(Box::new(Problem::new(
-        ProblemKind::NotAcceptable,
-        "answers are application/json".to_owned(),
-    )))
+    Err(Problem::new(ProblemKind::NotAcceptable, "answers are application/json".to_owned()))
 }
 
-/// The answer, or the problem.
-pub fn or_problem(
-    request: &HttpRequest,
-    answer: Result<HttpResponse, Box<Problem>>,
-) -> HttpResponse {
-    answer.unwrap_or_else(|refusal| problem(request, &refusal))
+/// What a handler refuses is JSON, unless the middleware finds that the request asks for text.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        problem_as(false, self)
+    }
 }
 
 /// The state of the service, which nobody may keep.
@@ -146,6 +148,14 @@ pub fn preflight(methods: &'static str) -> HttpResponse {
         .finish()
 }
 
+/// The response, in text if a handler refused a request that asks for text.
+pub fn in_asked_form(response: ServiceResponse) -> ServiceResponse {
+    let refused = response.response().error().and_then(Error::as_error::<Problem>);
+    let Some(refused) = refused.filter(|_| wants_text(response.request())) else { return response };
+    let in_text = problem_as(true, refused);
+    response.into_response(in_text)
+}
+
 /// A problem: JSON, or one line for those who asked for text.
 pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     problem_as(wants_text(request), problem)
@@ -153,8 +163,7 @@ pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
 
 /// A problem in this form.
 pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = begin(status);
+    let mut response = begin(problem.status_code());
     response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
     if let Some(seconds) = problem.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
@@ -254,7 +263,7 @@ impl Prepared {
         request: &HttpRequest,
         body: &T,
         about: &About,
-    ) -> Result<Self, Box<Problem>> {
+    ) -> Result<Self, Problem> {
         accept_json(request, about)?;
         Ok(Self::new(JSON, json_bytes(body)?, about))
     }

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::counting;
 use super::problems::LookupProblems;
+use super::query::Query;
 use super::ready::ReadyAnswers;
 use super::reply::{self, About, Accepted, Prepared};
 use crate::answers::{Context, Provenance};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::{
@@ -32,24 +32,15 @@ use crate::telemetry::Metrics;
 )]
 pub async fn resolve(
     request: HttpRequest,
+    Query(query): Query,
     context: web::Data<Context>,
     metrics: web::Data<Metrics>,
     ready: web::Data<ReadyAnswers>,
-) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context, &metrics, &ready).await)
-}
-
-async fn answer(
-    request: &HttpRequest,
-    context: &Context,
-    metrics: &Metrics,
-    ready: &ReadyAnswers,
-) -> Result<HttpResponse, Box<Problem>> {
-    let asked =
-        ResolveRequest::read(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let resolution = counting::resolve(context, metrics, &asked.question).await?;
+) -> Result<HttpResponse, Problem> {
+    let asked = ResolveRequest::read(query, Reading::from(&**context))?;
+    let resolution = counting::resolve(&context, &metrics, &asked.question).await?;
     let by_header =
-        if reply::accepted(request) == Accepted::Text { Format::TAG } else { Format::Json };
+        if reply::accepted(&request) == Accepted::Text { Format::TAG } else { Format::Json };
     let format = asked.format.unwrap_or(by_header);
     let about = About {
         freshness: Some(resolution.freshness),
@@ -58,10 +49,10 @@ async fn answer(
         asked_for: asked.format.is_some(),
     };
     let prepared = match format {
-        Format::Json => Prepared::json(request, &ResolutionObject::from(&resolution), &about)?,
+        Format::Json => Prepared::json(&request, &ResolutionObject::from(&resolution), &about)?,
         Format::Text(format) => Prepared::text(resolution_text(&resolution, format)?, &about),
     };
-    let response = prepared.respond(request);
+    let response = prepared.respond(&request);
     // The next one is not told that a registry was asked for it.
     if resolution.freshness.provenance != Provenance::Registry
         && (about.asked_for || format == Format::Json)

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::{self, MAX_LIST_BYTES};
 use super::problems::PostedLookupProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::nodes::{NodesObject, NodesParams, read_image};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 
@@ -29,20 +29,13 @@ use crate::api::reading::Reading;
 )]
 pub async fn answer_for_swarm_nodes(
     request: HttpRequest,
+    Query(query): Query,
     payload: web::Payload,
     context: web::Data<Context>,
-) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, payload, &context).await)
-}
-
-async fn answer(
-    request: &HttpRequest,
-    payload: web::Payload,
-    context: &Context,
-) -> Result<HttpResponse, Box<Problem>> {
-    let image = read_image(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let body = body::read(request, payload, "application/json", MAX_LIST_BYTES).await?;
-    let fleet = answers::swarm_nodes(context, &image, &body).await;
-    let fleet = fleet.map_err(|refusal| Box::new(Problem::of_fleet(&refusal, &image)))?;
-    Ok(reply::json(request, &NodesObject::of_swarm(&fleet), &About::default()))
+) -> Result<HttpResponse, Problem> {
+    let image = read_image(query, Reading::from(&**context))?;
+    let body = body::read(&request, payload, "application/json", MAX_LIST_BYTES).await?;
+    let fleet = answers::swarm_nodes(&context, &image, &body).await;
+    let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image))?;
+    reply::json(&request, &NodesObject::of_swarm(&fleet), &About::default())
 }

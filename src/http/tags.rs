@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problems::LookupProblems;
+use super::query::Query;
 use super::reply::{self, About};
 use crate::answers::{self, Context};
-use crate::api::params::pairs_of_query;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::tags::{TagsObject, TagsParams, read_tags};
@@ -21,15 +21,15 @@ use crate::api::tags::{TagsObject, TagsParams, read_tags};
         LookupProblems,
     )
 )]
-pub async fn list_tags(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
-    reply::or_problem(&request, answer(&request, &context).await)
-}
-
-async fn answer(request: &HttpRequest, context: &Context) -> Result<HttpResponse, Box<Problem>> {
-    let question = read_tags(pairs_of_query(request.query_string()), Reading::from(context))?;
-    let listed = answers::tags(context, &question)
+pub async fn list_tags(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let question = read_tags(query, Reading::from(&**context))?;
+    let listed = answers::tags(&context, &question)
         .await
-        .map_err(|miss| Box::new(Problem::of_miss(&miss, &question.image)))?;
+        .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
     let about = About { freshness: Some(listed.freshness), ..About::default() };
-    Ok(reply::json(request, &TagsObject::new(&question, &listed), &about))
+    reply::json(&request, &TagsObject::new(&question, &listed), &about)
 }

@@ -1,13 +1,13 @@
-//! The README: every example in it is true, and its tables are those of the program.
+//! The documents: every example in them is true, their tables are those of the program, and their
+//! links lead somewhere.
 //!
-//! A block marked `console` holds commands, each after `$ ` (and `> ` on the lines that continue
-//! it), and below each what it prints. They are run by bash as they stand, with `wintag` on the
-//! path and the address `127.0.0.1:8080` replaced by that of a service which never asks a registry,
-//! on a day that does not pass. The program itself follows the day, so that the outputs of its
-//! commands must be of what is long decided. Blocks that cannot be run so are marked `sh`.
+//! The pages are `README.md` and `docs/*.md`. A block marked `console` holds commands, each after
+//! `$ ` (and `> ` on the lines that continue it), and below each its output. Bash runs them as they
+//! stand, with `wintag` on the path and the address `127.0.0.1:8080` replaced by that of a service
+//! that never asks a registry, on a fixed day. The program itself follows the calendar, so the
+//! outputs of its commands must not depend on the day. Blocks that cannot run here are marked `sh`.
 //!
-//! With the variable `WINTAG_BLESS` set, the test writes the outputs and the table of settings
-//! anew.
+//! With the variable `WINTAG_BLESS` set, the tests rewrite the outputs and the generated tables.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -28,7 +28,12 @@ use wintag::telemetry::{
 use crate::support::service::WINTAG;
 use crate::support::still_service::StillService;
 
-/// The address of the service on the page.
+/// The page with the calls and the errors.
+const API: &str = "docs/api.md";
+/// The page with the settings and the metrics.
+const OPERATIONS: &str = "docs/operations.md";
+
+/// The address of the service in the documents.
 const ADDRESS: &str = "127.0.0.1:8080";
 /// What begins a block of examples, and what ends every block.
 const CONSOLE: &str = "```console";
@@ -40,36 +45,41 @@ const SETTINGS: &str =
 /// The heading of the table of metrics, and the line below it.
 const METRICS: &str = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
 
-/// Tests that bless write the same file.
+/// Tests that bless write the same files.
 static WRITING: Mutex<()> = Mutex::new(());
 
 #[test]
-fn every_example_prints_what_the_readme_shows() {
+fn every_example_prints_what_its_page_shows() {
     let service = StillService::start();
     let shell = Shell::new(service.address());
-    correct(|readme| {
-        let mut lines = readme.lines().peekable();
-        let mut corrected = String::new();
-        let mut push = |line: &str| corrected.extend([line, "\n"]);
-        while let Some(line) = lines.next() {
-            push(line);
-            if line != CONSOLE {
-                continue;
-            }
-            while let Some(line) = lines.next_if(|line| *line != FENCE) {
-                // What is not a command is an output of before.
-                let Some(first) = line.strip_prefix("$ ") else { continue };
-                push(line);
-                let mut command = first.to_owned();
-                while let Some(line) = lines.next_if(|line| line.starts_with("> ")) {
-                    push(line);
-                    command = command + "\n" + &line[2..];
-                }
-                shell.output_of(&command).lines().for_each(&mut push);
-            }
+    for page in pages() {
+        correct(&page, |text| replayed(text, &shell));
+    }
+}
+
+/// A page with the outputs that its commands have now.
+fn replayed(text: &str, shell: &Shell) -> String {
+    let mut lines = text.lines().peekable();
+    let mut corrected = String::new();
+    let mut push = |line: &str| corrected.extend([line, "\n"]);
+    while let Some(line) = lines.next() {
+        push(line);
+        if line != CONSOLE {
+            continue;
         }
-        corrected
-    });
+        while let Some(line) = lines.next_if(|line| *line != FENCE) {
+            // A line that is not a command is a previous output.
+            let Some(first) = line.strip_prefix("$ ") else { continue };
+            push(line);
+            let mut command = first.to_owned();
+            while let Some(line) = lines.next_if(|line| line.starts_with("> ")) {
+                push(line);
+                command = command + "\n" + &line[2..];
+            }
+            shell.output_of(&command).lines().for_each(&mut push);
+        }
+    }
+    corrected
 }
 
 #[test]
@@ -78,13 +88,7 @@ fn the_table_of_settings_is_that_of_the_options() {
     let serve = command.find_subcommand("serve").expect("wintag serves");
     let table: String =
         serve.get_arguments().filter(|arg| arg.get_env().is_some()).map(row_of_setting).collect();
-    correct(|readme| {
-        let (before, from_table) =
-            readme.split_once(SETTINGS).expect("the README has a table of settings");
-        let rows = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
-        let after = &from_table[rows.map(str::len).sum()..];
-        format!("{before}{SETTINGS}{table}{after}")
-    });
+    correct(OPERATIONS, |text| with_rows(text, SETTINGS, &table));
 }
 
 #[test]
@@ -109,18 +113,20 @@ fn the_table_of_metrics_is_that_of_the_program() {
         .lines()
         .filter_map(|line| row_of_metric(line.strip_prefix("# HELP ")?, &text))
         .collect();
-    correct(|readme| {
-        let (before, from_table) =
-            readme.split_once(METRICS).expect("the README has a table of metrics");
-        let old = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
-        let after = &from_table[old.map(str::len).sum()..];
-        [before, METRICS, &rows, after].concat()
-    });
+    correct(OPERATIONS, |text| with_rows(text, METRICS, &rows));
+}
+
+/// A page with these rows in the table that begins with this heading.
+fn with_rows(text: &str, heading: &str, rows: &str) -> String {
+    let (before, from_table) = text.split_once(heading).expect("the page has the table");
+    let old = from_table.split_inclusive('\n').take_while(|line| line.starts_with('|'));
+    let after = &from_table[old.map(str::len).sum()..];
+    [before, heading, rows, after].concat()
 }
 
 #[test]
-fn the_words_of_labels_are_in_the_readme() {
-    let readme = readme();
+fn the_words_of_labels_are_documented() {
+    let operations = page(OPERATIONS);
     let words = [
         Method::ALL.map(Method::as_str).to_vec(),
         HttpVersion::ALL.map(HttpVersion::as_str).to_vec(),
@@ -131,15 +137,14 @@ fn the_words_of_labels_are_in_the_readme() {
         CacheResult::ALL.map(CacheResult::as_str).to_vec(),
         Operation::ALL.map(Operation::as_str).to_vec(),
     ];
-    let (_, paragraph) = readme
-        .split_once("Labels have closed sets of values.")
-        .expect("the README tells of labels");
-    let (paragraph, _) = paragraph.split_once("\n\n").expect("the paragraph ends");
-    // The methods that paths take are told with the paths.
+    let (_, labels) =
+        operations.split_once("\n### Labels\n").expect("the page has a section on labels");
+    let (labels, _) = labels.split_once("\n##").expect("another section follows");
+    // The methods of each path are documented with the path.
     for word in
         words.concat().into_iter().filter(|word| !["GET", "HEAD", "POST", "OPTIONS"].contains(word))
     {
-        assert!(paragraph.contains(&format!("`{word}`")), "{word}");
+        assert!(labels.contains(&format!("`{word}`")), "{word}");
     }
 }
 
@@ -157,8 +162,8 @@ fn row_of_metric(help: &str, text: &str) -> Option<String> {
 
 #[test]
 fn the_configuration_file_has_every_key_and_is_taken() {
-    let readme = readme();
-    let (_, block) = readme.split_once("```toml\n").expect("the README has a configuration file");
+    let operations = page(OPERATIONS);
+    let (_, block) = operations.split_once("```toml\n").expect("the page has a configuration file");
     let (file, _) = block.split_once(FENCE).expect("the block ends");
     // The files that it names, at another place.
     let folder = TempDir::new().expect("a temporary folder can be made");
@@ -194,7 +199,7 @@ fn the_configuration_file_has_every_key_and_is_taken() {
             };
             assert!(
                 file.lines().any(is_set),
-                "the configuration file of the README does not have {key}"
+                "the configuration file in {OPERATIONS} does not have {key}"
             );
         }
     }
@@ -204,8 +209,8 @@ fn the_configuration_file_has_every_key_and_is_taken() {
 fn every_path_has_an_example() {
     let paths = Shell::new(ADDRESS).output_of("wintag openapi");
     let document: serde_json::Value = serde_json::from_str(&paths).expect("it is JSON");
-    let readme = readme();
-    let examples: Vec<&str> = readme.lines().filter(|line| line.starts_with("$ curl")).collect();
+    let api = page(API);
+    let examples: Vec<&str> = api.lines().filter(|line| line.starts_with("$ curl")).collect();
     let documented =
         document["paths"].as_object().expect("a document has paths").keys().map(String::as_str);
     for path in documented.chain(["/swagger-ui/"]) {
@@ -213,43 +218,80 @@ fn every_path_has_an_example() {
         let is_of_path = |line: &&&str| {
             line.split(&address).nth(1).is_some_and(|rest| rest.starts_with(['?', '\'']))
         };
-        assert!(
-            examples.iter().any(|line| is_of_path(&line)),
-            "the README has no example of {path}"
-        );
+        assert!(examples.iter().any(|line| is_of_path(&line)), "{API} has no example of {path}");
     }
 }
 
 #[test]
 fn the_table_of_errors_has_every_code() {
-    let readme = readme();
+    let api = page(API);
     let rows: Vec<&str> =
-        readme.lines().filter(|line| line.starts_with("| 4") || line.starts_with("| 5")).collect();
+        api.lines().filter(|line| line.starts_with("| 4") || line.starts_with("| 5")).collect();
     assert_eq!(rows.len(), ProblemKind::ALL.len());
     for kind in ProblemKind::ALL {
         let row = format!("| {} | `{}` | ", kind.status(), kind.code());
-        assert!(rows.iter().any(|line| line.starts_with(&row)), "the README has no row {row}");
+        assert!(rows.iter().any(|line| line.starts_with(&row)), "{API} has no row {row}");
     }
 }
 
 #[test]
-fn every_link_of_the_readme_leads_somewhere() {
-    let readme = readme();
-    let is_kept = |character: &char| character.is_alphanumeric() || " -_".contains(*character);
-    let anchor_of = |heading: &str| {
-        heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-")
-    };
-    let anchors: Vec<String> = readme
-        .lines()
-        .filter_map(|line| Some(anchor_of(line.trim_start_matches('#').strip_prefix(' ')?)))
-        .collect();
-    for target in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let leads_somewhere = match target.strip_prefix('#') {
-            Some(anchor) => anchors.iter().any(|known| known == anchor),
-            None => target.starts_with("https://") || top().join(target).exists(),
-        };
-        assert!(leads_somewhere, "{target}");
+fn every_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    for document in documents(&top()) {
+        let text = prose(&document);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !target.starts_with("https://") && !leads_somewhere(&document, target) {
+                broken.push(format!("{}: {target}", document.display()));
+            }
+        }
     }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Whether the file of a relative link is there, and its heading too where the link names one.
+fn leads_somewhere(document: &Path, target: &str) -> bool {
+    let (file, anchor) =
+        target.split_once('#').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
+    let linked = match file {
+        "" => document.to_path_buf(),
+        file => document.parent().expect("a file is in a folder").join(file),
+    };
+    let has_heading = |anchor: &str| {
+        let text = prose(&linked);
+        text.lines().filter_map(anchor_of).any(|known| known == anchor)
+    };
+    linked.exists() && anchor.is_none_or(has_heading)
+}
+
+/// The anchor that a line has when it is a heading, as GitHub and GitLab make it.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading =
+        line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#'))?;
+    let is_kept = |character: &char| character.is_alphanumeric() || " -_".contains(*character);
+    Some(heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-"))
+}
+
+/// The text of a document without its blocks of code.
+fn prose(document: &Path) -> String {
+    let text = fs::read_to_string(document).expect("documents are text");
+    let outside = text.split("\n```").step_by(2);
+    // A block ends with the line of its closing fence.
+    outside.collect::<Vec<_>>().join("\n")
+}
+
+/// All Markdown files of the repository.
+fn documents(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the repository can be read");
+    let mut found = Vec::new();
+    for entry in entries.map(|entry| entry.expect("its entries too")) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && ![".git", "target", "node_modules"].iter().any(|other| name == *other) {
+            found.extend(documents(&path));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// One setting, as a row of the table.
@@ -283,32 +325,29 @@ fn file_key(arg: &Arg) -> String {
     }
 }
 
-/// Compares the README with what it should be, or writes it when blessing.
+/// Compares a page with what it should be, or writes it when blessing.
 #[track_caller]
-fn correct(corrected: impl FnOnce(&str) -> String) {
+fn correct(name: &str, corrected: impl FnOnce(&str) -> String) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    let readme = readme();
-    let corrected = corrected(&readme);
+    let text = read(name);
+    let corrected = corrected(&text);
     if std::env::var_os("WINTAG_BLESS").is_some() {
-        fs::write(top().join("README.md"), corrected).expect("the repository is writable");
+        fs::write(top().join(name), corrected).expect("the repository is writable");
         return;
     }
     let differing =
-        readme.lines().zip(corrected.lines()).enumerate().find(|(_, (old, new))| old != new);
+        text.lines().zip(corrected.lines()).enumerate().find(|(_, (old, new))| old != new);
     if let Some((at, (old, new))) = differing {
-        panic!(
-            "README.md:{}: run the test with WINTAG_BLESS=1\n  has   {old}\n  wants {new}",
-            at + 1
-        );
+        panic!("{name}:{}: run the test with WINTAG_BLESS=1\n  has   {old}\n  wants {new}", at + 1);
     }
     assert_eq!(
-        readme.lines().count(),
+        text.lines().count(),
         corrected.lines().count(),
-        "README.md is shorter or longer than it should be"
+        "{name} is shorter or longer than it should be"
     );
 }
 
-/// Runs commands as a reader of the README would.
+/// Runs commands as a reader of the documents would.
 struct Shell {
     address: String,
     path: std::ffi::OsString,
@@ -326,7 +365,7 @@ impl Shell {
         Self { address: address.to_owned(), path, _folder: folder }
     }
 
-    /// What a terminal would show: data and talk, in the order they are written.
+    /// The output as a terminal shows it: stdout and stderr, in the order they are written.
     fn output_of(&self, command: &str) -> String {
         let mut bash = Command::new("bash");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_")) {
@@ -344,8 +383,22 @@ impl Shell {
     }
 }
 
-fn readme() -> String {
-    fs::read_to_string(top().join("README.md")).expect("there is a README")
+/// The pages with examples, by their paths from the top of the repository.
+fn pages() -> Vec<String> {
+    let docs = fs::read_dir(top().join("docs")).expect("there are documents");
+    let names = docs.map(|entry| entry.expect("they can be read").file_name());
+    let docs = names.map(|name| format!("docs/{}", name.to_string_lossy()));
+    std::iter::once("README.md".to_owned()).chain(docs).collect()
+}
+
+/// A page that no other test is writing.
+fn page(name: &str) -> String {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    read(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(top().join(name)).expect("the page is there")
 }
 
 fn top() -> PathBuf {
@@ -354,7 +407,7 @@ fn top() -> PathBuf {
     top.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf(), PathBuf::from)
 }
 
-/// A certificate made for this test; nobody has its key.
+/// A certificate made for this test; its key was not kept.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
 MIIBfDCCASGgAwIBAgIUF3H5g0foEjVfWRBxTn9eRU6f2M0wCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMjMxOTU3MDBaGA8yMTI2MTAzMDE5
