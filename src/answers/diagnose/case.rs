@@ -45,7 +45,7 @@ impl Case<'_> {
         match broken.reasons.first().filter(|_| broken.verdict != Verdict::Yes) {
             Some(reason) => {
                 let rule = Remark::of_rule(*reason, facts, self.finding.image_version).message;
-                format!("{general}. Here: {rule}")
+                format!("{general}. In this case: {rule}")
             }
             None => general.to_owned(),
         }
