@@ -147,7 +147,7 @@
 //! - *The patches of a month*: rows of `windows/data/kb.csv`; the steps are in
 //!   `windows/data/README.md`.
 //! - *A Windows release*: a row of `windows/data/releases.csv`, with the words that its tags use. A
-//!   long-term release also goes into `STABLE_LONG_TERM_BUILDS` in `windows/compat.rs`, where it
+//!   long-term release also goes into `STABLE_LONG_TERM_BUILDS` in `windows/builds.rs`, where it
 //!   moves the floor.
 //! - *A family of images*: a row of `images/data/families.csv`, and what is known of its tags in
 //!   `images/data/catalogue.csv`. A new form of tag is a case of the grammar in `images/tag.rs`.

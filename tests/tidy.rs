@@ -252,10 +252,6 @@ const KNOWN_CIRCLES: &[&str] = &[
     "src/registry/upstream.rs",
     "src/registry/egress.rs",
     "src/registry/spans.rs",
-    "src/windows/compat.rs",
-    "src/windows/reason.rs",
-    "src/windows/tables.rs",
-    "src/windows/tables_csv.rs",
 ];
 
 #[test]

@@ -14,8 +14,8 @@ use super::resolve::{Refusal, Resolution, resolve};
 const OF_CONCERN: [&str; 4] = [
     Remark::HOST_OUT_OF_SUPPORT,
     Remark::IMAGE_OUT_OF_SUPPORT,
-    Reason::ImageRevisionNewerThanHost.code(),
-    Reason::AcrossFebruary2020.code(),
+    Reason::ImageRevisionNewerThanHost.as_str(),
+    Reason::AcrossFebruary2020.as_str(),
 ];
 
 /// The answer of `/badge`.

@@ -7,7 +7,6 @@ use crate::images::{Digest, NamedImage, Selector, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
-use super::decide::image_support_ended;
 use super::host::HostDescription;
 use super::observed::{Recalled, base_of, recall};
 use super::question::{Architecture, AskedHost};
@@ -112,7 +111,7 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
     }
     let best = best_entry(question, &entries);
     let ended = best.and_then(|(version, _)| {
-        image_support_ended(version.build, base_of(&question.image), tables, now.date())
+        tables.image_support_ended(version.build, base_of(&question.image), now.date())
     });
     if let Some(ended) = ended {
         warnings.push(Remark::image_out_of_support(&question.image.requested, ended));
@@ -226,7 +225,7 @@ fn judge(
     let compatibility = verdict(question.host.facts(), version, question.platform);
     let both = [&compatibility.process, &compatibility.hyperv];
     let mut reasons: Vec<&'static str> =
-        both.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.code()).collect();
+        both.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.as_str()).collect();
     reasons.dedup();
     let (process, hyperv) = (compatibility.process.verdict, compatibility.hyperv.verdict);
     let compatibility = version.map(|version| (version, compatibility));

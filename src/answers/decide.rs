@@ -9,7 +9,6 @@
 use jiff::civil::Date;
 
 use crate::catalogue::{KnownTag, RepositoryTags};
-use crate::images::Base;
 use crate::windows::{
     Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
 };
@@ -365,22 +364,10 @@ impl<'a> Deciding<'_, '_, 'a> {
     pub(super) fn support_rank(&self, build: u32) -> u8 {
         let base = base_of(&self.question.image);
         let was_released = self.tables.release_for(build, HostKind::Server).is_some();
-        match image_support_ended(build, base, self.tables, self.today) {
+        match self.tables.image_support_ended(build, base, self.today) {
             _ if !was_released => NEVER_RELEASED,
             Some(_) => 1,
             None => 0,
         }
     }
-}
-
-/// The day on which support of the images of this build ended, when it has.
-pub fn image_support_ended(build: u32, base: Base, tables: &Tables, today: Date) -> Option<Date> {
-    let ends = tables
-        .releases_of_build(build)
-        .filter(|release| release.kind == HostKind::Server)
-        .filter_map(|release| match base {
-            Base::Nanoserver => release.nanoserver_end,
-            Base::Servercore => release.servercore_end,
-        });
-    ends.max().filter(|end| *end < today)
 }

@@ -13,7 +13,7 @@ use crate::images::{Digest, NamedImage, Tag};
 use crate::windows::{Kb, Platform, Tables, WindowsVersion};
 
 use super::context::Context;
-use super::decide::{Alternative, Shortfall, ceiling, image_support_ended, plan};
+use super::decide::{Alternative, Shortfall, ceiling, plan};
 use super::host::{kb_of_version, released};
 use super::lineup::Lineup;
 use super::observed::{base_of, still_true};
@@ -149,7 +149,7 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     if releases.is_empty() {
         return Err(no_build_tag(Some(line.build), line.ceiling, &lineup, Vec::new()));
     }
-    let out_of_support = image_support_ended(line.build, base_of(image), tables, today).is_some();
+    let out_of_support = tables.image_support_ended(line.build, base_of(image), today).is_some();
     Ok(Feed { image: image.clone(), releases, out_of_support, today, freshness })
 }
 

@@ -91,7 +91,7 @@ impl HostDescription {
                     Support::NotYetAvailable,
                 ];
                 if limited.contains(&support) {
-                    remarks.push(Remark::host_support_limited(name, support.code()));
+                    remarks.push(Remark::host_support_limited(name, support.as_str()));
                 }
             }
             _ => remarks.push(match tables.releases_of_build(self.version.build).next() {

@@ -116,10 +116,10 @@ fn cell(host: HostFacts, image: WindowsVersion, platform: Platform) -> Cell {
     let compatibility = verdict(host, Some(image), platform);
     let modes = [&compatibility.process, &compatibility.hyperv];
     let mut reasons: Vec<&'static str> =
-        modes.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.code()).collect();
+        modes.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.as_str()).collect();
     reasons.dedup();
     let warnings =
-        modes.iter().flat_map(|mode| &mode.warnings).map(|reason| reason.code()).collect();
+        modes.iter().flat_map(|mode| &mode.warnings).map(|reason| reason.as_str()).collect();
     Cell {
         host: host.version,
         host_kind: host.kind,

@@ -28,7 +28,7 @@ impl<'a> Deciding<'_, '_, 'a> {
                 .of(candidate.isolation)
                 .reasons
                 .iter()
-                .map(|reason| reason.code())
+                .map(|reason| reason.as_str())
                 .collect(),
         }
     }
@@ -67,7 +67,7 @@ impl<'a> Deciding<'_, '_, 'a> {
         let mut reasons: Vec<&'static str> = modes
             .iter()
             .flat_map(|mode| &compatibility.of(*mode).reasons)
-            .map(|reason| reason.code())
+            .map(|reason| reason.as_str())
             .collect();
         reasons.dedup();
         let isolation = compatibility.recommended(self.question.host.host.kind);
@@ -110,7 +110,7 @@ impl<'a> Deciding<'_, '_, 'a> {
         let os_version = tag.version?;
         let isolation = Some(Isolation::HyperV)
             .filter(|mode| self.verdict(os_version).supported().contains(mode));
-        let reasons = vec![Reason::ImageRevisionNewerThanHost.code()];
+        let reasons = vec![Reason::ImageRevisionNewerThanHost.as_str()];
         Some(Alternative { tag: tag.text.clone(), isolation, os_version, reasons })
     }
 }

@@ -3,10 +3,9 @@
 use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
-use crate::images::{Base, Digest, NamedImage, TagKind};
-use crate::windows::{Tables, WindowsVersion};
+use crate::images::{Digest, NamedImage, TagKind};
+use crate::windows::{Base, Tables, WindowsVersion};
 
-use super::decide::image_support_ended;
 use super::remark::Remark;
 
 /// Patches come on the second of these days in a month, and new images with them.
@@ -28,7 +27,7 @@ pub fn still_true<'a>(
     }
     let seen = seen_on(&observation.observed)?;
     let ended =
-        tag.version.and_then(|version| image_support_ended(version.build, base, tables, Date::MAX));
+        tag.version.and_then(|version| tables.image_support_ended(version.build, base, Date::MAX));
     let after_the_end = ended.is_some_and(|ended| seen > ended);
     let before_the_next_patch = next_patch_day(seen).is_some_and(|patched| today < patched);
     (after_the_end || before_the_next_patch).then_some(observation)

@@ -12,9 +12,7 @@ use crate::images::{Digest, NamedImage, TagKind};
 use crate::windows::{Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use super::context::Context;
-use super::decide::{
-    Alternative, Candidate, Pins, Plan, Shortfall, ceiling, image_support_ended, plan,
-};
+use super::decide::{Alternative, Candidate, Pins, Plan, Shortfall, ceiling, plan};
 use super::host::{HostDescription, kb_of_version};
 use super::observed::{Recalled, base_of, recall};
 use super::question::{Architecture, Pin, ResolveQuestion};
@@ -255,7 +253,7 @@ fn conclude(
         warnings.push(Remark::legacy_name(&question.image));
     }
     let base = base_of(&question.image);
-    if let Some(ended) = image_support_ended(os_version.build, base, tables, now.date()) {
+    if let Some(ended) = tables.image_support_ended(os_version.build, base, now.date()) {
         warnings.push(Remark::image_out_of_support(&candidate.tag.text, ended));
     }
     warnings.extend(mode.warnings.iter().map(remark));

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use strsim::osa_distance;
+
 use crate::catalogue::{Deadline, KnownTag, Miss, RegistryError, RepositoryTags};
-use crate::windows::{Tables, edit_distance};
+use crate::windows::Tables;
 
 use super::check::CheckQuestion;
 use super::context::Context;
@@ -121,7 +123,7 @@ fn spelt_like<'a>(wanted: &str, tags: &'a RepositoryTags) -> Vec<&'a KnownTag> {
         .take(MAX_COMPARED_TAGS)
         .filter(|tag| tag.text.len().abs_diff(wanted.len()) <= MAX_EDITS);
     let mut near: Vec<(usize, &KnownTag)> = comparable
-        .map(|tag| (edit_distance(&wanted, &tag.text.to_ascii_lowercase()), tag))
+        .map(|tag| (osa_distance(&wanted, &tag.text.to_ascii_lowercase()), tag))
         .filter(|(distance, _)| *distance <= MAX_EDITS && distance * 2 < wanted.len())
         .collect();
     near.sort_by_key(|(distance, _)| *distance);

@@ -75,7 +75,7 @@ impl From<&HostDescription> for HostObject {
             release: host.release.clone(),
             name: host.name.clone(),
             kind: host.kind.into(),
-            support: host.support.map(|support| support.code().to_owned()),
+            support: host.support.map(|support| support.as_str().to_owned()),
             support_ended: host.support_ended.map(|ended| ended.to_string()),
         }
     }

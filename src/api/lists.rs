@@ -206,7 +206,7 @@ impl ReleaseObject {
             extended_end: text(release.extended_end),
             long_term_end: text(release.long_term_end),
             security_updates_end: text(release.security_updates_end),
-            support: release.support(today).code().to_owned(),
+            support: release.support(today).as_str().to_owned(),
             tags: release.lines.clone(),
             note: Some(release.note.clone()).filter(|note| !note.is_empty()),
             source: release.source.clone(),

@@ -290,7 +290,7 @@ fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
         os_version: host.version.to_string(),
         release: host.release.clone(),
         kind: host.kind.into(),
-        support: host.support.map(|support| support.code().to_owned()),
+        support: host.support.map(|support| support.as_str().to_owned()),
         support_ended: host.support_ended.map(|ended| ended.to_string()),
         labels: node.labels.clone(),
         commands: has_labels.then_some(command).into_iter().collect(),

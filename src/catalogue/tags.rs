@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
-use crate::images::{Core, Digest, Tag, TagKind};
+use crate::images::{Digest, Tag, TagKind};
 use crate::windows::{Tables, WindowsVersion};
 
 /// A tag and what its name says.
@@ -54,7 +54,7 @@ impl KnownTag {
     /// Reads a tag with the help of the Windows tables.
     pub fn new(text: String, observation: Option<Box<Observation>>, tables: &Tables) -> Self {
         let parsed = Tag::parse(&text);
-        let version = parsed.as_ref().and_then(|tag| version_of(tag, tables));
+        let version = parsed.as_ref().and_then(|tag| tag.version(tables));
         Self { text, parsed, version, observation }
     }
 
@@ -159,25 +159,6 @@ fn put_in_order<T>(items: &mut [T], mut order: Vec<usize>) {
             items.swap(at, from);
             at = from;
         }
-    }
-}
-
-fn version_of(tag: &Tag, tables: &Tables) -> Option<WindowsVersion> {
-    match &tag.core {
-        Core::Build(version) => Some(*version),
-        Core::Line(line) => tables.build_of_line(line).map(WindowsVersion::of_build),
-        Core::Kb { line, kb, .. } => {
-            let build = tables.build_of_line(line)?;
-            let mut revisions = tables.versions_of(*kb).into_iter().map(|entry| entry.version);
-            let of_build: Vec<WindowsVersion> =
-                revisions.by_ref().filter(|version| version.build == build).collect();
-            match of_build.as_slice() {
-                // A KB with two revisions of one build does not say which of them the image has.
-                [one] => Some(*one),
-                _ => Some(WindowsVersion::of_build(build)),
-            }
-        }
-        Core::None => None,
     }
 }
 

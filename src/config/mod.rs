@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::images::{Base, Families, Family, Repository, canonical_registry};
+use crate::images::{Families, Family, Repository, canonical_registry};
 use crate::registry::{Credentials, RegistriesSettings, RegistrySettings, Secret};
-use crate::windows::{TableError, Tables, WindowsVersion};
+use crate::windows::{Base, TableError, Tables, WindowsVersion};
 
 pub use args::{DEFAULT_ADMIN_LISTEN, ServeArgs, SourceArgs};
 pub use clients::ClientLimits;

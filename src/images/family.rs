@@ -1,15 +1,16 @@
-//! Families of base images: what people call them, and the repository that each one is.
+//! Families of base images: their names, and the repository of each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::reference::{ImageReference, ParseReferenceError, Repository, Selector};
+use crate::windows::Base;
 
-/// The families that come with the program; `data/families.csv`.
+use super::reference::{
+    DOCKER_HUB, DOCKER_HUB_OFFICIAL, ImageReference, ParseReferenceError, Repository, Selector,
+};
+
 const EMBEDDED: &str = include_str!("data/families.csv");
 
-/// Docker Hub as references name it. A name without a registry host is taken to be there.
-const DOCKER_HUB: &str = "docker.io";
 /// The registry of Microsoft's images.
 const MICROSOFT: &str = "mcr.microsoft.com";
 /// Paths that are Microsoft's, also when the registry is left out: on Docker Hub there are no such
@@ -22,29 +23,17 @@ const MOVED: [(&str, &str); 3] = [
     ("microsoft/nanoserver-insider", "windows/nanoserver/insider"),
     ("microsoft/windowsservercore-insider", "windows/servercore/insider"),
 ];
-/// The namespace of Docker Hub's official images, which references leave out.
-const DOCKER_HUB_OFFICIAL: &str = "library/";
-
-/// On which of the two bases a family stands, which decides until when its images are supported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Base {
-    /// Nano Server.
-    Nanoserver,
-    /// Server Core, and what has the same lifetime: server, windows, IIS.
-    Servercore,
-}
 
 /// A family of base images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
     /// The short name, such as `nanoserver`.
     pub name: String,
-    /// What its lifetime follows.
+    /// The base that decides when its support ends.
     pub base: Base,
-    /// The repository that has its images today.
+    /// The repository of its current images.
     pub repository: Repository,
-    /// Everything it may be called, without the registry host.
+    /// Its names, without the registry host.
     pub names: Vec<String>,
     /// The Docker Hub names that it replaced.
     pub legacy_names: Vec<String>,
@@ -57,12 +46,12 @@ pub struct Families {
     by_name: HashMap<String, (Arc<Family>, bool)>,
 }
 
-/// An image as it was asked for, and the repository that answers.
+/// An image as the caller named it, and its repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedImage {
-    /// What was asked for.
+    /// The name as the caller wrote it.
     pub requested: String,
-    /// The family, when it is one.
+    /// The family, when the name is that of one.
     pub family: Option<Arc<Family>>,
     /// The repository.
     pub repository: Repository,
@@ -73,17 +62,17 @@ pub struct NamedImage {
 /// Why a name is not a family or repository, or a table of families cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FamilyError {
-    /// One word that is no family.
+    /// One word that is not the name of a family.
     #[error(
-        "no family of base images is called that; families: {}; any other image is named by its repository, such as \
-         docker.io/library/golang",
+        "no family of base images has this name; families: {}; name any other image by its \
+         repository, such as docker.io/library/golang",
         known.join(", ")
     )]
     Unknown {
-        /// The families there are.
+        /// The names of the families.
         known: Vec<String>,
     },
-    /// Not a reference at all.
+    /// Not an image reference.
     #[error(transparent)]
     Reference(#[from] ParseReferenceError),
     /// A table row that cannot be read.
@@ -91,7 +80,7 @@ pub enum FamilyError {
     Table {
         /// Counted from 1, the heading not counted.
         row: usize,
-        /// What is wrong.
+        /// The problem.
         detail: String,
     },
 }
@@ -126,7 +115,7 @@ impl Families {
             let bad = |detail: String| FamilyError::Table { row: at + 1, detail };
             let row = row.map_err(|error| bad(error.to_string()))?;
             if row.source.is_empty() {
-                return Err(bad("a row needs its source".to_owned()));
+                return Err(bad("source is empty; every row needs it".to_owned()));
             }
             let repository =
                 Repository::parse(&row.repository).map_err(|error| bad(error.to_string()))?;
@@ -167,8 +156,8 @@ impl Families {
     /// Reads the name of a family or of a repository, without tag or digest.
     ///
     /// # Errors
-    /// A single word that is no family is refused with the list of families, so that a typing error
-    /// is not taken for an image on Docker Hub.
+    /// A single word that is not a family is refused with the list of families: a typing error is
+    /// not taken for an image on Docker Hub.
     pub fn read(&self, text: &str) -> Result<NamedImage, FamilyError> {
         if text.len() > Repository::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::RepositoryTooLong.into());
@@ -188,10 +177,10 @@ impl Families {
         Ok(image)
     }
 
-    /// Reads any image reference; a family's name may stand for its repository.
+    /// Reads any image reference; the name of a family stands for its repository.
     ///
     /// # Errors
-    /// When the text is no reference.
+    /// When the text is not a reference.
     pub fn read_reference(&self, text: &str) -> Result<(NamedImage, Selector), FamilyError> {
         let reference: ImageReference = text.parse()?;
         let written = &reference.repository;

@@ -1,4 +1,4 @@
-//! What is known about image names: references, families, the tag grammar, digests.
+//! Image names: references, families, the tag grammar, digests.
 //!
 //! Pure, like [`crate::windows`]: no I/O, no clock, no framework.
 
@@ -8,7 +8,7 @@ mod reference;
 mod tag;
 
 pub use digest::{Digest, ParseDigestError};
-pub use family::{Base, Families, Family, FamilyError, NamedImage};
+pub use family::{Families, Family, FamilyError, NamedImage};
 pub use reference::{
     ImageReference, ParseReferenceError, Repository, Selector, canonical_registry,
 };

@@ -1,15 +1,15 @@
 //! Image references: registry, repository path, tag and digest.
 //!
-//! The grammar is the OCI crate's; what is added is a bound on the input, our digest type, and a
-//! repository as a value of its own.
+//! The grammar and its normalisation are those of Docker (distribution/reference, `regexp.go` and
+//! `normalize.go`). It is read by hand: the OCI crate compiles a regular expression for it, which
+//! costs more than all else that a command does. A property test compares the two.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use oci_distribution::Reference;
-
 use super::digest::Digest;
+use super::tag::MAX_TAG_BYTES;
 
 /// A repository in a registry, such as `mcr.microsoft.com/windows/nanoserver`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,43 +133,11 @@ impl ParseReferenceError {
     }
 }
 
-/// A registry host in the one form in which it is known here: in small letters, because the names
-/// of hosts have no case (RFC 4343), and without the port that https has anyway.
+/// A registry host in its canonical form: in small letters, because the names of hosts have no case
+/// (RFC 4343), and without the default port of https.
 pub fn canonical_registry(written: &str) -> String {
     let small = written.to_ascii_lowercase();
     small.strip_suffix(HTTPS_PORT).map(str::to_owned).unwrap_or(small)
-}
-
-/// The text with its registry host in canonical form, where it has one: as in docker's grammar, a
-/// first part with a dot or a port, or `localhost`.
-fn with_canonical_registry(text: &str) -> Cow<'_, str> {
-    match text.split_once('/') {
-        Some((host, rest))
-            if host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost") =>
-        {
-            Cow::Owned(format!("{}/{rest}", canonical_registry(host)))
-        }
-        _ => Cow::Borrowed(text),
-    }
-}
-
-/// The name in a reference, and what follows it: the tag and the digest.
-fn parts_of(text: &str) -> (&str, &str) {
-    let path = text.rfind('/').map_or(0, |slash| slash + 1);
-    let after = text.get(path..).unwrap_or_default();
-    let end = after.find([':', '@']).map_or(text.len(), |at| path + at);
-    text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-/// What is wrong with a text that is no reference: its capital letters, if it is one without them.
-fn grammar_error(text: &str) -> ParseReferenceError {
-    let (name, selector) = parts_of(text);
-    let small = format!("{}{selector}", name.to_ascii_lowercase());
-    if small != text && small.parse::<ImageReference>().is_ok() {
-        ParseReferenceError::Capitals { small }
-    } else {
-        ParseReferenceError::Grammar
-    }
 }
 
 const HTTPS_PORT: &str = ":443";
@@ -181,30 +149,19 @@ impl FromStr for ImageReference {
         if text.len() > Self::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::TooLong);
         }
-        // In the crate's grammar a tag may have letters of any script; registries take ASCII only.
-        if !text.is_ascii() {
-            return Err(ParseReferenceError::Grammar);
-        }
         let text = &*with_canonical_registry(text);
-        let reference: Reference = text.parse().map_err(|_| grammar_error(text))?;
-        let repository = Repository {
-            registry: reference.registry().to_owned(),
-            path: reference.repository().to_owned(),
+        let (name, selector) = parts_of(text);
+        let (tag, digest) = match selector.split_once('@') {
+            Some((tag, digest)) => (tag, Some(digest)),
+            None => (selector, None),
         };
-        // In the crate's grammar a first part with capital letters is a host, which it then makes a
-        // part of the path.
-        if repository.path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(grammar_error(text));
-        }
-        // The crate fills in the tag `latest` where none is written; whether one was written shows
-        // in the text.
-        let tag =
-            reference.tag().filter(|tag| text.contains(&format!(":{tag}"))).map(str::to_owned);
-        let digest = reference
-            .digest()
+        let tag = tag.strip_prefix(':');
+        let repository = read_name(name).filter(|_| tag.is_none_or(is_tag));
+        let repository = repository.ok_or_else(|| grammar_error(text))?;
+        let digest = digest
             .map(|digest| digest.parse().map_err(|_| ParseReferenceError::Digest))
             .transpose()?;
-        let selector = match (tag, digest) {
+        let selector = match (tag.map(str::to_owned), digest) {
             (tag, Some(digest)) => Selector::Digest { tag, digest },
             (Some(tag), None) => Selector::Tag(tag),
             (None, None) => Selector::Default,
@@ -212,6 +169,104 @@ impl FromStr for ImageReference {
         Ok(Self { repository, selector })
     }
 }
+
+/// The text with its registry host, if it has one, in canonical form.
+fn with_canonical_registry(text: &str) -> Cow<'_, str> {
+    match text.split_once('/') {
+        Some((host, rest)) if names_host(host) => {
+            Cow::Owned(format!("{}/{rest}", canonical_registry(host)))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether the first part of a name is a registry host: it has a dot or a port, or is `localhost`.
+fn names_host(first: &str) -> bool {
+    first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost")
+}
+
+/// The name in a reference, and what follows it: `:tag`, `@digest` or both.
+fn parts_of(text: &str) -> (&str, &str) {
+    let path = text.rfind('/').map_or(0, |slash| slash + 1);
+    let after = text.get(path..).unwrap_or_default();
+    let end = after.find([':', '@']).map_or(text.len(), |at| path + at);
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// The error for a text that is no reference: its capital letters, if it is one without them.
+fn grammar_error(text: &str) -> ParseReferenceError {
+    let (name, selector) = parts_of(text);
+    let small = format!("{}{selector}", name.to_ascii_lowercase());
+    if small != text && small.parse::<ImageReference>().is_ok() {
+        ParseReferenceError::Capitals { small }
+    } else {
+        ParseReferenceError::Grammar
+    }
+}
+
+/// Reads a name, and completes a short one: without a host it is on Docker Hub, and there without a
+/// namespace in that of the official images.
+fn read_name(name: &str) -> Option<Repository> {
+    let (registry, path) = match name.split_once('/') {
+        // Docker takes a host with underscores, which is a component but not a host name.
+        Some((host, path)) if names_host(host) => {
+            (host, (is_host(host) || is_component(host)).then_some(path)?)
+        }
+        _ => (DOCKER_HUB, name),
+    };
+    if !path.split('/').all(is_component) {
+        return None;
+    }
+    let registry = if registry == DOCKER_HUB_LEGACY { DOCKER_HUB } else { registry };
+    let namespace =
+        if registry == DOCKER_HUB && !path.contains('/') { DOCKER_HUB_OFFICIAL } else { "" };
+    let path = format!("{namespace}{path}");
+    (path.len() <= MAX_PATH_BYTES).then(|| Repository { registry: registry.to_owned(), path })
+}
+
+/// Labels of letters, digits and inner hyphens, joined by dots, and a port.
+fn is_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').unwrap_or((text, "443"));
+    let is_label = |label: &str| {
+        is_enclosed(label, u8::is_ascii_alphanumeric)
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    name.split('.').all(is_label)
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Runs of small letters and digits, with a dot, one or two underscores, or hyphens between them.
+fn is_component(text: &str) -> bool {
+    let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    is_enclosed(text, is_alphanumeric)
+        && text.as_bytes().split(is_alphanumeric).all(|separator| {
+            matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-')
+        })
+}
+
+/// Whether the first and the last byte are of this kind.
+fn is_enclosed(text: &str, kind: impl Fn(&u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(&kind) && bytes.last().is_some_and(&kind)
+}
+
+/// Letters, digits, `_`, `.` and `-`; the last two not at the start.
+fn is_tag(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    (1..=MAX_TAG_BYTES).contains(&text.len())
+        && text.bytes().all(is_inner)
+        && !text.starts_with(['.', '-'])
+}
+
+/// The longest path of a repository (distribution/reference, `RepositoryNameTotalLengthMax`).
+const MAX_PATH_BYTES: usize = 255;
+
+/// Docker Hub as references name it. A name without a registry host is there.
+pub(super) const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_LEGACY: &str = "index.docker.io";
+/// The namespace of Docker Hub's official images, which references leave out.
+pub(super) const DOCKER_HUB_OFFICIAL: &str = "library/";
 
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,6 +282,9 @@ impl fmt::Display for ImageReference {
 
 #[cfg(test)]
 mod tests {
+    use oci_distribution::Reference;
+    use proptest::prelude::*;
+
     use super::*;
 
     const DIGEST: &str = "sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a";
@@ -311,5 +369,97 @@ mod tests {
     fn a_repository_has_no_tag() {
         assert_eq!(Repository::parse("a.example/x:y"), Err(ParseReferenceError::NotARepository));
         assert_eq!(Repository::parse("a.example/x").unwrap().path(), "x");
+    }
+
+    /// Reads the text with the OCI crate and expects the same of ours. Ours differs on purpose in
+    /// four ways: the host is made canonical before, a tag has ASCII letters only (as registries
+    /// have it), a path has no capital letters (the crate takes a first part with them for a host
+    /// and then puts it into the path), and a digest is sha256 in small letters.
+    fn compare(text: &str) -> Result<(), TestCaseError> {
+        let ours = text.parse::<ImageReference>();
+        let theirs = with_canonical_registry(text).parse::<Reference>();
+        let expected = theirs.ok().filter(|theirs| {
+            text.is_ascii()
+                && text.len() <= ImageReference::MAX_TEXT_BYTES
+                && theirs.repository().to_ascii_lowercase() == theirs.repository()
+                && theirs.digest().is_none_or(|digest| digest.parse::<Digest>().is_ok())
+        });
+        let ours_parts = ours.ok().map(|ours| {
+            let (tag, digest) = match ours.selector {
+                Selector::Default => (Some("latest".to_owned()), None),
+                Selector::Tag(tag) => (Some(tag), None),
+                Selector::Digest { tag, digest } => (tag, Some(digest.to_string())),
+            };
+            (ours.repository.registry, ours.repository.path, tag, digest)
+        });
+        let expected_parts = expected.map(|theirs| {
+            let owned = |part: Option<&str>| part.map(str::to_owned);
+            (
+                theirs.registry().to_owned(),
+                theirs.repository().to_owned(),
+                owned(theirs.tag()),
+                owned(theirs.digest()),
+            )
+        });
+        prop_assert_eq!(ours_parts, expected_parts, "{:?}", text);
+        Ok(())
+    }
+
+    /// Texts of the grammar, with what lies near its borders.
+    fn references() -> impl Strategy<Value = String> {
+        let host = prop_oneof![
+            Just(String::new()),
+            Just("localhost/".to_owned()),
+            Just("index.docker.io/".to_owned()),
+            Just("docker.io/".to_owned()),
+            "[a-zA-Z0-9-]{1,4}(\\.[a-zA-Z0-9-]{1,4}){0,3}(:[0-9]{0,5})?/",
+            "[a-z]{1,3}_{1,2}[a-z]\\.[a-z]/",
+            "[a-z0-9]{1,3}(:443)?/",
+        ];
+        let path = prop_oneof![
+            4 => "[a-z0-9]{1,4}((\\.|_{1,3}|-{0,3}|\\.\\.)[a-z0-9]{1,3}){0,3}(/[a-z0-9]{1,4}){0,3}",
+            1 => "[a-z0-9._/-]{0,12}",
+            1 => "[a-zA-Z0-9/]{1,8}",
+            1 => "[a-z]{240,256}",
+            1 => "[a-z]{244,250}/[a-z]{0,8}",
+        ];
+        let tag = prop_oneof![
+            2 => Just(String::new()),
+            3 => ":[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,8}",
+            1 => ":[a-zA-Z0-9_.-]{0,4}",
+            1 => ":[a-z]{126,130}",
+        ];
+        let digest = prop_oneof![
+            4 => Just(String::new()),
+            2 => "@sha256:[0-9a-f]{64}",
+            1 => "@sha256:[0-9a-fA-F]{63,65}",
+            1 => "@(sha512|sha384|sha256|md5|a+b|a_b|Sha256):[0-9a-f]{31,33}",
+            1 => "@sha512:[0-9a-f]{128}",
+        ];
+        (host, path, tag, digest)
+            .prop_map(|(host, path, tag, digest)| host + &path + &tag + &digest)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn references_are_read_as_the_oci_crate_reads_them(text in references()) {
+            compare(&text)?;
+        }
+
+        #[test]
+        fn so_are_references_with_a_character_changed(
+            text in references(),
+            changes in proptest::collection::vec((0..80_usize, 0..3_u8, "[-a-cA-C0-9_.:/@ é+]"), 1..4),
+        ) {
+            let mut characters: Vec<char> = text.chars().collect();
+            for (at, kind, character) in changes {
+                let at = at.min(characters.len());
+                let end = if kind == 0 { at } else { (at + 1).min(characters.len()) };
+                characters.splice(at..end, character.chars().filter(|_| kind < 2));
+            }
+            compare(&characters.into_iter().collect::<String>())?;
+        }
     }
 }

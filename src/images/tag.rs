@@ -5,12 +5,14 @@
 //! new release needs a new table row and no new code.
 //!
 //! ```text
-//! tag     = [ date "-" ] [ flavour "-" ] core [ arch ] [ locale ]  |  [ date "-" ] flavour  |  "latest"
+//! tag     = [ date "-" ] [ flavour "-" ] core [ arch ] [ locale ]
+//!         | [ date "-" ] flavour
+//!         | "latest"
 //! core    = "10.0." build "." revision                         a build tag
 //!         | line ( "_" | "-" ) "KB" 7 digits                   a KB tag
 //!         | line                                               a release tag
 //! line    = "ltsc" 4 digits | "sac" 4 digits | 4 digits | 2 digits "H" digit
-//! flavour = "windowsservercore" | "nanoserver"                 images that are built on others (IIS)
+//! flavour = "windowsservercore" | "nanoserver"                 images built on others (IIS)
 //! arch    = ( "-" | "_" ) ( "amd64" | "arm64" | "arm32v7" | "arm" )
 //! locale  = ( "-" | "_" ) 2 letters "-" 2 letters              14393 only
 //! date    = 8 digits                                           IIS
@@ -20,7 +22,8 @@
 
 use std::fmt;
 
-use crate::windows::{Kb, WindowsVersion};
+use crate::windows::{Kb, Tables, WindowsVersion};
+use crate::words::words;
 
 /// The longest tag a registry may have (OCI distribution specification).
 pub const MAX_TAG_BYTES: usize = 128;
@@ -32,7 +35,7 @@ pub struct Tag {
     pub date: Option<String>,
     /// `windowsservercore` in `windowsservercore-ltsc2019`.
     pub flavour: Option<Flavour>,
-    /// What the tag stands for.
+    /// The release, update or version that the tag names.
     pub core: Core,
     /// The architecture, when the tag names one. Such a tag is a single manifest, not an index.
     pub architecture: Option<(Separator, TagArchitecture)>,
@@ -60,75 +63,70 @@ pub enum Core {
     None,
 }
 
-/// Which base an image was built on, in the tags of images such as IIS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Flavour {
-    /// On Windows Server Core.
-    WindowsServerCore,
-    /// On Nano Server.
-    NanoServer,
+words! {
+    /// The base that an image was built on, in the tags of images such as IIS.
+    pub enum Flavour {
+        /// On Windows Server Core.
+        WindowsServerCore = "windowsservercore",
+        /// On Nano Server.
+        NanoServer = "nanoserver",
+    }
+
+    /// The architecture as tags write it.
+    pub enum TagArchitecture {
+        /// 64-bit x86.
+        Amd64 = "amd64",
+        /// 64-bit ARM.
+        Arm64 = "arm64",
+        /// 32-bit ARM.
+        Arm32v7 = "arm32v7",
+        /// The older word for `arm32v7`.
+        Arm = "arm",
+    }
+
+    /// The character before a part of a tag.
+    pub enum Separator {
+        /// The usual one.
+        Hyphen = "-",
+        /// Before a KB until January 2019, and before some languages.
+        Underscore = "_",
+    }
 }
 
-/// What stands before a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Separator {
-    /// `-`
-    Hyphen,
-    /// `_`
-    Underscore,
-}
-
-/// The architecture as tags write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TagArchitecture {
-    /// `amd64`
-    Amd64,
-    /// `arm64`
-    Arm64,
-    /// `arm32v7`
-    Arm32v7,
-    /// `arm`, the older word for `arm32v7`.
-    Arm,
-}
-
-/// The form of a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TagKind {
-    /// Names a release and moves with its patches.
-    Release,
-    /// Names one patch by its KB.
-    Kb,
-    /// Names one patch by its version.
-    Build,
-    /// Anything else. Listed, never chosen.
-    Other,
+words! {
+    /// The form of a tag.
+    pub enum TagKind {
+        /// Names a release and moves with its updates.
+        Release = "release",
+        /// Names one update by its KB.
+        Kb = "kb",
+        /// Names one update by its version.
+        Build = "build",
+        /// Any other form. It is listed, never chosen.
+        Other = "other",
+    }
 }
 
 impl Tag {
-    /// Reads a tag; `None` when it is not in the grammar.
+    /// Reads a tag; `None` when the grammar does not cover it.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > MAX_TAG_BYTES || !text.is_ascii() {
             return None;
         }
+        let without_core = |date, flavour| Self {
+            date,
+            flavour,
+            core: Core::None,
+            architecture: None,
+            locale: None,
+        };
         if text == "latest" {
-            return Some(Self {
-                date: None,
-                flavour: None,
-                core: Core::None,
-                architecture: None,
-                locale: None,
-            });
+            return Some(without_core(None, None));
         }
         let (date, rest) = take_date(text);
         let (flavour, rest) = take_flavour(rest);
         if flavour.is_some() && rest.is_empty() {
-            return Some(Self {
-                date,
-                flavour,
-                core: Core::None,
-                architecture: None,
-                locale: None,
-            });
+            return Some(without_core(date, flavour));
         }
         if date.is_some() && flavour.is_none() {
             return None;
@@ -155,6 +153,19 @@ impl Tag {
         }
     }
 
+    /// The Windows version that the tag stands for: with its revision for a build tag, and for a KB
+    /// tag whose KB brought one revision of the build; without for a release tag.
+    pub fn version(&self, tables: &Tables) -> Option<WindowsVersion> {
+        match &self.core {
+            Core::Build(version) => Some(*version),
+            Core::Line(line) => tables.build_of_line(line).map(WindowsVersion::of_build),
+            Core::Kb { line, kb, .. } => {
+                tables.build_of_line(line).map(|build| tables.version_of_kb(*kb, build))
+            }
+            Core::None => None,
+        }
+    }
+
     /// The release word of the tag, such as `1709` or `ltsc2022`.
     pub fn line(&self) -> Option<&str> {
         match &self.core {
@@ -170,68 +181,24 @@ impl fmt::Display for Tag {
             write!(f, "{date}-")?;
         }
         match (self.flavour, &self.core) {
-            (Some(flavour), Core::None) => return f.write_str(flavour.as_str()),
-            (Some(flavour), _) => write!(f, "{}-", flavour.as_str())?,
+            (Some(flavour), Core::None) => return flavour.fmt(f),
+            (Some(flavour), _) => write!(f, "{flavour}-")?,
             (None, Core::None) => return f.write_str("latest"),
             (None, _) => {}
         }
         match &self.core {
             Core::Build(version) => version.fmt(f)?,
-            Core::Kb { line, separator, kb } => write!(f, "{line}{}{kb}", separator.as_char())?,
+            Core::Kb { line, separator, kb } => write!(f, "{line}{separator}{kb}")?,
             Core::Line(line) => f.write_str(line)?,
             Core::None => {}
         }
         if let Some((separator, architecture)) = self.architecture {
-            write!(f, "{}{}", separator.as_char(), architecture.as_str())?;
+            write!(f, "{separator}{architecture}")?;
         }
         if let Some((separator, locale)) = &self.locale {
-            write!(f, "{}{locale}", separator.as_char())?;
+            write!(f, "{separator}{locale}")?;
         }
         Ok(())
-    }
-}
-
-impl Separator {
-    /// The character.
-    pub const fn as_char(self) -> char {
-        match self {
-            Self::Hyphen => '-',
-            Self::Underscore => '_',
-        }
-    }
-
-    fn read(byte: u8) -> Option<Self> {
-        match byte {
-            b'-' => Some(Self::Hyphen),
-            b'_' => Some(Self::Underscore),
-            _ => None,
-        }
-    }
-}
-
-impl Flavour {
-    const ALL: [Self; 2] = [Self::WindowsServerCore, Self::NanoServer];
-
-    /// The word in tags.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::WindowsServerCore => "windowsservercore",
-            Self::NanoServer => "nanoserver",
-        }
-    }
-}
-
-impl TagArchitecture {
-    const ALL: [Self; 4] = [Self::Amd64, Self::Arm64, Self::Arm32v7, Self::Arm];
-
-    /// The word in tags.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-            Self::Arm32v7 => "arm32v7",
-            Self::Arm => "arm",
-        }
     }
 }
 
@@ -271,10 +238,8 @@ fn take_locale(text: &str) -> (Option<(Separator, String)>, &str) {
         .bytes()
         .enumerate()
         .all(|(at, byte)| if at == 2 { byte == b'-' } else { byte.is_ascii_lowercase() });
-    match head.bytes().last().and_then(Separator::read) {
-        Some(separator) if is_locale => {
-            (Some((separator, locale.to_owned())), &head[..head.len() - 1])
-        }
+    match take_separator(head) {
+        Some((head, separator)) if is_locale => (Some((separator, locale.to_owned())), head),
         _ => (None, text),
     }
 }
@@ -282,11 +247,18 @@ fn take_locale(text: &str) -> (Option<(Separator, String)>, &str) {
 fn take_architecture(text: &str) -> (Option<(Separator, TagArchitecture)>, &str) {
     for architecture in TagArchitecture::ALL {
         let Some(head) = text.strip_suffix(architecture.as_str()) else { continue };
-        if let Some(separator) = head.bytes().last().and_then(Separator::read) {
-            return (Some((separator, architecture)), &head[..head.len() - 1]);
+        if let Some((head, separator)) = take_separator(head) {
+            return (Some((separator, architecture)), head);
         }
     }
     (None, text)
+}
+
+/// The separator that ends the text, and the text before it.
+fn take_separator(text: &str) -> Option<(&str, Separator)> {
+    Separator::ALL
+        .into_iter()
+        .find_map(|separator| Some((text.strip_suffix(separator.as_str())?, separator)))
 }
 
 fn parse_core(text: &str) -> Option<Core> {
@@ -298,12 +270,12 @@ fn parse_core(text: &str) -> Option<Core> {
     }
     let at = text.find(['-', '_'])?;
     let (line, rest) = text.split_at(at);
-    let separator = rest.bytes().next().and_then(Separator::read)?;
+    let separator = rest.get(..1)?.parse().ok()?;
     let kb = rest.get(1..).filter(|kb| kb.starts_with("KB"))?.parse().ok()?;
     is_line(line).then(|| Core::Kb { line: line.to_owned(), separator, kb })
 }
 
-/// The word of a release or channel. Any of that shape is read, also one that no table knows yet.
+/// The word of a release or channel. Any of that shape is read, even one that is in no table yet.
 fn is_line(text: &str) -> bool {
     const YEAR_DIGITS: usize = 4;
     let year = |digits: &str| digits.len() == YEAR_DIGITS && all_digits(digits);

@@ -1,14 +1,14 @@
 //! The one compatibility rule: which image runs on which host, per isolation mode, and why.
 //!
-//! Every endpoint and the command line ask [`verdict`]; nobody else decides. It works on numbers
-//! alone, so that a build which is in no table gets an answer too. The rules are named R1 to R12 as
-//! in the table below; each reason carries the public source it comes from.
+//! [`verdict`] is its only implementation. It works on numbers alone, so that a build which is in
+//! no table gets an answer too. The rules are named R1 to R12 as in the table below; each reason
+//! carries the public source it comes from.
 //!
 //! | rule | says |
 //! |---|---|
 //! | R1 | Hyper-V isolation: the image's build is not above the host's |
 //! | R2 | process isolation below build 20348: the builds are equal |
-//! | R3 | process isolation from 20348 on: the image is not newer than the host and not older than the long-term release before the host's own |
+//! | R3 | process isolation from 20348 on: images from the long-term release before the host's on |
 //! | R4 | 14393: process isolation needs the same revision too |
 //! | R5 | warning: host and image on different sides of the February 2020 update |
 //! | R6 | warning: equal builds, server host, image revision above the host's |
@@ -21,30 +21,14 @@
 
 use crate::words::words;
 
-use super::host::Edition;
+use super::builds::{
+    BUILD_1709, BUILD_1803, BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2,
+    stable_floor,
+};
+use super::host::{Edition, HostFacts};
 use super::reason::Reason;
 use super::release::HostKind;
 use super::version::WindowsVersion;
-
-/// Windows Server 2016, the first build with containers.
-pub const BUILD_2016: u32 = 14393;
-/// Windows Server, version 1709.
-const BUILD_1709: u32 = 16299;
-/// Windows Server, version 1803.
-const BUILD_1803: u32 = 17134;
-/// Windows Server 2019 and Windows 10, version 1809.
-pub const BUILD_2019: u32 = 17763;
-/// Windows Server 2022. The stable container interface begins here (R3).
-pub const BUILD_2022: u32 = 20348;
-/// Windows Server, version 23H2: the Annual Channel (R10).
-pub const BUILD_ANNUAL_23H2: u32 = 25398;
-/// Windows Server 2025 and Windows 11, version 24H2.
-pub const BUILD_2025: u32 = 26100;
-
-/// The long-term builds of the stable-interface era, oldest first (containerd/platforms
-/// v1.0.0-rc.5). The next long-term release is added here and moves the floor of its hosts to
-/// 26100.
-const STABLE_LONG_TERM_BUILDS: [u32; 2] = [BUILD_2022, BUILD_2025];
 
 words! {
     /// Where a container runs.
@@ -80,17 +64,6 @@ words! {
     }
 }
 
-/// What the rule needs to know of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HostFacts {
-    /// Build, and revision where it is known.
-    pub version: WindowsVersion,
-    /// Server or client.
-    pub kind: HostKind,
-    /// Whether it is an edition that can run containers at all.
-    pub edition: Edition,
-}
-
 /// The verdict for one isolation mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModeVerdict {
@@ -122,7 +95,7 @@ impl Compatibility {
 
     /// The modes that work without a further condition, process first.
     pub fn supported(&self) -> Vec<Isolation> {
-        [Isolation::Process, Isolation::HyperV]
+        Isolation::ALL
             .into_iter()
             .filter(|isolation| self.of(*isolation).verdict == Verdict::Yes)
             .collect()
@@ -136,7 +109,7 @@ impl Compatibility {
     }
 }
 
-/// The mode an engine uses when none is asked for (R8; moby, daemon_windows.go,
+/// The mode that an engine uses by default (R8; moby, daemon_windows.go,
 /// setDefaultIsolation).
 pub const fn default_isolation(kind: HostKind) -> Isolation {
     match kind {
@@ -154,26 +127,16 @@ pub fn verdict(
     platform: Platform,
 ) -> Compatibility {
     let Some(image) = image else {
-        let unknown = |_| ModeVerdict {
+        let unknown = ModeVerdict {
             verdict: Verdict::Unknown,
             reasons: vec![Reason::ImageWithoutOsVersion],
             warnings: Vec::new(),
         };
-        return Compatibility {
-            process: unknown(Isolation::Process),
-            hyperv: unknown(Isolation::HyperV),
-        };
+        return Compatibility { process: unknown.clone(), hyperv: unknown };
     };
     let process = process(host, image, platform);
     let hyperv = hyperv(host, image, platform, process.verdict);
     Compatibility { process, hyperv }
-}
-
-/// The oldest build whose images a host of the stable-interface era runs in process isolation (R3):
-/// the long-term release before the host's own one, or the first of the era.
-pub(super) fn stable_floor(host_build: u32) -> u32 {
-    let own = STABLE_LONG_TERM_BUILDS.iter().rposition(|build| *build <= host_build).unwrap_or(0);
-    STABLE_LONG_TERM_BUILDS.get(own.saturating_sub(1)).copied().unwrap_or(BUILD_2022)
 }
 
 fn process(host: HostFacts, image: WindowsVersion, platform: Platform) -> ModeVerdict {
@@ -464,7 +427,7 @@ mod tests {
     }
 
     fn any_platform() -> impl Strategy<Value = Platform> {
-        prop::sample::select(vec![Platform::Docker, Platform::Kubernetes, Platform::Swarm])
+        prop::sample::select(Platform::ALL.to_vec())
     }
 
     proptest! {

@@ -24,15 +24,23 @@ pub struct KbEntry {
     pub kinds: Vec<HostKind>,
     /// The update changed container images only; no host ever had this version.
     pub container_only: bool,
-    /// What else is to know.
+    /// Notes.
     pub note: String,
     /// Where the pair comes from.
     pub source: String,
 }
 
 impl KbEntry {
-    /// Whether it is a hotpatch, which machines get that take part in hotpatching.
+    /// Whether it is a hotpatch, which only machines enrolled in hotpatching receive.
     pub(super) fn is_hotpatch(&self) -> bool {
         self.release_type.as_deref().is_some_and(|text| text.starts_with("Hotpatch"))
+    }
+
+    /// The kind of host that the update is for, when the source names exactly one.
+    pub(super) fn only_kind(&self) -> Option<HostKind> {
+        match self.kinds[..] {
+            [kind] => Some(kind),
+            _ => None,
+        }
     }
 }

@@ -39,7 +39,7 @@ pub struct Release {
     pub name: String,
     /// The version name, such as `1809` or `22H2`. Not unique: 21H2 is three different builds.
     pub version: String,
-    /// What the engineers called it, such as `RS5`; empty where that is not public.
+    /// The internal code name, such as `RS5`; empty where it is not public.
     pub codename: String,
     /// The build number.
     pub build: u32,
@@ -61,48 +61,44 @@ pub struct Release {
     pub nanoserver_end: Option<Date>,
     /// The last day of support of the Server Core images.
     pub servercore_end: Option<Date>,
-    /// What else is to know, mostly where sources contradict each other.
+    /// Notes, mostly on sources that contradict each other.
     pub note: String,
     /// Where the facts come from.
     pub source: String,
 }
 
-/// How far a release is supported on a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Support {
-    /// The release is not out yet.
-    NotYetAvailable,
-    /// Full support.
-    Mainstream,
-    /// A server past its mainstream end: security updates only, free of charge.
-    Extended,
-    /// A client past its Home and Pro end: Enterprise and Education are still supported.
-    EnterpriseOnly,
-    /// A client of which only the long-term edition (LTSB, LTSC) is still supported.
-    LongTermEditionsOnly,
-    /// Only paid Extended Security Updates are left.
-    ExtendedSecurityUpdates,
-    /// No support of any kind.
-    Ended,
-}
-
-impl Support {
-    /// The stable name of this state.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NotYetAvailable => "not-yet-available",
-            Self::Mainstream => "mainstream",
-            Self::Extended => "extended",
-            Self::EnterpriseOnly => "enterprise-only",
-            Self::LongTermEditionsOnly => "long-term-editions-only",
-            Self::ExtendedSecurityUpdates => "extended-security-updates",
-            Self::Ended => "ended",
-        }
+words! {
+    /// How far a release is supported on a day.
+    pub enum Support {
+        /// The release is not out yet.
+        NotYetAvailable = "not-yet-available",
+        /// Full support.
+        Mainstream = "mainstream",
+        /// A server past its mainstream end: security updates only, free of charge.
+        Extended = "extended",
+        /// A client past its Home and Pro end: Enterprise and Education are still supported.
+        EnterpriseOnly = "enterprise-only",
+        /// A client of which only the long-term edition (LTSB, LTSC) is still supported.
+        LongTermEditionsOnly = "long-term-editions-only",
+        /// Only paid Extended Security Updates are left.
+        ExtendedSecurityUpdates = "extended-security-updates",
+        /// No support of any kind.
+        Ended = "ended",
     }
 }
 
+/// The base that a family of images is built on; it decides how long the images are supported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base {
+    /// Nano Server.
+    Nanoserver,
+    /// Server Core, and every image with the same lifetime: server, windows, IIS.
+    Servercore,
+}
+
 impl Release {
-    /// How far this release is supported on that day. A last day of support is a supported day.
+    /// The state of support on that day. A last day of support is a supported day.
     ///
     /// A release without any known end is taken to be in full support.
     pub fn support(&self, on: Date) -> Support {

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use jiff::civil::Date;
+
 use super::kb::KbEntry;
-use super::release::{HostKind, Release};
-use super::tables_csv;
+use super::release::{Base, HostKind, Release};
+use super::tables_csv::{TableError, read_kbs, read_releases};
 use super::version::{Kb, WindowsVersion};
 
-/// What is known about Windows releases and updates.
+/// The known Windows releases and updates.
 #[derive(Debug)]
 pub struct Tables {
     /// Servers first, then by build; where two server releases share a build, the long-term one
@@ -22,56 +24,6 @@ pub struct Tables {
     releases_of_build: HashMap<u32, Vec<usize>>,
     build_of_line: HashMap<String, u32>,
     versions_of_kb: HashMap<Kb, Vec<usize>>,
-}
-
-/// Why a table cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TableError {
-    /// A file is larger than any such table should be.
-    #[error("{file}: {bytes} bytes are more than the limit of {limit}; is this the right file?")]
-    TooLarge {
-        /// The name of the file.
-        file: &'static str,
-        /// Its size.
-        bytes: usize,
-        /// The largest size that is read.
-        limit: usize,
-    },
-    /// A file has more rows than any such table should have.
-    #[error("{file}: more than {limit} rows; is this the right file?")]
-    TooManyRows {
-        /// The name of the file.
-        file: &'static str,
-        /// The largest number of rows that is read.
-        limit: usize,
-    },
-    /// A file has no rows, so nothing could be looked up.
-    #[error("{file}: no rows; a table needs at least one")]
-    NoRows {
-        /// The name of the file.
-        file: &'static str,
-    },
-    /// A column is missing in the first line.
-    #[error(
-        "{file} line 1: the column {column} is missing; the README next to the built-in tables \
-         lists the columns"
-    )]
-    MissingColumn {
-        /// The name of the file.
-        file: &'static str,
-        /// The missing column.
-        column: &'static str,
-    },
-    /// A row is not CSV, or a value in it is wrong.
-    #[error("{file} line {line}: {problem}")]
-    Row {
-        /// The name of the file.
-        file: &'static str,
-        /// The line, counted from 1; the first line is the header.
-        line: u64,
-        /// What is wrong and what is expected.
-        problem: String,
-    },
 }
 
 impl Tables {
@@ -86,8 +38,8 @@ impl Tables {
 
     /// Reads both tables. The rows may come in any order.
     pub fn from_csv(releases: &str, kb: &str) -> Result<Tables, TableError> {
-        let mut releases = tables_csv::read_releases(releases)?;
-        let mut kbs = tables_csv::read_kbs(kb)?;
+        let mut releases = read_releases(releases)?;
+        let mut kbs = read_kbs(kb)?;
         releases.sort_by(|left, right| release_order(left).cmp(&release_order(right)));
         kbs.sort_by_key(|entry| (entry.version, entry.kb));
 
@@ -128,19 +80,31 @@ impl Tables {
         self.releases_of_build(build).find(|release| release.kind == kind)
     }
 
+    /// The last day of support of the images of this build, if that day has passed.
+    pub fn image_support_ended(&self, build: u32, base: Base, today: Date) -> Option<Date> {
+        let ends = self
+            .releases_of_build(build)
+            .filter(|release| release.kind == HostKind::Server)
+            .filter_map(|release| match base {
+                Base::Nanoserver => release.nanoserver_end,
+                Base::Servercore => release.servercore_end,
+            });
+        ends.max().filter(|end| *end < today)
+    }
+
     /// The build that a word of a tag stands for: `ltsc2022` is 20348. Case matters as it does in
     /// tags, except that both `20H2` and `20h2` are understood, because people write both.
     pub fn build_of_line(&self, line: &str) -> Option<u32> {
         let build = self.build_of_line.get(line).or_else(|| {
             // Half-year names are the only words that begin with a digit and have a letter.
-            let half_year = line.len() <= LONGEST_HALF_YEAR
+            let half_year = line.len() <= HALF_YEAR_BYTES
                 && line.starts_with(|first: char| first.is_ascii_digit());
             half_year.then(|| self.build_of_line.get(&line.to_ascii_uppercase())).flatten()
         });
         build.copied()
     }
 
-    /// The place of that word in the order of preference of the build, 0 first; `usize::MAX` when
+    /// The position of that word in the order of preference of the build, 0 first; `usize::MAX` when
     /// the build has no such word. The words of the long-term release come before those of the
     /// other server releases of the build.
     pub fn line_rank(&self, build: u32, line: &str) -> usize {
@@ -159,35 +123,52 @@ impl Tables {
         self.kbs.iter().skip(first).take_while(|entry| entry.version == version).collect()
     }
 
-    /// The kind of host that has this revision, where a build is both and the revision tells. On
-    /// 26100 servers and clients went apart in January 2026: since then the revisions of
-    /// clients go on below 10,000, and those of servers begin at 32230 (`data/kb.csv`). A
-    /// revision that no row has belongs to the series in which it lies.
+    /// The kind of host that has this revision, where the sources tell servers and clients of its
+    /// build apart. On 26100 they parted in January 2026: since then the revisions of clients go
+    /// on below 10,000, and those of servers begin at 32230 (`data/kb.csv`).
     ///
-    /// `None` for all else: a revision from before the first that both have, which is what the
-    /// first media of a server were made of as well, one that both have, or a hotpatch, of
-    /// which the sources tell for clients only.
+    /// `None` for a revision that both kinds have; for the first of these and all before it, of
+    /// which the first server media were made too; and for a hotpatch from before the parting,
+    /// because the sources list those for clients only, although servers receive them as well.
     pub fn kind_of_revision(&self, version: WindowsVersion) -> Option<HostKind> {
         version.revision?;
-        let first = self.kbs.partition_point(|entry| entry.version.build < version.build);
-        let of_build =
-            || self.kbs.iter().skip(first).take_while(|entry| entry.version.build == version.build);
-        let first_shared = of_build().find(|entry| entry.kinds.len() > 1)?.version;
-        let last_shared = of_build().filter(|entry| entry.kinds.len() > 1).last()?.version;
-        let only_kind = |entry: &KbEntry| {
-            <[HostKind; 1]>::try_from(entry.kinds.as_slice()).ok().map(|[kind]| kind)
-        };
-        if version <= last_shared {
-            let has_it = |entry: &&KbEntry| entry.version == version && !entry.is_hotpatch();
-            return of_build()
-                .filter(has_it)
-                .find_map(only_kind)
-                .filter(|_| version > first_shared);
+        let (from, to) =
+            (version.without_revision(), WindowsVersion::of_build(version.build.saturating_add(1)));
+        let of_build = self.kbs_between(from, to);
+        let is_shared = |entry: &&KbEntry| entry.kinds.len() > 1;
+        let first_shared = of_build.iter().find(is_shared)?.version;
+        let last_shared = of_build.iter().rfind(is_shared)?.version;
+        if version <= first_shared {
+            return None;
         }
-        let mut own =
-            of_build().filter(|entry| entry.version > last_shared && entry.kinds.len() == 1);
-        let below = own.clone().take_while(|entry| entry.version <= version).last();
-        below.or_else(|| own.next()).and_then(only_kind)
+        if version <= last_shared {
+            let mut own = of_build.iter().filter(|entry| entry.version == version);
+            return own.find_map(|entry| entry.only_kind().filter(|_| !entry.is_hotpatch()));
+        }
+        // Each kind has a series of its own here: a revision without a row belongs to the series
+        // of the nearest row below it, or to the first series.
+        let parted = of_build.iter().filter(|entry| entry.version > last_shared);
+        let series: Vec<(WindowsVersion, HostKind)> =
+            parted.filter_map(|entry| Some((entry.version, entry.only_kind()?))).collect();
+        let below = series.iter().rfind(|(first, _)| *first <= version);
+        below.or(series.first()).map(|(_, kind)| *kind)
+    }
+
+    /// The rows from one version up to another, without it.
+    fn kbs_between(&self, from: WindowsVersion, to: WindowsVersion) -> &[KbEntry] {
+        let at = |version| self.kbs.partition_point(|entry| entry.version < version);
+        self.kbs.get(at(from)..at(to)).unwrap_or_default()
+    }
+
+    /// The version that an update brought to a build; without a revision where it brought several,
+    /// or none that is known.
+    pub fn version_of_kb(&self, kb: Kb, build: u32) -> WindowsVersion {
+        let versions = self.versions_of(kb).into_iter().map(|entry| entry.version);
+        let mut of_build = versions.filter(|version| version.build == build);
+        match (of_build.next(), of_build.next()) {
+            (Some(only), None) => only,
+            _ => WindowsVersion::of_build(build),
+        }
     }
 
     /// The versions that an update brought, oldest build first.
@@ -206,7 +187,7 @@ const EMBEDDED_RELEASES: &str = include_str!("data/releases.csv");
 const EMBEDDED_KB: &str = include_str!("data/kb.csv");
 
 /// `20H2`.
-const LONGEST_HALF_YEAR: usize = 4;
+const HALF_YEAR_BYTES: usize = 4;
 
 #[cfg(test)]
 #[path = "tables_tests.rs"]

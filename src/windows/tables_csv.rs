@@ -11,10 +11,60 @@ use std::str::FromStr;
 use csv::StringRecord;
 use jiff::civil::Date;
 
+use super::builds::BUILD_2016;
 use super::kb::KbEntry;
 use super::release::Release;
-use super::tables::TableError;
 use super::version::WindowsVersion;
+
+/// Why a table cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// A file is larger than any such table should be.
+    #[error("{file}: {bytes} bytes are more than the limit of {limit}; is this the right file?")]
+    TooLarge {
+        /// The name of the file.
+        file: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The largest size that is read.
+        limit: usize,
+    },
+    /// A file has more rows than any such table should have.
+    #[error("{file}: more than {limit} rows; is this the right file?")]
+    TooManyRows {
+        /// The name of the file.
+        file: &'static str,
+        /// The largest number of rows that is read.
+        limit: usize,
+    },
+    /// A file has no rows, so nothing could be looked up.
+    #[error("{file}: no rows; a table needs at least one")]
+    NoRows {
+        /// The name of the file.
+        file: &'static str,
+    },
+    /// A column is missing in the first line.
+    #[error(
+        "{file} line 1: the column {column} is missing; the README next to the built-in tables \
+         lists the columns"
+    )]
+    MissingColumn {
+        /// The name of the file.
+        file: &'static str,
+        /// The missing column.
+        column: &'static str,
+    },
+    /// A row is not CSV, or a value in it is wrong.
+    #[error("{file} line {line}: {problem}")]
+    Row {
+        /// The name of the file.
+        file: &'static str,
+        /// The line, counted from 1; the first line is the header.
+        line: u64,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+}
 
 /// Reads the releases and checks them.
 pub(super) fn read_releases(text: &str) -> Result<Vec<Release>, TableError> {
@@ -193,18 +243,15 @@ impl<'table> Row<'table> {
 
     fn build(&self) -> Result<u32, String> {
         let build = self.parsed("build")?;
-        if build < FIRST_CONTAINER_BUILD {
+        if build < BUILD_2016 {
             return Err(format!(
-                "build {build} is older than {FIRST_CONTAINER_BUILD}, the first that runs \
+                "build {build} is older than {BUILD_2016}, the first that runs \
                  containers"
             ));
         }
         Ok(build)
     }
 }
-
-/// The build of Windows Server 2016 and Windows 10, version 1607, the first with containers.
-pub(super) const FIRST_CONTAINER_BUILD: u32 = 14393;
 
 const RELEASE_COLUMNS: &[&str] = &[
     "kind",

@@ -53,9 +53,9 @@ fn support_in_november_2026() {
 
 #[test]
 fn the_files_are_sorted_as_the_tables_are() {
-    let releases = tables_csv::read_releases(EMBEDDED_RELEASES).unwrap();
+    let releases = read_releases(EMBEDDED_RELEASES).unwrap();
     assert_eq!(releases, Tables::embedded().releases);
-    let kbs = tables_csv::read_kbs(EMBEDDED_KB).unwrap();
+    let kbs = read_kbs(EMBEDDED_KB).unwrap();
     assert_eq!(kbs.len(), 1510);
     assert_eq!(kbs, Tables::embedded().kbs);
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::images::{Core, ImageReference, Selector, Tag};
+use crate::images::{ImageReference, Selector, Tag};
 use crate::windows::{Isolation, Platform, Tables, WindowsVersion};
 use crate::words::words;
 
@@ -127,19 +127,7 @@ pub(super) fn version_of_tag(
         Selector::Default | Selector::Digest { tag: None, .. } => return None,
     };
     if let Some(tag) = Tag::parse(text) {
-        return match tag.core {
-            Core::Build(version) => Some(version),
-            Core::Line(line) => tables.build_of_line(&line).map(WindowsVersion::of_build),
-            Core::Kb { line, kb, .. } => {
-                let build = tables.build_of_line(&line)?;
-                // An update with several revisions of the build does not determine one.
-                let versions = tables.versions_of(kb).into_iter().map(|entry| entry.version);
-                let of_build: Vec<WindowsVersion> =
-                    versions.filter(|version| version.build == build).collect();
-                Some(if let [only] = of_build[..] { only } else { WindowsVersion::of_build(build) })
-            }
-            Core::None => None,
-        };
+        return tag.version(tables);
     }
     // Images built on a base image name it somewhere in the tag: `4.8-windowsservercore-ltsc2019`.
     // A number alone could be a year, so it counts only after the name of a base.

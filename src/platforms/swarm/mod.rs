@@ -8,13 +8,13 @@ pub mod nodes;
 
 use std::collections::BTreeMap;
 
-use crate::windows::{BUILD_2016, Isolation, WindowsVersion};
+use crate::windows::{BUILD_2016, Isolation, SOURCE_COMPATIBILITY, WindowsVersion};
 
 /// Where it is said that Swarm does not look at os.version.
 pub const SOURCE_OS_VERSION: &str =
     "https://github.com/moby/moby/blob/master/client/service_create.go";
 /// Microsoft's steps for Swarm: labels, constraints, and Hyper-V isolation by `daemon.json`.
-pub const SOURCE_STEPS: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/version-compatibility";
+pub const SOURCE_STEPS: &str = SOURCE_COMPATIBILITY;
 
 /// The label of the operating system on Microsoft's page.
 pub const OS_LABEL: &str = "OS";
@@ -87,9 +87,5 @@ pub fn service_command(
 ) -> String {
     let constraints: String =
         constraints.iter().map(|constraint| format!("--constraint {constraint} ")).collect();
-    let isolation = match isolation {
-        Isolation::Process => "process",
-        Isolation::HyperV => "hyperv",
-    };
     format!("docker service create --name {name} {constraints}--isolation {isolation} {reference}")
 }

@@ -2,13 +2,17 @@
 //!
 //! A host string is not one grammar but dozens: what `ver`, `winver`, `systeminfo`, docker and
 //! kubectl print, in many languages, and what people type. So nothing is matched as a whole. The
-//! text is cut into words, each word is looked at once with its neighbour, and [`super::host`]
+//! text is cut into words, each word is looked at once with its neighbour, and the reader
 //! weighs what was found.
 
-use super::host_words::words_of;
-use super::release::HostKind;
-use super::tables_csv::FIRST_CONTAINER_BUILD;
-use super::version::WindowsVersion;
+use super::vocabulary::{
+    CLIENT_WORDS, FOREIGN_WORDS, HARMLESS_WORDS, HOME_WORDS, OLD_BUILDS, SERVER_WORDS,
+    UPDATE_REVISION, is_build_word, is_codename, is_half_year, is_value_type, is_windows_word,
+};
+use super::words::words_of;
+use crate::windows::builds::BUILD_2016;
+use crate::windows::release::HostKind;
+use crate::windows::version::WindowsVersion;
 
 /// What was found in a text.
 #[derive(Debug, Default)]
@@ -232,13 +236,13 @@ impl Clues {
     }
 
     fn say_name(&mut self, word: &str) {
-        if self.names.len() < MOST_WORDS_KEPT && !self.names.iter().any(|known| known == word) {
+        if self.names.len() < MAX_WORDS_KEPT && !self.names.iter().any(|known| known == word) {
             self.names.push(word.to_owned());
         }
     }
 
     fn say_unknown(&mut self, word: &str) {
-        if self.unknown.len() < MOST_WORDS_KEPT {
+        if self.unknown.len() < MAX_WORDS_KEPT {
             self.unknown.push(word.to_owned());
         }
     }
@@ -260,13 +264,13 @@ impl Clues {
 /// `17763.1.amd64fre.rs5_release` is printed at every patch level, and
 /// `16299.431.amd64fre.rs3_release_svc_escrow` was seen at 16299.611. So there it says nothing.
 fn patch_level_of_branch(build: u32, revision: Option<u32>) -> Option<u32> {
-    revision.filter(|&revision| build == FIRST_CONTAINER_BUILD && revision > 1)
+    revision.filter(|&revision| build == BUILD_2016 && revision > 1)
 }
 
 /// The version, if it is one that can run containers. A revision 0 is what .NET's
 /// `Environment.OSVersion` prints for every revision, so it is taken as not known.
 fn version(build: u32, revision: Option<u32>) -> Option<WindowsVersion> {
-    (build >= FIRST_CONTAINER_BUILD)
+    (build >= BUILD_2016)
         .then_some(WindowsVersion { build, revision: revision.filter(|&revision| revision != 0) })
 }
 
@@ -284,120 +288,5 @@ fn has_small_third_part(word: &str) -> bool {
     (1..=3).contains(&digits)
 }
 
-/// `22h2`.
-fn is_half_year(word: &str) -> bool {
-    matches!(word.as_bytes(), [b'0'..=b'9', b'0'..=b'9', b'h', b'0'..=b'9'])
-}
-
-/// `rs5`.
-fn is_codename(word: &str) -> bool {
-    matches!(word.as_bytes(), [b'r', b's', b'1'..=b'9'])
-}
-
-/// What stands before a build in the output of `winver`, PowerShell, and the registry.
-fn is_build_word(word: &str) -> bool {
-    matches!(word, "build" | "osbuild" | "buildnumber" | "currentbuild" | "currentbuildnumber")
-}
-
-/// The types that `reg query` prints between the name of a value and the value (`REG_SZ`), in parts
-/// as words are cut.
-fn is_value_type(word: &str) -> bool {
-    matches!(word, "reg" | "sz" | "dword")
-}
-
-fn is_windows_word(word: &str) -> bool {
-    matches!(word, "windows" | "win")
-}
-
-/// The registry value under `Windows NT\CurrentVersion` that has the revision; `CurrentBuild` has
-/// none.
-const UPDATE_REVISION: &str = "ubr";
-
-const SERVER_WORDS: &[&str] = &["server", "datacenter"];
-
-const CLIENT_WORDS: &[&str] = &[
-    "client",
-    "pro",
-    "professional",
-    "home",
-    "education",
-    "enterprise",
-    "iot",
-    "workstation",
-    "workstations",
-];
-
-/// The Home edition; it is translated into few languages.
-const HOME_WORDS: &[&str] = &["home", "famille", "家庭版", "家庭中文版"];
-
-/// Words of other systems, and of what prints them.
-const FOREIGN_WORDS: &[&str] = &[
-    "linux",
-    "gnu",
-    "ubuntu",
-    "debian",
-    "centos",
-    "rhel",
-    "fedora",
-    "alpine",
-    "suse",
-    "sles",
-    "opensuse",
-    "mariner",
-    "azurelinux",
-    "flatcar",
-    "bottlerocket",
-    "photon",
-    "talos",
-    "wsl",
-    "wsl2",
-    "darwin",
-    "macos",
-    "freebsd",
-    "android",
-    "linuxkit",
-];
-
-/// Words that go with a version or an edition and need no Windows next to them.
-const HARMLESS_WORDS: &[&str] = &[
-    "version",
-    "ver",
-    "v",
-    "release",
-    "os",
-    "osversion",
-    "kernel",
-    "kernelversion",
-    "operating",
-    "system",
-    "host",
-    "sac",
-    "channel",
-    "standard",
-    "core",
-    "edition",
-    "evaluation",
-    "essentials",
-    "azure",
-    "nano",
-    "nt",
-    "r2",
-    "n",
-    "a",
-    "x64",
-    "amd64",
-    "arm64",
-    "bit",
-    "for",
-    "with",
-    "containers",
-    "gen2",
-    "g2",
-    "smalldisk",
-];
-
-/// The builds of Windows XP to Windows 8.1 and their servers.
-const OLD_BUILDS: &[u32] = &[2600, 3790, 6000, 6001, 6002, 6003, 7600, 7601, 9200, 9600];
-
 /// More names, or more words that mean nothing, make no difference.
-const MOST_WORDS_KEPT: usize = 8;
+const MAX_WORDS_KEPT: usize = 8;

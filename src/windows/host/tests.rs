@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::windows::host::suggest::words_for;
 use HostKind::{Client, Server};
 use cases::GOOD;
 
-#[path = "host_cases.rs"]
+#[path = "cases.rs"]
 mod cases;
 
 fn read(text: &str, host_type: Option<HostKind>) -> Result<HostReading, HostError> {
@@ -305,7 +306,7 @@ fn messages_say_what_to_do() {
         }
     }
     assert!(message("1609").starts_with(
-        "no Windows host is known by this text (did you mean 1607, 1709, 1809?); give"
+        "could not recognise a Windows version in this text (did you mean 1607, 1709, 1809?); give"
     ));
     assert!(
         message("Windows Server 2012 R2")
