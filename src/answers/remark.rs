@@ -44,7 +44,11 @@ impl Remark {
 
     /// A reason of the compatibility rule.
     pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
-        Self { code: reason.as_str(), message: reason.message(host, image), source: reason.source() }
+        Self {
+            code: reason.as_str(),
+            message: reason.message(host, image),
+            source: reason.source(),
+        }
     }
 
     fn new(code: &'static str, message: String, source: &'static str) -> Self {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answers::HostDescription;
+use crate::answers::{Alternative, HostDescription};
 use crate::catalogue::{Freshness, Provenance};
 use crate::images::NamedImage;
 use crate::windows::{HostKind, Isolation, Verdict};
@@ -186,5 +186,32 @@ impl From<Freshness> for FreshnessObject {
         // Whole seconds: a registry's answer is not dated finer than that anyway.
         let as_of = freshness.as_of.round(jiff::Unit::Second).unwrap_or(freshness.as_of);
         Self { source, as_of: as_of.to_string(), stale: freshness.stale }
+    }
+}
+
+/// A tag that was not chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Alternative)]
+pub struct AlternativeObject {
+    /// The tag.
+    #[schema(example = "ltsc2016")]
+    pub tag: String,
+    /// The isolation mode it runs in, or null when it runs in none.
+    pub isolation: Option<IsolationWord>,
+    /// The Windows version that its name stands for.
+    #[schema(example = "10.0.14393")]
+    pub os_version: String,
+    /// Why it runs, or why it falls short, as codes.
+    pub reasons: Vec<String>,
+}
+
+impl From<&Alternative> for AlternativeObject {
+    fn from(alternative: &Alternative) -> Self {
+        Self {
+            tag: alternative.tag.clone(),
+            isolation: alternative.isolation.map(IsolationWord::from),
+            os_version: alternative.os_version.to_string(),
+            reasons: alternative.reasons.iter().map(|code| (*code).to_owned()).collect(),
+        }
     }
 }

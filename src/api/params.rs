@@ -1,4 +1,4 @@
-//! Reading parameters: every problem of a request is found and reported together.
+//! Parameters of a request: all that is invalid is found, and reported together.
 
 use std::collections::HashMap;
 
@@ -6,68 +6,70 @@ use utoipa::IntoParams;
 
 use super::problem::{ErrorObject, Problem, ProblemKind, UNKNOWN_PARAMETER, is_name};
 
-/// A value longer than this is not looked at: the longest that makes sense is a line that a machine
-/// prints about itself.
+/// The longest value: more than any line that a machine prints about itself.
 const MAX_VALUE_BYTES: usize = 4096;
 
-/// So many problems of a request are told, which is more than there are parameters: a request is
-/// short, and what is said of all that may be wrong with it is not.
+/// How many problems of a request are reported, which is more than there are parameters: a short
+/// request must not make a long answer.
 const MAX_PROBLEMS: usize = 12;
 
-/// Parameters of a request, and what is wrong with them.
+/// The parameters of a request, and their problems.
 pub struct Params {
     values: HashMap<String, String>,
     problems: Vec<(ProblemKind, ErrorObject)>,
-    /// How many more problems there are than are told.
+    /// How many problems there are beyond the limit.
     more_problems: usize,
 }
 
-/// The parameters of an operation that has none.
+/// The parameters of an operation without any.
 #[derive(IntoParams)]
 pub struct NoParams {}
 
 impl Params {
-    /// Takes the parameters of an operation. The names that it documents are the ones it allows.
+    /// The parameters of an operation, which allows the names that it documents.
     pub fn new<P: IntoParams>(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let allowed: Vec<String> =
             P::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
         let mut params = Self { values: HashMap::new(), problems: Vec::new(), more_problems: 0 };
         for (name, value) in pairs {
             if !allowed.contains(&name) {
-                // The name is the caller's text: it is named only if it could be a parameter at
-                // all.
+                // The name is the caller's text, and shown only if it could be a name.
                 let shown = if is_name(&name) { name.as_str() } else { "(unprintable)" };
                 let message = match allowed.as_slice() {
-                    [] => "there is no such parameter; this call takes none".to_owned(),
-                    names => format!("there is no such parameter; there are {}", names.join(", ")),
+                    [] => "unknown parameter; this call takes none".to_owned(),
+                    names => format!("unknown parameter; must be one of {}", names.join(", ")),
                 };
                 params.refuse_among(shown, UNKNOWN_PARAMETER, message, allowed.clone());
             } else if value.len() > MAX_VALUE_BYTES {
                 params.refuse(
                     &name,
                     "too-long",
-                    format!("a value has at most {MAX_VALUE_BYTES} bytes"),
+                    format!("must have at most {MAX_VALUE_BYTES} bytes"),
                 );
             } else if params.values.insert(name.clone(), value).is_some() {
-                params.refuse(&name, "repeated-parameter", "give it once".to_owned());
+                params.refuse(&name, "repeated-parameter", "must be given only once".to_owned());
             }
         }
         params
     }
 
-    /// The value of a parameter, if it is given. An empty one is refused: it is more likely a
-    /// variable that was not set than meant as none, and would quietly ask another question.
+    /// The value of a parameter, if it is given. An empty value is refused: it is more likely a
+    /// variable that is not set than intended, and would silently change the question.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         let value = self.values.get(name)?.trim().to_owned();
         if value.is_empty() {
             self.values.remove(name);
-            self.refuse(name, "empty", "it is empty; give it a value or leave it out".to_owned());
+            self.refuse(
+                name,
+                "empty",
+                "must not be empty; give a value or leave it out".to_owned(),
+            );
             return None;
         }
         Some(value)
     }
 
-    /// The value of a parameter that must be given.
+    /// The value of a required parameter.
     pub fn required(&mut self, name: &str, example: &str) -> Option<String> {
         let value = self.optional(name);
         let already_refused =
@@ -76,13 +78,13 @@ impl Params {
             self.refuse(
                 name,
                 "missing-parameter",
-                format!("it is needed, for example {name}={example}"),
+                format!("is required, for example {name}={example}"),
             );
         }
         value
     }
 
-    /// A value out of a list.
+    /// One of these values.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
         let value = self.optional(name)?;
         let chosen = choices.iter().find(|(word, _)| *word == value).map(|(_, chosen)| *chosen);
@@ -91,14 +93,14 @@ impl Params {
             self.refuse_among(
                 name,
                 "not-allowed",
-                format!("it is one of {}", words.join(", ")),
+                format!("must be one of {}", words.join(", ")),
                 words,
             );
         }
         chosen
     }
 
-    /// A value that is parsed; its error text says what is wanted.
+    /// A parsed value; the error of its parser says what is expected.
     pub fn parsed<T: std::str::FromStr>(&mut self, name: &str) -> Option<T>
     where
         T::Err: std::fmt::Display,
@@ -108,20 +110,16 @@ impl Params {
     }
 
     /// A whole number between the bounds.
-    pub fn number(&mut self, name: &str, least: usize, most: usize) -> Option<usize> {
+    pub fn number(&mut self, name: &str, min: usize, max: usize) -> Option<usize> {
         let value = self.optional(name)?;
-        let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+        let number = value.parse().ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.refuse(
-                name,
-                "not-allowed",
-                format!("it is a whole number from {least} to {most}"),
-            );
+            self.refuse(name, "not-allowed", format!("must be a whole number from {min} to {max}"));
         }
         number
     }
 
-    /// Reads a value with a function whose error text says what is wanted.
+    /// Reads a value with a function whose error says what is expected.
     pub fn parse_with<T>(
         &mut self,
         name: &str,
@@ -136,12 +134,12 @@ impl Params {
         self.refuse_as(ProblemKind::InvalidParameter, name, code, message, Vec::new());
     }
 
-    /// Notes a problem with a parameter that takes one of a few values.
+    /// Notes a problem with a parameter that has a list of allowed values.
     pub fn refuse_among(&mut self, name: &str, code: &str, message: String, allowed: Vec<String>) {
         self.refuse_as(ProblemKind::InvalidParameter, name, code, message, allowed);
     }
 
-    /// Notes a problem of another kind, such as an image that nobody knows.
+    /// Notes a problem of another kind, such as an unknown image.
     pub fn refuse_as(
         &mut self,
         kind: ProblemKind,
@@ -168,13 +166,12 @@ impl Params {
         }
     }
 
-    /// Ends the reading.
+    /// Reports all problems.
     ///
     /// # Errors
-    /// When anything was refused. Problems that are all of one kind keep it; several kinds make an
-    /// `invalid-parameter` that lists them all, also where one of them is a registry that is not
-    /// allowed: the request has to be written anew in any case, and no single status would tell
-    /// of the others.
+    /// When there is any. Problems of one kind keep it; several kinds make an `invalid-parameter`
+    /// that lists them all, even if one of them is a registry that is not allowed: the request has
+    /// to be changed in any case, and no other status would cover all of them.
     pub fn finish(self) -> Result<(), Problem> {
         let mut problems = self.problems;
         let kind = match problems.as_slice() {

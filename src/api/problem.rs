@@ -1,156 +1,76 @@
-//! Errors on the wire: problem details (RFC 9457), one `type` and one `code` for each kind.
+//! Errors on the wire: problem details (RFC 9457), with one `type` and one `code` for each kind.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::resolve::AlternativeObject;
+use super::common::AlternativeObject;
+use crate::words::words;
 
-/// What to do about a registry that is not allowed.
+/// How to allow a registry.
 pub const ALLOW_REGISTRY: &str =
-    "; name it in the configuration file, or with --mirror, to allow it";
+    "; to allow it, name it in the configuration file or with --mirror";
 
-/// What kind of problem. The HTTP status of each is here and nowhere else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// Something is wrong with the parameters.
-    InvalidParameter,
-    /// What was sent is no request.
-    MalformedRequest,
-    /// The registry is not one of those configured.
-    RegistryNotAllowed,
-    /// The service for those who run it was asked for by a name that is not this machine's.
-    HostNotAllowed,
-    /// No registry or catalogue has the image.
-    UnknownImage,
-    /// The host text says nothing that is a Windows with containers.
-    UnknownHost,
-    /// No tag runs as asked.
-    NoCompatibleTag,
-    /// No tag names the KB.
-    KbNotFound,
-    /// There is nothing at this path.
-    NotFound,
-    /// The path does not take this method.
-    MethodNotAllowed,
-    /// None of the media types that are accepted can be given.
-    NotAcceptable,
-    /// The request, or its body, did not arrive in time.
-    RequestTimeout,
-    /// The request has a body where none is read, or a larger one than is read.
-    PayloadTooLarge,
-    /// Path and query are too long.
-    UriTooLong,
-    /// The body is of a type that is not read here.
-    UnsupportedMediaType,
-    /// The headers are too large.
-    HeadersTooLarge,
-    /// The client takes more than its share.
-    QuotaExceeded,
-    /// The registry's answer makes no sense.
-    UpstreamInvalid,
-    /// The registry cannot be asked.
-    UpstreamUnavailable,
-    /// Too much waits for registries already.
-    TemporaryReducedCapacity,
-    /// The service was told to stop.
-    Draining,
-    /// The registry did not answer in time.
-    UpstreamTimeout,
-    /// A defect in wintag.
-    Internal,
+macro_rules! problem_kinds {
+    ($($kind:ident = $status:literal $code:tt $title:literal,)+) => {
+        words! {
+            /// The kind of a problem, with its stable code.
+            pub enum ProblemKind {
+                $(#[doc = $title] $kind = $code,)+
+            }
+        }
+
+        impl ProblemKind {
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$kind => $status,)+
+                }
+            }
+
+            /// The title, the same for every problem of the kind.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)+
+                }
+            }
+        }
+    };
+}
+
+// The HTTP status of each problem is here and nowhere else.
+problem_kinds! {
+    InvalidParameter = 400 "invalid-parameter" "invalid parameter",
+    MalformedRequest = 400 "malformed-request" "malformed request",
+    RegistryNotAllowed = 403 "registry-not-allowed" "registry not allowed",
+    HostNotAllowed = 403 "host-not-allowed" "host name not allowed",
+    UnknownImage = 404 "unknown-image" "unknown image",
+    UnknownHost = 404 "unknown-host" "the host is not a Windows version that runs containers",
+    NoCompatibleTag = 404 "no-compatible-tag" "no tag of the image runs on the host as requested",
+    KbNotFound = 404 "kb-not-found" "no tag of the image names the KB",
+    NotFound = 404 "not-found" "no such path",
+    MethodNotAllowed = 405 "method-not-allowed" "method not allowed for this path",
+    NotAcceptable = 406 "not-acceptable" "no acceptable media type is available",
+    RequestTimeout = 408 "request-timeout" "the request did not arrive in time",
+    PayloadTooLarge = 413 "payload-too-large" "the request body is too large",
+    UriTooLong = 414 "uri-too-long" "path and query are too long",
+    UnsupportedMediaType = 415 "unsupported-media-type" "unsupported media type",
+    HeadersTooLarge = 431 "headers-too-large" "the request headers are too large",
+    QuotaExceeded = 429 "quota-exceeded" "rate limit exceeded",
+    UpstreamInvalid = 502 "upstream-invalid" "invalid response from the registry",
+    UpstreamUnavailable = 503 "upstream-unavailable" "registry unavailable",
+    TemporaryReducedCapacity = 503 "temporary-reduced-capacity" "service overloaded",
+    Draining = 503 "draining" "service shutting down",
+    UpstreamTimeout = 504 "upstream-timeout" "the registry did not respond in time",
+    Internal = 500 "internal" "internal error",
 }
 
 impl ProblemKind {
-    /// Every kind.
-    pub const ALL: [Self; 23] = [
-        Self::InvalidParameter,
-        Self::MalformedRequest,
-        Self::RegistryNotAllowed,
-        Self::HostNotAllowed,
-        Self::UnknownImage,
-        Self::UnknownHost,
-        Self::NoCompatibleTag,
-        Self::KbNotFound,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::NotAcceptable,
-        Self::RequestTimeout,
-        Self::PayloadTooLarge,
-        Self::UriTooLong,
-        Self::UnsupportedMediaType,
-        Self::HeadersTooLarge,
-        Self::QuotaExceeded,
-        Self::UpstreamInvalid,
-        Self::UpstreamUnavailable,
-        Self::TemporaryReducedCapacity,
-        Self::Draining,
-        Self::UpstreamTimeout,
-        Self::Internal,
-    ];
-
-    /// The HTTP status, the stable code, and the title.
-    const fn parts(self) -> (u16, &'static str, &'static str) {
-        match self {
-            Self::InvalidParameter => (400, "invalid-parameter", "a parameter is wrong"),
-            Self::MalformedRequest => (400, "malformed-request", "the request cannot be read"),
-            Self::RegistryNotAllowed => {
-                (403, "registry-not-allowed", "the registry is not configured")
-            }
-            Self::HostNotAllowed => {
-                (403, "host-not-allowed", "the service is not to be asked by this name")
-            }
-            Self::UnknownImage => (404, "unknown-image", "the image is not known"),
-            Self::UnknownHost => {
-                (404, "unknown-host", "the host is not a Windows that runs containers")
-            }
-            Self::NoCompatibleTag => {
-                (404, "no-compatible-tag", "no tag of the image runs on the host as asked")
-            }
-            Self::KbNotFound => (404, "kb-not-found", "no tag of the image names the KB"),
-            Self::NotFound => (404, "not-found", "there is nothing at this path"),
-            Self::MethodNotAllowed => {
-                (405, "method-not-allowed", "the path does not take this method")
-            }
-            Self::NotAcceptable => (406, "not-acceptable", "no accepted media type can be given"),
-            Self::RequestTimeout => (408, "request-timeout", "the request did not arrive in time"),
-            Self::PayloadTooLarge => {
-                (413, "payload-too-large", "the body of the request is too large")
-            }
-            Self::UriTooLong => (414, "uri-too-long", "path and query are too long"),
-            Self::UnsupportedMediaType => {
-                (415, "unsupported-media-type", "the body is of a type that is not read here")
-            }
-            Self::HeadersTooLarge => (431, "headers-too-large", "the headers are too large"),
-            Self::QuotaExceeded => (429, "quota-exceeded", "the client takes more than its share"),
-            Self::UpstreamInvalid => {
-                (502, "upstream-invalid", "the registry gave an answer that makes no sense")
-            }
-            Self::UpstreamUnavailable => {
-                (503, "upstream-unavailable", "the registry cannot be asked")
-            }
-            Self::TemporaryReducedCapacity => {
-                (503, "temporary-reduced-capacity", "there is too much to do at a time")
-            }
-            Self::Draining => (503, "draining", "the service was told to stop"),
-            Self::UpstreamTimeout => {
-                (504, "upstream-timeout", "the registry did not answer in time")
-            }
-            Self::Internal => (500, "internal", "wintag failed"),
-        }
-    }
-
-    /// The HTTP status.
-    pub const fn status(self) -> u16 {
-        self.parts().0
-    }
-
     /// The stable code.
     pub const fn code(self) -> &'static str {
-        self.parts().1
+        self.as_str()
     }
 
-    /// What identifies the kind: the path `/problems/` and the code, or a name that is registered
-    /// for it.
+    /// The URI that identifies the kind: the path `/problems/` and the code, or a registered name.
     fn uri(self) -> String {
         let registry = match self {
             // Registered by draft-ietf-httpapi-ratelimit-headers.
@@ -161,11 +81,6 @@ impl ProblemKind {
         };
         format!("{registry}{}", self.code())
     }
-
-    /// The title, the same for every problem of the kind.
-    pub const fn title(self) -> &'static str {
-        self.parts().2
-    }
 }
 
 /// A problem (RFC 9457).
@@ -174,12 +89,11 @@ impl ProblemKind {
 pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
-    kind: KindOrInternal,
-    /// Identifies the kind of problem: the path `/problems/` and the code, or the name that is
-    /// registered for it.
+    kind: ProblemKind,
+    /// Identifies the kind of problem: the path `/problems/` and the code, or a registered name.
     #[serde(rename = "type")]
     pub kind_uri: String,
-    /// What kind of problem it is, in words; the same for every problem of the kind.
+    /// The kind of problem in words; the same for every problem of the kind.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
@@ -187,66 +101,56 @@ pub struct Problem {
     pub code: &'static str,
     /// What happened, why, and what to do.
     pub detail: String,
-    /// Each parameter that is wrong.
+    /// Each invalid parameter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ErrorObject>,
-    /// The nearest tags, and why each falls short.
+    /// The nearest tags, and why each does not run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub alternatives: Vec<AlternativeObject>,
-    /// The KBs that there are, the newest first.
+    /// The available KBs, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub available_kbs: Vec<String>,
-    /// Which limits the client has gone beyond.
+    /// The limits that the client has exceeded.
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub violated_policies: Vec<String>,
-    /// After so many seconds it is worth asking again; also in the header `Retry-After`.
+    /// When to try again, in seconds; also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-    /// The trace of the request, when it is traced: 32 hexadecimal digits. Say them to those who
-    /// run the service.
+    /// The trace of the request if it is traced: 32 hexadecimal digits, for the operators of the
+    /// service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0af7651916cd43dd8448eb211c80319c", pattern = "^[0-9a-f]{32}$")]
     pub trace_id: Option<String>,
 }
 
-/// The kind, with a default that serde's `skip` needs.
-#[derive(Clone, Copy, Debug)]
-struct KindOrInternal(ProblemKind);
-
-impl Default for KindOrInternal {
-    fn default() -> Self {
-        Self(ProblemKind::Internal)
-    }
-}
-
 /// The code of a parameter that the operation does not have.
 pub const UNKNOWN_PARAMETER: &str = "unknown-parameter";
 
-/// The code of a value that is none of those that a parameter takes.
+/// The code of a value that the parameter does not take.
 pub const NOT_ALLOWED: &str = "not-allowed";
 
 /// Whether this could be the name of a parameter.
 pub fn is_name(text: &str) -> bool {
-    /// The longest name there is has half of it.
+    /// Twice the longest name of a parameter.
     const MAX_NAME_BYTES: usize = 32;
     text.len() <= MAX_NAME_BYTES
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// One thing that is wrong with a request.
+/// An error in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorObject {
     /// The parameter.
     pub parameter: Option<String>,
     /// A stable code.
     pub code: String,
-    /// What is wrong and what is wanted.
+    /// What is wrong, and what is expected.
     pub message: String,
-    /// The values or names that are allowed, where they can be listed.
+    /// The allowed values or names, if they can be listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub allowed: Vec<String>,
@@ -260,18 +164,19 @@ impl std::fmt::Display for Problem {
 }
 
 impl Problem {
-    /// How long a caller is asked to wait at most, and where nobody knows, in seconds. Renovate
-    /// gives up above 60, and a failure is remembered for 30.
-    pub(super) const RETRY_AFTER_SECONDS: u64 = 30;
-    /// Who takes too much is never told to wait longer, for the same reason.
-    const LONGEST_QUOTA_SECONDS: u64 = 60;
+    /// `Retry-After` of an unavailable registry, and its maximum. Renovate gives up above 60, and a
+    /// failure is cached for 30.
+    pub(super) const MAX_RETRY_AFTER_SECONDS: u64 = 30;
+    /// The maximum of `Retry-After` over the rate limit, for the same reason.
+    const MAX_QUOTA_RETRY_SECONDS: u64 = 60;
 
-    /// Nobody waits for a registry for longer, so that by then those who wait now have gone.
-    const CROWD_SECONDS: u64 = 10;
+    /// `Retry-After` of an overloaded service: no request waits longer for a registry, so that those
+    /// that wait now are done by then.
+    const OVERLOAD_RETRY_SECONDS: u64 = 10;
 
-    /// A client takes more than this policy allows, until so many seconds from now.
+    /// A client is over the limit of this policy for the given time.
     pub fn of_quota(policy: &'static str, detail: String, retry_after_seconds: u64) -> Self {
-        let retry_after_seconds = Some(retry_after_seconds.clamp(1, Self::LONGEST_QUOTA_SECONDS));
+        let retry_after_seconds = Some(retry_after_seconds.clamp(1, Self::MAX_QUOTA_RETRY_SECONDS));
         let violated_policies = vec![policy.to_owned()];
         Self {
             retry_after_seconds,
@@ -279,17 +184,18 @@ impl Problem {
             ..Self::new(ProblemKind::QuotaExceeded, detail)
         }
     }
+
     /// A problem of this kind.
     pub fn new(kind: ProblemKind, detail: String) -> Self {
         let retry_after_seconds = match kind {
             ProblemKind::UpstreamUnavailable | ProblemKind::UpstreamTimeout => {
-                Some(Self::RETRY_AFTER_SECONDS)
+                Some(Self::MAX_RETRY_AFTER_SECONDS)
             }
-            ProblemKind::TemporaryReducedCapacity => Some(Self::CROWD_SECONDS),
+            ProblemKind::TemporaryReducedCapacity => Some(Self::OVERLOAD_RETRY_SECONDS),
             _ => None,
         };
         Self {
-            kind: KindOrInternal(kind),
+            kind,
             kind_uri: kind.uri(),
             title: kind.title(),
             status: kind.status(),
@@ -309,7 +215,7 @@ impl Problem {
         Self { trace_id, ..self }
     }
 
-    /// One thing that is wrong with the request.
+    /// One invalid parameter.
     pub fn of_parameter(name: &str, code: &str, message: String) -> Self {
         let mut problem = Self::new(ProblemKind::InvalidParameter, format!("{name}: {message}"));
         let error = ErrorObject {
@@ -322,18 +228,18 @@ impl Problem {
         problem
     }
 
-    /// Which kind it is.
+    /// Its kind.
     pub fn kind(&self) -> ProblemKind {
-        self.kind.0
+        self.kind
     }
 
-    /// The problem as one line of text: its kind, and of wrong parameters which they are and what
-    /// they may be. Nothing of the caller's or the registry's text is in it, and nothing that
-    /// means something to a shell.
+    /// The problem as one line of text: its kind, and the names of invalid parameters with their
+    /// allowed values. The line has no text of the caller or the registry, and nothing with a meaning
+    /// to a shell.
     pub fn line(&self) -> String {
         let mut line = format!("error: {}: {}", self.code, self.title);
         for error in self.errors.iter().filter(|_| self.kind() == ProblemKind::InvalidParameter) {
-            // The name of one that is not known is the caller's, and so is what is no word.
+            // The name of an unknown parameter is the caller's text.
             let name = error
                 .parameter
                 .as_deref()
@@ -358,8 +264,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_code_of_its_own() {
-        let codes: BTreeSet<&str> = ProblemKind::ALL.iter().map(|kind| kind.code()).collect();
-        assert_eq!(codes.len(), ProblemKind::ALL.len());
+    fn every_kind_has_a_code_and_a_title_of_its_own() {
+        let titles = ProblemKind::ALL.map(ProblemKind::title);
+        for words in [ProblemKind::WORDS, &titles] {
+            let distinct: BTreeSet<&str> = words.iter().copied().collect();
+            assert_eq!(distinct.len(), ProblemKind::ALL.len());
+        }
     }
 }

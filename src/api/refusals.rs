@@ -1,9 +1,9 @@
-//! Why there is no answer, as problems: what the use cases say, in words for the caller.
+//! Refusals of the use cases as problems, in words for the caller.
 
 use jiff::tz::TimeZone;
 
+use super::common::AlternativeObject;
 use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
-use super::resolve::AlternativeObject;
 use crate::answers::{CheckQuestion, Pin, Refusal, ResolveQuestion, Shortfall, Unchecked};
 use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
 use crate::images::{NamedImage, Selector};
@@ -18,7 +18,7 @@ impl Problem {
         problem
     }
 
-    /// Why this image could not be checked: the tag that was looked for, and tags to use instead.
+    /// Why this image could not be checked, with the tag in question and tags to use instead.
     pub fn of_unchecked(unchecked: &Unchecked, question: &CheckQuestion) -> Self {
         let Unchecked { miss, looked_for, runs, others } = unchecked;
         let image = &question.image;
@@ -32,12 +32,12 @@ impl Problem {
         let kind = kind_of(miss);
         let mut detail = format!("{}:{tag}: {}", image.repository, why(miss));
         if question.selector == Selector::Default {
-            detail += "; no tag was given, and that means latest";
+            detail += "; without a tag it means latest";
             if image.family.is_some() {
                 detail += ", which base images have not had since April 2019";
             }
         }
-        detail.extend(runs.iter().map(|tag| format!("; for this host resolve gives {tag}")));
+        detail.extend(runs.iter().map(|tag| format!("; for this host, resolve returns {tag}")));
         if !others.is_empty() {
             detail += &format!(
                 "; {} tags are {}",
@@ -85,8 +85,8 @@ impl Problem {
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,
                     format!(
-                        "no tag of {repository} for {architecture} runs on {host} as asked; the \
-                         nearest are listed with the reasons{}",
+                        "no tag of {repository} for {architecture} runs on {host} as requested; \
+                         the nearest are listed with the reasons{}",
                         passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
                     ),
                 );
@@ -105,7 +105,7 @@ impl Problem {
                          revision ({host}), or its revision is not known"
                     )
                 } else {
-                    format!("{repository} has no {form} for build {build}; ask for another pin")
+                    format!("{repository} has no {form} for build {build}; try another pin")
                 };
                 let mut problem = Self::new(ProblemKind::NoCompatibleTag, detail);
                 problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
@@ -116,8 +116,8 @@ impl Problem {
                 let mut problem = Self::new(
                     ProblemKind::KbNotFound,
                     format!(
-                        "no tag of {repository} for {architecture} names {kb}; the KBs that have \
-                         one and run on {host} are listed"
+                        "no tag of {repository} for {architecture} names {kb}; the KBs with a tag \
+                         that runs on {host} are listed"
                     ),
                 );
                 problem.available_kbs = available.iter().map(ToString::to_string).collect();
@@ -127,20 +127,20 @@ impl Problem {
     }
 }
 
-/// What a caller has to know of a refusal that the registry might not give now.
+/// A note on a refusal that rests on old facts.
 fn older_knowledge(freshness: Freshness) -> String {
     let as_of = freshness.as_of.to_zoned(TimeZone::UTC).date();
     match (freshness.provenance, freshness.stale) {
         (Provenance::Embedded, _) => {
             format!(
-                "; that is by the embedded catalogue of {as_of}, because no registry was asked or \
-                 answered; there may be newer tags"
+                "; this is from the embedded catalogue of {as_of}, without a registry; there may be \
+                 newer tags"
             )
         }
         (_, true) => {
             format!(
-                "; that is by what the registry said on {as_of}, because it does not answer now; \
-                 there may be newer tags"
+                "; this is from the registry on {as_of}, because it is unavailable now; there may be \
+                 newer tags"
             )
         }
         (_, false) => String::new(),
@@ -165,8 +165,8 @@ fn kind_of(miss: &Miss) -> ProblemKind {
     }
 }
 
-/// What exists and may not be read is told in the same words as what does not exist, so that nobody
-/// learns the names of private repositories here; the log says which of both it was.
+/// What exists and may not be read has the same words as what does not exist, which keeps the names
+/// of private repositories secret; the log has the difference.
 fn why(miss: &Miss) -> String {
     match miss {
         Miss::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
@@ -177,17 +177,17 @@ fn why(miss: &Miss) -> String {
     }
 }
 
-/// When it is worth asking again, in seconds: what the registry said, where it said anything.
+/// When to try again, in seconds: by the registry, if it says so.
 fn retry_after(miss: &Miss, kind: ProblemKind) -> Option<u64> {
-    let asked_for = match miss {
+    let by_registry = match miss {
         Miss::Registry(error) => error.retry_after(),
         Miss::Offline | Miss::Overloaded => None,
     };
-    match asked_for {
-        // Whole seconds, as the header has them, and not before the time.
+    match by_registry {
+        // Whole seconds, as the header needs, rounded up.
         Some(wait) => {
             let seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-            Some(seconds.clamp(1, Problem::RETRY_AFTER_SECONDS))
+            Some(seconds.clamp(1, Problem::MAX_RETRY_AFTER_SECONDS))
         }
         None => Problem::new(kind, String::new()).retry_after_seconds,
     }
@@ -197,8 +197,8 @@ const fn what_to_do(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::RegistryNotAllowed => ALLOW_REGISTRY,
         ProblemKind::UnknownImage => {
-            "; check the spelling: a base image is named by its family, such as nanoserver or \
-             servercore, any other image by its repository"
+            "; check the spelling: name a base image by its family, such as nanoserver or \
+             servercore, and any other image by its repository"
         }
         _ => "",
     }

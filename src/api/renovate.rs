@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::common::AlternativeObject;
 use super::common::FreshnessObject;
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::Reading;
-use super::resolve::AlternativeObject;
 use crate::answers::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease};
 use crate::catalogue::KnownTag;
 use crate::platforms::renovate::{changelog_url, homepage, release_timestamp, source_url};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{FreshnessObject, HostObject, ImageObject, IsolationWord};
+use super::common::{AlternativeObject, FreshnessObject, HostObject, ImageObject, IsolationWord};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::{self, Reading};
-use crate::answers::{Alternative, Pin, Pins, Remark, Resolution, ResolveQuestion};
+use crate::answers::{Pin, Pins, Remark, Resolution, ResolveQuestion};
 use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{Isolation, Platform};
 
@@ -353,36 +353,9 @@ pub struct PinsObject {
     pub build: Option<String>,
 }
 
-/// A tag that was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Alternative)]
-pub struct AlternativeObject {
-    /// The tag.
-    #[schema(example = "ltsc2016")]
-    pub tag: String,
-    /// The isolation mode it runs in, or null when it runs in none.
-    pub isolation: Option<IsolationWord>,
-    /// The Windows version that its name stands for.
-    #[schema(example = "10.0.14393")]
-    pub os_version: String,
-    /// Why it runs, or why it falls short, as codes.
-    pub reasons: Vec<String>,
-}
-
 impl From<&Pins> for PinsObject {
     fn from(pins: &Pins) -> Self {
         Self { release: pins.release.clone(), kb: pins.kb.clone(), build: pins.build.clone() }
-    }
-}
-
-impl From<&Alternative> for AlternativeObject {
-    fn from(alternative: &Alternative) -> Self {
-        Self {
-            tag: alternative.tag.clone(),
-            isolation: alternative.isolation.map(IsolationWord::from),
-            os_version: alternative.os_version.to_string(),
-            reasons: alternative.reasons.iter().map(|code| (*code).to_owned()).collect(),
-        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The listener for those who run the service: metrics, and health in detail. It has an address of
-//! its own, so that none of it is reached through the public one.
+//! The listener for operators: metrics, and health in detail. It has an address of its own, so that
+//! none of it can be reached through the public one.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,33 +11,36 @@ use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App as ActixApp, Error, HttpResponse, HttpServer, web};
 
-use super::drain::Draining;
+use super::connection::REQUEST_TIMEOUT;
+use super::handlers::health;
 use super::query::Query;
-use super::{REQUEST_TIMEOUT, health, read_only, reply};
+use super::reply;
+use super::routes::{self, Route};
+use super::shutdown::ShutdownState;
 use crate::answers::{Context, Freshness, Provenance};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
 /// The media type of Prometheus' text format.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// So many repositories are listed; a service that is asked for more than the families has any
+/// How many repositories are listed. A service that is used for more than the families may know any
 /// number.
-const MAX_LISTED: usize = 100;
-/// The paths that are answered, for the text of a 404.
+const MAX_LISTED_REPOSITORIES: usize = 100;
+/// The paths, for the text of a 404.
 const PATHS: &str = "/metrics, /livez, /readyz?verbose";
 
-/// Where this listener is.
+/// The address of this listener.
 #[derive(Clone, Copy)]
 struct Bound(SocketAddr);
 
-/// The server of this listener, which stops when it is told to and not by a signal.
+/// The server of this listener. It handles no signals.
 ///
 /// # Errors
 /// When the socket cannot be used.
 pub fn server(
     context: Arc<Context>,
     metrics: Arc<Metrics>,
-    draining: web::Data<Draining>,
+    shutdown: web::Data<ShutdownState>,
     listener: TcpListener,
 ) -> io::Result<Server> {
     let bound = Bound(listener.local_addr()?);
@@ -46,14 +49,14 @@ pub fn server(
         ActixApp::new()
             .app_data(context.clone())
             .app_data(metrics.clone())
-            .app_data(draining.clone())
+            .app_data(shutdown.clone())
             .app_data(web::Data::new(bound))
             .wrap(from_fn(refuse_other_hosts))
-            .wrap(from_fn(shut_out_pages))
-            .service(read_only("/metrics", show_metrics))
-            .service(read_only("/livez", health::live))
-            .service(read_only("/readyz", show_readiness))
-            .default_service(web::to(nothing_here))
+            .wrap(from_fn(forbid_other_origins))
+            .service(Route::new("/metrics").get(|| web::to(show_metrics)).resource())
+            .service(Route::new("/livez").get(|| web::to(health::live)).resource())
+            .service(Route::new("/readyz").get(|| web::to(show_readiness)).resource())
+            .default_service(web::to(not_found))
     });
     Ok(server
         .workers(1)
@@ -68,7 +71,7 @@ async fn show_metrics(
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
     let now = context.now().utc;
-    // The catalogue inside the program has an age too, but one that no refresh can lower.
+    // The embedded catalogue has an age too, but one that no refresh can lower.
     metrics.tell_data_ages(context.families.iter().filter_map(|family| {
         let repository = &family.repository;
         let freshness = context.catalogue.freshness(repository)?;
@@ -92,9 +95,9 @@ async fn show_metrics(
 async fn show_readiness(
     Query(query): Query,
     context: web::Data<Context>,
-    draining: web::Data<Draining>,
+    shutdown: web::Data<ShutdownState>,
 ) -> Result<HttpResponse, Problem> {
-    health::refuse_when_draining(&draining)?;
+    health::refuse_when_shutting_down(&shutdown)?;
     Ok(if query.iter().any(|(name, _)| name == "verbose") {
         reply::health(verbose_readiness(&context))
     } else {
@@ -102,8 +105,8 @@ async fn show_readiness(
     })
 }
 
-/// A line for each part, in the manner of Kubernetes. None of them makes the service unready: the
-/// embedded catalogue is always there.
+/// A line for each part, as Kubernetes writes them. None of them makes the service unready, because
+/// the embedded catalogue is always there.
 fn verbose_readiness(context: &Context) -> String {
     let mut lines = vec![
         "[+]embedded ok".to_owned(),
@@ -111,12 +114,12 @@ fn verbose_readiness(context: &Context) -> String {
     ];
     let known = context.catalogue.in_memory();
     let now = context.now().utc;
-    lines.extend(known.iter().take(MAX_LISTED).map(|(repository, freshness)| {
+    lines.extend(known.iter().take(MAX_LISTED_REPOSITORIES).map(|(repository, freshness)| {
         let age = now.duration_since(freshness.as_of).as_secs().max(0);
         format!("[+]repository {repository} source={} age={age}s", SourceInWords(*freshness))
     }));
-    if known.len() > MAX_LISTED {
-        lines.push(format!("[+]repositories {} more", known.len() - MAX_LISTED));
+    if known.len() > MAX_LISTED_REPOSITORIES {
+        lines.push(format!("[+]repositories {} more", known.len() - MAX_LISTED_REPOSITORIES));
     }
     lines.push("readyz check passed\n".to_owned());
     lines.join("\n")
@@ -136,8 +139,8 @@ impl fmt::Display for SourceInWords {
     }
 }
 
-/// No page may read what is here, so that none is told that it may.
-async fn shut_out_pages(
+/// Removes the permission for pages of other origins, which have no business here.
+async fn forbid_other_origins(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
@@ -146,8 +149,8 @@ async fn shut_out_pages(
     Ok(answered)
 }
 
-/// A page in a browser of this machine could have its own name point here (DNS rebinding) and read
-/// what is meant for the people of this machine. It cannot change the name in `Host`.
+/// A web page could point its own name at this machine (DNS rebinding) and read what is here
+/// through a browser. It cannot change the name in `Host`.
 async fn refuse_other_hosts(
     bound: web::Data<Bound>,
     request: ServiceRequest,
@@ -162,7 +165,7 @@ async fn refuse_other_hosts(
         && (hosts.is_empty() || !hosts.iter().all(|host| is_local(host, address.ip())))
     {
         let detail = format!(
-            "ask for it as localhost or {address}; other names are refused on a loopback address"
+            "use localhost or {address} as the host; other names are refused on a loopback address"
         );
         let refusal = Problem::new(ProblemKind::HostNotAllowed, detail);
         return Ok(request.error_response(refusal));
@@ -170,8 +173,8 @@ async fn refuse_other_hosts(
     next.call(request).await
 }
 
-/// Whether a host, with or without a port, is a name of this machine on a loopback address. The
-/// port is left to those who forward it.
+/// Whether a host, with or without a port, is a loopback name of this machine. The port may be any,
+/// because it may be forwarded.
 fn is_local(host: &str, bound: IpAddr) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port))
@@ -188,8 +191,8 @@ fn is_local(host: &str, bound: IpAddr) -> bool {
     ["localhost", "127.0.0.1", "[::1]", &bound].iter().any(|local| name.eq_ignore_ascii_case(local))
 }
 
-async fn nothing_here() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(ProblemKind::NotFound, format!("the paths are {PATHS}")))
+async fn not_found() -> Result<HttpResponse, Problem> {
+    Err(routes::no_such_path(PATHS))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bodies of requests: read within bounds of size and time, and only in a form that is understood.
+//! Bodies of requests: read within limits of size and time, and only in a supported media type.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,32 +10,30 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::transport::Answering;
+use super::connection::Answering;
 use crate::api::problem::{Problem, ProblemKind};
 
-/// What a question asked in a body may take, in bytes: a hundred questions, or a screen or two of
-/// pasted text.
+/// The limit for questions: a hundred of them, or a screen or two of pasted text.
 pub const MAX_BODY_BYTES: usize = 64 << 10;
-/// What a list of nodes or a pod to admit may take, in bytes: the API server of Kubernetes stores
-/// and sends objects of up to 3 MiB.
+/// The limit for a list of nodes or an admission review: the API server of Kubernetes stores and
+/// sends objects of up to 3 MiB.
 pub const MAX_LIST_BYTES: usize = 3 << 20;
-/// The bodies that are being read may take so many bytes together: a part of the 256 MiB of memory
-/// that the service is given, and a thousand questions of the usual size.
+/// The limit for all bodies that are being read: a part of the 256 MiB of memory that the service
+/// is given, and a thousand questions of the usual size.
 const MAX_ALL_BODIES_BYTES: usize = 48 << 20;
-/// What they may take is given out in pieces of so many bytes.
+/// The unit in which that memory is allotted.
 const PIECE_BYTES: usize = 1 << 10;
-/// The pieces that nobody has.
+/// The pieces that are free.
 static FREE_PIECES: Semaphore = Semaphore::const_new(MAX_ALL_BODIES_BYTES / PIECE_BYTES);
-/// A client must have sent the body within so long. The slow ones would hold memory and
-/// connections.
+/// How long a client has to send the body. Slow clients would hold memory and connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// What `curl --data` says when nobody said anything; it is taken as if nothing was said.
-const SAID_BY_CURL: &str = "application/x-www-form-urlencoded";
+/// The media type that `curl --data` sends by default; it is treated as none.
+const CURL_DEFAULT_MEDIA: &str = "application/x-www-form-urlencoded";
 
-/// A body, and the room that it takes until it is let go.
+/// A body, and the memory that is allotted to it until it is dropped.
 pub struct Body {
     bytes: Bytes,
-    _room: SemaphorePermit<'static>,
+    _memory: SemaphorePermit<'static>,
 }
 
 impl Deref for Body {
@@ -46,36 +44,36 @@ impl Deref for Body {
     }
 }
 
-/// Reads a body of this media type and of at most so many bytes.
+/// Reads a body of this media type.
 ///
 /// # Errors
-/// When it is of another type, too large, compressed, too slow, or breaks off, or there is no room
-/// for it now.
+/// When it is of another type, too large, compressed, slow, or incomplete, or when too many bodies
+/// are being read.
 pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     media: &str,
-    most_bytes: usize,
+    max_bytes: usize,
 ) -> Result<Body, Problem> {
     refuse_other_media(request, media)?;
     let mut body = BytesMut::new();
-    let mut room = FREE_PIECES.try_acquire_many(0).map_err(|_| crowded())?;
+    let mut memory = FREE_PIECES.try_acquire_many(0).map_err(|_| overloaded())?;
     let reading = async {
         while let Some(chunk) = payload.next().await {
             let chunk =
-                chunk.map_err(|error| unreadable(&format!("the body broke off: {error}")))?;
-            if body.len() + chunk.len() > most_bytes {
-                let detail = format!("the body has at most {most_bytes} bytes here");
+                chunk.map_err(|error| unreadable(&format!("the body is incomplete: {error}")))?;
+            if body.len() + chunk.len() > max_bytes {
+                let detail = format!("the body may have at most {max_bytes} bytes");
                 return Err(Problem::new(ProblemKind::PayloadTooLarge, detail));
             }
             let missing =
-                (body.len() + chunk.len()).saturating_sub(room.num_permits() * PIECE_BYTES);
-            let missing = u32::try_from(missing.div_ceil(PIECE_BYTES)).map_err(|_| crowded())?;
-            room.merge(FREE_PIECES.try_acquire_many(missing).map_err(|_| crowded())?);
+                (body.len() + chunk.len()).saturating_sub(memory.num_permits() * PIECE_BYTES);
+            let missing = u32::try_from(missing.div_ceil(PIECE_BYTES)).map_err(|_| overloaded())?;
+            memory.merge(FREE_PIECES.try_acquire_many(missing).map_err(|_| overloaded())?);
             body.extend_from_slice(&chunk);
         }
         Answering::body_ended(request);
-        Ok(Body { bytes: body.freeze(), _room: room })
+        Ok(Body { bytes: body.freeze(), _memory: memory })
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
@@ -83,23 +81,22 @@ pub async fn read(
     })
 }
 
-/// Reads a JSON body of at most so many bytes; nesting is bounded by the parser, to 128 levels.
+/// Reads a JSON body. The parser limits its nesting to 128 levels.
 ///
 /// # Errors
-/// As [`read`], and when it is not the JSON that is wanted; the text says where and why.
+/// As [`read`], and when it is not JSON of this type; the text says where and why.
 pub async fn read_json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
-    most_bytes: usize,
+    max_bytes: usize,
 ) -> Result<T, Problem> {
-    let body = read(request, payload, "application/json", most_bytes).await?;
+    let body = read(request, payload, "application/json", max_bytes).await?;
     serde_json::from_slice(&body)
-        .map_err(|error| unreadable(&format!("the body is not the JSON wanted: {error}")))
+        .map_err(|error| unreadable(&format!("the body is not valid JSON for this call: {error}")))
 }
 
-fn crowded() -> Problem {
-    let detail =
-        "too many bodies are being read at a time; send it again a little later".to_owned();
+fn overloaded() -> Problem {
+    let detail = "too many bodies are being read at once; try again a little later".to_owned();
     Problem::new(ProblemKind::TemporaryReducedCapacity, detail)
 }
 
@@ -107,23 +104,22 @@ fn unreadable(detail: &str) -> Problem {
     Problem::of_parameter("body", "not-allowed", detail.to_owned())
 }
 
-/// A type that is not said is not held against anybody, and neither is the one that curl says by
-/// itself.
+/// A body without a media type is accepted, and so is one with the default of curl.
 fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Problem> {
     let refuse = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        return refuse("send the body as it is, without Content-Encoding".to_owned());
+        return refuse("send the body uncompressed, without Content-Encoding".to_owned());
     }
-    let said = request.headers().get(CONTENT_TYPE).map(HeaderValue::to_str);
-    let is_fitting = match said {
+    let given = request.headers().get(CONTENT_TYPE).map(HeaderValue::to_str);
+    let is_supported = match given {
         None => true,
-        Some(Ok(said)) => {
-            let essence = said.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case(media) || essence.eq_ignore_ascii_case(SAID_BY_CURL)
+        Some(Ok(given)) => {
+            let essence = given.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case(media) || essence.eq_ignore_ascii_case(CURL_DEFAULT_MEDIA)
         }
         Some(Err(_)) => false,
     };
-    if is_fitting { Ok(()) } else { refuse(format!("send the body as {media}")) }
+    if is_supported { Ok(()) } else { refuse(format!("send the body as {media}")) }
 }
 
 #[cfg(test)]
@@ -134,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    async fn a_body_takes_its_room_until_it_is_let_go() {
+    async fn a_body_has_its_memory_until_it_is_dropped() {
         let before = FREE_PIECES.available_permits();
         let sent = "x".repeat(10 * PIECE_BYTES + 1);
         let (request, mut payload) = TestRequest::post().set_payload(sent.clone()).to_http_parts();

@@ -1,4 +1,4 @@
-//! The problems that operations can have, as the OpenAPI document shows them.
+//! The problems of each operation, as the OpenAPI document shows them.
 
 use std::collections::BTreeMap;
 
@@ -8,148 +8,95 @@ use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBui
 
 use crate::api::problem::{Problem, ProblemKind};
 
-/// What `If-None-Match` can lead to.
-const NOT_MODIFIED: (&str, &str) = ("304", "The caller has this answer, as `If-None-Match` says");
-/// Of every operation.
-const OF_ALL: [(&str, &str); 4] = [
-    ("413", "The request has a body, which no operation reads"),
+type Statuses = &'static [(&'static str, &'static str)];
+
+/// Of operations whose answers are cached.
+const OF_CACHED: Statuses =
+    &[(NOT_MODIFIED, "The client has this answer already, by its `If-None-Match`")];
+const OF_ALL: Statuses = &[
+    ("413", "The request has a body, which this operation does not read"),
     ("414", "Path and query are too long"),
     ("431", "The headers are too large"),
-    ("500", "A defect in wintag; other requests are answered"),
+    ("500", "A defect in wintag; other requests are not affected"),
 ];
-/// Of every operation but those that tell the state of the service.
-const OF_LIMITED: [(&str, &str); 1] =
-    [("429", "The client has asked too often, or has too many connections")];
-/// Of every operation with parameters.
-const OF_PARAMETERS: [(&str, &str); 2] = [
-    ("400", "Parameters are wrong; all of them are named"),
-    ("406", "No accepted media type can be given"),
+const OF_LIMITED: Statuses =
+    &[("429", "The rate limit is exceeded, or the client has too many connections")];
+const OF_PARAMETERS: Statuses = &[
+    ("400", "Parameters are invalid; all of them are listed"),
+    ("406", "None of the accepted media types is available"),
 ];
-/// Of operations that read a body.
-const OF_BODIES: [(&str, &str); 5] = [
-    ("400", "The body or the parameters are wrong; all that is wrong is named"),
+const OF_BODIES: Statuses = &[
+    ("400", "The body or parameters are invalid; everything invalid is listed"),
     ("408", "The body did not arrive in time"),
     ("413", "The body is too large"),
-    ("415", "The body is of a type that is not read here"),
-    ("503", "Too many bodies are being read, or too many questions wait for registries"),
+    ("415", "The media type of the body is not supported"),
+    ("503", "Too many bodies are being read, or too many requests wait for registries"),
 ];
-/// Of operations that read a host.
-const OF_HOSTS: [(&str, &str); 1] = [(
+const OF_HOSTS: Statuses = &[(
     "404",
-    "The host is not a Windows that runs containers, or what stands for an image is no Windows \
-     version",
+    "The host is not a Windows version that runs containers, or an image is not a Windows version",
 )];
-/// Of operations that may ask a registry.
-const OF_REGISTRIES: [(&str, &str); 5] = [
-    ("403", "The registry is not configured"),
+const OF_REGISTRIES: Statuses = &[
+    ("403", "The registry is not allowed"),
     (
         "404",
-        "The image or host is not known, no tag runs as asked, or no tag names the KB; the code \
-         tells which",
+        "The image or host is unknown, no tag runs as requested, or no tag names the KB; see the \
+         code",
     ),
-    ("502", "The registry's answer makes no sense"),
+    ("502", "The response of the registry is invalid"),
     (
         "503",
-        "The registry cannot be asked, or too many wait for one already, and nothing older is \
-         known",
+        "The registry is unavailable, or too many requests wait for it, and nothing older is known",
     ),
-    ("504", "The registry did not answer in time, and nothing older is known"),
+    ("504", "The registry did not respond in time, and nothing older is known"),
 ];
+/// The only status here that is not a problem.
+const NOT_MODIFIED: &str = "304";
 
-/// The problems of an operation that tells the state of the service.
-pub struct HealthProblems;
+/// Declares sets of problems for `#[utoipa::path]`. Where several parts describe a status, the last
+/// one wins.
+macro_rules! problem_sets {
+    ($($(#[$doc:meta])* $set:ident = $($part:ident),+;)+) => {$(
+        $(#[$doc])*
+        pub struct $set;
 
-/// The problems of an operation that has no parameters.
-pub struct GeneralProblems;
-
-/// The problems of an operation that only reads tables.
-pub struct TableProblems;
-
-/// The problems of an operation that reads a host and tables.
-pub struct HostProblems;
-
-/// The problems of an operation that may ask a registry.
-pub struct LookupProblems;
-
-/// The problems of an operation that reads a body.
-pub struct BodyProblems;
-
-/// The problems of an operation that reads a body and may ask a registry.
-pub struct PostedLookupProblems;
-
-impl IntoResponses for PostedLookupProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        BodyProblems::responses().into_iter().chain(problems(&OF_REGISTRIES)).collect()
-    }
+        impl IntoResponses for $set {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                [$($part),+].into_iter().flatten().map(response).collect()
+            }
+        }
+    )+};
 }
 
-impl IntoResponses for BodyProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let of_all = problems(&OF_ALL).chain(problems(&OF_LIMITED));
-        of_all.chain(problems(&OF_PARAMETERS)).chain(problems(&OF_BODIES)).collect()
-    }
+problem_sets! {
+    /// Of probes.
+    HealthProblems = OF_ALL;
+    /// Of an operation without parameters.
+    GeneralProblems = OF_ALL, OF_LIMITED, OF_CACHED;
+    /// Of an operation that only reads tables.
+    TableProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_CACHED;
+    /// Of an operation that reads a host and tables.
+    HostProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_HOSTS, OF_CACHED;
+    /// Of an operation that may use a registry.
+    LookupProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_REGISTRIES, OF_CACHED;
+    /// Of an operation that reads a body.
+    BodyProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_BODIES;
+    /// Of an operation that reads a body and may use a registry.
+    PostedLookupProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_BODIES, OF_REGISTRIES;
 }
 
-impl IntoResponses for HealthProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&OF_ALL).collect()
-    }
-}
-
-impl IntoResponses for GeneralProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&OF_ALL).chain(problems(&OF_LIMITED)).chain([not_modified()]).collect()
-    }
-}
-
-impl IntoResponses for TableProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        with_problems(&[])
-    }
-}
-
-impl IntoResponses for HostProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        with_problems(&OF_HOSTS)
-    }
-}
-
-impl IntoResponses for LookupProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        with_problems(&OF_REGISTRIES)
-    }
-}
-
-fn with_problems(further: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let general = problems(&OF_ALL).chain(problems(&OF_LIMITED));
-    general
-        .chain(problems(&OF_PARAMETERS))
-        .chain(problems(further))
-        .chain([not_modified()])
-        .collect()
-}
-
-fn not_modified() -> (String, RefOr<Response>) {
-    let (status, description) = NOT_MODIFIED;
-    (status.to_owned(), Response::new(description).into())
-}
-
-/// Each problem: JSON, and the one line that those get who ask for text.
-fn problems(statuses: &[(&str, &str)]) -> impl Iterator<Item = (String, RefOr<Response>)> {
-    statuses.iter().map(|(status, description)| {
+/// The response of a status: a problem in JSON, or in one line of text.
+fn response((status, description): &(&str, &str)) -> (String, RefOr<Response>) {
+    let mut response = ResponseBuilder::new().description(*description);
+    if *status != NOT_MODIFIED {
         let json = Content::new(Some(Ref::from_schema_name("Problem")));
-        let line = ProblemKind::ALL
-            .iter()
-            .find(|kind| kind.status().to_string() == *status)
-            .map(|kind| Problem::new(*kind, String::new()).line());
+        let kind = ProblemKind::ALL.into_iter().find(|kind| kind.status().to_string() == *status);
+        let line = kind.map(|kind| Problem::new(kind, String::new()).line());
         let text = ContentBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
             .example(line.map(serde_json::Value::from))
             .build();
-        let response = ResponseBuilder::new()
-            .description(*description)
-            .content("application/problem+json", json)
-            .content("text/plain", text);
-        ((*status).to_owned(), response.build().into())
-    })
+        response = response.content("application/problem+json", json).content("text/plain", text);
+    }
+    ((*status).to_owned(), response.build().into())
 }

@@ -1,15 +1,20 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, Accept, Header as _, HeaderName, HeaderValue, Quality};
+use actix_web::http::header::{
+    self, Accept, AcceptEncoding, Encoding, Header as _, HeaderName, HeaderValue, Quality,
+};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use crate::answers::{Freshness, Provenance};
@@ -22,13 +27,12 @@ use crate::telemetry;
 /// while they ask again, and for a day when that fails (RFC 5861).
 const CACHE_FRESH: &str =
     "public, max-age=60, s-maxage=300, stale-while-revalidate=600, stale-if-error=86400";
-/// A stale answer is kept only for so long as RFC 8767 advises for stale data, 30 seconds.
+/// A stale answer may be cached for 30 seconds, as RFC 8767 advises for stale data.
 pub const CACHE_STALE: &str = "public, max-age=30";
-/// Problems are not kept, nor is the state of the service or the answer to a body.
-const NOT_KEPT: &str = "no-store";
-/// For so long browsers need not ask again whether a page may ask: a day, and browsers keep it for
-/// less.
-const PREFLIGHT_SECONDS: u32 = 86_400;
+/// Problems, the state of the service, and answers to POST are not cached.
+const NO_STORE: &str = "no-store";
+/// How long browsers may cache a preflight answer: a day. Browsers have lower limits of their own.
+const PREFLIGHT_MAX_AGE_SECONDS: u32 = 86_400;
 /// Where the interface is described.
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
 /// Where an answer came from, for caches in between (RFC 9211).
@@ -40,40 +44,40 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A large body is given to the HTTP library in pieces of so many bytes.
+/// The HTTP library gets a large body in pieces of this size.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// What a reply says of its answer beside the body.
+/// What the headers of a reply say of its answer.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct Metadata {
     /// Where the answer comes from; tables inside the program have none.
     pub freshness: Option<Freshness>,
-    /// The one address of this answer, when the request had another.
+    /// The canonical URL of the answer, for `Content-Location`.
     pub canonical: Option<String>,
-    /// Whether the request's `Accept` decided the form.
+    /// Whether the format depends on the request's `Accept`.
     pub negotiated: bool,
-    /// Whether a parameter asked for this form, so that `Accept` does not matter.
-    pub asked_for: bool,
+    /// Whether a parameter chose the format, so that `Accept` does not matter.
+    pub explicit_format: bool,
 }
 
-/// The media types that the request accepts, of those an answer can have.
+/// The media type that the request prefers, of those an answer can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// JSON; also when anything is accepted.
+    /// JSON, or anything.
     Json,
-    /// Text, and not JSON before it.
+    /// Text rather than JSON.
     Text,
     /// Neither.
     Nothing,
 }
 
-/// Whether the request says in the usual words, or by saying nothing, that any media type will do.
+/// Whether the request accepts any media type: with `*/*`, or without the header.
 pub fn accepts_anything(request: &HttpRequest) -> bool {
     let mut all = request.headers().get_all(header::ACCEPT);
     all.next().is_none_or(|accept| accept == "*/*") && all.next().is_none()
 }
 
-/// What the request accepts.
+/// The media type that the request prefers.
 pub fn accepted(request: &HttpRequest) -> Accepted {
     if accepts_anything(request) {
         return Accepted::Json;
@@ -82,7 +86,7 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
     if accept.0.is_empty() {
         return Accepted::Json;
     }
-    // What is given a weight of zero is not accepted.
+    // A weight of zero means not acceptable (RFC 9110).
     let mut named: Vec<_> = accept.0.iter().filter(|item| item.quality > Quality::ZERO).collect();
     named.sort_by_key(|item| std::cmp::Reverse(item.quality));
     for media in named {
@@ -95,32 +99,39 @@ pub fn accepted(request: &HttpRequest) -> Accepted {
     Accepted::Nothing
 }
 
-/// A JSON answer, or 304 when the caller has it.
+/// Whether the request accepts a body compressed with gzip.
+pub fn accepts_gzip(request: &HttpRequest) -> bool {
+    let supported = [Encoding::identity(), Encoding::gzip()];
+    let accepted = AcceptEncoding::parse(request).ok();
+    accepted.and_then(|accepted| accepted.negotiate(supported.iter())) == Some(Encoding::gzip())
+}
+
+/// A JSON answer, or 304 if the client has it.
 ///
 /// # Errors
 /// When the request accepts something else.
 pub fn json<T: Serialize>(
     request: &HttpRequest,
     body: &T,
-    about: &About,
+    metadata: &Metadata,
 ) -> Result<HttpResponse, Problem> {
-    accept_json(request, about)?;
-    Ok(bytes(request, JSON, json_bytes(body)?, about))
+    accept_json(request, metadata)?;
+    Ok(bytes(request, JSON, json_bytes(body)?, metadata))
 }
 
 fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(body).map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))
 }
 
-/// Refuses a request that accepts no JSON, unless a parameter asked for it.
-fn accept_json(request: &HttpRequest, about: &About) -> Result<(), Problem> {
-    if about.asked_for || accepted(request) == Accepted::Json {
+/// Refuses a request that does not accept JSON, unless a parameter chose it.
+fn accept_json(request: &HttpRequest, metadata: &Metadata) -> Result<(), Problem> {
+    if metadata.explicit_format || accepted(request) == Accepted::Json {
         return Ok(());
     }
     Err(Problem::new(ProblemKind::NotAcceptable, "answers are application/json".to_owned()))
 }
 
-/// What a handler refuses is JSON, unless the middleware finds that the request asks for text.
+/// A problem that a handler returns is written as JSON; [`in_asked_form`] makes it text.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -131,24 +142,25 @@ impl ResponseError for Problem {
     }
 }
 
-/// The state of the service, which nobody may keep.
+/// The state of the service, which must not be cached.
 pub fn health(state: impl Into<String>) -> HttpResponse {
     let mut response = begin(StatusCode::OK);
-    response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
+    response.insert_header((header::CACHE_CONTROL, NO_STORE));
     response.content_type(TEXT).body(state.into())
 }
 
-/// What a browser wants to know before a page of another origin may use a method or send JSON.
+/// The answer to a browser's preflight request: a page of any origin may use these methods and
+/// send JSON.
 pub fn preflight(methods: &'static str) -> HttpResponse {
     let mut response = begin(StatusCode::NO_CONTENT);
     response
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"))
-        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_SECONDS))
         .finish()
 }
 
-/// The response, in text if a handler refused a request that asks for text.
+/// The same response; in text if it is the problem of a handler and the request prefers text.
 pub fn in_asked_form(response: ServiceResponse) -> ServiceResponse {
     let refused = response.response().error().and_then(Error::as_error::<Problem>);
     let Some(refused) = refused.filter(|_| wants_text(response.request())) else { return response };
@@ -156,15 +168,15 @@ pub fn in_asked_form(response: ServiceResponse) -> ServiceResponse {
     response.into_response(in_text)
 }
 
-/// A problem: JSON, or one line for those who asked for text.
+/// A problem: JSON, or one line if the request prefers text.
 pub fn problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     problem_as(wants_text(request), problem)
 }
 
-/// A problem in this form.
+/// A problem as one line of text, or as JSON.
 pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     let mut response = begin(problem.status_code());
-    response.insert_header((header::CACHE_CONTROL, NOT_KEPT));
+    response.insert_header((header::CACHE_CONTROL, NO_STORE));
     if let Some(seconds) = problem.retry_after_seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
@@ -181,10 +193,10 @@ pub fn problem_as(text: bool, problem: &Problem) -> HttpResponse {
     }
 }
 
-/// Whether the caller asked for text, by parameter or by header.
+/// Whether the request prefers text, by parameter or by header.
 pub fn wants_text(request: &HttpRequest) -> bool {
     let query = request.query_string();
-    // Nothing is taken apart where the word is not.
+    // Only a query with the word in it is worth parsing.
     let query = if query.contains("format") {
         crate::api::params::pairs_of_query(query)
     } else {
@@ -200,31 +212,31 @@ pub fn wants_text(request: &HttpRequest) -> bool {
     }
 }
 
-/// An answer of this media type, or 304 when the caller has it.
+/// An answer of this media type, or 304 if the client has it.
 pub fn bytes(
     request: &HttpRequest,
     media: &'static str,
     body: Vec<u8>,
-    about: &About,
+    metadata: &Metadata,
 ) -> HttpResponse {
     if request.method().is_safe() {
-        return Prepared::new(media, body, about).respond(request);
+        return StoredResponse::new(media, body, metadata).respond(request);
     }
     let mut response = begin(StatusCode::OK);
-    // What was asked is in the body, which no cache looks at.
+    // The question is in the body, which is in no cache key.
     response
-        .insert_header((header::CACHE_CONTROL, NOT_KEPT))
+        .insert_header((header::CACHE_CONTROL, NO_STORE))
         .content_type(media)
         .body(in_pieces(Bytes::from(body)))
 }
 
-/// A body that costs no more memory when its client takes it slowly, or never: the HTTP library
-/// copies what it is given at once.
+/// A body that takes no more memory when its client reads slowly, or never: the HTTP library
+/// copies all it gets at once.
 pub fn in_pieces(body: Bytes) -> BoxBody {
     if body.len() > PIECE_BYTES { BoxBody::new(Pieces(body)) } else { BoxBody::new(body) }
 }
 
-/// What is left of a body.
+/// The rest of a body.
 struct Pieces(Bytes);
 
 impl MessageBody for Pieces {
@@ -245,16 +257,15 @@ impl MessageBody for Pieces {
     }
 }
 
-/// An answer with its headers, as it is sent to everybody who asks the same. Cheap to send again:
-/// nothing in it is made anew.
-pub struct Prepared {
+/// An answer with its headers, the same for every client. Sending it again makes nothing anew.
+pub struct StoredResponse {
     body: Bytes,
     etag: HeaderValue,
-    /// All headers, the one that only a body has first.
+    /// All headers. Those before `Cache-Control` are only sent with a body.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl Prepared {
+impl StoredResponse {
     /// A JSON answer.
     ///
     /// # Errors
@@ -262,24 +273,24 @@ impl Prepared {
     pub fn json<T: Serialize>(
         request: &HttpRequest,
         body: &T,
-        about: &About,
+        metadata: &Metadata,
     ) -> Result<Self, Problem> {
-        accept_json(request, about)?;
-        Ok(Self::new(JSON, json_bytes(body)?, about))
+        accept_json(request, metadata)?;
+        Ok(Self::new(JSON, json_bytes(body)?, metadata))
     }
 
-    /// A text that a tool reads as it stands. It is text/plain also where it is in a language that
-    /// has a media type: browsers show it, and the tools do not look.
-    pub fn text(text: String, about: &About) -> Self {
-        Self::new(TEXT, text.into_bytes(), about)
+    /// A text for a tool. It is text/plain even in a language that has a media type: browsers show
+    /// it, and the tools do not look.
+    pub fn text(text: String, metadata: &Metadata) -> Self {
+        Self::new(TEXT, text.into_bytes(), metadata)
     }
 
     /// An answer of this media type.
-    pub fn new(media: &'static str, body: Vec<u8>, about: &About) -> Self {
+    pub fn new(media: &'static str, body: Vec<u8>, metadata: &Metadata) -> Self {
         let etag = header_value(&etag(&body));
-        let is_stale = about.freshness.is_some_and(|freshness| freshness.stale);
+        let is_stale = metadata.freshness.is_some_and(|freshness| freshness.stale);
         let cache_control = if is_stale { CACHE_STALE } else { CACHE_FRESH };
-        let vary = if about.negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
+        let vary = if metadata.negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
         let mut headers = vec![
             (header::CONTENT_TYPE, HeaderValue::from_static(media)),
             (header::CACHE_CONTROL, HeaderValue::from_static(cache_control)),
@@ -287,29 +298,48 @@ impl Prepared {
             (header::VARY, HeaderValue::from_static(vary)),
         ];
         headers.extend(common_headers());
-        if let Some(freshness) = about.freshness {
+        if let Some(freshness) = metadata.freshness {
             let modified = httpdate::fmt_http_date(std::time::SystemTime::from(freshness.as_of));
             headers.push((header::LAST_MODIFIED, header_value(&modified)));
             headers.push((CACHE_STATUS, HeaderValue::from_static(cache_status(freshness))));
         }
-        if let Some(canonical) = &about.canonical {
+        if let Some(canonical) = &metadata.canonical {
             headers.push((header::CONTENT_LOCATION, header_value(canonical)));
         }
         Self { body: Bytes::from(body), etag, headers }
     }
 
-    /// The bytes that this takes in memory, about.
-    pub fn weight(&self) -> usize {
-        /// The texts of the headers, and what manages all of it.
-        const BESIDE_THE_BODY: usize = 1024;
-        self.body.len() + BESIDE_THE_BODY
+    /// The same answer, compressed with gzip. It is another representation, and has another tag.
+    pub fn gzipped(&self) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let written = encoder.write_all(&self.body).and_then(|()| encoder.finish());
+        let body = Bytes::from(written.expect("a vector takes all bytes"));
+        let plain_etag = self.etag.to_str().unwrap_or_default().trim_end_matches('"');
+        let etag = header_value(&format!("{plain_etag}-gzip\""));
+        let mut headers = self.headers.clone();
+        headers.insert(0, (header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        for (name, value) in &mut headers {
+            if *name == header::ETAG {
+                value.clone_from(&etag);
+            }
+        }
+        Self { body, etag, headers }
     }
 
-    /// The reply to a request that reads: the answer, or 304 when the caller has it.
+    /// The memory that this takes, in bytes, roughly.
+    pub fn weight(&self) -> usize {
+        /// The texts of the headers, and the structures around them.
+        const OVERHEAD_BYTES: usize = 1024;
+        self.body.len() + OVERHEAD_BYTES
+    }
+
+    /// The reply to GET or HEAD: the answer, or 304 if the client has it.
     pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
         if has_etag(request, self.etag.as_bytes()) {
             let response = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(()));
-            return with_headers(response, self.headers.get(1..).unwrap_or_default());
+            let of_body = self.headers.iter().take_while(|(name, _)| name != header::CACHE_CONTROL);
+            let headers = self.headers.get(of_body.count()..).unwrap_or_default();
+            return with_headers(response, headers);
         }
         with_headers(
             HttpResponse::with_body(StatusCode::OK, in_pieces(self.body.clone())),
@@ -327,17 +357,17 @@ fn with_headers(mut response: HttpResponse, headers: &[(HeaderName, HeaderValue)
     response
 }
 
-/// What is made of closed alphabets is always a header; were it not, an empty one would do no harm.
+/// All texts here are of characters that a header may have; an empty header would do no harm.
 fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// What every answer and problem has.
+/// The headers of every answer and problem.
 fn common_headers() -> [(HeaderName, HeaderValue); 3] {
     [
         (header::LINK, HeaderValue::from_static(LINKS)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        // Everything here is public and the same for everybody, so that any page may read it.
+        // Everything here is public and the same for everyone, so that any page may read it.
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     ]
 }
@@ -363,8 +393,7 @@ fn cache_status(freshness: Freshness) -> &'static str {
     }
 }
 
-/// Whether `If-None-Match` names this tag, by weak comparison, as it must be for this header (RFC
-/// 9110).
+/// Whether `If-None-Match` names this tag, by weak comparison (RFC 9110).
 fn has_etag(request: &HttpRequest, etag: &[u8]) -> bool {
     fn opaque(tag: &[u8]) -> &[u8] {
         let tag = tag.trim_ascii();

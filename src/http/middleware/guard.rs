@@ -1,4 +1,4 @@
-//! Bounds on the size of a request, and a defect in a handler kept to that request.
+//! Limits on the size of a request, and panics of a handler kept to their request.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,25 +11,21 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 
-use super::reply;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::http::{reply, routes};
 
-/// The longest path and query, in bytes. The longest that makes sense is a list of 64 hosts;
-/// proxies in between allow little more.
+/// The longest path and query. The longest that makes sense is a list of 64 hosts; proxies in
+/// between allow little more.
 const MAX_URI_BYTES: usize = 2048;
-/// The most that all headers may take, in bytes: what common proxies allow.
+/// The size of all headers together: what common proxies allow.
 const MAX_HEADER_BYTES: usize = 16 << 10;
-
-/// The paths that only take POST.
-const POST_ONLY: [&str; 4] =
-    ["/diagnose", "/kubernetes/nodes", "/kubernetes/admission", "/swarm/nodes"];
 
 /// Refuses a request that is too large.
 pub fn refuse_too_large(request: &HttpRequest) -> Option<HttpResponse> {
     too_large(request).map(|problem| reply::problem(request, &problem))
 }
 
-/// Answers the request, unless the handler fails.
+/// Answers the request; a panic becomes a problem.
 pub async fn contain_panics(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -37,7 +33,7 @@ pub async fn contain_panics(
     let wants_text = reply::wants_text(request.request());
     // The request cannot be kept for the reply: actix routes it only while it is the one owner.
     AssertUnwindSafe(next.call(request)).catch_unwind().await.unwrap_or_else(|_| {
-        let detail = "a defect in wintag; the request is the only one that failed".to_owned();
+        let detail = "a defect in wintag; only this request failed".to_owned();
         let response = reply::problem_as(wants_text, &Problem::new(ProblemKind::Internal, detail));
         Err(InternalError::from_response("a handler panicked", response).into())
     })
@@ -52,20 +48,19 @@ pub fn has_body(request: &HttpRequest) -> bool {
 fn too_large(request: &HttpRequest) -> Option<Problem> {
     let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri_bytes > MAX_URI_BYTES {
-        let detail = format!("path and query have at most {MAX_URI_BYTES} bytes");
+        let detail = format!("path and query may have at most {MAX_URI_BYTES} bytes");
         return Some(Problem::new(ProblemKind::UriTooLong, detail));
     }
     let header_bytes: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header_bytes > MAX_HEADER_BYTES {
-        let detail = format!("all headers together have at most {MAX_HEADER_BYTES} bytes");
+        let detail = format!("all headers together may have at most {MAX_HEADER_BYTES} bytes");
         return Some(Problem::new(ProblemKind::HeadersTooLarge, detail));
     }
-    // Where only POST is taken, that is what such a request is told.
-    let is_read = || !POST_ONLY.contains(&request.path());
+    // Where only POST is allowed, the problem is the method.
+    let is_read = || !routes::is_only_posted(request.path());
     if has_body(request) && [Method::GET, Method::HEAD].contains(request.method()) && is_read() {
-        let detail =
-            "a question of this method is asked in the query; a body is not read".to_owned();
+        let detail = "GET and HEAD take their parameters in the query; send no body".to_owned();
         return Some(Problem::new(ProblemKind::PayloadTooLarge, detail));
     }
     None
@@ -84,7 +79,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_handler_that_fails_fails_alone() {
+    async fn a_handler_that_panics_fails_alone() {
         let app = App::new().wrap(from_fn(contain_panics)).route("/fails", web::get().to(fails));
         let app = test::init_service(app).await;
         for _ in 0..2 {

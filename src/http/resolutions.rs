@@ -1,10 +1,10 @@
-//! Counts how questions for a tag end.
+//! Resolves questions for a tag, and counts their outcomes.
 
 use crate::answers::{self, Context, Freshness, Provenance, Refusal, Resolution, ResolveQuestion};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::telemetry::{AnswerSource, Metrics, ResolutionOutcome};
 
-/// Answers the question, and counts that.
+/// Answers the question, and counts the outcome.
 pub async fn resolve(
     context: &Context,
     metrics: &Metrics,

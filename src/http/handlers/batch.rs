@@ -3,26 +3,32 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::join_all;
 
-use super::body::{self, MAX_BODY_BYTES};
-use super::counting;
-use super::problems::BodyProblems;
-use super::query::NoQuery;
-use super::reply::{self, About};
 use crate::answers::{Context, ResolveQuestion};
 use crate::api::batch::{BatchItemObject, BatchObject, BatchRequest};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::ResolutionObject;
+use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::problems::BodyProblems;
+use crate::http::query::NoQuery;
+use crate::http::reply::{self, Metadata};
+use crate::http::resolutions;
 use crate::telemetry::{self, Metrics};
 
-/// Which tags run, for many hosts and images
+/// Tags for many hosts and images
 ///
-/// Answers up to 100 questions in one request. Each gets its own answer or problem, in the same
-/// order; one that cannot be answered does not harm the others.
+/// Answers up to 100 questions in one request. Each has its own answer or problem, in the same
+/// order; a problem with one does not affect the others.
 #[utoipa::path(
-    post, path = "/resolve", operation_id = "resolveBatch", tag = "Answers",
+    post, path = "", operation_id = "resolveBatch", tag = "Answers",
     request_body(content = BatchRequest, description = "The questions"),
-    responses((status = 200, description = "An answer or a problem for each question", body = BatchObject), BodyProblems)
+    responses(
+        (
+            status = 200, description = "An answer or a problem for each question",
+            body = BatchObject
+        ),
+        BodyProblems,
+    )
 )]
 pub async fn resolve_batch(
     request: HttpRequest,
@@ -33,11 +39,11 @@ pub async fn resolve_batch(
 ) -> Result<HttpResponse, Problem> {
     let asked: BatchRequest = body::read_json(&request, payload, MAX_BODY_BYTES).await?;
     let questions = asked.read(Reading::from(&**context))?;
-    // All at once: what needs the same list waits for one fetch, and the gate of a registry lets
-    // few through at a time.
+    // All at once: questions that need the same list share one fetch, and the number of concurrent
+    // requests to a registry is limited further down.
     let answers = questions.into_iter().map(|question| answer_one(question, &context, &metrics));
     let results = join_all(answers).await;
-    reply::json(&request, &BatchObject { results }, &About::default())
+    reply::json(&request, &BatchObject { results }, &Metadata::default())
 }
 
 async fn answer_one(
@@ -47,7 +53,7 @@ async fn answer_one(
 ) -> BatchItemObject {
     let answer = async {
         let question = question?;
-        let resolution = counting::resolve(context, metrics, &question).await?;
+        let resolution = resolutions::resolve(context, metrics, &question).await?;
         Ok(ResolutionObject::from(&resolution))
     };
     answer.await.map_err(|problem: Problem| problem.in_trace(telemetry::trace_id())).into()

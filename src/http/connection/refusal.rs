@@ -1,5 +1,5 @@
-//! The refusals that the HTTP library gives by itself, before there is a request, and the problems
-//! that leave in their place.
+//! The refusals of the HTTP library, from before there is a request, and the problems that are
+//! sent in their place.
 
 use std::fmt::Write as _;
 use std::future::Future as _;
@@ -12,17 +12,20 @@ use actix_web::body::MessageBody as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::{REQUEST_TIMEOUT, reply};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::http::reply;
 
-/// What a client still sends after it was refused is read for so long. A connection that is closed
-/// while something is unread is reset, and then the client may not see why it was refused.
-const LINGER: Duration = Duration::from_secs(1);
-/// So much is thrown away at a time.
+/// How long a client has to send the head of its first request. Slow clients would hold
+/// connections.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a refused client is read from. The system resets a connection that is closed while
+/// something is unread, and then the client may not see the refusal.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much is thrown away at a time.
 const SCRATCH_BYTES: usize = 4 << 10;
 /// The end of a head.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-/// The library's refusals are shorter: a status line and three headers.
+/// More than a refusal of the library has: a status line and three headers.
 const MAX_REFUSAL_BYTES: usize = 256;
 
 /// A refusal on its way.
@@ -34,12 +37,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// What is sent in place of the library's refusal.
-    pub fn instead_of(bare: &Bare<'_>) -> Self {
-        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER)) }
+    pub fn instead_of(bare: &BareRefusal<'_>) -> Self {
+        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER_TIMEOUT)) }
     }
 
-    /// Sends it and says that nothing more will come; then reads what the client still sends, until
-    /// it has closed too or there was enough time for it.
+    /// Sends it and closes the writing side. Then reads until the client closes too, or until the
+    /// time is up.
     pub fn send<S>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -66,24 +69,22 @@ impl Refusal {
     }
 }
 
-/// A refusal without a body, which is what the library sends by itself; every answer of this
-/// service that refuses has one.
+/// A refusal without a body, as the library sends it. Every refusal of this service has a body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Bare<'a> {
+pub struct BareRefusal<'a> {
     status_line: &'a str,
     status: u16,
     date: &'a str,
     length: usize,
 }
 
-impl<'a> Bare<'a> {
-    /// The status that it has.
+impl<'a> BareRefusal<'a> {
+    /// Its status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The refusal at the end of what is to be written, and where it begins. After it the library
-    /// closes.
+    /// The refusal at the end of these bytes, and where it begins. The library closes after it.
     pub fn find(bytes: &'a [u8]) -> Option<(usize, Self)> {
         if !bytes.ends_with(END_OF_HEAD) {
             return None;
@@ -94,7 +95,7 @@ impl<'a> Bare<'a> {
         Some((bytes.len() - bare.length, bare))
     }
 
-    /// Exactly what the library writes, so that nothing else is taken for it.
+    /// Takes exactly what the library writes, so that nothing else is mistaken for it.
     fn read(head: &'a [u8]) -> Option<Self> {
         let mut lines =
             std::str::from_utf8(head).ok()?.split("\r\n").filter(|line| !line.is_empty());
@@ -128,7 +129,7 @@ impl<'a> Bare<'a> {
             body.len()
         );
         for (name, value) in head.headers() {
-            // All of them are made of text, and writing to a text does not fail.
+            // All of them are text, and writing to a string does not fail.
             let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
         }
         written.push_str("\r\n");
@@ -138,25 +139,24 @@ impl<'a> Bare<'a> {
     }
 }
 
-/// What the library means by a status that it gives by itself.
+/// What the library means by the status of a refusal.
 fn problem_of(status: u16) -> Problem {
     match status {
         408 => {
             let seconds = REQUEST_TIMEOUT.as_secs();
             let detail = format!(
                 "the head of the request did not arrive within {seconds} seconds; open a \
-                 connection when there is something to ask, and send the whole request at once"
+                 connection only when the request is ready, and send it at once"
             );
             Problem::new(ProblemKind::RequestTimeout, detail)
         }
         431 => {
-            let detail = "a head has at most 96 headers and 128 KiB".to_owned();
+            let detail = "the head of a request may have at most 96 headers and 128 KiB".to_owned();
             Problem::new(ProblemKind::HeadersTooLarge, detail)
         }
         _ => {
-            let detail = "what was sent is not a request of HTTP/1.1, or could be read as more \
-                          than one: look at the first line, the names and values of the headers, \
-                          and what is said of the length of the body";
+            let detail = "this is not an HTTP/1.1 request, or it could be read as more than one; \
+                          check the request line, the headers, and the length of the body";
             Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
         }
     }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_librarys_refusals_are_found() {
+    fn only_refusals_of_the_library_are_found() {
         for text in [
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n",
             "HTTP/1.0 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: \
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: x\r\n\r\nok".repeat(20);
             for before in ["", &before] {
-                let (start, found) = Bare::find((before.to_owned() + text).as_bytes())
+                let (start, found) = BareRefusal::find((before.to_owned() + text).as_bytes())
                     .map(|(start, bare)| (start, bare.length))
                     .unwrap();
                 assert_eq!((start, found), (before.len(), text.len()), "{text}");
@@ -197,7 +197,7 @@ mod tests {
              x\r\ndate: x\r\n\r\n",
             "HTTP/1.1 400 \u{fc}\r\ncontent-length 0\r\ndate: x\r\n\r\n",
         ] {
-            assert_eq!(Bare::find(text.as_bytes()), None, "{text}");
+            assert_eq!(BareRefusal::find(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -2,21 +2,22 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::LookupProblems;
-use super::query::Query;
-use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::renovate::{RenovateObject, RenovateParams, read_renovate, refused_feed};
+use crate::http::problems::LookupProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
 
-/// The build tags of one Windows build, for Renovate
+/// Renovate datasource
 ///
-/// A custom datasource of [Renovate](https://docs.renovatebot.com/modules/datasource/custom/). All releases are of one
+/// The build tags of one Windows build, as a custom datasource of
+/// [Renovate](https://docs.renovatebot.com/modules/datasource/custom/). All releases are of one
 /// Windows build, so that no update leads to an image that the host cannot run. The build is that
-/// of `host`, or that of the tag `like`; one of the two is needed.
+/// of `host` or that of the tag `like`; one of the two is required.
 #[utoipa::path(
-    get, path = "/renovate", operation_id = "feedRenovate", tag = "Other tools", params(RenovateParams),
+    get, path = "", operation_id = "feedRenovate", tag = "Other tools", params(RenovateParams),
     responses(
         (status = 200, description = "The releases, the newest first", body = RenovateObject),
         LookupProblems,
@@ -31,6 +32,6 @@ pub async fn feed_renovate(
     let feed = answers::feed(&context, &question)
         .await
         .map_err(|refusal| refused_feed(&refusal, &question))?;
-    let about = About { freshness: Some(feed.freshness), ..About::default() };
-    reply::json(&request, &RenovateObject::from(&feed), &about)
+    let metadata = Metadata { freshness: Some(feed.freshness), ..Metadata::default() };
+    reply::json(&request, &RenovateObject::from(&feed), &metadata)
 }

@@ -3,31 +3,35 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::LookupProblems;
-use super::query::Query;
-use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::badge::{BadgeFormat, BadgeObject, BadgeParams, read_badge};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::problems::LookupProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
 
-/// Five minutes, as badges are commonly kept: the proxies for pictures on code hosts ask for
-/// nothing shorter.
+/// Five minutes, as is common for badges; the image proxies of code hosts allow nothing shorter.
 const CACHE_FRESH: &str = "public, max-age=300";
-/// A picture loads nothing and runs nothing, also when it is opened as a page.
+/// An SVG file loads nothing and runs nothing, even when it is opened as a page.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// A badge with the tag that runs on a host
+/// Badge with the tag for a host
 ///
-/// For a README: JSON for an [endpoint badge](https://shields.io/badges/endpoint-badge) of shields.io, or with `format=svg`
-/// a picture. The question is that of `/resolve`. That no tag runs is an answer too, and has the
-/// status 200.
+/// For a README: JSON for an [endpoint badge](https://shields.io/badges/endpoint-badge) of
+/// shields.io, or an image with `format=svg`. The parameters are those of `/resolve`. If no tag
+/// runs, the badge says so, with status 200.
 #[utoipa::path(
-    get, path = "/badge", operation_id = "showBadge", tag = "Other tools", params(BadgeParams),
+    get, path = "", operation_id = "showBadge", tag = "Other tools", params(BadgeParams),
     responses(
         (status = 200, description = "The badge", content(
             (BadgeObject = "application/json"),
-            (String = "image/svg+xml", example = json!("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" …>…</svg>\n")),
+            (
+                String = "image/svg+xml",
+                example = json!(
+                    "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" …>…</svg>\n"
+                )
+            ),
         )),
         LookupProblems,
     )
@@ -42,12 +46,12 @@ pub async fn show_badge(
         .await
         .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
     let freshness = answer.freshness;
-    let about = About { freshness, asked_for: format.is_some(), ..About::default() };
+    let metadata = Metadata { freshness, explicit_format: format.is_some(), ..Metadata::default() };
     let mut response = match format.unwrap_or(BadgeFormat::Json) {
-        BadgeFormat::Json => reply::json(&request, &BadgeObject::from(&answer), &about)?,
+        BadgeFormat::Json => reply::json(&request, &BadgeObject::from(&answer), &metadata)?,
         BadgeFormat::Svg => {
             let mut response =
-                reply::bytes(&request, "image/svg+xml", answer.badge.svg().into_bytes(), &about);
+                reply::bytes(&request, "image/svg+xml", answer.badge.svg().into_bytes(), &metadata);
             let policy = HeaderValue::from_static(SVG_POLICY);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             response

@@ -2,20 +2,21 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::HostProblems;
-use super::query::Query;
-use super::reply::{self, About};
 use crate::answers::Context;
 use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::problems::HostProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
 
-/// Hosts against images
+/// Compatibility matrix
 ///
-/// The compatibility rule alone: nothing is asked of a registry. Hosts and images may be builds and
-/// versions that are in no table.
+/// Hosts against images, by the compatibility rule alone, without a registry. Builds and versions
+/// need not be in a table.
 #[utoipa::path(
-    get, path = "/matrix", operation_id = "compareHostsAndImages", tag = "Knowledge", params(MatrixParams),
+    get, path = "", operation_id = "compareHostsAndImages", tag = "Knowledge",
+    params(MatrixParams),
     responses(
         (status = 200, description = "One cell for each host and image", body = MatrixObject),
         HostProblems,
@@ -27,5 +28,5 @@ pub async fn compare(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
     let matrix = read_matrix(query, Reading::from(&**context), context.now().date())?;
-    reply::json(&request, &MatrixObject::from(&matrix), &About::default())
+    reply::json(&request, &MatrixObject::from(&matrix), &Metadata::default())
 }

@@ -1,10 +1,11 @@
-//! What each client may take: so many requests a minute, and a part of all connections.
+//! The rate limiter: requests a minute, and a share of all connections, for each client.
 //!
-//! Clients share a table of fixed size, so that no number of addresses makes it grow. Where a
-//! client is in it depends on a secret of this process; two clients in one place share what one may
-//! take. Who wants to spend the share of others must keep their places spent: at the usual limit
-//! that takes a hundred answered requests a second for each place, which for one place in a hundred
-//! is more than this service can answer at all. There is no lock, and nothing to clean up.
+//! Clients share a table of fixed size, so that no number of addresses makes it grow. The bucket of
+//! a client depends on a secret of this process; two clients with the same bucket share its limit.
+//! An attacker who wants to use up the limits of others must keep their buckets full: at the
+//! default limit that takes a hundred answered requests a second for each bucket, which for one
+//! bucket in a hundred is more than this service can answer at all. There is no lock, and nothing
+//! to clean up.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -18,107 +19,105 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::reply;
 use crate::api::problem::Problem;
 use crate::config::ClientLimits;
+use crate::http::reply;
 
-/// The places of the table, which is one mebibyte then.
-const PLACES: usize = 1 << 16;
-/// What one client may do is counted over a minute, and may all be done at its beginning.
+/// The table takes one mebibyte then.
+const BUCKETS: usize = 1 << 16;
+/// The limit is for a minute, and may be used up at its beginning.
 const WINDOW: Duration = Duration::from_secs(60);
-/// One client may have this part of all connections.
-const SHARE_OF_CONNECTIONS: u32 = 4;
-/// The paths that are not limited: who watches the service must always see it.
-const NOT_LIMITED: [&str; 2] = ["/livez", "/readyz"];
-/// Where proxies write for whom they ask.
+/// One client may have a fourth of all connections.
+const CONNECTION_SHARES: u32 = 4;
+/// Probes must always get through.
+const UNLIMITED_PATHS: [&str; 2] = ["/livez", "/readyz"];
+/// Where proxies write the address of their client.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The name of the limit in `RateLimit` headers.
 const POLICY: &str = "ip";
 
-/// All clients, and what they may take.
-pub struct Clients {
+/// The limits, and what clients have used of them.
+pub struct RateLimiter {
     limits: ClientLimits,
     secret: RandomState,
-    places: Box<[Place]>,
+    buckets: Box<[Bucket]>,
 }
 
-/// What the clients of one place have taken.
+/// What the clients of one bucket have used.
 #[derive(Default)]
-struct Place {
-    /// The requests so far are paid for until then, in nanoseconds of the clock: the one number of
-    /// the "generic cell rate algorithm" (ITU-T I.371).
+struct Bucket {
+    /// When the requests so far are paid for, in nanoseconds of the clock: the one number of the
+    /// "generic cell rate algorithm" (ITU-T I.371).
     paid_until: AtomicU64,
     connections: AtomicU32,
 }
 
 /// A connection, counted for its client until it ends.
 struct Connection {
-    clients: Arc<Clients>,
-    at: usize,
+    limiter: Arc<RateLimiter>,
+    bucket: usize,
     is_excess: bool,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(place) = self.clients.places.get(self.at) {
-            place.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(bucket) = self.limiter.buckets.get(self.bucket) {
+            bucket.connections.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-impl Clients {
-    /// Clients that have taken nothing yet.
+impl RateLimiter {
+    /// A rate limiter that has seen no client.
     pub fn new(limits: ClientLimits) -> Self {
         Self {
             limits,
             secret: RandomState::new(),
-            places: (0..PLACES).map(|_| Place::default()).collect(),
+            buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
         }
     }
 
-    /// Counts a connection that this peer made just now.
-    pub fn connected(self: &Arc<Self>, peer: Option<SocketAddr>, data: &mut Extensions) {
+    /// Counts a new connection of this peer until it ends.
+    pub fn count_connection(self: &Arc<Self>, peer: Option<SocketAddr>, data: &mut Extensions) {
         let client = peer.map(|peer| peer.ip().to_canonical());
-        // A proxy brings the connections of many.
+        // A proxy has the connections of many clients.
         if let Some(client) =
             client.filter(|client| self.is_limited(*client) && !self.trusts(*client))
         {
-            let at = self.place_of(client);
-            let Some(place) = self.places.get(at) else { return };
-            let most = (self.limits.max_connections.get() / SHARE_OF_CONNECTIONS).max(1);
-            let is_excess = place.connections.fetch_add(1, Ordering::Relaxed) >= most;
-            data.insert(Connection { clients: self.clone(), at, is_excess });
+            let at = self.bucket_of(client);
+            let Some(bucket) = self.buckets.get(at) else { return };
+            let max = (self.limits.max_connections.get() / CONNECTION_SHARES).max(1);
+            let is_excess = bucket.connections.fetch_add(1, Ordering::Relaxed) >= max;
+            data.insert(Connection { limiter: self.clone(), bucket: at, is_excess });
         }
     }
 
-    /// Why a request is not answered, when its client has taken too much. `now` is on the monotonic
-    /// clock.
+    /// The refusal of a request whose client is over its limit. `now` is on the monotonic clock.
     pub fn refuse(&self, request: &HttpRequest, now: Duration) -> Option<HttpResponse> {
-        if NOT_LIMITED.contains(&request.path()) {
+        if UNLIMITED_PATHS.contains(&request.path()) {
             return None;
         }
         if request.conn_data::<Connection>().is_some_and(|connection| connection.is_excess) {
-            let detail =
-                "there are too many connections from this address at a time; use fewer".to_owned();
+            let detail = "too many connections are open from this address; use fewer".to_owned();
             let mut response =
                 reply::problem(request, &Problem::of_quota("connections", detail, 1));
             response.head_mut().set_connection_type(ConnectionType::Close);
             return Some(response);
         }
-        let most = self.limits.requests_a_minute?;
+        let limit = self.limits.requests_a_minute?;
         let client = self.client(request.peer_addr()?.ip(), request.headers());
         if !self.is_limited(client) {
             return None;
         }
-        let wait = self.places.get(self.place_of(client))?.pay(most, now).err()?;
-        // Whole seconds, rounded up; never none, and never more than the window.
+        let wait = self.buckets.get(self.bucket_of(client))?.pay(limit, now).err()?;
+        // Whole seconds, rounded up: at least one, and never more than the window.
         let seconds = wait.as_secs() + 1;
         let detail = format!(
-            "{client} has asked more than {most} times in a minute; ask again later. If that is a \
-             proxy, name it with --trusted-proxy, so that the clients behind it are told apart"
+            "{client} has sent more than {limit} requests in a minute; try again later. If it is a \
+             proxy, name it with --trusted-proxy, so that its clients are limited one by one"
         );
         let mut response = reply::problem(request, &Problem::of_quota(POLICY, detail, seconds));
-        let policy = format!("\"{POLICY}\";q={most};w={}", WINDOW.as_secs());
+        let policy = format!("\"{POLICY}\";q={limit};w={}", WINDOW.as_secs());
         for (name, value) in
             [("ratelimit-policy", policy), ("ratelimit", format!("\"{POLICY}\";r=0;t={seconds}"))]
         {
@@ -129,9 +128,9 @@ impl Clients {
         Some(response)
     }
 
-    /// Who asks: the peer, or whom it names if it is a proxy that is trusted. Each proxy adds the
-    /// address it was asked by at the end, so that what stands before the first one that is not
-    /// trusted can be made up.
+    /// The client: the peer, or the address that it names if it is a trusted proxy. Each proxy adds
+    /// the address of its peer at the end, so that anything to the left of the first untrusted
+    /// address can be made up.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if self.trusts(client) {
@@ -162,17 +161,17 @@ impl Clients {
             && (self.limits.includes_this_machine || !client.is_loopback())
     }
 
-    fn place_of(&self, client: IpAddr) -> usize {
-        // The remainder fits: it is below the number of places.
-        (self.secret.hash_one(network_of(client)) % PLACES as u64) as usize
+    fn bucket_of(&self, client: IpAddr) -> usize {
+        // The remainder fits: it is below the number of buckets.
+        (self.secret.hash_one(network_of(client)) % BUCKETS as u64) as usize
     }
 }
 
-impl Place {
-    /// Pays for a request, or tells after which time that is possible.
-    fn pay(&self, most: NonZeroU32, now: Duration) -> Result<(), Duration> {
+impl Bucket {
+    /// Pays for a request, or gives the time until that is possible.
+    fn pay(&self, limit: NonZeroU32, now: Duration) -> Result<(), Duration> {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let price = nanoseconds(WINDOW / most.get());
+        let price = nanoseconds(WINDOW / limit.get());
         let latest = nanoseconds(now.saturating_add(WINDOW));
         let paid = |until: u64| until.max(nanoseconds(now)).saturating_add(price);
         self.paid_until
@@ -184,8 +183,8 @@ impl Place {
     }
 }
 
-/// What counts as one client: an address, or a network of IPv6 of the size that one customer gets,
-/// who can use any address of it.
+/// What counts as one client: an IPv4 address, or an IPv6 network of the size that one customer
+/// gets, who can use any address of it.
 fn network_of(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -208,9 +207,9 @@ fn read_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn clients(most: u32, proxies: &[&str]) -> Clients {
-        Clients::new(ClientLimits {
-            requests_a_minute: NonZeroU32::new(most),
+    fn limiter(limit: u32, proxies: &[&str]) -> RateLimiter {
+        RateLimiter::new(ClientLimits {
+            requests_a_minute: NonZeroU32::new(limit),
             includes_this_machine: false,
             trusted_proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect(),
             max_connections: NonZeroU32::new(8).unwrap(),
@@ -223,32 +222,32 @@ mod tests {
 
     #[test]
     fn s11_a_minutes_worth_may_be_spent_at_once_and_comes_back_evenly() {
-        let (place, most) = (Place::default(), NonZeroU32::new(60).unwrap());
+        let (bucket, limit) = (Bucket::default(), NonZeroU32::new(60).unwrap());
         let start = seconds(1000.0);
         for _ in 0..60 {
-            assert_eq!(place.pay(most, start), Ok(()));
+            assert_eq!(bucket.pay(limit, start), Ok(()));
         }
-        assert_eq!(place.pay(most, start), Err(seconds(1.0)));
-        assert_eq!(place.pay(most, start + seconds(0.75)), Err(seconds(0.25)));
-        // Who is refused has not paid.
-        assert_eq!(place.pay(most, start + seconds(1.0)), Ok(()));
-        assert!(place.pay(most, start + seconds(1.0)).is_err());
+        assert_eq!(bucket.pay(limit, start), Err(seconds(1.0)));
+        assert_eq!(bucket.pay(limit, start + seconds(0.75)), Err(seconds(0.25)));
+        // A refused request is not paid for.
+        assert_eq!(bucket.pay(limit, start + seconds(1.0)), Ok(()));
+        assert!(bucket.pay(limit, start + seconds(1.0)).is_err());
         let later = start + seconds(3600.0);
-        assert_eq!((0..100).filter(|_| place.pay(most, later).is_ok()).count(), 60);
+        assert_eq!((0..100).filter(|_| bucket.pay(limit, later).is_ok()).count(), 60);
     }
 
     #[test]
     fn s11_the_wait_is_never_longer_than_a_minute() {
-        let (place, once) = (Place::default(), NonZeroU32::MIN);
-        assert_eq!(place.pay(once, seconds(5.0)), Ok(()));
-        assert_eq!(place.pay(once, seconds(5.0)), Err(seconds(60.0)));
-        let often = Place::default();
+        let (bucket, once) = (Bucket::default(), NonZeroU32::MIN);
+        assert_eq!(bucket.pay(once, seconds(5.0)), Ok(()));
+        assert_eq!(bucket.pay(once, seconds(5.0)), Err(seconds(60.0)));
+        let often = Bucket::default();
         assert!((0..100_000).all(|_| often.pay(NonZeroU32::MAX, seconds(5.0)).is_ok()));
     }
 
     #[test]
-    fn s11_only_trusted_proxies_say_for_whom_they_ask() {
-        let clients = clients(1, &["10.0.0.0/8", "fd00::1/128"]);
+    fn s11_only_trusted_proxies_name_their_clients() {
+        let limiter = limiter(1, &["10.0.0.0/8", "fd00::1/128"]);
         let client = |peer: &str, lines: &[&str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
@@ -257,7 +256,7 @@ mod tests {
                     HeaderValue::from_bytes(line.as_bytes()).unwrap(),
                 );
             }
-            clients.client(peer.parse().unwrap(), &headers).to_string()
+            limiter.client(peer.parse().unwrap(), &headers).to_string()
         };
         for (peer, lines, expected) in [
             ("192.0.2.1", &[][..], "192.0.2.1"),
@@ -285,28 +284,28 @@ mod tests {
     }
 
     #[test]
-    fn s11_this_machine_is_limited_when_that_was_asked_for() {
-        let mut clients = clients(1, &[]);
+    fn s11_this_machine_is_limited_on_request() {
+        let mut limiter = limiter(1, &[]);
         let all = ["127.0.0.1", "::1", "192.0.2.1"]
-            .map(|peer| clients.client(peer.parse().unwrap(), &HeaderMap::new()));
-        assert_eq!(all.map(|client| clients.is_limited(client)), [false, false, true]);
-        clients.limits.includes_this_machine = true;
-        assert_eq!(all.map(|client| clients.is_limited(client)), [true, true, true]);
-        clients.limits.requests_a_minute = None;
-        assert_eq!(all.map(|client| clients.is_limited(client)), [false, false, false]);
+            .map(|peer| limiter.client(peer.parse().unwrap(), &HeaderMap::new()));
+        assert_eq!(all.map(|client| limiter.is_limited(client)), [false, false, true]);
+        limiter.limits.includes_this_machine = true;
+        assert_eq!(all.map(|client| limiter.is_limited(client)), [true, true, true]);
+        limiter.limits.requests_a_minute = None;
+        assert_eq!(all.map(|client| limiter.is_limited(client)), [false, false, false]);
     }
 
     #[test]
     fn s11_a_network_of_one_customer_is_one_client() {
-        let clients = Arc::new(clients(60, &["2001:db8:1:2::3/128"]));
-        let place = |client: &str| clients.place_of(client.parse().unwrap());
-        assert_eq!(place("2001:db8:1:2::4"), place("2001:db8:1:2:3:4:5:6"));
+        let limiter = Arc::new(limiter(60, &["2001:db8:1:2::3/128"]));
+        let bucket = |client: &str| limiter.bucket_of(client.parse().unwrap());
+        assert_eq!(bucket("2001:db8:1:2::4"), bucket("2001:db8:1:2:3:4:5:6"));
         // Of eight connections one client may have two.
         let mut connections: Vec<_> = (0..3)
             .map(|number: u16| {
                 let peer = IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, 4 + number]);
                 let mut data = Extensions::new();
-                clients.connected(Some((peer, 1).into()), &mut data);
+                limiter.count_connection(Some((peer, 1).into()), &mut data);
                 data
             })
             .collect();
@@ -316,16 +315,18 @@ mod tests {
         assert_eq!(connections.iter().map(is_excess).collect::<Vec<_>>(), [false, false, true]);
         connections.clear();
         let mut proxy = Extensions::new();
-        clients
-            .connected(Some(("2001:db8:1:2::3".parse::<IpAddr>().unwrap(), 1).into()), &mut proxy);
-        assert!(proxy.get::<Connection>().is_none(), "a proxy brings the connections of many");
+        limiter.count_connection(
+            Some(("2001:db8:1:2::3".parse::<IpAddr>().unwrap(), 1).into()),
+            &mut proxy,
+        );
+        assert!(proxy.get::<Connection>().is_none(), "a proxy has the connections of many");
     }
 
     #[test]
-    fn s11_clients_are_spread_over_the_places() {
-        let clients = clients(1, &[]);
+    fn s11_clients_are_spread_over_the_buckets() {
+        let limiter = limiter(1, &[]);
         let spread: std::collections::BTreeSet<usize> =
-            (0..1000).map(|number| clients.place_of(IpAddr::V4(number.into()))).collect();
+            (0..1000).map(|number| limiter.bucket_of(IpAddr::V4(number.into()))).collect();
         assert!(spread.len() > 900, "{}", spread.len());
     }
 }

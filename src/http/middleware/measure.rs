@@ -1,4 +1,4 @@
-//! A request as traces tell of it.
+//! A request as traces and metrics describe it.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Version;
@@ -10,15 +10,15 @@ use crate::telemetry::{Caller, HttpVersion, RequestMetrics, TracedRequest};
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The trace that the caller says the request belongs to.
+/// The trace that the request belongs to, by its headers.
 pub fn caller(request: &ServiceRequest) -> Caller<'_> {
     let text = |name| first_text(request.headers(), &name);
     let traceparent = text(TRACEPARENT);
-    // It means nothing without the other.
+    // `tracestate` means nothing without `traceparent`.
     Caller { traceparent, tracestate: traceparent.and_then(|_| text(TRACESTATE)) }
 }
 
-/// The request, as far as a span tells of it.
+/// The attributes of the request's span.
 pub fn traced(request: &ServiceRequest, requests: &RequestMetrics) -> TracedRequest {
     let host = first_text(request.headers(), &header::HOST)
         .and_then(|host| host.parse::<Authority>().ok());
@@ -37,7 +37,7 @@ fn first_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> 
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The version of a request; those of others are not read.
+/// The HTTP version of a request; the HTTP library reads only these two.
 pub fn version(request: &ServiceRequest) -> HttpVersion {
     match request.version() {
         Version::HTTP_10 => HttpVersion::Http10,

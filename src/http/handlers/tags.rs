@@ -2,22 +2,22 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::LookupProblems;
-use super::query::Query;
-use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::tags::{TagsObject, TagsParams, read_tags};
+use crate::http::problems::LookupProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
 
-/// The tags of an image, with what each stands for
+/// Tags of an image
 ///
-/// The newest first. With `tag=ltsc2019` it tells which KB that tag is today and which other tags
-/// are the same image.
+/// The newest first, with the Windows version and KB of each. `tag=ltsc2022` returns the KB of that
+/// tag today, and the other tags of the same image.
 #[utoipa::path(
-    get, path = "/tags", operation_id = "listTags", tag = "Knowledge", params(TagsParams),
+    get, path = "", operation_id = "listTags", tag = "Knowledge", params(TagsParams),
     responses(
-        (status = 200, description = "The tags that fit", body = TagsObject),
+        (status = 200, description = "The matching tags", body = TagsObject),
         LookupProblems,
     )
 )]
@@ -30,6 +30,6 @@ pub async fn list_tags(
     let listed = answers::tags(&context, &question)
         .await
         .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
-    let about = About { freshness: Some(listed.freshness), ..About::default() };
-    reply::json(&request, &TagsObject::new(&question, &listed), &about)
+    let metadata = Metadata { freshness: Some(listed.freshness), ..Metadata::default() };
+    reply::json(&request, &TagsObject::new(&question, &listed), &metadata)
 }

@@ -1,9 +1,15 @@
-//! What every request passes, in one place: it is counted, timed and perhaps traced; who takes more
-//! than a share is refused, and so is what is too large; an answer that is ready is given; the rest
-//! goes to the handlers.
+//! Middleware for every request: metrics and traces, the rate limiter, limits on the size of a
+//! request, and the response cache. What is left goes to the handlers.
 //!
-//! All of it is one future and not a chain of middlewares, because each of those costs a request
+//! It is one future and not a chain of actix's middleware, because each of those costs a request
 //! two allocations, and most requests need nothing else than what is here.
+
+// In reading order.
+
+mod measure;
+mod rate_limiter;
+mod guard;
+mod response_cache;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +21,27 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use tracing::Instrument as _;
 
-use super::clients::Clients;
-use super::drain::Draining;
-use super::ready::{self, ReadyAnswers};
-use super::transport::Answering;
-use super::{guard, measure, reply};
+use super::connection::Answering;
+use super::reply;
+use super::shutdown::ShutdownState;
 use crate::answers::Context;
 use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
 };
 
-/// What stands before the handlers of one worker.
-pub struct Door {
-    /// For what the time is.
+pub use rate_limiter::RateLimiter;
+pub use response_cache::ResponseCache;
+
+/// The middleware of one worker.
+pub struct Middleware {
+    /// For the time.
     pub context: Arc<Context>,
-    /// What clients have taken.
-    pub clients: Arc<Clients>,
-    /// Whether the service was told to stop.
-    pub draining: Arc<Draining>,
-    /// The answers that are ready.
-    pub ready: Arc<ReadyAnswers>,
+    /// Shared by all workers.
+    pub rate_limiter: Arc<RateLimiter>,
+    /// Closes connections once the service shuts down.
+    pub shutdown: Arc<ShutdownState>,
+    /// Of this worker alone.
+    pub response_cache: Arc<ResponseCache>,
     /// Counts answers.
     pub metrics: Arc<Metrics>,
     /// Times requests.
@@ -43,9 +50,12 @@ pub struct Door {
     pub traces: Traces,
 }
 
-impl Door {
+impl Middleware {
     /// Answers the request.
-    pub async fn pass(
+    ///
+    /// # Errors
+    /// When a handler panicked; the error has the response.
+    pub async fn handle(
         &self,
         request: ServiceRequest,
         next: Next<BoxBody>,
@@ -70,9 +80,8 @@ impl Door {
         let took = self.context.elapsed().saturating_sub(began);
         self.requests.observe(route, method, version, status.as_u16(), took);
         let mut answered = answered?;
-        if self.draining.has_begun() {
-            // Who keeps a connection open would else go on using it, and lose a request when it
-            // ends.
+        if self.shutdown.has_begun() {
+            // A client that keeps its connection open would lose a request when the process ends.
             answered.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
         Ok(answered)
@@ -86,26 +95,27 @@ impl Door {
         now: Duration,
     ) -> (Result<ServiceResponse, Error>, Route) {
         let refused = self
-            .clients
+            .rate_limiter
             .refuse(request.request(), now)
             .or_else(|| guard::refuse_too_large(request.request()));
         if let Some(refusal) = refused {
             let route = self.requests.route(request.request().match_name());
             return (Ok(request.into_response(refusal)), route);
         }
-        if let Some(response) = self.find_ready(&request, now) {
-            return (Ok(request.into_response(response)), self.requests.route(Some(ready::PATH)));
+        if let Some(response) = self.find_cached(&request, now) {
+            let route = self.requests.route(Some(response_cache::PATH));
+            return (Ok(request.into_response(response)), route);
         }
         let has_body = guard::has_body(request.request());
-        let _turn = Answering::begin(request.request(), has_body);
+        let _answering = Answering::begin(request.request(), has_body);
         let answered = guard::contain_panics(request, next).await.map(reply::in_asked_form);
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);
         (answered, route)
     }
 
-    fn find_ready(&self, request: &ServiceRequest, now: Duration) -> Option<HttpResponse> {
-        let (response, source) = self.ready.find(request.request(), now)?;
+    fn find_cached(&self, request: &ServiceRequest, now: Duration) -> Option<HttpResponse> {
+        let (response, source) = self.response_cache.find(request.request(), now)?;
         self.metrics.count_cache_request(CacheLayer::Answers, CacheResult::Fresh);
         self.metrics.count_resolution(ResolutionOutcome::Ok, source);
         Some(response)

@@ -2,22 +2,22 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problems::LookupProblems;
-use super::query::Query;
-use super::reply::{self, About};
 use crate::answers::{self, Context};
 use crate::api::check::{CheckObject, CheckParams, read_check};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::problems::LookupProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
 
-/// Whether this very image runs on a host
+/// Compatibility of one image with a host
 ///
-/// Takes any tag or digest of any repository that is allowed. Every entry of its index is listed
-/// with its os.version, the verdicts and the reasons.
+/// Takes any tag or digest of an allowed repository. Lists every entry of its index with its
+/// os.version, the verdicts and the reasons.
 #[utoipa::path(
-    get, path = "/check", operation_id = "checkImage", tag = "Answers", params(CheckParams),
+    get, path = "", operation_id = "checkImage", tag = "Answers", params(CheckParams),
     responses(
-        (status = 200, description = "Whether it runs, entry by entry", body = CheckObject),
+        (status = 200, description = "The verdicts, entry by entry", body = CheckObject),
         LookupProblems,
     )
 )]
@@ -30,6 +30,6 @@ pub async fn check_image(
     let checked = answers::check(&context, &question)
         .await
         .map_err(|unchecked| Problem::of_unchecked(&unchecked, &question))?;
-    let about = About { freshness: Some(checked.freshness), ..About::default() };
-    reply::json(&request, &CheckObject::from(&checked), &about)
+    let metadata = Metadata { freshness: Some(checked.freshness), ..Metadata::default() };
+    reply::json(&request, &CheckObject::from(&checked), &metadata)
 }

@@ -1,0 +1,122 @@
+//! Where a connection stands in what its client sends. The handlers and the reading of the
+//! connection share it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_LENGTH;
+
+/// What the next byte from the client belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// A new request, of which at most empty lines have been handed on.
+    #[default]
+    BeforeHead,
+    /// A new line of a head, or of a body in chunks.
+    LineStart,
+    /// A line of which something has been handed on.
+    InLine,
+    /// Another request. The HTTP library has to read the one that ended before more is handed on.
+    Ended,
+    /// A body, of which this many bytes are to come.
+    Body {
+        /// By the `Content-Length` of the head.
+        bytes_left: usize,
+    },
+    /// Another request, while this one is being answered. Nothing is handed on.
+    Answering,
+}
+
+impl State {
+    /// How many of these bytes to hand on, and the state after them: to the end of a head, of a
+    /// body whose length is known, or all of them. Heads, and bodies in chunks, end with an empty
+    /// line; where one is within a body, nothing is lost but a moment. Empty lines before a head
+    /// are part of it: the HTTP library would read each by itself together with all before it.
+    pub fn take(self, bytes: &[u8]) -> (usize, Self) {
+        if let Self::Body { bytes_left } = self {
+            let taken = bytes.len().min(bytes_left);
+            let state = if taken == bytes_left {
+                Self::Ended
+            } else {
+                Self::Body { bytes_left: bytes_left - taken }
+            };
+            return (taken, state);
+        }
+        let (mut taken, mut state) = (0, self);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            taken += line.len();
+            state = state.after_line(line);
+            if state == Self::Ended {
+                break;
+            }
+        }
+        (taken, state)
+    }
+
+    /// The state after a line, or after as much of it as there is.
+    fn after_line(self, line: &[u8]) -> Self {
+        let is_whole = line.ends_with(b"\n");
+        let is_empty = self != Self::InLine && [&b"\n"[..], b"\r\n", b"\r"].contains(&line);
+        match (self, is_empty, is_whole) {
+            (Self::LineStart, true, true) => Self::Ended,
+            (Self::LineStart, true, false) => Self::LineStart,
+            (_, true, _) => Self::BeforeHead,
+            (_, false, true) => Self::LineStart,
+            (_, false, false) => Self::InLine,
+        }
+    }
+}
+
+/// The state of a connection, and whether anything has been asked on it.
+#[derive(Debug, Default)]
+pub struct SharedState {
+    /// The state.
+    pub state: Cell<State>,
+    /// Whether a request was read since this was last looked at.
+    pub has_request: Cell<bool>,
+}
+
+/// A request that is being answered. The next one is read when this is dropped.
+pub struct Answering(Option<Rc<SharedState>>);
+
+impl Answering {
+    /// Begins to answer a request, or as much of it as there is when it has a body.
+    pub fn begin(request: &HttpRequest, has_body: bool) -> Self {
+        let shared = request.conn_data::<Rc<SharedState>>().cloned();
+        if let Some(shared) = &shared {
+            shared.has_request.set(true);
+            let length = request.headers().get(CONTENT_LENGTH);
+            let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+            match length {
+                _ if !has_body => shared.state.set(State::Answering),
+                Some(bytes_left) => shared.state.set(State::Body { bytes_left }),
+                None => {}
+            }
+        }
+        Self(shared)
+    }
+
+    /// Notes that the whole body of the request was read.
+    pub fn body_ended(request: &HttpRequest) {
+        if let Some(shared) = request.conn_data::<Rc<SharedState>>() {
+            shared.state.set(State::Answering);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn on(shared: Rc<SharedState>) -> Self {
+        shared.state.set(State::Answering);
+        Self(Some(shared))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0
+            && matches!(shared.state.get(), State::Answering | State::Body { .. })
+        {
+            shared.state.set(State::BeforeHead);
+        }
+    }
+}

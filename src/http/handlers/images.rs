@@ -1,0 +1,29 @@
+//! `GET /images`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::answers::Context;
+use crate::api::lists::ImagesObject;
+use crate::api::problem::Problem;
+use crate::http::problems::TableProblems;
+use crate::http::query::NoQuery;
+use crate::http::reply::{self, Metadata};
+
+/// Base image families
+///
+/// The names of each family, its repository, and how fresh its tag list is.
+#[utoipa::path(
+    get, path = "", operation_id = "listImages", tag = "Knowledge",
+    responses(
+        (status = 200, description = "The families", body = ImagesObject),
+        TableProblems,
+    )
+)]
+pub async fn list_images(
+    request: HttpRequest,
+    _: NoQuery,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let images = ImagesObject::new(&context.families, &context.catalogue);
+    reply::json(&request, &images, &Metadata::default())
+}

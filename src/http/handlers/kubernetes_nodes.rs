@@ -1,0 +1,42 @@
+//! `POST /kubernetes/nodes`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::answers::{self, Context};
+use crate::api::nodes::{NodesObject, NodesParams, read_image};
+use crate::api::problem::Problem;
+use crate::api::reading::Reading;
+use crate::http::body::{self, MAX_LIST_BYTES};
+use crate::http::problems::PostedLookupProblems;
+use crate::http::query::Query;
+use crate::http::reply::{self, Metadata};
+
+/// Tags for the nodes of a Kubernetes cluster
+///
+/// Send the output of `kubectl get nodes -o json`, at most 3 MiB and 5,000 nodes; for a large
+/// cluster, that of `kubectl get nodes -l kubernetes.io/os=windows -o json`. Kubernetes supports
+/// process isolation only.
+#[utoipa::path(
+    post, path = "", operation_id = "answerForKubernetesNodes", tag = "Clusters",
+    params(NodesParams),
+    request_body(content = Object, description = "A List of Nodes, or one Node"),
+    responses(
+        (
+            status = 200, description = "Labels to set, the tag of each group, and one tag for all",
+            body = NodesObject
+        ),
+        PostedLookupProblems,
+    )
+)]
+pub async fn answer_for_kubernetes_nodes(
+    request: HttpRequest,
+    Query(query): Query,
+    payload: web::Payload,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let image = read_image(query, Reading::from(&**context))?;
+    let body = body::read(&request, payload, "application/json", MAX_LIST_BYTES).await?;
+    let fleet = answers::kubernetes_nodes(&context, &image, &body).await;
+    let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image))?;
+    reply::json(&request, &NodesObject::of_kubernetes(&fleet), &Metadata::default())
+}
