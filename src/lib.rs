@@ -26,7 +26,7 @@
 //!                catalogue   platforms    catalogue: what each repository holds, and since when that is known;
 //!                    │           │        platforms: answers in the words of pipelines and clusters
 //!                    ▼           │
-//!                registry        │        the one door out
+//!                registry        │        the only way out
 //!                    │           │
 //!                    ├───────────┘
 //!                    ▼
@@ -69,19 +69,19 @@
 //!    be checked. The command line enters here too, with its options as the same pairs of names and
 //!    values.
 //! 3. `answers/resolve.rs` asks the catalogue for the tags of the repository.
-//! 4. `catalogue/mod.rs` looks on its shelf (`catalogue/shelf.rs`). Fresh tags are returned at
-//!    once. Else a task of its own asks `registry/registries.rs`, and all who want the same wait
-//!    for that one.
+//! 4. `catalogue/lookups.rs` looks in its cache (`catalogue/cache.rs`). Fresh tags are returned at
+//!    once. Otherwise a task of its own fetches them (`catalogue/fetch.rs`), and all callers that
+//!    want the same wait for that one flight (`catalogue/single_flight.rs`).
 //! 5. `registry/tags.rs` follows the pages of the list; `registry/upstream.rs` makes each exchange:
-//!    credentials, redirects, deadlines. Before each stands `registry/gate.rs`, which says whether
-//!    the registry may be asked now. `registry/egress.rs` is the client, with the caps on size.
+//!    credentials (`registry/auth`), redirects, deadlines. `registry/circuit.rs` decides whether a
+//!    request may be sent now. `registry/egress` is the client, with the caps on size.
 //! 6. Each tag is read once, when the list arrives (`catalogue/tags.rs`, by the grammar of
 //!    `images/tag.rs`). When the registry is silent, older tags answer, and at last those of
 //!    `catalogue/embedded.rs`: an outage is a value of `Freshness`, not a special case.
 //! 7. `answers/decide.rs` decides: `answers/lineup.rs` sorts the tags by build and form,
 //!    [`windows::verdict`] says which builds run, and the result is a list of candidates in the
 //!    order of preference.
-//! 8. Back in `answers/resolve.rs`, the manifest of the first candidate is read by the same shelf.
+//! 8. Back in `answers/resolve.rs`, the manifest of the first candidate is read by a cache too.
 //!    Where it contradicts the name of the tag, the registry is believed; an image that does not
 //!    run then is passed over for the next candidate.
 //! 9. `api/resolve.rs` turns the resolution into the object on the wire or, by
@@ -133,9 +133,9 @@
 //!   that others wait for, and its outcome, good or bad, reaches all of them once. The ready-made
 //!   functions of moka do one or the other: one repeats a failed fetch for each waiter, the other
 //!   starts over when its first caller is dropped.
-//! - **A registry in trouble is left alone.** Failures are remembered for a short time, and a gate
-//!   before each registry shuts after several in a row, lets few requests through at once, and
-//!   keeps to a budget.
+//! - **A circuit breaker for each registry.** It opens after several consecutive failures or when
+//!   the registry asks for a pause. A rate limiter, a limit of concurrent requests and a retry
+//!   budget stand beside it, and failures stay in a negative cache for a short time.
 //! - **Ready answers last a second.** Under load nearly all answers are given again as they are. A
 //!   second is short enough that nothing must tell them of a fact that changed: no links between
 //!   layers, and no answer that is kept by mistake.

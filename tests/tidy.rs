@@ -223,9 +223,6 @@ const KNOWN_CIRCLES: &[&str] = &[
     "src/answers/suggested.rs",
     "src/answers/decide.rs",
     "src/answers/observed.rs",
-    "src/catalogue/mod.rs",
-    "src/catalogue/snapshot/mod.rs",
-    "src/catalogue/snapshot/stored.rs",
     "src/cli/arguments.rs",
     "src/cli/diagnose.rs",
     "src/cli/healthcheck.rs",
@@ -233,10 +230,6 @@ const KNOWN_CIRCLES: &[&str] = &[
     "src/config/args.rs",
     "src/config/file.rs",
     "src/config/mod.rs",
-    "src/registry/authentication.rs",
-    "src/registry/upstream.rs",
-    "src/registry/egress.rs",
-    "src/registry/spans.rs",
 ];
 
 #[test]

@@ -1,42 +1,41 @@
-//! How long one question waits for registries, however many facts it needs.
+//! The deadline of one question, which all facts that it needs share.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::shelf::Patience;
+use super::cache::WaitLimits;
 use crate::clock::Clock;
 
-/// How long a question waits when there is an older answer to give: resolvers give up at this point
-/// too (unbound, serve-expired-client-timeout).
-const WITH_FALLBACK: Duration = Duration::from_millis(1800);
-/// How long it waits when there is nothing else: the time one exchange with a registry may take.
-const WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
+/// How long a question waits when it has a fallback (unbound has the same limit,
+/// serve-expired-client-timeout).
+const TIMEOUT_WITH_FALLBACK: Duration = Duration::from_millis(1800);
+/// How long it waits when it has none: the timeout of one exchange with a registry.
+const TIMEOUT_WITHOUT_FALLBACK: Duration = Duration::from_secs(10);
 
-/// The waiting of one question. The facts that it needs share the time, so that a registry which
-/// hangs holds it up once and not once for each fact.
+/// The deadline of one question. The facts that it needs share the time, so that a registry that
+/// hangs delays it once and not once for each fact.
 pub struct Deadline {
     clock: Clock,
-    began: Duration,
-    /// When it first waited for a fact while it had something else to answer with.
+    started: Duration,
+    /// When it first waited for a fact while it had a fallback.
     fallback_since: OnceLock<Duration>,
 }
 
 impl Deadline {
-    /// The waiting of a question that is asked now.
+    /// The deadline of a question that starts now.
     pub fn begin(clock: &Clock) -> Self {
-        Self { began: clock.now().elapsed, clock: clock.clone(), fallback_since: OnceLock::new() }
+        Self { started: clock.now().elapsed, clock: clock.clone(), fallback_since: OnceLock::new() }
     }
 
-    /// What is left of it for the next fact. A registry that gave what there was no older answer
-    /// for is alive, and gets the whole time of an answer with a fallback for what it is asked
-    /// then.
-    pub(super) fn left(&self, has_fallback: bool) -> Patience {
+    /// The time left for the next fact. The shorter limit starts with the first fact that has a
+    /// fallback: a registry that answered a query without one is alive and gets the whole of it.
+    pub(super) fn left(&self, has_fallback: bool) -> WaitLimits {
         let now = self.clock.now().elapsed;
-        let left = |patience: Duration, since| patience.saturating_sub(now.saturating_sub(since));
-        let without_fallback = left(WITHOUT_FALLBACK, self.began);
+        let left = |limit: Duration, since| limit.saturating_sub(now.saturating_sub(since));
+        let without_fallback = left(TIMEOUT_WITHOUT_FALLBACK, self.started);
         let since = if has_fallback { *self.fallback_since.get_or_init(|| now) } else { now };
-        Patience {
-            with_fallback: left(WITH_FALLBACK, since).min(without_fallback),
+        WaitLimits {
+            with_fallback: left(TIMEOUT_WITH_FALLBACK, since).min(without_fallback),
             without_fallback,
         }
     }
@@ -51,7 +50,7 @@ mod tests {
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
         let deadline = Deadline::begin(&clock);
         let left = |has_fallback| {
-            let Patience { with_fallback, without_fallback } = deadline.left(has_fallback);
+            let WaitLimits { with_fallback, without_fallback } = deadline.left(has_fallback);
             (with_fallback.as_millis(), without_fallback.as_millis())
         };
         assert_eq!(left(false), (1800, 10_000));

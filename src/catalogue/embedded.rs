@@ -1,5 +1,5 @@
-//! The embedded catalogue: what was known of the base images when the program was built. The last
-//! resort when no registry can be asked, and never passed off as anything newer.
+//! The embedded catalogue: the tags of the base images that were known when the program was built.
+//! It is the last fallback when no registry can be queried, and is always marked as such.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::tags::{KnownTag, Observation, RepositoryTags};
 
 const CATALOGUE: &str = include_str!("../images/data/catalogue.csv");
 
-/// The embedded catalogue, read.
+/// The parsed embedded catalogue.
 pub struct Embedded {
     repositories: HashMap<Repository, Arc<RepositoryTags>>,
     as_of: Timestamp,

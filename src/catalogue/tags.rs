@@ -1,5 +1,6 @@
-//! The tags of a repository, read into their parts once when the list arrives.
+//! The tags of a repository, parsed once when the list arrives.
 
+use std::cmp::Reverse;
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
@@ -7,7 +8,7 @@ use hashbrown::HashTable;
 use crate::images::{Digest, Tag, TagKind};
 use crate::windows::{Tables, WindowsVersion};
 
-/// A tag and what its name says.
+/// A tag and the meaning of its name.
 #[derive(Clone, Debug)]
 pub struct KnownTag {
     /// The tag as the registry has it.
@@ -17,25 +18,25 @@ pub struct KnownTag {
     /// The Windows version that the name stands for: with its revision for a build tag and for a
     /// KB tag whose revision is known, without for a release tag.
     pub version: Option<WindowsVersion>,
-    /// What the embedded catalogue knows of it; absent for a list that a registry gave.
+    /// The observation in the embedded catalogue; `None` for a list from a registry.
     pub observation: Option<Box<Observation>>,
 }
 
-/// What was seen of a tag when the embedded catalogue was gathered.
+/// An observation of a tag from the time when the embedded catalogue was gathered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// The os.version of its image.
     pub os_version: Option<WindowsVersion>,
-    /// What the tag pointed to.
+    /// The digest that the tag pointed to.
     pub digest: Option<Digest>,
-    /// When, as `2026-08-12` or `2018-03`; empty when nobody wrote it down.
+    /// The date, as `2026-08-12` or `2018-03`; empty when it is not known.
     pub observed: String,
-    /// On what evidence; the words are explained beside the data.
+    /// The kind of evidence; the words are explained beside the data.
     pub evidence: String,
 }
 
 impl Observation {
-    /// Whether the tag is known only because somebody's public code names it.
+    /// Whether the only evidence is a mention of the tag in public code.
     pub fn is_a_mention(&self) -> bool {
         self.evidence.starts_with("mention")
     }
@@ -45,13 +46,13 @@ impl Observation {
 #[derive(Clone, Debug)]
 pub struct RepositoryTags {
     tags: Vec<KnownTag>,
-    /// Where each tag is, found by its text; the text itself is only in the tag.
+    /// The index of each tag, found by its text; the text itself is only in the tag.
     by_text: HashTable<usize>,
     state: RandomState,
 }
 
 impl KnownTag {
-    /// Reads a tag with the help of the Windows tables.
+    /// Parses a tag with the help of the Windows tables.
     pub fn new(text: String, observation: Option<Box<Observation>>, tables: &Tables) -> Self {
         let parsed = Tag::parse(&text);
         let version = parsed.as_ref().and_then(|tag| tag.version(tables));
@@ -66,7 +67,7 @@ impl KnownTag {
             .is_some_and(|seen| seen.digest.as_ref() == Some(digest) && !seen.is_a_mention())
     }
 
-    /// The form of the tag. One that names a release which no table knows is `Other` too.
+    /// The form of the tag. One that names a release outside the tables is `Other` too.
     pub fn kind(&self) -> TagKind {
         match (&self.parsed, self.version) {
             (Some(tag), Some(_)) => tag.kind(),
@@ -75,15 +76,15 @@ impl KnownTag {
     }
 }
 
-/// What decides about the place of a tag in the list, before its text.
+/// The position of a tag in the list, before its text decides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct SortKey {
     build: Option<u32>,
     is_release: bool,
     version: Option<WindowsVersion>,
 }
 
-impl Place {
+impl SortKey {
     fn of(tag: &KnownTag) -> Self {
         let build = tag.version.map(|version| version.build);
         Self { build, is_release: tag.kind() == TagKind::Release, version: tag.version }
@@ -91,31 +92,24 @@ impl Place {
 }
 
 impl RepositoryTags {
-    /// The largest weight of one tag in memory, in bytes, for the bound on the whole store: the
-    /// text, its parts, which repeat it, and its place in the index. Measured generously.
-    const BYTES_A_TAG: usize = 400;
+    /// The memory of one tag, in bytes, for the bound on the whole cache: the text, its parts,
+    /// which repeat it, and its slot in the index. A generous estimate.
+    const BYTES_PER_TAG: usize = 400;
 
-    /// Indexes a list.
+    /// Sorts and indexes a list.
     pub fn new(mut tags: Vec<KnownTag>) -> Self {
-        // What decides is reckoned once for each tag, and the tags themselves, which are large,
-        // stay where they are meanwhile.
-        let mut order: Vec<(Place, &str, usize)> =
-            tags.iter().zip(0..).map(|(tag, at)| (Place::of(tag), tag.text.as_str(), at)).collect();
-        order.sort_unstable_by(|(a, a_text, _), (b, b_text, _)| {
-            b.cmp(a).then_with(|| a_text.cmp(b_text))
-        });
-        let order: Vec<usize> = order.into_iter().map(|(_, _, at)| at).collect();
-        // Before the tags are moved their texts lie one after the other.
-        let state = RandomState::new();
-        let hashes: Vec<u64> = tags.iter().map(|tag| state.hash_one(tag.text.as_str())).collect();
-        let hash_at = |place: &usize| {
-            order.get(*place).and_then(|at| hashes.get(*at)).copied().unwrap_or_default()
-        };
-        let mut by_text = HashTable::with_capacity(tags.len());
-        for place in 0..tags.len() {
-            by_text.insert_unique(hash_at(&place), place, hash_at);
+        // A tag is large, so the list is first sorted by its small keys, which moves each tag once;
+        // tags with the same key are few, except those outside the grammar.
+        tags.sort_by_cached_key(|tag| Reverse(SortKey::of(tag)));
+        for equal in tags.chunk_by_mut(|a, b| SortKey::of(a) == SortKey::of(b)) {
+            equal.sort_unstable_by(|a, b| a.text.cmp(&b.text));
         }
-        put_in_order(&mut tags, order);
+        let state = RandomState::new();
+        let mut by_text = HashTable::with_capacity(tags.len());
+        for (at, tag) in tags.iter().enumerate() {
+            // The capacity suffices, so that nothing is ever hashed again.
+            by_text.insert_unique(state.hash_one(tag.text.as_str()), at, |_| 0);
+        }
         Self { tags, by_text, state }
     }
 
@@ -141,44 +135,15 @@ impl RepositoryTags {
         self.by_text.find(self.state.hash_one(text), is_it).and_then(|at| self.tags.get(*at))
     }
 
-    /// About how much memory this takes, in bytes.
+    /// The approximate memory of this list, in bytes.
     pub fn weight(&self) -> usize {
-        self.tags.len().saturating_mul(Self::BYTES_A_TAG)
-    }
-}
-
-/// Puts the items in the order in which their places are named, where each is named once.
-fn put_in_order<T>(items: &mut [T], mut order: Vec<usize>) {
-    for place in 0..items.len() {
-        let mut at = place;
-        // Each round of items that take each other's places, once.
-        while let Some(from) = order.get_mut(at).map(|from| std::mem::replace(from, at)) {
-            if from == place || from == at {
-                break;
-            }
-            items.swap(at, from);
-            at = from;
-        }
+        self.tags.len().saturating_mul(Self::BYTES_PER_TAG)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn items_are_put_in_the_order_that_is_named(order in (0..40usize).prop_flat_map(|count| {
-            Just((0..count).collect::<Vec<usize>>()).prop_shuffle()
-        })) {
-            let mut items: Vec<usize> = (100..100 + order.len()).collect();
-            let expected: Vec<usize> = order.iter().map(|at| 100 + at).collect();
-            put_in_order(&mut items, order);
-            prop_assert_eq!(items, expected);
-        }
-    }
 
     #[test]
     fn tags_are_found_and_in_order() {

@@ -1,39 +1,39 @@
-//! What can go wrong: when the room is set up, and when a registry is asked.
+//! Errors: of the setup, and of queries to a registry.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a registry did not give what was asked for.
+/// Why a query to a registry failed.
 ///
-/// The texts are ours: no body, header or credential of an exchange is ever part of them. The value
-/// is `Clone` because one failed exchange is shared by all who waited for it.
+/// The texts are ours: they never contain a body, header or credential of an exchange. The value is
+/// `Clone` because all callers that wait for one exchange share its failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry is not in the allow-list. Nothing was sent and no name was looked up.
+    /// The registry is not in the allow-list. Nothing was sent, and no name was resolved.
     #[error("registry {registry} is not one of the configured registries")]
     NotAllowed {
         /// The registry as the reference names it.
         registry: String,
     },
-    /// The registry answered, and says that there is no such thing (status 404).
+    /// The registry answered that there is no such thing (status 404).
     #[error("the registry has no such {what}")]
     NotFound {
         /// What is missing.
         what: Missing,
     },
-    /// The registry (or its token service) refused, after authentication was tried where it was
-    /// asked for. Docker Hub answers so for repositories that do not exist, too.
+    /// The registry or its token service refused access, also after authentication where that was
+    /// possible. Docker Hub answers so for repositories that do not exist, too.
     #[error("the registry refused access with status {status}")]
     Refused {
         /// 401 or 403.
         status: u16,
     },
-    /// The registry asks to be left alone for a while (status 429).
-    #[error("the registry limits the rate of requests")]
+    /// The registry asks for a pause (status 429).
+    #[error("the rate limit of the registry is exceeded")]
     RateLimited {
-        /// How long it wants to be left alone, between one second and 15 minutes; `None` where it
-        /// does not say.
+        /// The pause that it asks for, between one second and 15 minutes; `None` where it gives
+        /// none.
         retry_after: Option<Duration>,
     },
     /// The registry cannot be reached or is out of order: a status of 5xx, no connection, no such
@@ -45,23 +45,23 @@ pub enum RegistryError {
         /// As in [`RegistryError::RateLimited`].
         retry_after: Option<Duration>,
     },
-    /// The registry was not asked, because it is to be left alone now: after failures, because it
-    /// asked for that, or because its budget of requests is used up.
+    /// No request was sent: the circuit breaker is open, after failures or because the registry
+    /// asked for a pause, or the rate limit for this registry is reached.
     #[error("the registry is unavailable: {detail}")]
     Suspended {
         /// Why, in our words.
         detail: &'static str,
-        /// After how long it may be asked again.
+        /// When a request may be sent again.
         retry_after: Duration,
     },
-    /// The connection or the whole exchange took longer than it may.
+    /// The connection or the whole exchange exceeded its timeout.
     #[error("the registry did not answer in time")]
     TimedOut,
-    /// The registry answered with something that must not be used: not in the format, too large, of
-    /// another digest, or pointing where we do not go.
-    #[error("the registry gave an unusable answer: {detail}")]
+    /// The response must not be used: it is not in the format, too large, has another digest, or
+    /// points at a forbidden address.
+    #[error("the registry sent an unusable response: {detail}")]
     Invalid {
-        /// What is wrong with it, in our words.
+        /// What is wrong, in our words.
         detail: String,
     },
 }
@@ -71,7 +71,7 @@ impl RegistryError {
         Self::Invalid { detail: detail.into() }
     }
 
-    /// After how long it is worth asking again, where that is known.
+    /// When a retry makes sense, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
@@ -82,7 +82,7 @@ impl RegistryError {
         }
     }
 
-    /// The same error for one who learns of it later, when nobody is asked for `left`.
+    /// The same error for a caller that gets it later, when no request is sent for `left`.
     pub fn with_time_left(mut self, left: Duration) -> Self {
         match &mut self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
@@ -99,7 +99,7 @@ impl RegistryError {
     }
 }
 
-/// What a registry does not have.
+/// The thing that a registry does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// The repository.
@@ -120,28 +120,28 @@ impl fmt::Display for Missing {
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A key of the registries is not a registry as references name them.
+    /// A key of the registries is not a registry name as in image references.
     #[error(
-        "{name:?} is not the name of a registry; write the host as references do, such as \
+        "{name:?} is not the name of a registry; write the host as in image references, such as \
          mcr.microsoft.com"
     )]
     Name {
         /// The key.
         name: String,
     },
-    /// The mirror of a registry is not usable.
+    /// The mirror of a registry cannot be used.
     #[error(
-        "the mirror of registry {registry} must be an http or https address without user, \
+        "the mirror of registry {registry} must be an http or https URL without user name, \
          password, query or fragment"
     )]
     Mirror {
-        /// Whose mirror.
+        /// The registry.
         registry: String,
     },
     /// The CA file of a registry cannot be read.
     #[error("cannot read the CA file {path} of registry {registry}", path = path.display())]
     CaFile {
-        /// Whose CA file.
+        /// The registry.
         registry: String,
         /// The file.
         path: PathBuf,
@@ -149,14 +149,17 @@ pub enum SetupError {
         source: std::io::Error,
     },
     /// The CA file of a registry holds no certificate in PEM.
-    #[error("the CA file {path} of registry {registry} holds no usable certificate in PEM", path = path.display())]
+    #[error(
+        "the CA file {path} of registry {registry} contains no usable PEM certificate",
+        path = path.display()
+    )]
     CaCertificate {
-        /// Whose CA file.
+        /// The registry.
         registry: String,
         /// The file.
         path: PathBuf,
     },
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error("cannot set up the HTTP client")]
     Client(#[from] reqwest::Error),
 }

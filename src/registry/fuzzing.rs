@@ -1,6 +1,6 @@
-//! What holds of each parser of what registries send, whatever the bytes are. The tests of this
-//! room call these checks with random texts, and the fuzz targets (`tests/fuzz`) with what a fuzzer
-//! finds. They are in no ordinary build.
+//! Properties of each parser of registry responses that hold for any bytes. The tests of this room
+//! check them with random texts, and the fuzz targets (`tests/fuzz`) with the input of a fuzzer.
+//! They are in no ordinary build.
 
 use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,11 +10,14 @@ use reqwest::header::{
 };
 use url::Url;
 
+use super::auth::{challenge, realm, token};
+use super::egress::{redirect, retry_after};
 use super::manifest::{
-    Content, Entry, ImageConfig, MAX_BODY_BYTES, MAX_DESCRIPTORS, MAX_FEATURES, MAX_TEXT_BYTES,
+    Entry, ImageConfig, MAX_BODY_BYTES, MAX_DESCRIPTORS, MAX_FEATURES, MAX_TEXT_BYTES,
+    ManifestContent,
 };
 use super::tags::TagList;
-use super::{challenge, is_tag, link, manifest, realm, redirect, retry_after, token};
+use super::{is_tag, link, manifest};
 use crate::images::Digest;
 
 /// `Link` headers, one a line: the next page is at the same endpoint of the same server.
@@ -29,8 +32,8 @@ pub fn link(bytes: &[u8]) {
     }
 }
 
-/// `WWW-Authenticate` headers, one a line: no server but the registry's own gets its credentials,
-/// and none without https.
+/// `WWW-Authenticate` headers, one a line: only the registry's own servers get its credentials, and
+/// only over https.
 pub fn challenge(bytes: &[u8]) {
     let base = url("https://a.example/");
     for challenge in challenge::parse(&headers(&WWW_AUTHENTICATE, bytes)) {
@@ -44,7 +47,7 @@ pub fn challenge(bytes: &[u8]) {
             );
             let host = service.url.host_str().unwrap_or_default();
             assert!(
-                !service.pinned || host == "a.example" || host.ends_with(".a.example"),
+                !service.is_pinned || host == "a.example" || host.ends_with(".a.example"),
                 "{}",
                 service.url
             );
@@ -64,7 +67,7 @@ pub fn retry_after(bytes: &[u8]) {
     }
 }
 
-/// A `Location` header: nobody is led away from https, nor given a user name.
+/// A `Location` header: the target keeps https and has no user name.
 pub fn redirect(bytes: &[u8]) {
     let current = url("https://a.example/v2/x/y/blobs/z");
     if let Ok(target) = redirect::target(&headers(&LOCATION, bytes), &current) {
@@ -81,7 +84,7 @@ pub fn redirect(bytes: &[u8]) {
 /// The answer of a token service: the token can stand in a header, and ends within the hour.
 pub fn token(bytes: &[u8]) {
     if let Ok(token) = token::parse(bytes) {
-        assert!((1..=3600).contains(&token.life.as_secs()), "{:?}", token.life);
+        assert!((1..=3600).contains(&token.ttl.as_secs()), "{:?}", token.ttl);
         assert!(
             HeaderValue::from_str(token.secret.expose()).is_ok()
                 && !token.secret.expose().is_empty()
@@ -109,15 +112,16 @@ pub fn manifest(bytes: &[u8]) {
         [Some(INDEX), Some(IMAGE), None].map(|kind| manifest::read(bytes, kind).ok());
     assert!(index.is_none() || image.is_none(), "it is of both kinds");
     assert!(
-        !matches!(index, Some(Content::Image { .. })) && !matches!(image, Some(Content::Index(_)))
+        !matches!(index, Some(ManifestContent::Image { .. }))
+            && !matches!(image, Some(ManifestContent::Index(_)))
     );
     for content in [index, image, unsaid].into_iter().flatten() {
         match content {
-            Content::Index(entries) => {
+            ManifestContent::Index(entries) => {
                 assert!(entries.len() <= MAX_DESCRIPTORS);
                 entries.iter().for_each(check_entry);
             }
-            Content::Image { config } => {
+            ManifestContent::Image { config } => {
                 assert!(config.is_none_or(|config| config.size_bytes <= MAX_BODY_BYTES))
             }
         }

@@ -1,18 +1,18 @@
-//! The `Link` header of a page of tags: where the next page is, if it is where pages may be.
+//! The `Link` header of a page of tags: the URL of the next page, if it is an allowed one.
 
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
 use super::error::RegistryError;
 
-/// More of a header is not read; the opaque positions of registries stay far below. Ours.
+/// The longest header; the opaque positions of registries stay far below. Ours.
 const MAX_HEADER_BYTES: usize = 8 << 10;
 
 /// The page after `current`, or `None` where no next page is named.
 ///
 /// # Errors
-/// When the next page is named but is not the same endpoint of the same server: a registry decides
-/// which page comes next, not whom we ask.
+/// When the next page is not at the same endpoint of the same server: a registry chooses the next
+/// page, not the server.
 pub(super) fn next_page(headers: &HeaderMap, current: &Url) -> Result<Option<Url>, RegistryError> {
     for value in headers.get_all(LINK) {
         if value.len() > MAX_HEADER_BYTES {

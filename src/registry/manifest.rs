@@ -1,4 +1,4 @@
-//! Manifests: what a tag or digest stands for, and for which systems.
+//! Manifests: the images that a tag or digest refers to, and their platforms.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use serde::de::IgnoredAny;
 
 use super::error::{Missing, RegistryError};
 use super::tags::is_tag;
-use super::upstream::{Ask, Upstream};
+use super::upstream::{Upstream, UpstreamRequest};
 use crate::images::Digest;
 use crate::windows::WindowsVersion;
 use crate::words::words;
 
-/// What is asked for in a repository.
+/// The manifest to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wanted {
-    /// What the tag stands for now.
+    /// The one that the tag refers to now.
     Tag(String),
-    /// Exactly this.
+    /// Exactly this one.
     Digest(Digest),
 }
 
-/// What a tag or digest stands for. All of it comes from one answer; the configuration of a single
-/// image is asked for by the digest that this answer names.
+/// The manifest that a tag or digest refers to. The configuration of a single image is fetched by
+/// the digest in its manifest, so that both belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The digest of the body received, computed here.
@@ -39,8 +39,8 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
 }
 
-/// One entry of an index, or the single image. What the registry does not say, or says in
-/// unprintable or overlong text, is `None`.
+/// One entry of an index, or the single image. A text that the registry leaves out, or that is
+/// unprintable or too long, is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The digest of the entry's manifest.
@@ -55,7 +55,7 @@ pub struct Entry {
     pub os_version: Option<String>,
     /// `os.features`: `win32k`.
     pub os_features: Vec<String>,
-    /// What it is.
+    /// Its role in the index.
     pub role: EntryRole,
 }
 
@@ -117,32 +117,32 @@ impl Entry {
     }
 }
 
-/// All four kinds are named: registries answer 404, or with an obsolete format, where theirs is
-/// not.
+/// All four media types: registries answer 404, or with an obsolete format, where theirs is
+/// missing.
 const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.oci.image.index.v1+json, \
                       application/vnd.oci.image.manifest.v1+json";
 
-/// The largest manifest or configuration that is read, in bytes (OCI distribution specification:
+/// The largest manifest or configuration that is read (OCI distribution specification:
 /// registries take manifests of 4 MiB at least).
 pub(super) const MAX_BODY_BYTES: usize = 4 << 20;
 
-/// The most entries of an index, and the most layers of an image; docker stops at 127 layers. Ours.
+/// Entries of an index, and layers of an image; docker stops at 127 layers. Ours.
 pub(super) const MAX_DESCRIPTORS: usize = 256;
 
-/// The longest text taken from a platform, in bytes, and the most features. Ours; real ones stay
-/// below 20.
+/// The longest text of a platform, and the number of its features. Ours; real ones stay below 20.
 pub(super) const MAX_TEXT_BYTES: usize = 128;
 pub(super) const MAX_FEATURES: usize = 32;
 
-/// The header in which registries name the digest of a manifest (OCI distribution specification).
+/// The header with the digest of a manifest (OCI distribution specification).
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
-/// How buildx marks attestations (docker build documentation, "Image attestation storage").
+/// The annotation with which buildx marks attestations (docker build documentation, "Image
+/// attestation storage").
 const REFERENCE_TYPE: (&str, &str) = ("vnd.docker.reference.type", "attestation-manifest");
 
-/// Fetches what is wanted and, for a single image, its configuration.
+/// Fetches a manifest and, for a single image, its configuration.
 pub(super) async fn fetch(
     upstream: &Upstream,
     repository_path: &str,
@@ -155,7 +155,7 @@ pub(super) async fn fetch(
         Wanted::Digest(digest) => digest.as_str(),
     };
     let document = upstream
-        .fetch(Ask {
+        .fetch(UpstreamRequest {
             repository_path,
             url: upstream.endpoint(repository_path, &format!("manifests/{reference}")),
             accept: Some(ACCEPT),
@@ -177,8 +177,8 @@ pub(super) async fn fetch(
     }
     let content_type = document.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match read(&document.body, content_type)? {
-        Content::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
-        Content::Image { config } => {
+        ManifestContent::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
+        ManifestContent::Image { config } => {
             let entry = match config {
                 Some(config) => fetch_config(upstream, repository_path, &config)
                     .await?
@@ -199,7 +199,7 @@ async fn fetch_config(
     config: &BlobReference,
 ) -> Result<ImageConfig, RegistryError> {
     let document = upstream
-        .fetch(Ask {
+        .fetch(UpstreamRequest {
             repository_path,
             url: upstream.endpoint(repository_path, &format!("blobs/{}", config.digest)),
             accept: None,
@@ -209,19 +209,17 @@ async fn fetch_config(
         })
         .await?;
     if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {
-        return Err(RegistryError::invalid(
-            "the configuration of the image has another digest or size",
-        ));
+        return Err(RegistryError::invalid("the image configuration has another digest or size"));
     }
     serde_json::from_slice(&document.body)
-        .map_err(|_| RegistryError::invalid("the configuration of the image is not in the format"))
+        .map_err(|_| RegistryError::invalid("the image configuration is not in the format"))
 }
 
-/// What a manifest's body holds.
+/// The content of a manifest.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum ManifestContent {
     Index(Vec<Entry>),
-    /// `None` where the configuration is not that of an image: a chart, a signature.
+    /// `config` is `None` for other artefacts, such as a chart or a signature.
     Image {
         config: Option<BlobReference>,
     },
@@ -234,12 +232,12 @@ pub(super) struct BlobReference {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ManifestKind {
     Index,
     Image,
 }
 
-/// The fields that tell the kinds apart, read first so that a body that could be both is refused.
+/// The fields that distinguish the kinds, read first so that a body that could be both is refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Outline {
@@ -250,43 +248,53 @@ struct Outline {
     config: Option<IgnoredAny>,
 }
 
-pub(super) fn read(body: &[u8], content_type: Option<&str>) -> Result<Content, RegistryError> {
+pub(super) fn read(
+    body: &[u8],
+    content_type: Option<&str>,
+) -> Result<ManifestContent, RegistryError> {
     let not_in_format = |_| RegistryError::invalid("the manifest is not in the format");
     let outline: Outline = serde_json::from_slice(body).map_err(not_in_format)?;
     if outline.schema_version != 2 {
-        return Err(RegistryError::invalid("the manifest is of an obsolete schema"));
+        return Err(RegistryError::invalid("the manifest has an obsolete schema version"));
     }
     let kind = match outline.media_type.as_deref().or(content_type) {
         Some(media_type) => kind_of(media_type),
         None => None,
     };
     let kind =
-        kind.ok_or_else(|| RegistryError::invalid("the manifest is of an unknown media type"))?;
+        kind.ok_or_else(|| RegistryError::invalid("the manifest has an unknown media type"))?;
     let is_index = outline.manifests.is_some();
     let is_image = outline.layers.is_some() || outline.config.is_some();
     let other_kind_named = content_type.and_then(kind_of).is_some_and(|named| named != kind);
-    if (is_index, is_image) != (kind == Kind::Index, kind == Kind::Image) || other_kind_named {
-        return Err(RegistryError::invalid("the manifest could be of two kinds"));
+    if (is_index, is_image) != (kind == ManifestKind::Index, kind == ManifestKind::Image)
+        || other_kind_named
+    {
+        return Err(RegistryError::invalid("the manifest is ambiguous: an index and an image"));
     }
     match kind {
-        Kind::Index => {
+        ManifestKind::Index => {
             let index: OciImageIndex = serde_json::from_slice(body).map_err(not_in_format)?;
             check_count(index.manifests.len())?;
-            index.manifests.into_iter().map(entry).collect::<Result<_, _>>().map(Content::Index)
+            index
+                .manifests
+                .into_iter()
+                .map(entry)
+                .collect::<Result<_, _>>()
+                .map(ManifestContent::Index)
         }
-        Kind::Image => {
+        ManifestKind::Image => {
             let image: OciImageManifest = serde_json::from_slice(body).map_err(not_in_format)?;
             check_count(image.layers.len())?;
-            Ok(Content::Image { config: config_reference(&image.config)? })
+            Ok(ManifestContent::Image { config: config_reference(&image.config)? })
         }
     }
 }
 
-fn kind_of(media_type: &str) -> Option<Kind> {
+fn kind_of(media_type: &str) -> Option<ManifestKind> {
     // A content type may carry parameters.
     match media_type.split(';').next().unwrap_or_default().trim() {
-        IMAGE_MANIFEST_LIST_MEDIA_TYPE | OCI_IMAGE_INDEX_MEDIA_TYPE => Some(Kind::Index),
-        IMAGE_MANIFEST_MEDIA_TYPE | OCI_IMAGE_MEDIA_TYPE => Some(Kind::Image),
+        IMAGE_MANIFEST_LIST_MEDIA_TYPE | OCI_IMAGE_INDEX_MEDIA_TYPE => Some(ManifestKind::Index),
+        IMAGE_MANIFEST_MEDIA_TYPE | OCI_IMAGE_MEDIA_TYPE => Some(ManifestKind::Image),
         _ => None,
     }
 }
@@ -301,7 +309,7 @@ fn check_count(descriptors: usize) -> Result<(), RegistryError> {
 fn entry(written: ImageIndexEntry) -> Result<Entry, RegistryError> {
     let digest = sha256(&written.digest)?;
     let marked = is_marked_attestation(written.annotations.as_ref());
-    let is_image = kind_of(&written.media_type) == Some(Kind::Image);
+    let is_image = kind_of(&written.media_type) == Some(ManifestKind::Image);
     let described = match written.platform {
         Some(platform) => ImageConfig {
             os: Some(platform.os.to_string()),
@@ -335,17 +343,17 @@ fn config_reference(config: &OciDescriptor) -> Result<Option<BlobReference>, Reg
     let size_bytes = usize::try_from(config.size)
         .ok()
         .filter(|size| *size <= MAX_BODY_BYTES)
-        .ok_or_else(|| RegistryError::invalid("the configuration of the image is too large"))?;
+        .ok_or_else(|| RegistryError::invalid("the image configuration is too large"))?;
     Ok(Some(BlobReference { digest: sha256(&config.digest)?, size_bytes }))
 }
 
 fn sha256(text: &str) -> Result<Digest, RegistryError> {
     text.parse().map_err(|_| {
-        RegistryError::invalid("the manifest holds a digest that is not a sha256 digest")
+        RegistryError::invalid("the manifest contains a digest that is not a sha256 digest")
     })
 }
 
-/// The part of an image's configuration that tells for which system it is.
+/// The platform in the configuration of an image.
 #[derive(Default, Deserialize)]
 pub(super) struct ImageConfig {
     os: Option<String>,
@@ -394,7 +402,8 @@ mod tests {
 
     fn index(entry: &str) -> String {
         format!(
-            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{entry}]}}"#
+            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}",
+                "manifests":[{entry}]}}"#
         )
     }
 
@@ -404,13 +413,14 @@ mod tests {
 
     fn image(config: &str) -> String {
         format!(
-            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","config":{config},"layers":[]}}"#
+            r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}",
+                "config":{config},"layers":[]}}"#
         )
     }
 
     fn only_entry(rest: &str) -> Entry {
         match read(index(&descriptor(rest)).as_bytes(), None).unwrap() {
-            Content::Index(mut entries) if entries.len() == 1 => entries.remove(0),
+            ManifestContent::Index(mut entries) if entries.len() == 1 => entries.remove(0),
             other => panic!("{other:?}"),
         }
     }
@@ -425,7 +435,8 @@ mod tests {
     #[test]
     fn an_index_entry_is_read_whole() {
         let entry = only_entry(
-            r#","platform":{"architecture":"amd64","os":"windows","os.version":"10.0.20348.2849","os.features":["win32k"],"variant":"v8"}"#,
+            r#","platform":{"architecture":"amd64","os":"windows","variant":"v8",
+                "os.version":"10.0.20348.2849","os.features":["win32k"]}"#,
         );
         assert_eq!(
             entry,
@@ -455,7 +466,7 @@ mod tests {
         );
         let nested =
             format!(r#"{{"mediaType":"{OCI_IMAGE_INDEX_MEDIA_TYPE}","size":1,"digest":"{A}"}}"#);
-        let Content::Index(entries) = read(index(&nested).as_bytes(), None).unwrap() else {
+        let ManifestContent::Index(entries) = read(index(&nested).as_bytes(), None).unwrap() else {
             panic!()
         };
         assert_eq!(entries[0].role, EntryRole::Other);
@@ -466,7 +477,8 @@ mod tests {
         let long = "9".repeat(200);
         let features = vec!["\"f\""; 100].join(",");
         let entry = only_entry(&format!(
-            r#","platform":{{"architecture":"amd 64","os":"win\u001b[31m","os.version":"{long}","os.features":["\n",{features}]}}"#
+            r#","platform":{{"architecture":"amd 64","os":"win\u001b[31m",
+                "os.version":"{long}","os.features":["\n",{features}]}}"#
         ));
         assert_eq!(
             (entry.operating_system, entry.architecture, entry.os_version),
@@ -534,7 +546,7 @@ mod tests {
             let body =
                 image(&format!(r#"{{"mediaType":"{media_type}","size":{size},"digest":"{A}"}}"#));
             let found = match read(body.as_bytes(), None) {
-                Ok(Content::Image { config }) => Some(config.is_some()),
+                Ok(ManifestContent::Image { config }) => Some(config.is_some()),
                 _ => None,
             };
             assert_eq!(found, expected, "{media_type} {size}");
@@ -567,7 +579,9 @@ mod tests {
             byte in proptest::prelude::any::<u8>(),
         ) {
             let text = serde_json::Value::from(text);
-            let platform = format!(r#","platform":{{"os":{text},"architecture":"amd64","os.version":{text}}}"#);
+            let platform = format!(
+                r#","platform":{{"os":{text},"architecture":"amd64","os.version":{text}}}"#
+            );
             fuzzing::config(format!(r#"{{"os":{text},"os.features":[{text},{text}]}}"#).as_bytes());
             for body in [index(&descriptor(&platform)), image(&descriptor(""))] {
                 let mut spoilt = body.clone().into_bytes();

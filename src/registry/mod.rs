@@ -1,31 +1,26 @@
-//! The one door out: how a registry is asked, and what may be asked of whom.
+//! The only way out: every outgoing request of this service.
 //!
-//! Every outgoing request of this service is made here, so that the allow-list, the rules for
-//! credentials, the size caps and the deadlines hold for all of them. The transport is `reqwest`
+//! So the allow-list, the rules for credentials, the size caps and the deadlines hold for all of
+//! them. The transport is `reqwest`
 //! under our own rules; from the OCI crate come only the types of manifests and indexes, because
-//! its client drops pages of tags, has no caps and sends credentials wherever it is told to.
+//! its client drops pages of tags, has no caps and sends credentials to any token service.
 //!
-//! What comes back are our own types. Nothing in them is taken on trust: digests are computed from
+//! The results are our own types. Nothing in them is taken on trust: digests are computed from
 //! the bytes received, and text is bounded and printable.
+
+// In reading order.
 
 mod registries;
 mod settings;
 mod error;
 mod manifest;
 mod tags;
-mod upstream;
-mod egress;
-mod spans;
-mod gate;
-mod address;
-mod redirect;
-mod authentication;
-mod challenge;
-mod credentials;
-mod realm;
-mod token;
 mod link;
-mod retry_after;
+mod upstream;
+mod circuit;
+mod rate_limit;
+mod auth;
+mod egress;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -34,9 +29,9 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
+pub use egress::{EndedRequest, Observer};
 pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryMismatch, EntryRole, Manifest, Wanted};
 pub use registries::Registries;
 pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};
-pub use spans::{EndedRequest, Observer};
 pub use tags::is_tag;

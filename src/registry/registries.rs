@@ -1,4 +1,4 @@
-//! The registries that may be asked: the allow-list, and the questions.
+//! The registries that may be queried: the allow-list and the queries.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 use reqwest::Certificate;
 use url::Url;
 
-use super::egress::Clients;
+use super::circuit::CircuitBreaker;
+use super::egress::{EgressClient, Observer};
 use super::error::{RegistryError, SetupError};
-use super::gate::{Budget, Gate};
 use super::manifest::{self, Manifest, Wanted};
+use super::rate_limit::UpstreamRateLimit;
 use super::settings::{RegistriesSettings, RegistrySettings};
-use super::spans::Observer;
 use super::tags;
 use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
 use crate::images::Repository;
 
-/// All registries that may be asked. Cheap to clone; clones share connections and tokens.
+/// All registries that may be queried. Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]
 pub struct Registries {
     upstreams: Arc<BTreeMap<String, Upstream>>,
 }
 
 impl Registries {
-    /// Checks the settings, reads the CA files and makes the clients. Nothing is sent yet.
+    /// Checks the settings, reads the CA files and builds the HTTP clients. Nothing is sent yet.
     ///
     /// # Errors
     /// When a name, a mirror or a CA file cannot be used.
@@ -33,7 +33,7 @@ impl Registries {
         Self::build(settings, EXCHANGE_TIMEOUT, None)
     }
 
-    /// As [`Registries::new`]; the observer is told of each request.
+    /// As [`Registries::new`]; the observer is called after each request.
     ///
     /// # Errors
     /// As there.
@@ -41,36 +41,35 @@ impl Registries {
         Self::build(settings, EXCHANGE_TIMEOUT, Some(observer))
     }
 
-    /// Tests of slow registries shorten the time.
+    /// Tests of slow registries shorten the timeout.
     pub(super) fn build(
         settings: RegistriesSettings,
         exchange_timeout: Duration,
         observer: Option<Observer>,
     ) -> Result<Self, SetupError> {
-        let usual_clients = Clients::build(Vec::new(), observer.clone())?;
-        if usual_clients.trust_nobody() {
+        let usual_client = EgressClient::build(Vec::new(), observer.clone())?;
+        if usual_client.has_no_ca() {
             tracing::warn!(
-                "this system has no CA certificates: registries are not reached over https, but \
-                 for those with a ca_file; install the CA certificates of the system, or name \
-                 them in SSL_CERT_FILE"
+                "this system has no CA certificates, so https works only for registries with a \
+                 ca_file; install the system's CA certificates or set SSL_CERT_FILE"
             );
         }
         let mut upstreams = BTreeMap::new();
         for (name, registry) in settings.registries {
             let base = base_url(&name, &registry)?;
-            let clients = match extra_certificates(&name, &registry)? {
-                Some(certificates) => Clients::build(certificates, observer.clone())?,
-                None => usual_clients.clone(),
+            let client = match extra_certificates(&name, &registry)? {
+                Some(certificates) => EgressClient::build(certificates, observer.clone())?,
+                None => usual_client.clone(),
             };
             let exchange_timeout = registry.timeout.unwrap_or(exchange_timeout);
-            let gate = Gate::new(budget(&name, &registry), Instant::now());
+            let circuit = CircuitBreaker::new(rate_limit(&name, &registry), Instant::now());
             let upstream = Upstream::new(
                 &name,
                 base,
-                clients,
+                client,
                 registry,
                 settings.docker_config.clone(),
-                gate,
+                circuit,
                 exchange_timeout,
             );
             upstreams.insert(name, upstream);
@@ -78,7 +77,7 @@ impl Registries {
         Ok(Self { upstreams: Arc::new(upstreams) })
     }
 
-    /// Whether this registry, named as references name it, may be asked.
+    /// Whether this registry, named as references name it, may be queried.
     pub fn allows(&self, registry: &str) -> bool {
         self.upstreams.contains_key(registry)
     }
@@ -88,22 +87,21 @@ impl Registries {
         self.upstreams.get(registry).is_some_and(Upstream::is_mirror)
     }
 
-    /// Whether the settings have credentials for this registry, so that what it says may be
-    /// private. Those of a docker configuration do not count: whether there are any is known
-    /// only when the registry asks for them.
+    /// Whether the settings have credentials for this registry, so that its content may be private.
+    /// Those of a docker configuration do not count: whether there are any is known only when the
+    /// registry asks for them.
     pub fn has_credentials(&self, registry: &str) -> bool {
         self.upstreams.get(registry).is_some_and(Upstream::has_credentials)
     }
 
-    /// The registries that may be asked, in the order of their names.
+    /// The registries that may be queried, in the order of their names.
     pub fn allowed(&self) -> impl Iterator<Item = &str> {
         self.upstreams.keys().map(String::as_str)
     }
 
-    /// The registries that may be asked, and whether each is left alone now, after it failed or
-    /// asked for that.
-    pub fn left_alone(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.upstreams.iter().map(|(name, upstream)| (name.as_str(), upstream.is_left_alone()))
+    /// Each registry that may be queried, and whether its circuit breaker is open.
+    pub fn circuits(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.upstreams.iter().map(|(name, upstream)| (name.as_str(), upstream.is_circuit_open()))
     }
 
     /// All tags of a repository: every page, in the order received, each name once. What is not a
@@ -150,15 +148,17 @@ const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 /// Docker Hub 100 pulls in six hours from one anonymous address, of which 60 are ours; the
 /// Microsoft registry publishes no number, and a refresh of all repositories in use takes about 100
 /// an hour. A mirror is the operator's own.
-fn budget(name: &str, settings: &RegistrySettings) -> Budget {
-    const USUAL: Budget = Budget { burst: 600.0, an_hour: 600.0 };
-    const OF_DOCKER_HUB: Budget = Budget { burst: 60.0, an_hour: 10.0 };
-    const OF_MIRRORS: Budget = Budget { burst: 3600.0, an_hour: 36_000.0 };
+fn rate_limit(name: &str, settings: &RegistrySettings) -> UpstreamRateLimit {
+    const DEFAULT: UpstreamRateLimit = UpstreamRateLimit { burst: 600.0, per_hour: 600.0 };
+    const DEFAULT_OF_DOCKER_HUB: UpstreamRateLimit =
+        UpstreamRateLimit { burst: 60.0, per_hour: 10.0 };
+    const DEFAULT_OF_MIRRORS: UpstreamRateLimit =
+        UpstreamRateLimit { burst: 3600.0, per_hour: 36_000.0 };
     match settings.requests_per_hour {
-        Some(number) => Budget { burst: f64::from(number), an_hour: f64::from(number) },
-        None if settings.mirror.is_some() => OF_MIRRORS,
-        None if name == DOCKER_HUB.0 && settings.credentials.is_none() => OF_DOCKER_HUB,
-        None => USUAL,
+        Some(number) => UpstreamRateLimit { burst: f64::from(number), per_hour: f64::from(number) },
+        None if settings.mirror.is_some() => DEFAULT_OF_MIRRORS,
+        None if name == DOCKER_HUB.0 && settings.credentials.is_none() => DEFAULT_OF_DOCKER_HUB,
+        None => DEFAULT,
     }
 }
 

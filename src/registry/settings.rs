@@ -1,4 +1,4 @@
-//! Which registries may be asked, and how each one is reached.
+//! The registries that may be queried, and how each one is reached.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use url::Url;
 
-/// What this room is given at start.
+/// The settings of this room.
 #[derive(Clone, Debug, Default)]
 pub struct RegistriesSettings {
-    /// The registries that may be asked, by the name that references use (`mcr.microsoft.com`,
-    /// `docker.io`, `registry.example:5000`). The keys are the allow-list: nothing else is ever
-    /// asked.
+    /// The registries that may be queried, by the name that references use (`mcr.microsoft.com`,
+    /// `docker.io`, `registry.example:5000`). The keys are the allow-list: no other registry is
+    /// ever queried.
     pub registries: BTreeMap<String, RegistrySettings>,
-    /// A docker configuration file with credentials. `None` takes the usual one
+    /// A docker configuration file with credentials. `None` means the default one
     /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`); it need not exist.
     pub docker_config: Option<PathBuf>,
 }
@@ -22,25 +22,24 @@ pub struct RegistriesSettings {
 /// How one registry is reached.
 #[derive(Clone, Default)]
 pub struct RegistrySettings {
-    /// Where requests for this registry are sent instead, such as `http://127.0.0.1:5000`. A path
+    /// The server that gets the requests for this registry, such as `http://127.0.0.1:5000`. A path
     /// is put before `/v2/`. Credentials of the docker configuration file are then those of this
     /// host.
     pub mirror: Option<Url>,
     /// A file with further CA certificates (PEM). They are trusted in exchanges for this registry
     /// only.
     pub ca_file: Option<PathBuf>,
-    /// Credentials for this registry. They win over those of the docker configuration file.
+    /// Credentials for this registry. They override those of the docker configuration file.
     pub credentials: Option<Credentials>,
     /// Further hosts, `host` or `host:port`, that may receive the credentials as the token service
     /// of this registry.
     pub token_hosts: Vec<String>,
-    /// Further hosts, `host` or `host:port`, that blobs may be fetched from where this registry
-    /// redirects to them, although they stand in a private network. They never get
-    /// credentials.
+    /// Further hosts, `host` or `host:port`, from which blobs may be fetched when this registry
+    /// redirects to them, although they are in a private network. They never get credentials.
     pub blob_hosts: Vec<String>,
-    /// How long one exchange may take, body included, when not the usual time.
+    /// The timeout of one exchange, body included; `None` means the default.
     pub timeout: Option<Duration>,
-    /// How many requests it may get in an hour, when not the usual number for it.
+    /// The rate limit for requests to it; `None` means the default for it.
     pub requests_per_hour: Option<u32>,
 }
 
@@ -59,7 +58,7 @@ impl fmt::Debug for RegistrySettings {
     }
 }
 
-/// A user and a password.
+/// A user name and a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The user name.
@@ -68,7 +67,7 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// A text that must not be seen. It has no `Display`, and its `Debug` does not show it.
+/// A secret text. It has no `Display`, and its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -78,7 +77,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the one place that sends it.
+    /// The text, for the code that sends it.
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
@@ -90,7 +89,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whether one of these hosts, `host` or `host:port`, is that of the URL.
+/// Whether one of these hosts, `host` or `host:port`, is the host of the URL.
 pub(super) fn lists(hosts: &[String], url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));

@@ -1,4 +1,4 @@
-//! The tags of a repository: page after page, within bounds.
+//! The tags of a repository, page by page and within bounds.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,22 +7,21 @@ use serde::Deserialize;
 
 use super::error::{Missing, RegistryError};
 use super::link;
-use super::upstream::{Ask, Upstream};
+use super::upstream::{Upstream, UpstreamRequest};
 
-/// The largest page that is read, in bytes. 100,000 tags have about 2 MiB. Ours.
+/// The largest page that is read. 100,000 tags have about 2 MiB. Ours.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 
-/// The most pages of one list (the bound that oras-go has); registries serve up to 1,000 tags a
-/// page. Ours.
+/// Pages of one list (the bound of oras-go); registries serve up to 1,000 tags per page.
 const MAX_PAGES: usize = 100;
 
-/// The most names of one list. The largest Windows repository is estimated at a few thousand. Ours.
+/// Names of one list. The largest Windows repository is estimated at a few thousand. Ours.
 const MAX_NAMES: usize = 100_000;
 
-/// The most bytes of all pages of one list together. Ours.
+/// All pages of one list together. Ours.
 const MAX_TOTAL_BYTES: usize = 32 << 20;
 
-/// Time for all pages of one list together; each page also has the time of an exchange. Ours.
+/// Time for all pages of one list together; each page also has the timeout of an exchange. Ours.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest tag (OCI distribution specification).
@@ -62,10 +61,10 @@ async fn all_pages(
     let mut visited = HashSet::new();
     for _ in 0..MAX_PAGES {
         if !visited.insert(url.clone()) {
-            return Err(RegistryError::invalid("a page of tags comes twice"));
+            return Err(RegistryError::invalid("the same page of tags comes twice"));
         }
         let page = upstream
-            .fetch(Ask {
+            .fetch(UpstreamRequest {
                 repository_path,
                 url: url.clone(),
                 accept: Some("application/json"),
@@ -104,7 +103,7 @@ struct Page {
 }
 
 impl TagList {
-    /// Adds a page and tells how many tags were new.
+    /// Adds a page and returns how many tags were new.
     pub(super) fn add_page(&mut self, body: &[u8]) -> Result<usize, RegistryError> {
         self.received_bytes += body.len();
         if self.received_bytes > MAX_TOTAL_BYTES {
@@ -112,9 +111,8 @@ impl TagList {
         }
         let page: Page = serde_json::from_slice(body)
             .map_err(|_| RegistryError::invalid("the list of tags is not in the format"))?;
-        // A page after the others may write its emptiness so. A whole list that is null is none:
-        // some registries give it for a repository that they have lost, and what is known
-        // of that is better than nothing.
+        // A later page may be null when it is empty. A whole list that is null is an error: some
+        // registries send it for a repository that they have lost, and a cached list is better.
         let had_pages = std::mem::replace(&mut self.has_pages, true);
         if page.tags.is_none() && !had_pages {
             return Err(RegistryError::invalid("the list of tags is null"));

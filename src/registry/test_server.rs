@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 server for tests: it answers as a test says, well or badly, and remembers what
-//! it was asked.
+//! A small HTTP/1.1 server for tests: it answers as a test says, well or badly, and records the
+//! requests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

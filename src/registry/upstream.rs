@@ -1,4 +1,4 @@
-//! One registry: an exchange with it, from the first request to an answer that can be used.
+//! One registry: an exchange with it, from the first request to a response that can be used.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,15 +8,11 @@ use reqwest::header::HeaderMap;
 use tracing::Span;
 use url::Url;
 
-use super::authentication::Authenticator;
-use super::egress::{Answer, Clients, Reach, Request};
+use super::auth::Authenticator;
+use super::circuit::CircuitBreaker;
+use super::egress::{Authorization, EgressClient, EgressRequest, EgressResponse, Reach, redirect};
 use super::error::{Missing, RegistryError};
-use super::gate::Gate;
-use super::redirect;
-use super::retry_after;
 use super::settings::{self, RegistrySettings};
-use super::token::Authorization;
-use crate::clock::wall_clock;
 
 /// Time for a whole exchange: connection, authentication, redirects and the last byte of the body.
 /// Ours; it bounds the transfer and not the pause between two bytes (CVE-2021-43173).
@@ -25,35 +21,34 @@ pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Redirects followed in one exchange. Blob stores take one. Ours.
 const MAX_REDIRECTS: usize = 3;
 
-/// So often one thing is asked for (Google's SRE book, "Handling Overload": at most three
-/// attempts).
+/// Attempts at one exchange (Google's SRE book, "Handling Overload": at most three).
 const MAX_ATTEMPTS: u32 = 3;
 /// The wait before a retry is between these two. Ours: a caller waits ten seconds at most.
-const SHORTEST_RETRY_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_RETRY_WAIT: Duration = Duration::from_millis(1500);
+const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(200);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(1500);
 
-/// A registry that may be asked.
+/// A registry that may be queried.
 pub(super) struct Upstream {
     name: String,
     base: Url,
-    clients: Clients,
+    client: EgressClient,
     authenticator: Authenticator,
-    gate: Gate,
+    circuit: CircuitBreaker,
     exchange_timeout: Duration,
     /// Hosts in private networks where blobs may be.
     blob_hosts: Vec<String>,
     is_mirror: bool,
 }
 
-/// What an exchange asks for.
-pub(super) struct Ask<'a> {
+/// The request of an exchange.
+pub(super) struct UpstreamRequest<'a> {
     /// The path of the repository, for which access is needed.
     pub repository_path: &'a str,
-    /// Where; see [`Upstream::endpoint`].
+    /// See [`Upstream::endpoint`].
     pub url: Url,
-    /// The media types asked for.
+    /// The `Accept` header, if any.
     pub accept: Option<&'static str>,
-    /// The most that is read of the body, in bytes.
+    /// The largest body that is read.
     pub max_body_bytes: usize,
     /// Whether redirects are followed. Only blobs need that.
     pub follow_redirects: bool,
@@ -61,13 +56,11 @@ pub(super) struct Ask<'a> {
     pub missing: Option<Missing>,
 }
 
-/// The answer to an exchange: status 200, and the whole body.
+/// The response of an exchange: status 200, and the whole body.
 pub(super) struct Document {
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Vec<u8>,
-    /// What a trace tells of the request that brought it.
+    /// The span of the request in a trace.
     pub span: Span,
 }
 
@@ -76,10 +69,10 @@ impl Upstream {
     pub(super) fn new(
         name: &str,
         base: Url,
-        clients: Clients,
+        client: EgressClient,
         mut settings: RegistrySettings,
         docker_config: Option<PathBuf>,
-        gate: Gate,
+        circuit: CircuitBreaker,
         exchange_timeout: Duration,
     ) -> Self {
         let is_mirror = settings.mirror.is_some();
@@ -88,18 +81,18 @@ impl Upstream {
         Self {
             name: name.to_owned(),
             base,
-            clients,
+            client,
             authenticator,
-            gate,
+            circuit,
             exchange_timeout,
             blob_hosts,
             is_mirror,
         }
     }
 
-    /// Whether it is left alone now, after it failed or asked for that.
-    pub(super) fn is_left_alone(&self) -> bool {
-        self.gate.is_shut(Instant::now())
+    /// Whether requests are rejected now, because it failed or asked for a pause.
+    pub(super) fn is_circuit_open(&self) -> bool {
+        self.circuit.is_open(Instant::now())
     }
 
     /// Whether it stands for the registry that references name.
@@ -119,146 +112,134 @@ impl Upstream {
         url
     }
 
-    /// Asks: once, and again after a short wait while the registry is in trouble and retries are
-    /// left.
+    /// Makes an exchange, and retries it after a short wait while the registry is unavailable and
+    /// retries are left.
     ///
     /// # Errors
-    /// When the end is not a whole answer with status 200, or the gate is shut.
-    pub(super) async fn fetch(&self, ask: Ask<'_>) -> Result<Document, RegistryError> {
+    /// When the last response is not a whole one with status 200, or the circuit is open.
+    pub(super) async fn fetch(
+        &self,
+        request: UpstreamRequest<'_>,
+    ) -> Result<Document, RegistryError> {
         let mut attempt = 1;
         loop {
-            let (result, did_answer) = self.attempt(&ask, attempt - 1).await;
-            let again = did_answer
+            let (result, has_answered) = self.attempt(&request, attempt - 1).await;
+            let is_retryable = has_answered
                 && attempt < MAX_ATTEMPTS
                 && result.as_ref().is_err_and(is_worth_a_retry);
-            if !again || !self.gate.may_retry() {
+            if !is_retryable || !self.circuit.may_retry() {
                 return result;
             }
             // Full jitter: callers that failed together must not come back together.
-            tokio::time::sleep(
-                LONGEST_RETRY_WAIT.mul_f64(fastrand::f64()).max(SHORTEST_RETRY_WAIT),
-            )
-            .await;
+            tokio::time::sleep(MAX_RETRY_INTERVAL.mul_f64(fastrand::f64()).max(MIN_RETRY_INTERVAL))
+                .await;
             attempt += 1;
         }
     }
 
-    /// Asks once, within the time of an exchange; tells also whether the registry answered at all.
+    /// Makes an exchange once, within its timeout. The second value is whether the registry
+    /// answered at all.
     async fn attempt(
         &self,
-        ask: &Ask<'_>,
+        request: &UpstreamRequest<'_>,
         resends: u32,
     ) -> (Result<Document, RegistryError>, bool) {
-        let pass = match self.gate.pass().await {
-            Ok(pass) => pass,
+        let permit = match self.circuit.acquire().await {
+            Ok(permit) => permit,
             Err(error) => return (Err(error), false),
         };
         let started_at = Instant::now();
         let exchanged =
-            tokio::time::timeout(self.exchange_timeout, self.exchange(ask, resends)).await;
-        let did_answer = matches!(exchanged, Ok(Ok(_)));
+            tokio::time::timeout(self.exchange_timeout, self.exchange(request, resends)).await;
+        let has_answered = matches!(exchanged, Ok(Ok(_)));
         let result = match exchanged {
-            Ok(Ok(answer)) if answer.status == StatusCode::OK => {
-                Ok(Document { headers: answer.headers, body: answer.body, span: answer.span })
+            Ok(Ok(EgressResponse { status: StatusCode::OK, headers, body, span })) => {
+                Ok(Document { headers, body, span })
             }
-            Ok(Ok(answer)) => Err(refusal(&answer, ask.missing)),
+            Ok(Ok(response)) => Err(response.refusal(request.missing)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RegistryError::TimedOut),
         };
-        pass.ended(result.as_ref().err(), Instant::now());
+        permit.record(result.as_ref().err(), Instant::now());
         tracing::debug!(
             registry = self.name,
-            path = ask.url.path(),
+            path = request.url.path(),
             elapsed_ms = started_at.elapsed().as_millis() as u64,
             error = result.as_ref().err().map(tracing::field::display),
-            "registry asked"
+            "registry queried"
         );
-        (result, did_answer)
+        (result, has_answered)
     }
 
-    /// Asks with what is known, answers one challenge, and follows redirects where that is wanted.
-    async fn exchange(&self, ask: &Ask<'_>, resends: u32) -> Result<Answer, RegistryError> {
-        let mut request = Request {
-            url: ask.url.clone(),
+    /// Sends the request with the known authorization, answers one challenge, and follows redirects
+    /// where the request allows it.
+    async fn exchange(
+        &self,
+        exchange: &UpstreamRequest<'_>,
+        resends: u32,
+    ) -> Result<EgressResponse, RegistryError> {
+        let mut request = EgressRequest {
+            url: exchange.url.clone(),
             reach: Reach::Configured,
-            accept: ask.accept,
-            authorization: self.authenticator.known(ask.repository_path),
-            max_body_bytes: ask.max_body_bytes,
-            image: Some(format!("{}/{}", self.name, ask.repository_path)),
+            accept: exchange.accept,
+            authorization: self.authenticator.known(exchange.repository_path),
+            max_body_bytes: exchange.max_body_bytes,
+            image: Some(format!("{}/{}", self.name, exchange.repository_path)),
             resends,
         };
-        let mut answer = self.clients.get(&request).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
+        let mut response = self.client.get(&request).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            let rejected = request.authorization.take();
             let authorization =
-                self.authorize(ask, &answer, request.authorization.as_ref()).await?;
+                self.authorize(exchange.repository_path, &response, rejected.as_ref()).await?;
             request.authorization = Some(authorization);
             request.resends += 1;
-            answer = self.clients.get(&request).await?;
+            response = self.client.get(&request).await?;
         }
-        if ask.follow_redirects {
-            answer = self.follow(request, answer).await?;
+        if exchange.follow_redirects {
+            response = self.follow(request, response).await?;
         }
-        Ok(answer)
+        Ok(response)
     }
 
     async fn authorize(
         &self,
-        ask: &Ask<'_>,
-        answer: &Answer,
+        repository_path: &str,
+        response: &EgressResponse,
         rejected: Option<&Authorization>,
     ) -> Result<Authorization, RegistryError> {
         self.authenticator
-            .answer_challenge(&self.clients, &answer.headers, ask.repository_path, rejected)
+            .answer_challenge(&self.client, &response.headers, repository_path, rejected)
             .await
     }
 
     async fn follow(
         &self,
-        mut request: Request,
-        mut answer: Answer,
-    ) -> Result<Answer, RegistryError> {
+        mut request: EgressRequest,
+        mut response: EgressResponse,
+    ) -> Result<EgressResponse, RegistryError> {
         for _ in 0..MAX_REDIRECTS {
-            if !redirect::is_redirect(answer.status) {
+            if !redirect::is_redirect(response.status) {
                 break;
             }
-            let target = redirect::target(&answer.headers, &request.url)?;
+            let target = redirect::target(&response.headers, &request.url)?;
             if target.origin() != request.url.origin() {
-                // Gone for the rest of the exchange, even if a later redirect leads back.
+                // Removed for the rest of the exchange, even if a later redirect leads back.
                 request.authorization = None;
             }
-            // Another port of the registry's own host is another service, which nobody allowed.
+            // Another port of the registry's own host is another service, which is not allowed.
             let is_allowed =
                 target.origin() == self.base.origin() || settings::lists(&self.blob_hosts, &target);
             request.reach = if is_allowed { Reach::Configured } else { Reach::PublicOnly };
             request.url = target;
             request.resends += 1;
-            answer = self.clients.get(&request).await?;
+            response = self.client.get(&request).await?;
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
-/// Whether the same question may have an answer soon. A registry that says when to come back means
-/// it.
+/// Whether a retry may succeed soon. A registry that says when to come back is taken at its word.
 fn is_worth_a_retry(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Unavailable { retry_after: None, .. })
-}
-
-/// What an answer with another status than 200 means. `missing` is what a 404 is about.
-pub(super) fn refusal(answer: &Answer, missing: Option<Missing>) -> RegistryError {
-    let retry_after = || retry_after::parse(&answer.headers, wall_clock());
-    let status = answer.status.as_u16();
-    match (status, missing) {
-        (401 | 403, _) => RegistryError::Refused { status },
-        (404, Some(what)) => RegistryError::NotFound { what },
-        (429, _) => RegistryError::RateLimited { retry_after: retry_after() },
-        (408 | 500..=599, _) => RegistryError::Unavailable {
-            detail: format!("it answered with status {status}"),
-            retry_after: retry_after(),
-        },
-        (300..=399, _) => {
-            RegistryError::invalid(format!("a redirect that is not followed, status {status}"))
-        }
-        _ => RegistryError::invalid(format!("status {status}")),
-    }
 }

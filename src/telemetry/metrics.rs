@@ -138,7 +138,7 @@ impl Metrics {
             ),
             circuit_open: gauges(
                 "wintag_circuit_open",
-                "1 while a registry is left alone after it failed or asked for that, else 0.",
+                "1 while the circuit breaker of a registry is open, else 0.",
                 &["registry"],
             ),
             last_refresh: seconds(
@@ -223,7 +223,7 @@ impl Metrics {
         }
     }
 
-    /// Says whether a configured registry is left alone.
+    /// Sets whether the circuit breaker of a registry is open.
     pub fn tell_circuit(&self, registry: &str, is_open: bool) {
         self.circuit_open.with_label_values(&[registry]).set(i64::from(is_open));
     }

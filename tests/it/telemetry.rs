@@ -153,7 +153,7 @@ async fn a_trace_is_named_in_the_log_and_in_problems() {
             (&problem["status"], &problem["trace_id"]),
             (&Value::from(503), &Value::from(TRACE_ID))
         );
-        let line = service.line_with("asking the registry failed").await;
+        let line = service.line_with("querying the registry failed").await;
         let untraced = service.get(path).await.json();
         assert_eq!(untraced["trace_id"], Value::Null);
         assert!(service.terminate().success());
@@ -269,7 +269,7 @@ async fn the_share_of_other_requests_is_traced() {
 async fn a_registry_that_fails_is_logged_once() {
     let service = Service::mirrored("127.0.0.1:1", &[]);
     service.get("/tags?image=nanoserver").await;
-    let line = service.line_with("asking the registry failed").await;
+    let line = service.line_with("querying the registry failed").await;
     let logged: Value = serde_json::from_str(&line).expect("a line is JSON where nobody looks");
     assert_eq!(logged["level"], "WARN");
     assert_eq!(logged["registry"], "mcr.microsoft.com");
@@ -286,7 +286,7 @@ async fn the_log_can_be_text_and_of_other_levels() {
         &["--log-format", "text", "--admin-listen", "127.0.0.1:0"],
     );
     service.get("/tags?image=nanoserver").await;
-    let line = service.line_with("asking the registry failed").await;
+    let line = service.line_with("querying the registry failed").await;
     assert!(line.contains(" WARN ") && line.contains("registry=\"mcr.microsoft.com\""), "{line}");
     assert!(service.admin_address().is_some());
     let silent =

@@ -1,33 +1,32 @@
-//! The snapshot's file: found by one fixed name, never through a link, and replaced in one step.
+//! The file of the snapshot: it has a fixed name, is never reached through a link, and is replaced
+//! atomically.
 //!
-//! A directory belongs to one service. Two that share one would replace each other's file; whatever
-//! comes of that, the checksum tells.
+//! A directory belongs to one service. Two that share one would replace each other's file; the
+//! checksum detects any damage.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The file. No part of the name comes from outside.
 const NAME: &str = "catalogue.snapshot";
-/// What is being written.
+/// The file that is being written.
 const UNFINISHED: &str = "catalogue.snapshot.unfinished";
-/// The last file that could not be used, for people to look at.
+/// The last file that could not be used, kept for inspection.
 const REJECTED: &str = "catalogue.snapshot.rejected";
-/// The largest file that is read or written, in bytes. All that the catalogue may hold in memory
-/// makes about a third of it.
+/// The largest file that is read or written. The full cache needs about a third of it.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The place of the snapshot.
+/// The file of the snapshot in its directory.
 #[derive(Clone, Debug)]
 pub struct SnapshotFile {
     directory: PathBuf,
     max_bytes: u64,
 }
 
-/// What there is.
+/// The content of the file.
 #[derive(Debug)]
-pub enum Content {
+pub enum FileContent {
     /// No file.
     Absent,
     /// A file that cannot be a snapshot: not a regular file, or too large.
@@ -47,48 +46,53 @@ impl SnapshotFile {
         self.directory.join(NAME)
     }
 
-    /// Reads the file. A link is not followed, and a pipe or device not waited for.
+    /// Reads the file. A link is not followed, and a pipe or device does not block.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn read(&self) -> io::Result<Content> {
+    /// I/O errors.
+    pub fn read(&self) -> io::Result<FileContent> {
         let path = self.path();
         let kind = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata.file_type(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Absent),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(FileContent::Absent);
+            }
             Err(error) => return Err(error),
         };
         if !kind.is_file() {
-            return Ok(Content::Unusable("it is not a regular file".to_owned()));
+            return Ok(FileContent::Unusable("it is not a regular file".to_owned()));
         }
-        // What was just looked at may have been changed, so the file itself is asked again.
-        let file = open_itself(&path)?;
+        // The file may have been replaced since, so the open one is checked too.
+        let file = system::open_itself(&path)?;
         if !file.metadata()?.is_file() {
-            return Ok(Content::Unusable("it is not a regular file".to_owned()));
+            return Ok(FileContent::Unusable("it is not a regular file".to_owned()));
         }
         let mut bytes = Vec::new();
         file.take(self.max_bytes + 1).read_to_end(&mut bytes)?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > self.max_bytes) {
-            return Ok(Content::Unusable(format!("it is larger than {} bytes", self.max_bytes)));
+            return Ok(FileContent::Unusable(format!(
+                "it is larger than {} bytes",
+                self.max_bytes
+            )));
         }
-        Ok(Content::Bytes(bytes))
+        Ok(FileContent::Bytes(bytes))
     }
 
-    /// Gives the file another name, in place of the one that had it before.
+    /// Renames the file, replacing the one that was renamed before.
     ///
     /// # Errors
-    /// What the system says.
+    /// I/O errors.
     pub fn set_aside(&self) -> io::Result<PathBuf> {
         let aside = self.directory.join(REJECTED);
         fs::rename(self.path(), &aside)?;
         Ok(aside)
     }
 
-    /// Replaces the file. After a failure, or the end of the process at any point, the old one is
+    /// Replaces the file. After a failure, or if the process ends at any point, the old one is
     /// still there.
     ///
     /// # Errors
-    /// What the system says, or that the snapshot is too large.
+    /// I/O errors, or that the snapshot is too large.
     pub fn replace(&self, bytes: &[u8]) -> io::Result<()> {
         if u64::try_from(bytes.len()).is_ok_and(|length| length > self.max_bytes) {
             return Err(io::Error::other(format!(
@@ -97,53 +101,88 @@ impl SnapshotFile {
             )));
         }
         make_directory(&self.directory)?;
-        let unfinished = self.directory.join(UNFINISHED);
-        let written = self.write_and_rename(&unfinished, bytes);
-        if written.is_err() {
-            // A full disk is not to be kept full by what did not fit.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written
+        self.write_and_rename(bytes)
     }
 
-    fn write_and_rename(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        // Left by a process that was killed; a link of this name is removed, not followed.
-        match fs::remove_file(unfinished) {
+    fn write_and_rename(&self, bytes: &[u8]) -> io::Result<()> {
+        // Left by a process that was killed. The name is fixed so that such files do not pile up. A
+        // link of this name is removed, not followed.
+        match fs::remove_file(self.directory.join(UNFINISHED)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = create(unfinished)?;
+        // Created anew and for the owner alone; deleted again on failure, so that what did not fit
+        // does not keep a full disk full.
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .rand_bytes(0)
+            .tempfile_in(&self.directory)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(unfinished, self.path())?;
-        sync_directory(&self.directory)
+        file.as_file().sync_all()?;
+        file.persist(self.path())?;
+        system::sync_directory(&self.directory)
     }
 }
 
-/// Opens the file of this name and not what it links to.
-fn open_itself(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-}
-
-/// Makes a file that was not there, which only the owner may read.
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Makes the directory, but none above it: a path that is wrong should not grow a tree.
+/// Creates the directory, but none above it: a wrong path should not grow a tree.
 fn make_directory(directory: &Path) -> io::Result<()> {
-    let builder = &mut fs::DirBuilder::new();
-    builder.mode(0o700);
-    match builder.create(directory) {
+    match system::create_directory(directory) {
         Err(_) if directory.is_dir() => Ok(()),
-        made => made,
+        created => created,
     }
 }
 
-/// A new name is safe only when its directory is on disk too.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+#[cfg(unix)]
+mod system {
+    //! The file operations that differ between systems, on Unix.
+
+    use std::fs::{DirBuilder, File, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+    use std::path::Path;
+
+    /// Opens the file of this name, not the target of a link, and does not wait for a pipe.
+    pub fn open_itself(path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+    }
+
+    /// Creates a directory for the owner alone.
+    pub fn create_directory(path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(path)
+    }
+
+    /// A new name is durable only when its directory is on disk too.
+    pub fn sync_directory(directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    //! The file operations that differ between systems, on Windows. Not tested.
+
+    use std::fs::{self, File, OpenOptions};
+    use std::io;
+    use std::os::windows::fs::OpenOptionsExt as _;
+    use std::path::Path;
+
+    /// `FILE_FLAG_OPEN_REPARSE_POINT` of the Windows API: a link is opened itself.
+    const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+
+    /// Opens the file of this name, not the target of a link.
+    pub fn open_itself(path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(OPEN_REPARSE_POINT).open(path)
+    }
+
+    /// Creates a directory, which inherits the access rights of the one above.
+    pub fn create_directory(path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    /// NTFS writes names in order by itself, and a directory cannot be opened as a file.
+    pub fn sync_directory(_directory: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -167,13 +206,14 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let (_directory, file) = in_new_directory();
-        assert!(matches!(file.read(), Ok(Content::Absent)));
+        assert!(matches!(file.read(), Ok(FileContent::Absent)));
         file.replace(b"one").unwrap();
         file.replace(b"two").unwrap();
-        assert!(matches!(file.read(), Ok(Content::Bytes(bytes)) if bytes == b"two"));
+        assert!(matches!(file.read(), Ok(FileContent::Bytes(bytes)) if bytes == b"two"));
         assert_eq!(names(&file), [NAME]);
     }
 
+    #[cfg(unix)]
     #[test]
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt as _;
@@ -188,12 +228,13 @@ mod tests {
         let (_directory, file) = in_new_directory();
         let small = SnapshotFile { max_bytes: 3, ..file.clone() };
         small.replace(b"abc").unwrap();
-        assert!(matches!(small.read(), Ok(Content::Bytes(_))));
+        assert!(matches!(small.read(), Ok(FileContent::Bytes(_))));
         assert!(small.replace(b"abcd").is_err());
         file.replace(b"abcd").unwrap();
-        assert!(matches!(small.read(), Ok(Content::Unusable(_))));
+        assert!(matches!(small.read(), Ok(FileContent::Unusable(_))));
     }
 
+    #[cfg(unix)]
     #[test]
     fn f16_no_link_is_followed() {
         let (directory, file) = in_new_directory();
@@ -202,8 +243,8 @@ mod tests {
         fs::write(&elsewhere, "mine").unwrap();
         std::os::unix::fs::symlink(&elsewhere, file.path()).unwrap();
         std::os::unix::fs::symlink(&elsewhere, file.directory.join(UNFINISHED)).unwrap();
-        assert!(matches!(file.read(), Ok(Content::Unusable(_))));
-        assert!(open_itself(&file.path()).is_err());
+        assert!(matches!(file.read(), Ok(FileContent::Unusable(_))));
+        assert!(system::open_itself(&file.path()).is_err());
         file.replace(b"snapshot").unwrap();
         assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
         assert!(fs::symlink_metadata(file.path()).unwrap().is_file());
@@ -214,7 +255,7 @@ mod tests {
     fn a_directory_of_that_name_is_refused_and_set_aside() {
         let (_directory, file) = in_new_directory();
         fs::create_dir_all(file.path()).unwrap();
-        assert!(matches!(file.read(), Ok(Content::Unusable(_))));
+        assert!(matches!(file.read(), Ok(FileContent::Unusable(_))));
         file.set_aside().unwrap();
         assert_eq!(names(&file), [REJECTED]);
     }

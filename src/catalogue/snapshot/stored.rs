@@ -1,16 +1,15 @@
-//! The snapshot as bytes: a line with the version and the checksum, then JSON. The types here are
-//! those of the file and nothing else's, so that a change of the domain cannot change the file
-//! unseen.
+//! The snapshot as bytes: a line with the version and the checksum, then JSON. The types here
+//! belong to the file alone, so that a change of the domain cannot change the file unnoticed.
 //!
-//! What is read was perhaps damaged, or written by another version, so every value goes through the
-//! domain's own checks again, and one that fails refuses the whole file.
+//! A file may be damaged or written by another version, so every value passes the checks of the
+//! domain again, and one invalid value rejects the whole file.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Dated, Facts};
+use super::facts::{DatedFact, SnapshotFacts};
 use crate::images::{Digest, Repository};
 use crate::registry::{Entry, Manifest, Wanted, is_tag};
 
@@ -19,31 +18,30 @@ const MAGIC: &str = "wintag-snapshot";
 /// The version of everything after the first word. It grows with any change that an older program
 /// would misread.
 const VERSION: u32 = 1;
-/// The header has a word, a number and a digest; a longer first line is not one.
+/// The header has a word, a number and a digest; a longer first line is not a header.
 const MAX_HEADER_BYTES: usize = 128;
-/// The most tag lists and manifests together. The memory that the catalogue may take holds 80,000
-/// manifests at the very most.
+/// Tag lists and manifests together. The memory of the cache has room for 80,000 manifests at most.
 const MAX_ENTRIES: usize = 100_000;
-/// The longest text of a platform, as the registry room bounds it too, in bytes.
+/// The longest text of a platform; the registry room has the same bound.
 const MAX_TEXT_BYTES: usize = 128;
 
-/// Why bytes are not a snapshot that can be used.
+/// Why bytes are not a usable snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// The first line is not that of a snapshot.
-    #[error("it is not a snapshot of wintag")]
+    /// The first line is not the header of a snapshot.
+    #[error("it is not a wintag snapshot")]
     NotASnapshot,
-    /// Another version of the program wrote it.
-    #[error("it has format {found}, and this program reads format {VERSION}")]
+    /// Another version of wintag wrote it.
+    #[error("it has format {found}, but this version of wintag reads format {VERSION}")]
     OtherFormat {
         /// Its version.
         found: u32,
     },
-    /// The checksum is that of other bytes: damaged, or cut off.
-    #[error("its checksum does not fit; it was damaged or cut off")]
+    /// The checksum does not match: the file is damaged or truncated.
+    #[error("its checksum does not match: it is damaged or truncated")]
     Checksum,
-    /// The checksum fits, but what is in it does not hold what its fields promise.
-    #[error("its content cannot be used: {detail}")]
+    /// The checksum matches, but a value is invalid.
+    #[error("its content is invalid: {detail}")]
     Content {
         /// What is wrong.
         detail: String,
@@ -92,12 +90,12 @@ struct StoredEntry {
     role: String,
 }
 
-/// The facts as the bytes of a file. Of too many facts, the newest are kept.
+/// The facts as the bytes of a file. If there are too many, the newest are kept.
 ///
 /// # Errors
 /// Never in practice: the file is made of plain values.
-pub fn encode(facts: Facts) -> serde_json::Result<Vec<u8>> {
-    let Facts { mut tags, mut manifests } = facts;
+pub fn encode(facts: SnapshotFacts) -> serde_json::Result<Vec<u8>> {
+    let SnapshotFacts { mut tags, mut manifests } = facts;
     tags.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
     tags.truncate(MAX_ENTRIES);
     manifests.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
@@ -112,11 +110,11 @@ pub fn encode(facts: Facts) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The facts that a file holds.
+/// The facts in the bytes of a file.
 ///
 /// # Errors
-/// When any of it cannot be used; there is no partial snapshot.
-pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
+/// When any value is invalid; there is no partial snapshot.
+pub fn decode(bytes: &[u8]) -> Result<SnapshotFacts, Unreadable> {
     let end = bytes
         .iter()
         .take(MAX_HEADER_BYTES)
@@ -147,14 +145,18 @@ pub fn decode(bytes: &[u8]) -> Result<Facts, Unreadable> {
     if snapshot.tags.len().saturating_add(snapshot.manifests.len()) > MAX_ENTRIES {
         return Err(Unreadable::Content { detail: format!("more than {MAX_ENTRIES} entries") });
     }
-    Ok(Facts {
-        tags: snapshot.tags.into_iter().map(Dated::try_from).collect::<Result<_, _>>()?,
-        manifests: snapshot.manifests.into_iter().map(Dated::try_from).collect::<Result<_, _>>()?,
+    Ok(SnapshotFacts {
+        tags: snapshot.tags.into_iter().map(DatedFact::try_from).collect::<Result<_, _>>()?,
+        manifests: snapshot
+            .manifests
+            .into_iter()
+            .map(DatedFact::try_from)
+            .collect::<Result<_, _>>()?,
     })
 }
 
-impl From<Dated<Repository, Vec<String>>> for StoredTags {
-    fn from(dated: Dated<Repository, Vec<String>>) -> Self {
+impl From<DatedFact<Repository, Vec<String>>> for StoredTags {
+    fn from(dated: DatedFact<Repository, Vec<String>>) -> Self {
         Self {
             repository: dated.key.to_string(),
             learnt: dated.learnt.to_string(),
@@ -163,7 +165,7 @@ impl From<Dated<Repository, Vec<String>>> for StoredTags {
     }
 }
 
-impl TryFrom<StoredTags> for Dated<Repository, Vec<String>> {
+impl TryFrom<StoredTags> for DatedFact<Repository, Vec<String>> {
     type Error = Unreadable;
 
     fn try_from(stored: StoredTags) -> Result<Self, Unreadable> {
@@ -178,8 +180,8 @@ impl TryFrom<StoredTags> for Dated<Repository, Vec<String>> {
     }
 }
 
-impl From<&Dated<(Repository, Wanted), Arc<Manifest>>> for StoredManifest {
-    fn from(dated: &Dated<(Repository, Wanted), Arc<Manifest>>) -> Self {
+impl From<&DatedFact<(Repository, Wanted), Arc<Manifest>>> for StoredManifest {
+    fn from(dated: &DatedFact<(Repository, Wanted), Arc<Manifest>>) -> Self {
         let (repository, wanted) = &dated.key;
         Self {
             repository: repository.to_string(),
@@ -195,7 +197,7 @@ impl From<&Dated<(Repository, Wanted), Arc<Manifest>>> for StoredManifest {
     }
 }
 
-impl TryFrom<StoredManifest> for Dated<(Repository, Wanted), Arc<Manifest>> {
+impl TryFrom<StoredManifest> for DatedFact<(Repository, Wanted), Arc<Manifest>> {
     type Error = Unreadable;
 
     fn try_from(stored: StoredManifest) -> Result<Self, Unreadable> {
@@ -258,7 +260,7 @@ impl TryFrom<StoredEntry> for Entry {
 }
 
 fn bad(what: &str) -> Unreadable {
-    Unreadable::Content { detail: format!("{what} is not one") }
+    Unreadable::Content { detail: format!("{what} is invalid") }
 }
 
 fn repository(text: &str) -> Result<Repository, Unreadable> {
@@ -279,8 +281,8 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Bytes that are no snapshot are refused, with and without a checksum that fits. What is read is
-/// written and read as the same. The tests and the fuzz target of the snapshot call this.
+/// Checks that any bytes, with and without a matching checksum, are rejected or survive a round
+/// trip. The tests and the fuzz target of the snapshot call this.
 #[cfg(any(test, fuzzing))]
 pub fn check_any(bytes: &[u8]) {
     let mut sealed = format!("{MAGIC} {VERSION} {}\n", Digest::of(bytes)).into_bytes();
@@ -301,7 +303,7 @@ mod tests {
     use super::*;
     use crate::registry::EntryRole;
 
-    fn facts() -> Facts {
+    fn facts() -> SnapshotFacts {
         let repository = Repository::parse("mcr.microsoft.com/windows/nanoserver").unwrap();
         let learnt: Timestamp = "2026-08-12T01:02:03.5Z".parse().unwrap();
         let digest = Digest::of(b"manifest");
@@ -316,10 +318,13 @@ mod tests {
         };
         let manifest =
             Arc::new(Manifest { digest: digest.clone(), is_index: true, entries: vec![entry] });
-        let of =
-            |wanted| Dated { key: (repository.clone(), wanted), value: manifest.clone(), learnt };
-        Facts {
-            tags: vec![Dated {
+        let of = |wanted| DatedFact {
+            key: (repository.clone(), wanted),
+            value: manifest.clone(),
+            learnt,
+        };
+        SnapshotFacts {
+            tags: vec![DatedFact {
                 key: repository.clone(),
                 value: vec!["1809".to_owned(), "ltsc2019".to_owned()],
                 learnt,
@@ -342,7 +347,10 @@ mod tests {
     #[test]
     fn facts_come_back_as_they_were() {
         assert_eq!(decode(&encode(facts()).unwrap()), Ok(facts()));
-        assert_eq!(decode(&encode(Facts::default()).unwrap()), Ok(Facts::default()));
+        assert_eq!(
+            decode(&encode(SnapshotFacts::default()).unwrap()),
+            Ok(SnapshotFacts::default())
+        );
     }
 
     #[test]
@@ -424,7 +432,10 @@ mod tests {
         }
 
         #[test]
-        fn no_damage_makes_it_panic(at in any::<prop::sample::Index>(), with in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn no_damage_makes_it_panic(
+            at in any::<prop::sample::Index>(),
+            with in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
             let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
             let mut body = text.split_once('\n').unwrap().1.as_bytes().to_vec();
             let at = at.index(body.len());

@@ -1,63 +1,55 @@
-//! Tokens of a token service: reading the answer, and keeping them while they are good.
+//! Tokens of a token service: the parser of its response, and the store of valid tokens.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::error::RegistryError;
-use super::settings::{Credentials, Secret};
+use crate::registry::egress::Authorization;
+use crate::registry::error::RegistryError;
+use crate::registry::settings::Secret;
 
-/// How a request proves who asks.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Authorization {
-    /// A token of a token service.
-    Bearer(Secret),
-    /// User and password.
-    Basic(Credentials),
-}
-
-/// What a token service gave.
-pub(super) struct Token {
-    /// The token: printable ASCII, so it can stand in a header.
+/// A token that a token service issued.
+pub struct Token {
+    /// Printable ASCII, so that it can be sent in a header.
     pub secret: Secret,
-    /// How long it is good, from its receipt.
-    pub life: Duration,
+    /// How long it is valid after its receipt.
+    pub ttl: Duration,
 }
 
-/// Life of a token that does not say (distribution, `docs/spec/auth/token.md`).
-const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// The TTL of a token that gives none (distribution, `docs/spec/auth/token.md`).
+const DEFAULT_TOKEN_TTL: Duration = Duration::from_secs(60);
 
-/// A token is used at least for this time: for the exchange that asked for it. Ours.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+/// The shortest TTL: the token is at least used for the exchange that needed it. Ours.
+const MIN_TOKEN_TTL: Duration = Duration::from_secs(1);
 
-/// A token is not kept longer, so that a right that was taken away ends within the hour. Ours.
-const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+/// The longest TTL, so that revoked access ends within the hour. Ours.
+const MAX_TOKEN_TTL: Duration = Duration::from_secs(3600);
 
-/// A longer token is refused: servers take headers of 8 or 16 KiB. Ours.
+/// The longest token: servers accept headers of 8 or 16 KiB. Ours.
 const MAX_TOKEN_BYTES: usize = 16 << 10;
 
-/// At most so many tokens are kept for one registry: one for each repository in use. Ours.
+/// Tokens in the store of one registry: one for each repository in use. Ours.
 const MAX_TOKENS: usize = 256;
 
-/// Reads the answer of a token service.
+/// Parses the response of a token service.
 ///
 /// # Errors
 /// When it is not JSON in the format, or without a token that can be sent.
-pub(super) fn parse(body: &[u8]) -> Result<Token, RegistryError> {
+pub fn parse(body: &[u8]) -> Result<Token, RegistryError> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct TokenResponse {
         token: Option<String>,
         access_token: Option<String>,
         expires_in: Option<serde_json::Number>,
     }
 
-    let invalid = || RegistryError::invalid("the token service gave no usable token");
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| invalid())?;
-    let text = answer
+    let invalid = || RegistryError::invalid("the token service issued no usable token");
+    let response: TokenResponse = serde_json::from_slice(body).map_err(|_| invalid())?;
+    let text = response
         .token
         .filter(|token| !token.is_empty())
-        .or(answer.access_token)
+        .or(response.access_token)
         .ok_or_else(invalid)?;
     let sendable = !text.is_empty()
         && text.len() <= MAX_TOKEN_BYTES
@@ -65,58 +57,58 @@ pub(super) fn parse(body: &[u8]) -> Result<Token, RegistryError> {
     if !sendable {
         return Err(invalid());
     }
-    // The time of issue is left aside: our clock and theirs need not agree.
-    let life = match answer.expires_in.and_then(|seconds| seconds.as_f64()) {
+    // `issued_at` is ignored: our clock and theirs may differ.
+    let ttl = match response.expires_in.and_then(|seconds| seconds.as_f64()) {
         Some(seconds) => Duration::from_secs_f64(
-            seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()),
+            seconds.clamp(MIN_TOKEN_TTL.as_secs_f64(), MAX_TOKEN_TTL.as_secs_f64()),
         ),
-        None => DEFAULT_LIFE,
+        None => DEFAULT_TOKEN_TTL,
     };
-    Ok(Token { secret: Secret::new(text), life })
+    Ok(Token { secret: Secret::new(text), ttl })
 }
 
-/// What was found to be accepted by one registry, by the scope it is good for.
+/// Authorizations that one registry accepts, by scope.
 #[derive(Default)]
-pub(super) struct TokenStore {
-    kept: HashMap<String, Kept>,
+pub struct TokenStore {
+    tokens: HashMap<String, StoredToken>,
 }
 
-struct Kept {
+struct StoredToken {
     authorization: Authorization,
-    /// 80 % of its life: a request that starts before this also ends within its life.
+    /// At 80 % of its TTL: a request that starts before this also ends within the TTL.
     use_until: Instant,
 }
 
 impl TokenStore {
-    /// What is good for this scope at this time.
-    pub(super) fn find(&self, scope: &str, now: Instant) -> Option<Authorization> {
-        self.kept
+    /// The authorization for this scope that is valid now.
+    pub fn find(&self, scope: &str, now: Instant) -> Option<Authorization> {
+        self.tokens
             .get(scope)
-            .filter(|kept| now < kept.use_until)
-            .map(|kept| kept.authorization.clone())
+            .filter(|token| now < token.use_until)
+            .map(|token| token.authorization.clone())
     }
 
-    /// Keeps an authorization that is good for `life` from `now`. When there are too many, the one
-    /// that ends first makes room.
-    pub(super) fn keep(
+    /// Stores an authorization that is valid for `ttl` from `now`. When the store is full, the one
+    /// that expires first is evicted.
+    pub fn keep(
         &mut self,
         scope: String,
         authorization: Authorization,
-        life: Duration,
+        ttl: Duration,
         now: Instant,
     ) {
-        if self.kept.len() >= MAX_TOKENS && !self.kept.contains_key(&scope) {
-            self.kept.retain(|_, kept| now < kept.use_until);
-            if self.kept.len() >= MAX_TOKENS {
+        if self.tokens.len() >= MAX_TOKENS && !self.tokens.contains_key(&scope) {
+            self.tokens.retain(|_, token| now < token.use_until);
+            if self.tokens.len() >= MAX_TOKENS {
                 let first = self
-                    .kept
+                    .tokens
                     .iter()
-                    .min_by_key(|(_, kept)| kept.use_until)
+                    .min_by_key(|(_, token)| token.use_until)
                     .map(|(scope, _)| scope.clone());
-                first.and_then(|scope| self.kept.remove(&scope));
+                first.and_then(|scope| self.tokens.remove(&scope));
             }
         }
-        self.kept.insert(scope, Kept { authorization, use_until: now + life * 4 / 5 });
+        self.tokens.insert(scope, StoredToken { authorization, use_until: now + ttl * 4 / 5 });
     }
 }
 
@@ -126,12 +118,12 @@ mod tests {
 
     fn check(body: &str, expected: Option<(&str, f64)>) {
         let found = parse(body.as_bytes()).ok();
-        let found = found.as_ref().map(|token| (token.secret.expose(), token.life.as_secs_f64()));
+        let found = found.as_ref().map(|token| (token.secret.expose(), token.ttl.as_secs_f64()));
         assert_eq!(found, expected, "{body}");
     }
 
     #[test]
-    fn f13_lives_are_read_and_clamped() {
+    fn f13_ttls_are_read_and_clamped() {
         check(r#"{"token":"t"}"#, Some(("t", 60.0)));
         check(r#"{"access_token":"a","expires_in":300}"#, Some(("a", 300.0)));
         check(r#"{"token":"t","access_token":"a","expires_in":null}"#, Some(("t", 60.0)));
@@ -171,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn f13_tokens_are_used_for_four_fifths_of_their_life() {
+    fn f13_tokens_are_used_for_four_fifths_of_their_ttl() {
         let start = Instant::now();
         let mut store = TokenStore::default();
         store.keep("a".to_owned(), bearer("1"), Duration::from_secs(100), start);
@@ -187,7 +179,7 @@ mod tests {
         for number in 0..MAX_TOKENS as u64 + 10 {
             store.keep(number.to_string(), bearer("1"), Duration::from_secs(100 + number), start);
         }
-        assert_eq!(store.kept.len(), MAX_TOKENS);
+        assert_eq!(store.tokens.len(), MAX_TOKENS);
         assert!(store.find("9", start).is_none());
         assert!(store.find("10", start).is_some());
     }

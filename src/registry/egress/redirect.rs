@@ -1,26 +1,26 @@
-//! Where a redirect leads, if it may be followed at all.
+//! The target of a redirect, if it may be followed.
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
-use super::error::RegistryError;
+use crate::registry::error::RegistryError;
 
-/// A longer target is not read; signed addresses of blob stores have below 2 KiB. Ours.
+/// The longest `Location` header; signed URLs of blob stores stay below 2 KiB. Ours.
 const MAX_LOCATION_BYTES: usize = 8 << 10;
 
-/// Whether a status sends us elsewhere.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
+/// Whether a status is a redirect with a `Location`.
+pub fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// The target of a redirect answered at `current`.
+/// The target of a redirect from `current`.
 ///
 /// # Errors
-/// When there is none that can be followed: not http or https, from https to http, with a user or
-/// password in it (they would be sent), or too long. Whether its address may be dialled is decided
-/// by [`super::address`].
-pub(super) fn target(headers: &HeaderMap, current: &Url) -> Result<Url, RegistryError> {
+/// When it cannot be followed: not http or https, from https to http, with a user name or password
+/// in it (they would be sent), or too long. [`super::address`] decides whether its address may be
+/// dialled.
+pub fn target(headers: &HeaderMap, current: &Url) -> Result<Url, RegistryError> {
     let location = headers
         .get(LOCATION)
         .filter(|value| value.len() <= MAX_LOCATION_BYTES)
@@ -28,7 +28,7 @@ pub(super) fn target(headers: &HeaderMap, current: &Url) -> Result<Url, Registry
         .ok_or_else(|| RegistryError::invalid("a redirect without a readable target"))?;
     let mut target = current
         .join(location)
-        .map_err(|_| RegistryError::invalid("a redirect to something not a URL"))?;
+        .map_err(|_| RegistryError::invalid("a redirect to an invalid URL"))?;
     let scheme_kept = match target.scheme() {
         "https" => true,
         "http" => current.scheme() == "http",

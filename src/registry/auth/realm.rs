@@ -1,4 +1,4 @@
-//! Which token service a registry may name, and whether it may see the credentials.
+//! The token service that a registry names, and whether it may get the credentials.
 //!
 //! A registry names its token service in an answer that anyone who can alter answers can write. So
 //! credentials go only to a host that is pinned to the registry; any other gets an anonymous
@@ -6,32 +6,30 @@
 
 use url::{Host, Url};
 
-use super::error::RegistryError;
-use super::settings;
+use crate::registry::error::RegistryError;
+use crate::registry::settings;
 
-/// A longer address of a token service is not read. Ours.
+/// The longest URL of a token service. Ours.
 const MAX_REALM_BYTES: usize = 2 << 10;
 
 /// Token services that live under another domain than their registry.
 /// (Docker Hub: distribution, `docs/spec/auth/token.md`.)
 const PINNED: [(&str, &str); 1] = [("docker.io", "auth.docker.io")];
 
-/// A token service that may be asked.
+/// A token service that may be queried.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TokenService {
-    /// Where it is.
+pub struct TokenService {
     pub url: Url,
-    /// Whether it is pinned to the registry: it may have the credentials and stand in a private
+    /// Whether it is pinned to the registry: it may get the credentials and be in a private
     /// network.
-    pub pinned: bool,
+    pub is_pinned: bool,
 }
 
 /// Reads the realm of a challenge of the registry named `registry`, reached at `base`.
 ///
 /// # Errors
-/// When it is not an http or https address, steps down from https to http, or has a user name in
-/// it.
-pub(super) fn parse(
+/// When it is not an http or https URL, steps down from https to http, or has a user name in it.
+pub fn parse(
     realm: &str,
     registry: &str,
     base: &Url,
@@ -51,11 +49,11 @@ pub(super) fn parse(
         return Err(invalid());
     }
     url.set_fragment(None);
-    let pinned = settings::lists(token_hosts, &url)
+    let is_pinned = settings::lists(token_hosts, &url)
         || is_same_server(&url, base)
         || (url.scheme() == "https" && is_known(&url, registry))
         || is_same_domain(&url, base);
-    Ok(TokenService { url, pinned })
+    Ok(TokenService { url, is_pinned })
 }
 
 fn is_same_server(url: &Url, base: &Url) -> bool {
@@ -69,8 +67,8 @@ fn is_known(url: &Url, registry: &str) -> bool {
 }
 
 /// Whether both hosts are names under the same registrable domain, taken as the last two labels.
-/// Where many owners share such a domain (`co.uk`) this is too generous, and it helps only one who
-/// already answers in the registry's name, and could ask for the credentials himself.
+/// Where many owners share such a domain (`co.uk`) this is too generous, but it helps only an
+/// attacker who already answers for the registry and could ask for the credentials directly.
 fn is_same_domain(url: &Url, base: &Url) -> bool {
     match (last_two_labels(url), last_two_labels(base)) {
         (Some(one), Some(other)) => one == other,
@@ -95,7 +93,7 @@ mod tests {
         let token_hosts = ["login.other".to_owned(), "127.0.0.1:9".to_owned()];
         let found = parse(realm, registry, &Url::parse(base).unwrap(), &token_hosts)
             .ok()
-            .map(|service| service.pinned);
+            .map(|service| service.is_pinned);
         assert_eq!(found, expected, "{realm} of {registry} at {base}");
     }
 

@@ -4,22 +4,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// The wait never gets shorter than this. Ours.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// The shortest wait. Ours.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
-/// The wait never gets longer than this: a registry must not be able to switch itself off. Ours.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The longest wait: a registry must not be able to switch itself off. Ours.
+const MAX_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// A longer header is not read: the longest form of an HTTP date has 33 bytes. Ours.
+/// The longest header; the longest form of an HTTP date has 33 bytes. Ours.
 const MAX_HEADER_BYTES: usize = 64;
 
-/// From this number on (9 September 2001) seconds are a point in time, as Docker Hub's interface
-/// writes them.
-const FIRST_EPOCH_SECONDS: u64 = 1_000_000_000;
+/// From this number on (9 September 2001) the value is a Unix time, as Docker Hub's API writes it.
+const MIN_UNIX_TIME_SECONDS: u64 = 1_000_000_000;
 
-/// How long the server wants to be left alone, between [`SHORTEST`] and [`LONGEST`]; `None` where
-/// it does not say so in a form that is known: seconds, an HTTP date, or seconds since 1970.
-pub(super) fn parse(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// The pause that the server asks for, between [`MIN_WAIT`] and [`MAX_WAIT`]; `None` where it is in
+/// no known form: seconds, an HTTP date, or a Unix time.
+pub fn parse(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?;
     if value.len() > MAX_HEADER_BYTES {
         return None;
@@ -27,17 +26,17 @@ pub(super) fn parse(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         match text.parse::<u64>() {
-            Ok(seconds) if seconds < FIRST_EPOCH_SECONDS => Duration::from_secs(seconds),
+            Ok(seconds) if seconds < MIN_UNIX_TIME_SECONDS => Duration::from_secs(seconds),
             Ok(point) => {
                 let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
                 Duration::from_secs(point).saturating_sub(since_epoch)
             }
-            Err(_) => LONGEST,
+            Err(_) => MAX_WAIT,
         }
     } else {
         httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
     };
-    Some(wait.clamp(SHORTEST, LONGEST))
+    Some(wait.clamp(MIN_WAIT, MAX_WAIT))
 }
 
 #[cfg(test)]

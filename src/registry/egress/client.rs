@@ -1,6 +1,7 @@
-//! One request out and its answer back, with every bound that holds for all of them.
+//! The HTTP client: one request out and its response back, with the bounds that hold for all of
+//! them.
 //!
-//! This file alone names the HTTP client's requests. It follows no redirect, decodes no compression
+//! Only this file uses the requests of `reqwest`. It follows no redirect, decodes no compression
 //! and knows nothing of registries.
 
 use std::error::Error;
@@ -8,105 +9,62 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
 use reqwest::{Certificate, Client, Response, StatusCode};
 use tracing::{Instrument as _, Span};
-use url::Url;
 
 use super::address::{NotPublic, PublicOnly};
-use super::error::RegistryError;
+use super::request::{Authorization, EgressRequest, EgressResponse, Reach};
 use super::spans::{Observer, RequestSpan};
-use super::token::Authorization;
+use crate::registry::error::RegistryError;
 
-/// Time for a connection, with name lookup and TLS. Ours.
+/// Time for a connection, including name lookup and TLS. Ours.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 const USER_AGENT: &str = concat!("wintag/", env!("CARGO_PKG_VERSION"));
 
-/// A request; the method is always GET.
+/// HTTP clients for one set of trusted certificates. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Request {
-    /// Where.
-    pub url: Url,
-    /// Which addresses may be dialled.
-    pub reach: Reach,
-    /// The media types asked for, if any are named.
-    pub accept: Option<&'static str>,
-    /// Who asks.
-    pub authorization: Option<Authorization>,
-    /// The most that is read of a body, in bytes.
-    pub max_body_bytes: usize,
-    /// The image it is about, for traces.
-    pub image: Option<String>,
-    /// How often the same was asked before in this exchange, for traces.
-    pub resends: u32,
-}
-
-/// Which addresses a request may dial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Any: the host is the operator's choice.
-    Configured,
-    /// Only public ones: the host is a registry's choice.
-    PublicOnly,
-}
-
-/// An answer. The body of any status but 200 is not read, so it cannot be taken for one.
-pub(super) struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The whole body of status 200; else empty.
-    pub body: Vec<u8>,
-    /// What a trace tells of the request.
-    pub span: Span,
-}
-
-/// The HTTP clients for one set of trusted certificates. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Clients {
+pub struct EgressClient {
     configured: Client,
     public_only: Client,
-    // The client holds another handle of the same resolver; this one decides about literal
-    // addresses.
+    // `public_only` shares this resolver; here it decides about literal addresses.
     resolver: Arc<PublicOnly>,
-    trusts_nobody: bool,
+    has_no_ca: bool,
     observer: Option<Observer>,
 }
 
-impl Clients {
-    /// Makes the clients, which trust the system's CAs and these. On a system that has none they
-    /// trust nobody: then registries are asked over http only. The observer is told of each
-    /// request.
-    pub(super) fn build(
+impl EgressClient {
+    /// Builds clients that trust the system's CAs and these certificates. On a system without CAs
+    /// only http works. The observer is called after each request.
+    pub fn build(
         certificates: Vec<Certificate>,
         observer: Option<Observer>,
     ) -> Result<Self, reqwest::Error> {
         let resolver = Arc::new(PublicOnly::of_system());
         let usual = builder().tls_certs_merge(certificates.clone()).build();
-        let trusts_nobody = usual.is_err();
-        let trusting = || match trusts_nobody {
+        let has_no_ca = usual.is_err();
+        let trusting = || match has_no_ca {
             false => builder().tls_certs_merge(certificates.clone()),
             true => builder().tls_certs_only([]),
         };
         let configured = usual.or_else(|_| trusting().build())?;
         // Its own pool: a connection that was made without the check must not be reused under it.
         let public_only = trusting().dns_resolver(Arc::clone(&resolver)).build()?;
-        Ok(Self { configured, public_only, resolver, trusts_nobody, observer })
+        Ok(Self { configured, public_only, resolver, has_no_ca, observer })
     }
 
-    /// Whether there is no CA certificate, so that nothing is reached over https.
-    pub(super) fn trust_nobody(&self) -> bool {
-        self.trusts_nobody
+    /// Whether there is no CA certificate, so that https does not work.
+    pub fn has_no_ca(&self) -> bool {
+        self.has_no_ca
     }
 
-    /// Sends a request and reads the answer. A connection that breaks is tried once more: it may
-    /// have been an idle one that the server closed as we wrote.
+    /// Sends a request and reads the response. After a broken connection it is sent once more: the
+    /// connection may have been an idle one that the server closed as we wrote.
     ///
     /// # Errors
-    /// When there is no whole answer within the bounds. Any status is an answer.
-    pub(super) async fn get(&self, request: &Request) -> Result<Answer, RegistryError> {
+    /// When there is no whole response within the bounds. Any status is a response.
+    pub async fn get(&self, request: &EgressRequest) -> Result<EgressResponse, RegistryError> {
         let client = match request.reach {
             Reach::Configured => &self.configured,
             Reach::PublicOnly if self.resolver.admits(&request.url) => &self.public_only,
@@ -119,24 +77,24 @@ impl Clients {
         .map_err(|(error, _)| error)
     }
 
-    /// Sends a request once. An error comes with whether the connection broke.
+    /// Sends a request once. With an error, the second value is whether the connection broke.
     async fn attempt(
         &self,
         client: &Client,
-        request: &Request,
+        request: &EgressRequest,
         resends: u32,
-    ) -> Result<Answer, (RegistryError, bool)> {
+    ) -> Result<EgressResponse, (RegistryError, bool)> {
         let span = RequestSpan::begin(request, resends, self.observer.as_ref());
         let result = attempt(client, request).instrument(span.span().clone()).await;
         let result = result.map_err(|failure| match failure {
             Failure::Transport(error) => {
-                (describe(&error, self.trusts_nobody), is_broken_connection(&error))
+                (describe(&error, self.has_no_ca), is_broken_connection(&error))
             }
             Failure::Unusable(error) => (error, false),
         });
         let span =
-            span.end(result.as_ref().map(|answer| answer.status).map_err(|(error, _)| error));
-        result.map(|answer| Answer { span, ..answer })
+            span.end(result.as_ref().map(|response| response.status).map_err(|(error, _)| error));
+        result.map(|response| EgressResponse { span, ..response })
     }
 }
 
@@ -164,7 +122,7 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-async fn attempt(client: &Client, request: &Request) -> Result<Answer, Failure> {
+async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressResponse, Failure> {
     let mut builder = client.get(request.url.clone()).header(ACCEPT_ENCODING, "identity");
     if let Some(accept) = request.accept {
         builder = builder.header(ACCEPT, accept);
@@ -183,22 +141,22 @@ async fn attempt(client: &Client, request: &Request) -> Result<Answer, Failure> 
         StatusCode::OK => read_body(response, request.max_body_bytes).await?,
         _ => Vec::new(),
     };
-    Ok(Answer { status, headers, body, span: Span::none() })
+    Ok(EgressResponse { status, headers, body, span: Span::none() })
 }
 
 async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, Failure> {
-    let too_large = || Failure::Unusable(RegistryError::invalid("the answer is too large"));
+    let too_large = || Failure::Unusable(RegistryError::invalid("the response is too large"));
     let encoded =
         response.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
     if encoded {
         return Err(Failure::Unusable(RegistryError::invalid(
-            "the answer is compressed though that was not asked for",
+            "the response is compressed, although compression was not accepted",
         )));
     }
     if response.content_length().is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large());
     }
-    // The announced length is a claim; only what arrives counts.
+    // Content-Length is a claim; only the bytes that arrive count.
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > max_bytes - body.len() {
@@ -209,12 +167,12 @@ async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, 
     Ok(body)
 }
 
-/// Whether a connection stood and then broke, before or in the answer.
+/// Whether an established connection broke, before or within the response.
 fn is_broken_connection(error: &reqwest::Error) -> bool {
     !error.is_timeout() && !error.is_connect() && !error.is_builder()
 }
 
-fn describe(error: &reqwest::Error, trusts_nobody: bool) -> RegistryError {
+fn describe(error: &reqwest::Error, has_no_ca: bool) -> RegistryError {
     if error.is_timeout() {
         return RegistryError::TimedOut;
     }
@@ -223,11 +181,11 @@ fn describe(error: &reqwest::Error, trusts_nobody: bool) -> RegistryError {
     }
     let kind = causes(error).find_map(|cause| cause.downcast_ref()).map(innermost_kind);
     RegistryError::unavailable(match kind {
-        _ if error.is_dns() => "its name cannot be looked up",
+        _ if error.is_dns() => "its name cannot be resolved",
         Some(ErrorKind::ConnectionRefused) => "the connection was refused",
         Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => "it cannot be reached",
-        // So the TLS library reports what it does not accept.
-        Some(ErrorKind::InvalidData) if error.is_connect() && trusts_nobody => {
+        // This is how the TLS library reports a certificate or protocol that it rejects.
+        Some(ErrorKind::InvalidData) if error.is_connect() && has_no_ca => {
             "no secure connection: this system has no CA certificates"
         }
         Some(ErrorKind::InvalidData) if error.is_connect() => {
@@ -242,7 +200,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     std::iter::successors(error.source(), |cause| (**cause).source())
 }
 
-/// An I/O error may wrap another one, over which `source` steps.
+/// An I/O error may wrap another one, which `source` skips.
 fn innermost_kind(error: &std::io::Error) -> ErrorKind {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(inner) => innermost_kind(inner),

@@ -1,8 +1,8 @@
 //! Which addresses are public, and a resolver that yields no others.
 //!
-//! What a registry points at (a redirect, a token service) must not lead into the network that this
-//! service stands in. The check sits in the resolver, so the address that was checked is the one
-//! that is dialled, however often a name changes its mind.
+//! A URL from a registry (a redirect, a token service) must not lead into the private network of
+//! this service. The check sits in the resolver, so that the address that was checked is the one
+//! that is dialled, even if the name resolves differently the next time.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,27 +10,26 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 /// Resolves names as the system does and keeps only public addresses.
-pub(super) struct PublicOnly {
+pub struct PublicOnly {
     proxy_hosts: Vec<String>,
 }
 
 /// A name has no public address.
 #[derive(Debug, thiserror::Error)]
 #[error("no public address")]
-pub(super) struct NotPublic;
+pub struct NotPublic;
 
 impl PublicOnly {
-    /// A resolver that knows the proxies of this system. A proxy is mostly at a private address; it
-    /// is the operator's choice, and must stay reachable. Where a proxy resolves the target's name,
+    /// A resolver that knows the proxies of this system. A proxy usually has a private address; it
+    /// is the operator's choice and must stay reachable. Where a proxy resolves the target's name,
     /// its own rules apply.
-    pub(super) fn of_system() -> Self {
+    pub fn of_system() -> Self {
         Self { proxy_hosts: system_proxy_hosts(|name| std::env::var(name).ok()) }
     }
 
-    /// Whether the host of this URL may be dialled through this resolver. Names are looked at again
-    /// when they are resolved; literal addresses never reach a resolver, so they are decided
-    /// here.
-    pub(super) fn admits(&self, url: &Url) -> bool {
+    /// Whether the host of this URL may be dialled through this resolver. Names are checked again
+    /// when they are resolved; literal addresses never reach a resolver, so they are checked here.
+    pub fn admits(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Domain(name)) => !self.proxy_hosts.iter().any(|host| host == name),
             Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
@@ -51,7 +50,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Those of the addresses that one look-up gave which may be dialled.
+/// Keeps the addresses of one lookup that may be dialled.
 fn only_public(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
     let kept: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
     if kept.is_empty() { Err(NotPublic) } else { Ok(kept) }
@@ -59,7 +58,7 @@ fn only_public(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr
 
 /// Whether an address belongs to the public internet, by the IANA special-purpose address
 /// registries.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -88,7 +87,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // NAT64 (RFC 6052): what is dialled is the IPv4 address in the last 32 bits.
+        // NAT64 (RFC 6052): the last 32 bits are the IPv4 address that is dialled.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let [a, b] = high.to_be_bytes();
             let [c, d] = low.to_be_bytes();
@@ -98,8 +97,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
         [0x2002, ..] => false,
         [0x3fff, second, ..] if second < 0x1000 => false,
-        // Global unicast is 2000::/3. All else, such as ::1, fe80::, fc00::, ff00:: and the mapped
-        // ::ffff:a.b.c.d, is not.
+        // Global unicast is 2000::/3. Everything else, such as ::1, fe80::, fc00::, ff00:: and the
+        // mapped ::ffff:a.b.c.d, is not.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }

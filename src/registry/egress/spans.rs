@@ -1,9 +1,9 @@
-//! What is told of a request to a registry: to a trace a span of a client, by the semantic
-//! conventions of OpenTelemetry for HTTP, and to metrics how it ended and how long it took.
+//! Telemetry of a request to a registry: a client span by the semantic conventions of
+//! OpenTelemetry for HTTP, and for metrics its result and duration.
 //!
-//! The span exists only where the request belongs to a trace, which is known to the room
-//! `telemetry` and not here. No query of an address is in it, because addresses that registries
-//! redirect to are signed there.
+//! The span exists only where the request belongs to a trace, which the room `telemetry` decides.
+//! It leaves out the query of a URL, because signed URLs that registries redirect to have their
+//! signature there.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,27 +12,27 @@ use reqwest::StatusCode;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::egress::{Reach, Request};
-use super::error::RegistryError;
+use super::request::{EgressRequest, Reach};
+use crate::registry::error::RegistryError;
 
-/// One request to a registry, or to what belongs to it, that has ended.
+/// A finished request to a registry, its token service or its blob store.
 pub struct EndedRequest<'a> {
-    /// Host and port; none where a registry has named them, so that they could be anything.
+    /// Host and port; `None` where a registry chose them, so that they could be anything.
     pub server: Option<(&'a str, u16)>,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: Option<u16>,
-    /// Why there is no whole answer: `timeout`, `unavailable` or `invalid`.
+    /// Why there is no whole response: `timeout`, `unavailable` or `invalid`.
     pub error: Option<&'static str>,
-    /// How long it took, the answer's body included.
+    /// How long it took, including the body of the response.
     pub took: Duration,
 }
 
-/// Is told of each request that has ended.
+/// Called after each request.
 pub type Observer = Arc<dyn Fn(&EndedRequest<'_>) + Send + Sync>;
 
-/// One request, from its beginning until this is dropped.
-pub(super) struct RequestSpan<'a> {
-    request: &'a Request,
+/// A request in progress. Dropping it before [`Self::end`] counts as a timeout.
+pub struct RequestSpan<'a> {
+    request: &'a EgressRequest,
     observer: Option<&'a Observer>,
     began: Instant,
     span: Span,
@@ -40,12 +40,8 @@ pub(super) struct RequestSpan<'a> {
 }
 
 impl<'a> RequestSpan<'a> {
-    /// This request begins, which was sent so many times before.
-    pub(super) fn begin(
-        request: &'a Request,
-        resends: u32,
-        observer: Option<&'a Observer>,
-    ) -> Self {
+    /// Starts the span. `resends` is how often the request was sent before.
+    pub fn begin(request: &'a EgressRequest, resends: u32, observer: Option<&'a Observer>) -> Self {
         let url = &request.url;
         // The target is the one by which telemetry knows these spans.
         let span = tracing::info_span!(
@@ -67,13 +63,12 @@ impl<'a> RequestSpan<'a> {
         Self { request, observer, began: Instant::now(), span, has_ended: false }
     }
 
-    /// The span itself.
-    pub(super) fn span(&self) -> &Span {
+    pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Notes how the request ended, and gives the span to whoever learns more from the answer.
-    pub(super) fn end(mut self, result: Result<StatusCode, &RegistryError>) -> Span {
+    /// Records the result, and returns the span, to which the content of the response may add.
+    pub fn end(mut self, result: Result<StatusCode, &RegistryError>) -> Span {
         self.has_ended = true;
         match result {
             Ok(status) => {
@@ -81,7 +76,7 @@ impl<'a> RequestSpan<'a> {
                 if status.is_client_error() || status.is_server_error() {
                     self.mark(status.as_str());
                 }
-                self.tell(Some(status.as_u16()), None);
+                self.observe(Some(status.as_u16()), None);
             }
             Err(RegistryError::TimedOut) => self.fail("timeout"),
             Err(RegistryError::Invalid { .. }) => self.fail("invalid"),
@@ -92,10 +87,10 @@ impl<'a> RequestSpan<'a> {
 
     fn fail(&self, kind: &'static str) {
         self.mark(kind);
-        self.tell(None, Some(kind));
+        self.observe(None, Some(kind));
     }
 
-    fn tell(&self, status: Option<u16>, error: Option<&'static str>) {
+    fn observe(&self, status: Option<u16>, error: Option<&'static str>) {
         let Some(observer) = self.observer else { return };
         let url = &self.request.url;
         let is_ours = self.request.reach == Reach::Configured;
@@ -111,14 +106,14 @@ impl<'a> RequestSpan<'a> {
 
 impl Drop for RequestSpan<'_> {
     fn drop(&mut self) {
-        // Who waited for the request has given it up, which only a deadline makes them do.
+        // Only a deadline cancels a request.
         if !self.has_ended {
             self.fail("timeout");
         }
     }
 }
 
-/// An address without what may be a secret in it: no user, no password, no query.
+/// A URL without the parts that may be secret: no user name, no password, no query.
 fn without_secrets(url: &url::Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
@@ -129,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_of_an_address_is_told() {
+    fn no_secret_of_a_url_is_recorded() {
         let url = "https://u:p@blobs.example:8443/a/b?sig=secret#c".parse().unwrap();
         assert_eq!(without_secrets(&url), "https://blobs.example:8443/a/b");
     }

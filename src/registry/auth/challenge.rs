@@ -1,32 +1,36 @@
-//! The `WWW-Authenticate` header: which ways to authenticate a registry offers.
+//! The `WWW-Authenticate` header: the authentication schemes that a registry offers.
+//!
+//! The parser is ours because the crate `http-auth` rejects a whole header for one challenge with a
+//! token68 (`Negotiate abc==, Bearer …`, valid by RFC 9110, section 11.3) or for a second space
+//! after a scheme, and then there would be no way to authenticate at all.
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// More of a header is not read. Ours.
+/// The longest header that is read. Ours.
 const MAX_HEADER_BYTES: usize = 4 << 10;
 
-/// More headers are not read. Ours.
+/// The number of headers that are read. Ours.
 const MAX_HEADERS: usize = 4;
 
-/// A way to authenticate. Others than these two are not used by registries and are left out.
+/// A challenge. Registries use only these two schemes; others are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
-    /// User and password with each request (RFC 7617).
+pub enum Challenge {
+    /// User name and password with each request (RFC 7617).
     Basic,
     /// A token from a token service (distribution, `docs/spec/auth/token.md`).
     Bearer {
-        /// Where the token service is: an unchecked text.
+        /// The URL of the token service, unchecked.
         realm: String,
         /// The name of the registry at the token service.
         service: Option<String>,
-        /// What the token must be good for.
+        /// The scope that the token must have.
         scope: Option<String>,
     },
 }
 
-/// All usable challenges of an answer, in the order written. A header that is not in the grammar
-/// gives none.
-pub(super) fn parse(headers: &HeaderMap) -> Vec<Challenge> {
+/// All usable challenges of a response, in the order written. A header outside the grammar gives
+/// none.
+pub fn parse(headers: &HeaderMap) -> Vec<Challenge> {
     headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
@@ -38,7 +42,7 @@ pub(super) fn parse(headers: &HeaderMap) -> Vec<Challenge> {
 }
 
 /// One scheme with its parameters, as written.
-struct Written {
+struct WrittenChallenge {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
@@ -46,7 +50,7 @@ struct Written {
 /// Reads `scheme name=value, name="value", scheme …`. A comma separates parameters and challenges
 /// alike; an element that starts with a word and no `=` starts a new challenge.
 fn parse_header(header: &str) -> Option<Vec<Challenge>> {
-    let mut written: Vec<Written> = Vec::new();
+    let mut written: Vec<WrittenChallenge> = Vec::new();
     for element in split_outside_quotes(header)? {
         let element = element.trim();
         if element.is_empty() {
@@ -59,7 +63,10 @@ fn parse_header(header: &str) -> Option<Vec<Challenge>> {
         let parameter = if rest.starts_with('=') {
             element
         } else {
-            written.push(Written { scheme: word.to_ascii_lowercase(), parameters: Vec::new() });
+            written.push(WrittenChallenge {
+                scheme: word.to_ascii_lowercase(),
+                parameters: Vec::new(),
+            });
             rest
         };
         if let Some((name, value)) = parameter.split_once('=') {
@@ -74,7 +81,7 @@ fn parse_header(header: &str) -> Option<Vec<Challenge>> {
     Some(written.into_iter().filter_map(understand).collect())
 }
 
-fn understand(written: Written) -> Option<Challenge> {
+fn understand(written: WrittenChallenge) -> Option<Challenge> {
     let mut realm = None;
     let mut service = None;
     let mut scope = None;
@@ -154,7 +161,8 @@ mod tests {
     fn what_registries_send_is_read() {
         assert_eq!(
             challenges(&[
-                r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#
+                "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",\
+                 scope=\"repository:a/b:pull,push\""
             ]),
             [bearer(
                 "https://auth.docker.io/token",

@@ -1,33 +1,33 @@
-//! How what happens here is counted and logged.
+//! Metrics and logs of fetches and lookups.
 
-use super::shelf::Got;
+use super::cache::Lookup;
 use crate::clock::Now;
 use crate::images::Repository;
 use crate::registry::RegistryError;
 use crate::telemetry::{CacheLayer, CacheResult, Metrics, Operation, UpstreamOutcome};
 
-/// Counts that a registry was asked, which ended now, and logs if it failed: here all callers that
-/// wait for the answer are one. What was never asked is not counted.
+/// Counts a fetch that ended now, and logs its failure: once, however many callers wait for it. A
+/// request that was never sent is not counted.
 pub fn report_fetch<V>(
     metrics: &Metrics,
     now: Now,
     repository: &Repository,
     operation: Operation,
-    fetched: &Result<V, RegistryError>,
+    result: &Result<V, RegistryError>,
 ) {
-    if let Err(error) = fetched {
+    if let Err(error) = result {
         log_failure(repository, operation, error);
     }
-    let Some(outcome) = outcome_of(fetched) else { return };
+    let Some(outcome) = outcome_of(result) else { return };
     if outcome == UpstreamOutcome::Ok {
         metrics.tell_refresh(repository.registry(), now.utc.as_duration().as_secs_f64());
     }
     metrics.count_upstream_request(repository.registry(), operation, outcome);
 }
 
-/// How asking ended; `None` where nobody was asked.
-fn outcome_of<V>(fetched: &Result<V, RegistryError>) -> Option<UpstreamOutcome> {
-    Some(match fetched {
+/// How the request ended; `None` where none was sent.
+fn outcome_of<V>(result: &Result<V, RegistryError>) -> Option<UpstreamOutcome> {
+    Some(match result {
         Ok(_) => UpstreamOutcome::Ok,
         Err(RegistryError::NotFound { .. }) => UpstreamOutcome::NotFound,
         Err(RegistryError::NotAllowed { .. } | RegistryError::Refused { .. }) => {
@@ -46,24 +46,24 @@ fn log_failure(repository: &Repository, operation: Operation, failure: &Registry
     let operation = operation.as_str();
     match failure {
         RegistryError::NotFound { .. } => {
-            // Somebody mistyped; that is no trouble of ours or of the registry.
+            // A typing error of a caller, not a problem of the registry.
             tracing::debug!(
                 registry,
                 repository = path,
                 operation,
                 error,
-                "the registry does not have it"
+                "the registry has no such repository, tag or digest"
             );
         }
         RegistryError::Suspended { .. } => {
-            // The failures that led to this were told; callers must not be able to fill the log
-            // with the rest.
+            // The failures before this were logged; callers must not be able to fill the log with
+            // the rest.
             tracing::debug!(
                 registry,
                 repository = path,
                 operation,
                 error,
-                "the registry is left alone for a while"
+                "requests to the registry are suspended"
             );
         }
         _ => tracing::warn!(
@@ -71,19 +71,19 @@ fn log_failure(repository: &Repository, operation: Operation, failure: &Registry
             repository = path,
             operation,
             error,
-            "asking the registry failed"
+            "querying the registry failed"
         ),
     }
 }
 
-/// Counts what was found in memory.
-pub fn count_lookup<V>(metrics: &Metrics, layer: CacheLayer, got: &Got<V>) {
-    let result = match got {
-        Got::New(_) => CacheResult::New,
-        Got::Fresh(_) => CacheResult::Fresh,
-        Got::Stale(_) => CacheResult::Stale,
-        Got::Nothing(_) => CacheResult::Nothing,
-        Got::Overloaded => CacheResult::Crowded,
+/// Counts the result of a lookup.
+pub fn count_lookup<V>(metrics: &Metrics, layer: CacheLayer, lookup: &Lookup<V>) {
+    let result = match lookup {
+        Lookup::Fetched(_) => CacheResult::New,
+        Lookup::Fresh(_) => CacheResult::Fresh,
+        Lookup::Stale(_) => CacheResult::Stale,
+        Lookup::Failed(_) => CacheResult::Nothing,
+        Lookup::Overloaded => CacheResult::Crowded,
     };
     metrics.count_cache_request(layer, result);
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
 
-    /// The lines of the metric of requests after a fetch that failed so.
+    /// The lines of the metric of requests after a failed fetch.
     fn counted(error: RegistryError) -> Vec<String> {
         let metrics = Metrics::new();
         let repository = Repository::parse("a.example/x/y").unwrap();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_asked_is_not_counted() {
+    fn a_request_that_was_never_sent_is_not_counted() {
         let retry_after = Duration::from_secs(7);
         let outage = RegistryError::Unavailable {
             detail: "down".to_owned(),

@@ -1,4 +1,4 @@
-//! Answering a registry that asks who we are.
+//! Answers the authentication challenges of one registry.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,29 +10,27 @@ use url::Url;
 
 use super::challenge::{self, Challenge};
 use super::credentials;
-use super::egress::{Clients, Reach, Request};
-use super::error::RegistryError;
 use super::realm;
-use super::settings::{Credentials, RegistrySettings};
-use super::token::{self, Authorization, Token, TokenStore};
-use super::upstream::refusal;
+use super::token::{self, Token, TokenStore};
+use crate::registry::egress::{Authorization, EgressClient, EgressRequest, Reach};
+use crate::registry::error::RegistryError;
+use crate::registry::settings::{Credentials, RegistrySettings};
 
-/// The most that is read of a token service's answer (the cap that oras-go uses).
-const MAX_TOKEN_ANSWER_BYTES: usize = 128 << 10;
+/// The largest response of a token service (the cap that oras-go uses).
+const MAX_TOKEN_RESPONSE_BYTES: usize = 128 << 10;
 
-/// How long user and password are sent unasked after the registry asked for them. Ours; it bounds
-/// how long credentials that were changed in the docker configuration stay in use.
-const BASIC_LIFE: Duration = Duration::from_secs(300);
+/// How long user name and password are sent with every request after a challenge. Ours; it bounds
+/// how long credentials stay in use after they change in the docker configuration.
+const BASIC_TTL: Duration = Duration::from_secs(300);
 
-/// The longest service or scope of a challenge that is passed on to a token service, in bytes.
-/// Ours.
+/// The longest service or scope of a challenge that is passed on to a token service. Ours.
 const MAX_FIELD_BYTES: usize = 1 << 10;
 
 /// The name under which docker keeps the credentials of Docker Hub.
 const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
 
-/// What is known about authentication at one registry.
-pub(super) struct Authenticator {
+/// The credentials and tokens for one registry.
+pub struct Authenticator {
     registry: String,
     base: Url,
     configured: Option<Credentials>,
@@ -40,20 +38,20 @@ pub(super) struct Authenticator {
     docker_server: String,
     token_hosts: Vec<String>,
     store: Mutex<TokenStore>,
-    /// Held while a token is asked for, so that many requests at once ask for one token.
-    turn: tokio::sync::Mutex<()>,
+    /// Held while a token is fetched, so that concurrent requests fetch one token between them.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl Authenticator {
     /// For the registry of this name, reached at `base`.
-    pub(super) fn new(
+    pub fn new(
         registry: &str,
         base: Url,
         settings: RegistrySettings,
         docker_config: Option<PathBuf>,
     ) -> Self {
         let docker_server = match (&settings.mirror, base.host_str()) {
-            // A mirror is another server: it must not be given what docker keeps for the registry.
+            // A mirror is another server and must not get the credentials for the registry.
             (Some(_), Some(host)) => {
                 base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
             }
@@ -68,35 +66,34 @@ impl Authenticator {
             docker_server,
             token_hosts: settings.token_hosts,
             store: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
         }
     }
 
     /// Whether the settings, and not only a docker configuration, have credentials.
-    pub(super) fn has_credentials(&self) -> bool {
+    pub fn has_credentials(&self) -> bool {
         self.configured.is_some()
     }
 
-    /// What was accepted for this repository before and is still good.
-    pub(super) fn known(&self, repository_path: &str) -> Option<Authorization> {
+    /// The authorization that was accepted for this repository before and is still valid.
+    pub fn known(&self, repository_path: &str) -> Option<Authorization> {
         self.store().find(&pull_scope(repository_path), Instant::now())
     }
 
-    /// Answers the challenge of a 401, which was the answer to a request with `rejected`.
+    /// Answers the challenge of a 401 to a request with the `rejected` authorization.
     ///
     /// # Errors
-    /// [`RegistryError::Refused`] when nothing we have answers it; else what went wrong at the
-    /// token service.
-    pub(super) async fn answer_challenge(
+    /// [`RegistryError::Refused`] when there is no answer; else the failure of the token service.
+    pub async fn answer_challenge(
         &self,
-        clients: &Clients,
+        client: &EgressClient,
         headers: &HeaderMap,
         repository_path: &str,
         rejected: Option<&Authorization>,
     ) -> Result<Authorization, RegistryError> {
         let challenges = challenge::parse(headers);
-        let _turn = self.turn.lock().await;
-        // A token shows less than a password does, so it is preferred.
+        let _fetching = self.fetching.lock().await;
+        // A token reveals less than a password, so it is preferred.
         for challenge in &challenges {
             let Challenge::Bearer { realm, service, scope } = challenge else { continue };
             let scope = scope.clone().unwrap_or_else(|| pull_scope(repository_path));
@@ -104,23 +101,23 @@ impl Authenticator {
             if let Some(known) = known.filter(|known| Some(known) != rejected) {
                 return Ok(known);
             }
-            let asked_at = Instant::now();
-            let token = self.ask_token(clients, realm, service.as_deref(), &scope).await?;
+            let requested_at = Instant::now();
+            let token = self.fetch_token(client, realm, service.as_deref(), &scope).await?;
             let authorization = Authorization::Bearer(token.secret);
-            self.store().keep(scope, authorization.clone(), token.life, asked_at);
+            self.store().keep(scope, authorization.clone(), token.ttl, requested_at);
             return Ok(authorization);
         }
         if challenges.contains(&Challenge::Basic)
             && let Some(credentials) = self.credentials().await?
         {
             let authorization = Authorization::Basic(credentials);
-            // A second failed login tells nothing new, and some registries lock an account after a
+            // A second failed login brings nothing, and some registries lock an account after a
             // few.
             if rejected != Some(&authorization) {
                 self.store().keep(
                     pull_scope(repository_path),
                     authorization.clone(),
-                    BASIC_LIFE,
+                    BASIC_TTL,
                     Instant::now(),
                 );
                 return Ok(authorization);
@@ -129,9 +126,9 @@ impl Authenticator {
         Err(RegistryError::Refused { status: StatusCode::UNAUTHORIZED.as_u16() })
     }
 
-    async fn ask_token(
+    async fn fetch_token(
         &self,
-        clients: &Clients,
+        client: &EgressClient,
         realm: &str,
         service: Option<&str>,
         scope: &str,
@@ -139,7 +136,7 @@ impl Authenticator {
         if service.map_or(0, str::len).max(scope.len()) > MAX_FIELD_BYTES {
             return Err(RegistryError::invalid("the challenge of the registry is too long"));
         }
-        let realm::TokenService { mut url, pinned } =
+        let realm::TokenService { mut url, is_pinned } =
             realm::parse(realm, &self.registry, &self.base, &self.token_hosts)?;
         {
             let mut query = url.query_pairs_mut();
@@ -148,26 +145,24 @@ impl Authenticator {
             }
             query.append_pair("scope", scope);
         }
-        let authorization = match pinned {
-            true => self.credentials().await?.map(Authorization::Basic),
-            false => None,
-        };
-        let request = Request {
+        let authorization =
+            if is_pinned { self.credentials().await?.map(Authorization::Basic) } else { None };
+        let request = EgressRequest {
             url,
-            reach: if pinned { Reach::Configured } else { Reach::PublicOnly },
+            reach: if is_pinned { Reach::Configured } else { Reach::PublicOnly },
             accept: None,
             authorization,
-            max_body_bytes: MAX_TOKEN_ANSWER_BYTES,
+            max_body_bytes: MAX_TOKEN_RESPONSE_BYTES,
             image: None,
             resends: 0,
         };
-        let answer = clients.get(&request).await?;
-        match answer.status {
-            StatusCode::OK => token::parse(&answer.body),
+        let response = client.get(&request).await?;
+        match response.status {
+            StatusCode::OK => token::parse(&response.body),
             StatusCode::NOT_FOUND => {
                 Err(RegistryError::unavailable("its token service does not exist"))
             }
-            _ => Err(refusal(&answer, None)),
+            _ => Err(response.refusal(None)),
         }
     }
 
@@ -187,7 +182,7 @@ impl Authenticator {
     }
 }
 
-/// What is needed to read a repository (distribution, `docs/spec/auth/scope.md`).
+/// The scope for reading a repository (distribution, `docs/spec/auth/scope.md`).
 fn pull_scope(repository_path: &str) -> String {
     format!("repository:{repository_path}:pull")
 }

@@ -1,4 +1,4 @@
-//! Credentials of the docker configuration file, read when they are needed.
+//! Credentials of the docker configuration file, read on demand.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -8,26 +8,25 @@ use std::time::Duration;
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use tokio::sync::Semaphore;
 
-use super::error::RegistryError;
-use super::settings::{Credentials, Secret};
+use crate::registry::error::RegistryError;
+use crate::registry::settings::{Credentials, Secret};
 
-/// A credential helper has this long. Some unlock a key ring or ask a cloud. Ours.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a credential helper. Some unlock a key ring or query a cloud. Ours.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// At most so many files are read, or helpers run, at once: one that hangs cannot pile up threads.
-/// Ours.
+/// Concurrent readers of files and helpers: one that hangs must not pile up threads. Ours.
 static READERS: Semaphore = Semaphore::const_new(2);
 
-/// More of a configuration file is not read. Ours.
+/// The largest configuration file that is read. Ours.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The credentials that the docker configuration has for a server (`registry.example:5000`), from
-/// this file or the usual one. `None` where it has none; that it cannot be read is logged, and
-/// is no reason not to ask anonymously.
+/// The credentials in the docker configuration for a server (`registry.example:5000`), from this
+/// file or the default one. `None` where it has none; a file that cannot be read is logged, and
+/// requests are then anonymous.
 ///
 /// # Errors
-/// When a helper does not answer in time: then it is not known whether there are credentials.
-pub(super) async fn from_docker_config(
+/// When a helper does not answer in time, so that it is unknown whether there are credentials.
+pub async fn from_docker_config(
     path: Option<&Path>,
     server: &str,
 ) -> Result<Option<Credentials>, RegistryError> {
@@ -35,7 +34,7 @@ pub(super) async fn from_docker_config(
     let name = server.to_owned();
     let reading = async {
         let permit = READERS.acquire().await.ok()?;
-        // A helper is another program and is waited for, so this must not run on an async thread.
+        // This waits for the helper, which is another program: it must not block an async thread.
         let reading = tokio::task::spawn_blocking(move || {
             let result = read(path, &name);
             drop(permit);
@@ -43,7 +42,7 @@ pub(super) async fn from_docker_config(
         });
         reading.await.ok()
     };
-    let Ok(found) = tokio::time::timeout(TIMEOUT, reading).await else {
+    let Ok(found) = tokio::time::timeout(HELPER_TIMEOUT, reading).await else {
         return Err(RegistryError::unavailable(
             "the docker credential helper did not answer in time",
         ));
@@ -55,7 +54,8 @@ pub(super) async fn from_docker_config(
         Some(Ok(DockerCredential::IdentityToken(_))) => {
             tracing::warn!(
                 server,
-                "the docker configuration has an identity token, which cannot be used here"
+                "identity tokens in the docker configuration are not supported; requests are \
+                 anonymous"
             );
             None
         }
@@ -67,7 +67,7 @@ pub(super) async fn from_docker_config(
             tracing::warn!(
                 server,
                 reason = reason(&error),
-                "no credentials taken from the docker configuration"
+                "cannot use the docker configuration; requests are anonymous"
             );
             None
         }
@@ -78,7 +78,7 @@ pub(super) async fn from_docker_config(
 fn read(path: Option<PathBuf>, server: &str) -> Result<DockerCredential, CredentialRetrievalError> {
     let Some(path) = path else {
         return docker_credential::get_credential(server).map_err(|error| match error {
-            // The usual file need not be there.
+            // The default file is optional.
             CredentialRetrievalError::ConfigReadError => CredentialRetrievalError::ConfigNotFound,
             other => other,
         });
@@ -87,22 +87,22 @@ fn read(path: Option<PathBuf>, server: &str) -> Result<DockerCredential, Credent
     docker_credential::get_credential_from_reader(BufReader::new(file.take(MAX_FILE_BYTES)), server)
 }
 
-/// In our words: what a helper printed may hold a secret.
+/// The reason in our own words, because the output of a helper may contain a secret.
 fn reason(error: &CredentialRetrievalError) -> &'static str {
     match error {
         CredentialRetrievalError::HelperCommunicationError => "the credential helper cannot be run",
         CredentialRetrievalError::MalformedHelperResponse => {
-            "the credential helper gave an unreadable answer"
+            "the credential helper printed an invalid answer"
         }
         CredentialRetrievalError::HelperFailure { .. } => {
-            "the credential helper has none or failed"
+            "the credential helper has no credentials or failed"
         }
         CredentialRetrievalError::CredentialDecodingError => "the credentials cannot be decoded",
         CredentialRetrievalError::CredentialMismatchError => {
             "the credentials contradict each other"
         }
         CredentialRetrievalError::NoCredentialConfigured
-        | CredentialRetrievalError::ConfigNotFound => "there are none",
+        | CredentialRetrievalError::ConfigNotFound => "there are no credentials",
         CredentialRetrievalError::ConfigReadError => "the file cannot be read",
     }
 }
@@ -122,7 +122,8 @@ mod tests {
     #[tokio::test]
     async fn credentials_are_found_by_server() {
         // "me:pw" in base64.
-        let config = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},"a.example:5000":{"auth":"bWU6cHc="}}}"#;
+        let config = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},
+            "a.example:5000":{"auth":"bWU6cHc="}}}"#;
         check(config, "https://index.docker.io/v1/", Some(("me", "pw"))).await;
         check(config, "a.example:5000", Some(("me", "pw"))).await;
         check(config, "a.example", None).await;

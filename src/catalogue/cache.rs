@@ -1,0 +1,638 @@
+//! A cache for one kind of fact: bounded in memory, each entry fresh for a while, with a negative
+//! cache, and one fetch at a time for a key.
+//!
+//! Freshness is our own arithmetic on [`Now`], and moka only bounds the memory: a cache that drops
+//! entries by age cannot give the stale answer that an outage needs, and it cannot be tested with a
+//! clock that stands still. Failures go into a negative cache, so that a registry that is down is
+//! not queried again for every request.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::single_flight::{Flight, NoOutcome, SingleFlight};
+use crate::clock::{Clock, Now};
+use crate::registry::RegistryError;
+
+/// The most failures in the negative cache. A failure is small, and forgetting one costs a request.
+const MAX_FAILURES: u64 = 10_000;
+
+/// How long a failure is answered from the negative cache: what is missing may be published at any
+/// time, credentials are mended by people, and anything else may pass at once.
+const NOT_FOUND_TTL: Duration = Duration::from_secs(300);
+const REFUSED_TTL: Duration = Duration::from_secs(60);
+const TROUBLE_TTL: Duration = Duration::from_secs(30);
+
+/// A registry that keeps saying for this time that something known is gone is believed.
+const GONE_CONFIRMATION_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A fact and when it was learnt.
+#[derive(Debug)]
+pub struct CacheEntry<V> {
+    /// The fact.
+    pub value: Arc<V>,
+    /// When the registry gave it. Of a loaded fact, `elapsed` is the moment of loading.
+    pub learnt: Now,
+    /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
+    /// registry gave to this process.
+    pub age_when_loaded: Option<Duration>,
+}
+
+impl<V> Clone for CacheEntry<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), ..*self }
+    }
+}
+
+impl<V> CacheEntry<V> {
+    fn age(&self, now: Now) -> Duration {
+        now.elapsed
+            .saturating_sub(self.learnt.elapsed)
+            .saturating_add(self.age_when_loaded.unwrap_or_default())
+    }
+}
+
+/// The result of a lookup.
+#[derive(Debug)]
+pub enum Lookup<V> {
+    /// Not in the cache; fetched just now.
+    Fetched(CacheEntry<V>),
+    /// In the cache, and still fresh.
+    Fresh(CacheEntry<V>),
+    /// In the cache and no longer fresh; the registry did not answer, or not yet.
+    Stale(CacheEntry<V>),
+    /// Not in the cache; the registry refused, failed or did not answer in time.
+    Failed(RegistryError),
+    /// Not in the cache and not fetched:
+    /// [`MAX_FLIGHTS`](super::single_flight::MAX_FLIGHTS) fetches are under way.
+    Overloaded,
+}
+
+/// How long a caller waits for a fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitLimits {
+    /// When there is a fallback to answer with.
+    pub with_fallback: Duration,
+    /// When there is none.
+    pub without_fallback: Duration,
+}
+
+/// How one fact is fetched, and what its failure means.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchPolicy {
+    /// How long the caller waits.
+    pub wait: WaitLimits,
+    /// Whether the caller has a fallback when the cache has nothing.
+    pub has_fallback: bool,
+    /// Whether the fact is known from elsewhere to exist, so that the first 404 is not believed.
+    pub is_expected: bool,
+    /// Whether the fact is only for holders of the credentials: it is evicted when they are
+    /// refused.
+    pub is_private: bool,
+}
+
+/// How long entries are fresh and usable.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryTtl {
+    /// How long an entry is used without fetching it again.
+    pub fresh: Duration,
+    /// How long an entry is used when it cannot be fetched again.
+    pub usable: Duration,
+}
+
+type Outcome<V> = Result<CacheEntry<V>, RegistryError>;
+
+/// The cache.
+pub struct Cache<K, V> {
+    store: Store<K, V>,
+    flights: SingleFlight<K, Outcome<V>>,
+    clock: Clock,
+    ttl: EntryTtl,
+}
+
+impl<K, V> Cache<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// A cache of at most `max_bytes`, as `weigh` weighs its values. Fetches run on the current
+    /// runtime, which must outlive the callers.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn new(max_bytes: u64, weigh: fn(&V) -> usize, clock: Clock, ttl: EntryTtl) -> Self {
+        Self { store: Store::new(max_bytes, weigh), flights: SingleFlight::new(), clock, ttl }
+    }
+
+    /// Puts in a fact that another process learnt, as old as the wall clock says. One from the
+    /// future is taken as of now, and one that is too old to be used is left out.
+    pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp) {
+        let now = self.clock.now();
+        let learnt = learnt.min(now.utc);
+        let age = Duration::try_from(now.utc.duration_since(learnt)).unwrap_or_default();
+        if age <= self.ttl.usable {
+            let learnt = Now { utc: learnt, elapsed: now.elapsed };
+            let entry = CacheEntry { value, learnt, age_when_loaded: Some(age) };
+            self.store.entries.insert(key, entry);
+        }
+    }
+
+    /// All entries that may still be used.
+    pub fn usable(&self) -> Vec<(K, CacheEntry<V>)> {
+        let now = self.clock.now();
+        let all = self.store.entries.iter().map(|(key, entry)| (K::clone(&key), entry));
+        all.filter(|(_, entry)| entry.age(now) <= self.ttl.usable).collect()
+    }
+
+    /// Grows whenever a registry gives something that changes the entries.
+    pub fn revision(&self) -> u64 {
+        self.store.revision.load(Ordering::Relaxed)
+    }
+
+    /// The entry for the key if it may still be used, without fetching anything.
+    pub fn peek(&self, key: &K) -> Option<CacheEntry<V>> {
+        self.usable_at(key, self.clock.now())
+    }
+
+    /// The last entry for the key, even if it is too old to be used.
+    pub fn last(&self, key: &K) -> Option<CacheEntry<V>> {
+        self.store.entries.get(key)
+    }
+
+    /// Whether this entry would be used without fetching it again.
+    pub fn is_fresh(&self, entry: &CacheEntry<V>) -> bool {
+        entry.age(self.clock.now()) <= self.ttl.fresh
+    }
+
+    /// How many fetches are under way, and how many callers wait for one.
+    pub fn in_flight(&self) -> (usize, usize) {
+        self.flights.counts()
+    }
+
+    /// The fact for this key: from the cache if fresh, else from `fetch`, which runs at most once
+    /// at a time.
+    pub async fn get<F>(&self, key: K, policy: FetchPolicy, fetch: impl FnOnce() -> F) -> Lookup<V>
+    where
+        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+    {
+        let now = self.clock.now();
+        let entry = self.usable_at(&key, now);
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.age(now) <= self.ttl.fresh) {
+            // An entry in use is refreshed in the background shortly before its TTL ends, so that
+            // no caller waits for it.
+            if entry.age(now) >= self.refresh_age() && self.store.failure(&key, now).is_none() {
+                drop(self.fetch_once(key, now, policy, fetch));
+            }
+            return Lookup::Fresh(entry.clone());
+        }
+        let outcome = match self.store.failure(&key, now) {
+            Some(error) => Err(error),
+            None => {
+                let Some(flight) = self.fetch_once(key.clone(), now, policy, fetch) else {
+                    return entry.map_or(Lookup::Overloaded, Lookup::Stale);
+                };
+                let limit = if policy.has_fallback || entry.is_some() {
+                    // A caller that joins a slow flight late does not wait the whole time again.
+                    let since = now.elapsed.saturating_sub(flight.started);
+                    policy.wait.with_fallback.saturating_sub(since)
+                } else {
+                    policy.wait.without_fallback
+                };
+                match self.flights.wait(flight, limit).await {
+                    Ok(outcome) => outcome,
+                    Err(NoOutcome::Panicked) => Err(RegistryError::Invalid {
+                        detail: "reading the registry's answer failed inside wintag".to_owned(),
+                    }),
+                    Err(NoOutcome::TimedOut) => Err(RegistryError::TimedOut),
+                }
+            }
+        };
+        match outcome {
+            Ok(entry) => Lookup::Fetched(entry),
+            // An entry that was evicted meanwhile, because the fact is gone or access was refused,
+            // is not used any more.
+            Err(error) => match entry.filter(|_| self.store.entries.contains_key(&key)) {
+                Some(entry) => Lookup::Stale(entry),
+                None => Lookup::Failed(error),
+            },
+        }
+    }
+
+    /// The fetch for this key: the one under way, or a new one unless there are too many.
+    fn fetch_once<F>(
+        &self,
+        key: K,
+        now: Now,
+        policy: FetchPolicy,
+        fetch: impl FnOnce() -> F,
+    ) -> Option<Flight<Outcome<V>>>
+    where
+        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+    {
+        let just_fetched = || {
+            let entry = self.store.entries.get(&key)?;
+            let is_new = entry.learnt.elapsed >= now.elapsed && entry.age_when_loaded.is_none();
+            is_new.then_some(Ok(entry))
+        };
+        let (store, clock, of_store) = (self.store.clone(), self.clock.clone(), key.clone());
+        let work = || {
+            let fetch = fetch();
+            async move {
+                match fetch.await {
+                    Ok(value) => Ok(store.record_success(of_store, value, clock.now())),
+                    Err(error) => Err(store.record_failure(of_store, error, policy, clock.now())),
+                }
+            }
+        };
+        self.flights.join(key.clone(), now.elapsed, just_fetched, work)
+    }
+
+    fn usable_at(&self, key: &K, now: Now) -> Option<CacheEntry<V>> {
+        self.store.entries.get(key).filter(|entry| entry.age(now) <= self.ttl.usable)
+    }
+
+    /// The age at which an entry in use is refreshed: in the last tenth of its TTL (as unbound
+    /// prefetches), at a random point, so that entries learnt together are not refreshed together.
+    fn refresh_age(&self) -> Duration {
+        self.ttl.fresh.mul_f64(0.9 + 0.1 * fastrand::f64())
+    }
+}
+
+/// The memory of a cache, which fetches write to. Cheap to clone; clones share it.
+struct Store<K, V> {
+    entries: moka::sync::Cache<K, CacheEntry<V>>,
+    /// The negative cache: each failure, and until when it is answered.
+    failures: moka::sync::Cache<K, (RegistryError, Duration)>,
+    /// Since when a registry says that something is gone which it had or should have, on the
+    /// monotonic clock.
+    missing_since: moka::sync::Cache<K, Duration>,
+    revision: Arc<AtomicU64>,
+}
+
+// A derived `Clone` would ask for `V: Clone`.
+impl<K, V> Clone for Store<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            failures: self.failures.clone(),
+            missing_since: self.missing_since.clone(),
+            revision: self.revision.clone(),
+        }
+    }
+}
+
+impl<K, V> Store<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn new(max_bytes: u64, weigh: fn(&V) -> usize) -> Self {
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(move |_, entry: &CacheEntry<V>| {
+                u32::try_from(weigh(&entry.value)).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self {
+            entries,
+            failures: moka::sync::Cache::new(MAX_FAILURES),
+            missing_since: moka::sync::Cache::new(MAX_FAILURES),
+            revision: Arc::default(),
+        }
+    }
+
+    /// The failure in the negative cache for this key, with the time that is left of it.
+    fn failure(&self, key: &K, now: Now) -> Option<RegistryError> {
+        let (error, until) = self.failures.get(key).filter(|(_, until)| now.elapsed < *until)?;
+        Some(error.with_time_left(until.saturating_sub(now.elapsed)))
+    }
+
+    fn record_success(&self, key: K, value: V, now: Now) -> CacheEntry<V> {
+        let entry = CacheEntry { value: Arc::new(value), learnt: now, age_when_loaded: None };
+        self.failures.invalidate(&key);
+        self.missing_since.invalidate(&key);
+        self.entries.insert(key, entry.clone());
+        self.revision.fetch_add(1, Ordering::Relaxed);
+        entry
+    }
+
+    /// Puts a failure into the negative cache, and evicts the entry where the failure says that
+    /// there is nothing to know any more. Returns the failure as callers get it.
+    fn record_failure(
+        &self,
+        key: K,
+        error: RegistryError,
+        policy: FetchPolicy,
+        now: Now,
+    ) -> RegistryError {
+        let error = self.confirmed(&key, error, policy, now);
+        let is_gone = matches!(error, RegistryError::NotFound { .. })
+            || (policy.is_private && matches!(error, RegistryError::Refused { .. }));
+        if is_gone {
+            // Otherwise it would come back as soon as the registry does not answer.
+            self.entries.invalidate(&key);
+            self.revision.fetch_add(1, Ordering::Relaxed);
+        }
+        self.failures.insert(key, (error.clone(), now.elapsed + failure_ttl(&error)));
+        error
+    }
+
+    /// A 404 for something that the registry had, or that is known from elsewhere, counts only when
+    /// it is repeated after a while: registries have answered 404 in an outage.
+    fn confirmed(
+        &self,
+        key: &K,
+        error: RegistryError,
+        policy: FetchPolicy,
+        now: Now,
+    ) -> RegistryError {
+        let is_known = policy.is_expected || self.entries.contains_key(key);
+        if !is_known || !matches!(error, RegistryError::NotFound { .. }) {
+            return error;
+        }
+        let since = self.missing_since.get_with(key.clone(), || now.elapsed);
+        if now.elapsed.saturating_sub(since) >= GONE_CONFIRMATION_INTERVAL {
+            return error;
+        }
+        RegistryError::Unavailable {
+            detail: "it says for the first time that this is gone".to_owned(),
+            retry_after: Some(GONE_CONFIRMATION_INTERVAL),
+        }
+    }
+}
+
+/// How long a failure is answered from the negative cache.
+fn failure_ttl(error: &RegistryError) -> Duration {
+    match error {
+        RegistryError::NotFound { .. } => NOT_FOUND_TTL,
+        RegistryError::Refused { .. } => REFUSED_TTL,
+        RegistryError::RateLimited { retry_after }
+        | RegistryError::Unavailable { retry_after, .. } => retry_after.unwrap_or(TROUBLE_TTL),
+        RegistryError::Suspended { retry_after, .. } => *retry_after,
+        RegistryError::NotAllowed { .. }
+        | RegistryError::TimedOut
+        | RegistryError::Invalid { .. } => TROUBLE_TTL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::catalogue::single_flight::MAX_FLIGHTS;
+    use crate::registry::Missing;
+
+    const WAIT: WaitLimits = WaitLimits {
+        with_fallback: Duration::from_millis(50),
+        without_fallback: Duration::from_secs(5),
+    };
+    const ALONE: FetchPolicy =
+        FetchPolicy { wait: WAIT, has_fallback: false, is_expected: false, is_private: false };
+    const WITH_FALLBACK: FetchPolicy = FetchPolicy { has_fallback: true, ..ALONE };
+
+    fn cache(clock: &Clock) -> Arc<Cache<&'static str, u32>> {
+        let ttl = EntryTtl { fresh: Duration::from_secs(900), usable: Duration::from_secs(7200) };
+        Arc::new(Cache::new(1 << 20, |_| 4, clock.clone(), ttl))
+    }
+
+    fn clock() -> Clock {
+        Clock::manual("2026-08-12T00:00:00Z".parse().unwrap())
+    }
+
+    async fn failing() -> Result<u32, RegistryError> {
+        Err(RegistryError::TimedOut)
+    }
+
+    #[tokio::test]
+    async fn a_fact_is_new_then_fresh_then_stale_then_gone() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let get = || cache.get("key", ALONE, failing);
+        let first = cache.get("key", ALONE, || async { Ok(7) }).await;
+        assert!(matches!(first, Lookup::Fetched(entry) if *entry.value == 7));
+        clock.advance(Duration::from_secs(900));
+        assert!(matches!(get().await, Lookup::Fresh(_)));
+        clock.advance(Duration::from_secs(1));
+        assert!(matches!(get().await, Lookup::Stale(_)));
+        assert!(cache.peek(&"key").is_some());
+        clock.advance(Duration::from_secs(7200));
+        assert!(matches!(get().await, Lookup::Failed(RegistryError::TimedOut)));
+        assert!(cache.peek(&"key").is_none());
+    }
+
+    #[tokio::test]
+    async fn many_callers_make_one_fetch_and_share_its_failure() {
+        let cache = cache(&clock());
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let calls = (0..1000).map(|_| {
+            let (cache, fetches) = (cache.clone(), fetches.clone());
+            tokio::spawn(async move {
+                let fetch = || async move {
+                    fetches.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Err(RegistryError::Refused { status: 403 })
+                };
+                cache.get("key", ALONE, fetch).await
+            })
+        });
+        for call in futures_util::future::join_all(calls).await {
+            assert!(matches!(call.unwrap(), Lookup::Failed(RegistryError::Refused { .. })));
+        }
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_fetch_outlives_the_caller_that_started_it() {
+        let cache = cache(&clock());
+        let slow = || async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(7)
+        };
+        // With something else to answer with, the caller leaves after 50 ms.
+        assert!(matches!(
+            cache.get("key", WITH_FALLBACK, slow).await,
+            Lookup::Failed(RegistryError::TimedOut)
+        ));
+        let joined = cache.get("key", ALONE, failing).await;
+        assert!(matches!(joined, Lookup::Fetched(entry) if *entry.value == 7));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_joins_a_slow_flight_late_does_not_wait_again() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let slow = || async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(7)
+        };
+        let _ = cache.get("key", WITH_FALLBACK, slow).await;
+        clock.advance(WAIT.with_fallback);
+        let late = cache.get("key", WITH_FALLBACK, failing);
+        assert!(matches!(late.now_or_never(), Some(Lookup::Failed(RegistryError::TimedOut))));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_retried_only_after_its_ttl() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let _ = cache.get("key", ALONE, failing).await;
+        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Failed(_)));
+        clock.advance(Duration::from_secs(30));
+        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_panics_does_not_block_its_key() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let fetch = || async { panic!("as a defect would") };
+        assert!(matches!(cache.get("key", ALONE, fetch).await, Lookup::Failed(_)));
+        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+    }
+
+    #[tokio::test]
+    async fn f11_a_404_is_believed_when_the_registry_repeats_it() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let gone = || async { Err(RegistryError::NotFound { what: Missing::Manifest }) };
+        let _ = cache.get("key", ALONE, || async { Ok(7) }).await;
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(cache.get("key", ALONE, gone).await, Lookup::Stale(_)));
+        clock.advance(GONE_CONFIRMATION_INTERVAL);
+        assert!(matches!(
+            cache.get("key", ALONE, gone).await,
+            Lookup::Failed(RegistryError::NotFound { .. })
+        ));
+        // It does not come back when the registry stops answering.
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(
+            cache.get("key", ALONE, failing).await,
+            Lookup::Failed(RegistryError::TimedOut)
+        ));
+    }
+
+    #[tokio::test]
+    async fn f11_the_first_404_for_an_expected_fact_is_not_believed() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let policy = FetchPolicy { is_expected: true, ..WITH_FALLBACK };
+        let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
+        assert!(matches!(
+            cache.get("key", policy, gone).await,
+            Lookup::Failed(RegistryError::Unavailable { .. })
+        ));
+        clock.advance(GONE_CONFIRMATION_INTERVAL);
+        assert!(matches!(
+            cache.get("key", policy, gone).await,
+            Lookup::Failed(RegistryError::NotFound { .. })
+        ));
+        // After a success, the count starts again.
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(cache.get("key", policy, || async { Ok(7) }).await, Lookup::Fetched(_)));
+        clock.advance(Duration::from_secs(1000));
+        assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn x13_private_facts_are_evicted_when_access_is_refused_and_public_ones_are_not() {
+        for is_private in [false, true] {
+            let clock = clock();
+            let cache = cache(&clock);
+            let policy = FetchPolicy { is_private, ..ALONE };
+            let refused = || async { Err(RegistryError::Refused { status: 403 }) };
+            let _ = cache.get("key", policy, || async { Ok(7) }).await;
+            clock.advance(Duration::from_secs(1000));
+            assert_eq!(
+                matches!(cache.get("key", policy, refused).await, Lookup::Failed(_)),
+                is_private
+            );
+            assert_eq!(cache.peek(&"key").is_none(), is_private);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fact_in_use_is_refreshed_before_its_ttl_ends() {
+        let clock = clock();
+        let cache = cache(&clock);
+        let _ = cache.get("key", ALONE, || async { Ok(7) }).await;
+        clock.advance(Duration::from_secs(899));
+        // No caller waits for it, and a later one gets it; the point in the last tenth is random.
+        for _ in 0..1000 {
+            assert!(matches!(cache.get("key", ALONE, || async { Ok(8) }).await, Lookup::Fresh(_)));
+            tokio::task::yield_now().await;
+        }
+        let last = cache.get("key", ALONE, failing).await;
+        assert!(matches!(last, Lookup::Fresh(entry) if *entry.value == 8));
+    }
+
+    #[tokio::test]
+    async fn a_loaded_fact_is_as_old_as_it_says() {
+        let clock = clock();
+        clock.advance(Duration::from_secs(100_000));
+        let get = async |age: i64, later: u64| {
+            let cache = cache(&clock);
+            cache.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(age));
+            clock.advance(Duration::from_secs(later));
+            cache.get("key", ALONE, failing).await
+        };
+        assert!(matches!(get(0, 0).await, Lookup::Fresh(entry) if entry.age_when_loaded.is_some()));
+        assert!(matches!(get(900, 0).await, Lookup::Fresh(_)));
+        assert!(matches!(get(899, 2).await, Lookup::Stale(entry) if *entry.value == 7));
+        assert!(matches!(get(7199, 0).await, Lookup::Stale(_)));
+        assert!(matches!(get(7201, 0).await, Lookup::Failed(_)));
+        assert!(matches!(get(7199, 2).await, Lookup::Failed(_)));
+        // From the future: of now, and growing older from now on.
+        assert!(matches!(get(-50_000, 0).await, Lookup::Fresh(_)));
+        assert!(matches!(get(-50_000, 901).await, Lookup::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn s12_beyond_the_limit_of_flights_only_cached_entries_are_given() {
+        const CACHED: usize = MAX_FLIGHTS;
+        let clock = clock();
+        let ttl = EntryTtl { fresh: Duration::from_secs(900), usable: Duration::from_secs(7200) };
+        let cache = Arc::new(Cache::<usize, u32>::new(1 << 20, |_| 4, clock.clone(), ttl));
+        assert!(matches!(cache.get(CACHED, ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+        clock.advance(Duration::from_secs(901));
+        let never = std::future::pending::<Result<u32, RegistryError>>;
+        for key in 0..MAX_FLIGHTS {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get(key, ALONE, never).await });
+        }
+        while cache.in_flight().0 < MAX_FLIGHTS {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cache.in_flight(), (MAX_FLIGHTS, MAX_FLIGHTS));
+        assert!(matches!(cache.get(CACHED + 1, ALONE, never).await, Lookup::Overloaded));
+        let stale = cache.get(CACHED, ALONE, never).await;
+        assert!(matches!(stale, Lookup::Stale(entry) if *entry.value == 7));
+        // A caller may still wait for a fetch that is under way.
+        assert!(matches!(
+            cache.get(0, WITH_FALLBACK, never).await,
+            Lookup::Failed(RegistryError::TimedOut)
+        ));
+        assert_eq!(
+            cache.in_flight(),
+            (MAX_FLIGHTS, MAX_FLIGHTS),
+            "a caller that has left is not counted"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_fetched_fact_replaces_a_loaded_one() {
+        let clock = clock();
+        let cache = cache(&clock);
+        cache.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(1000));
+        assert_eq!(cache.revision(), 0);
+        assert!(matches!(cache.get("key", ALONE, || async { Ok(8) }).await, Lookup::Fetched(_)));
+        let entry = cache.peek(&"key").unwrap();
+        assert_eq!((*entry.value, entry.age_when_loaded, cache.revision()), (8, None, 1));
+    }
+}

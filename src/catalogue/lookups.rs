@@ -1,0 +1,356 @@
+//! The catalogue: its lookups and what it falls back on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::{Cache, CacheEntry, EntryTtl, FetchPolicy, Lookup};
+use super::deadline::Deadline;
+use super::embedded::Embedded;
+use super::fetch::Fetcher;
+use super::freshness::{Found, Freshness, Provenance};
+use super::metrics;
+use super::miss::Miss;
+use super::shrinkage::{self, ShrinkageCheck};
+use super::snapshot::Snapshot;
+use super::tags::{KnownTag, RepositoryTags};
+use super::weight::manifest_weight;
+use crate::clock::Clock;
+use crate::images::Repository;
+use crate::registry::{Manifest, Registries, RegistryError, Wanted};
+use crate::telemetry::{CacheLayer, Metrics};
+use crate::windows::{Tables, WindowsVersion};
+
+/// How long a stale entry is used when it cannot be refreshed; longer where its TTL is longer. RFC
+/// 8767 recommends one to three days for stale data in DNS.
+const DEFAULT_USABLE_TTL: Duration = Duration::from_secs(72 * 3600);
+/// The memory for tag lists. Twenty repositories of 3,000 tags take 24 MB.
+const MAX_TAG_BYTES: u64 = 48 << 20;
+/// The memory for manifests. One takes about 1 kB.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+
+/// An image that was found.
+#[derive(Clone, Debug)]
+pub enum FoundImage {
+    /// The manifest in the registry.
+    Manifest(Found<Manifest>),
+    /// The observation of the tag in the embedded catalogue.
+    Observation(Found<KnownTag>),
+}
+
+/// The settings of the catalogue.
+#[derive(Clone, Debug)]
+pub struct CatalogueSettings {
+    /// Never query a registry.
+    pub offline: bool,
+    /// How long an entry of the cache is used without fetching it again.
+    pub fresh_for: Duration,
+    /// The directory of the snapshot; without one there is no snapshot.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// The content of each repository.
+pub struct Catalogue {
+    pub(super) registries: Arc<Registries>,
+    pub(super) tables: &'static Tables,
+    embedded: Embedded,
+    pub(super) tags: Cache<Repository, RepositoryTags>,
+    pub(super) manifests: Cache<(Repository, Wanted), Manifest>,
+    fetcher: Fetcher,
+    offline: bool,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Catalogue {
+    /// A catalogue with the embedded data only.
+    pub fn new(
+        registries: Arc<Registries>,
+        tables: &'static Tables,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        settings: &CatalogueSettings,
+    ) -> Self {
+        let ttl = EntryTtl {
+            fresh: settings.fresh_for,
+            usable: DEFAULT_USABLE_TTL.max(settings.fresh_for),
+        };
+        let fetcher = Fetcher {
+            registries: registries.clone(),
+            tables,
+            shrinkage: ShrinkageCheck::default(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        };
+        Self {
+            registries,
+            tables,
+            embedded: Embedded::read(tables),
+            tags: Cache::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), ttl),
+            manifests: Cache::new(MAX_MANIFEST_BYTES, manifest_weight, clock, ttl),
+            fetcher,
+            offline: settings.offline,
+            snapshot: settings.state_dir.clone().map(Snapshot::new),
+            metrics,
+        }
+    }
+
+    /// Whether the registry of this repository may be queried at all.
+    pub fn allows(&self, repository: &Repository) -> bool {
+        self.registries.allows(repository.registry())
+    }
+
+    /// The tags of a repository.
+    ///
+    /// # Errors
+    /// When the registry is not allowed, has no such repository, or cannot be queried while nothing
+    /// older is known.
+    pub async fn tags(
+        &self,
+        repository: &Repository,
+        deadline: &Deadline,
+    ) -> Result<Found<RepositoryTags>, Miss> {
+        self.check_allowed(repository)?;
+        let embedded = self.embedded.tags(repository);
+        let cached = self.tags.peek(repository);
+        if self.offline {
+            return match (cached, embedded) {
+                (Some(entry), _) => found(Lookup::Stale(entry)),
+                (None, Some(tags)) => Ok(self.as_embedded(tags)),
+                (None, None) => Err(Miss::Offline),
+            };
+        }
+        let expected_count = shrinkage::expected_count(
+            self.tags.last(repository).map(|entry| entry.value.len()),
+            embedded.as_ref().map(|tags| tags.len()),
+            self.registries.is_mirrored(repository.registry()),
+        );
+        let has_fallback = cached.is_some() || embedded.is_some();
+        let policy = FetchPolicy {
+            is_expected: embedded.is_some(),
+            ..self.policy(repository, has_fallback, deadline)
+        };
+        let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count);
+        let lookup = self.tags.get(repository.clone(), policy, fetch).await;
+        metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
+        match (found(lookup), embedded) {
+            (Err(miss), Some(tags)) if miss.is_silence() => Ok(self.as_embedded(tags)),
+            (found, _) => found,
+        }
+    }
+
+    /// The manifest that a tag or digest selects. The embedded catalogue has none; what it knows of
+    /// a tag is in its [`KnownTag::observation`].
+    ///
+    /// With `has_fallback` the caller can answer without the manifest, and waits less for it.
+    ///
+    /// # Errors
+    /// As [`Self::tags`].
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        has_fallback: bool,
+        deadline: &Deadline,
+    ) -> Result<Found<Manifest>, Miss> {
+        self.check_allowed(repository)?;
+        let key = (repository.clone(), wanted.clone());
+        let cached = self.manifests.peek(&key);
+        if self.offline {
+            return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
+        }
+        let policy = self.policy(repository, cached.is_some() || has_fallback, deadline);
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted);
+        let lookup = self.manifests.get(key, policy, fetch).await;
+        metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
+        found(lookup)
+    }
+
+    /// The image that a tag or digest selects: its manifest, or the tag in the embedded catalogue
+    /// when the registry cannot be queried.
+    ///
+    /// # Errors
+    /// As [`Self::tags`].
+    pub async fn image(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        deadline: &Deadline,
+    ) -> Result<FoundImage, Miss> {
+        let tags = self.embedded.tags(repository);
+        let embedded = tags.and_then(|tags| match &wanted {
+            Wanted::Tag(tag) => tags.find(tag).cloned(),
+            Wanted::Digest(digest) => tags.iter().find(|tag| tag.was_seen_at(digest)).cloned(),
+        });
+        let has_fallback = embedded.is_some();
+        match (self.manifest(repository, wanted, has_fallback, deadline).await, embedded) {
+            (Ok(found), _) => Ok(FoundImage::Manifest(found)),
+            (Err(miss), Some(tag)) if miss.is_silence() => {
+                Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag))))
+            }
+            (Err(miss), _) => Err(miss),
+        }
+    }
+
+    /// The usable manifest in the cache for a tag or digest; no registry is queried.
+    pub fn known_manifest(&self, repository: &Repository, wanted: Wanted) -> Option<Arc<Manifest>> {
+        self.manifests.peek(&(repository.clone(), wanted)).map(|entry| entry.value)
+    }
+
+    /// The usable tags in the cache for a repository, else the embedded ones; no registry is
+    /// queried.
+    pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
+        let cached = self.tags.peek(repository).map(|entry| entry.value);
+        cached.or_else(|| self.embedded.tags(repository))
+    }
+
+    /// The version that a tag stands for by its name alone.
+    pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
+        KnownTag::new(tag.to_owned(), None, self.tables).version
+    }
+
+    /// How fresh the known tags of a repository are now; no registry is queried.
+    pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
+        match self.tags.peek(repository) {
+            Some(entry) => Some(self.freshness_in_cache(&entry)),
+            None => self.embedded.tags(repository).map(|tags| self.as_embedded(tags).freshness),
+        }
+    }
+
+    /// The repositories whose tags are in the cache, by name, and how fresh they are now.
+    pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
+        let usable = self.tags.usable().into_iter();
+        let mut known: Vec<_> =
+            usable.map(|(key, entry)| (key, self.freshness_in_cache(&entry))).collect();
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    /// Sets the metrics of the fetches under way and of the circuit breakers.
+    pub fn report_state(&self) {
+        for (layer, (fetches, waiting)) in [
+            (CacheLayer::Tags, self.tags.in_flight()),
+            (CacheLayer::Manifests, self.manifests.in_flight()),
+        ] {
+            self.metrics.tell_flights(layer, fetches, waiting);
+        }
+        for (registry, is_open) in self.registries.circuits() {
+            self.metrics.tell_circuit(registry, is_open);
+        }
+    }
+
+    fn freshness_in_cache(&self, entry: &CacheEntry<RepositoryTags>) -> Freshness {
+        freshness_of(provenance_in_cache(entry), entry, !self.tags.is_fresh(entry))
+    }
+
+    fn policy(
+        &self,
+        repository: &Repository,
+        has_fallback: bool,
+        deadline: &Deadline,
+    ) -> FetchPolicy {
+        let is_private = self.registries.has_credentials(repository.registry());
+        let wait = deadline.left(has_fallback);
+        FetchPolicy { wait, has_fallback, is_expected: false, is_private }
+    }
+
+    fn check_allowed(&self, repository: &Repository) -> Result<(), Miss> {
+        if self.allows(repository) {
+            return Ok(());
+        }
+        Err(RegistryError::NotAllowed { registry: repository.registry().to_owned() }.into())
+    }
+
+    fn as_embedded<V>(&self, value: Arc<V>) -> Found<V> {
+        let freshness = Freshness {
+            provenance: Provenance::Embedded,
+            as_of: self.embedded.as_of(),
+            stale: true,
+        };
+        Found { value, freshness }
+    }
+}
+
+fn provenance_in_cache<V>(entry: &CacheEntry<V>) -> Provenance {
+    match entry.age_when_loaded {
+        Some(_) => Provenance::Snapshot,
+        None => Provenance::Cache,
+    }
+}
+
+fn freshness_of<V>(provenance: Provenance, entry: &CacheEntry<V>, stale: bool) -> Freshness {
+    Freshness { provenance, as_of: entry.learnt.utc, stale }
+}
+
+fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {
+    let (provenance, entry, stale) = match lookup {
+        Lookup::Fetched(entry) => (Provenance::Registry, entry, false),
+        Lookup::Fresh(entry) => (provenance_in_cache(&entry), entry, false),
+        Lookup::Stale(entry) => (provenance_in_cache(&entry), entry, true),
+        Lookup::Failed(error) => return Err(error.into()),
+        Lookup::Overloaded => return Err(Miss::Overloaded),
+    };
+    Ok(Found { freshness: freshness_of(provenance, &entry, stale), value: entry.value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A catalogue that queries no registry and whose cache is empty.
+    fn offline(clock: &Clock, fresh_for: Duration) -> Catalogue {
+        let registries =
+            Arc::new(Registries::new(crate::registry::RegistriesSettings::default()).unwrap());
+        let settings = CatalogueSettings { offline: true, fresh_for, state_dir: None };
+        Catalogue::new(
+            registries,
+            Tables::embedded(),
+            clock.clone(),
+            Arc::new(Metrics::new()),
+            &settings,
+        )
+    }
+
+    fn hours(count: u64) -> Duration {
+        Duration::from_secs(count * 3600)
+    }
+
+    #[tokio::test]
+    async fn an_entry_past_its_usable_ttl_is_not_shown() {
+        let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
+        let catalogue = offline(&clock, hours(1));
+        let (kept, unknown) = ("mcr.microsoft.com/windows/nanoserver", "a.example/x");
+        for repository in [kept, unknown].map(|name| Repository::parse(name).unwrap()) {
+            catalogue.tags.load(
+                repository.clone(),
+                Arc::new(RepositoryTags::new(Vec::new())),
+                clock.now().utc,
+            );
+        }
+        let seen = |name: &str| {
+            let repository = Repository::parse(name).unwrap();
+            let count = catalogue.known_tags(&repository).map(|tags| tags.len());
+            (catalogue.freshness(&repository).map(|freshness| freshness.provenance), count)
+        };
+        clock.advance(hours(72));
+        assert_eq!(seen(kept), (Some(Provenance::Snapshot), Some(0)));
+        assert_eq!(seen(unknown), (Some(Provenance::Snapshot), Some(0)));
+        clock.advance(hours(1));
+        assert!(matches!(seen(kept), (Some(Provenance::Embedded), Some(count)) if count > 0));
+        assert_eq!(seen(unknown), (None, None));
+    }
+
+    #[tokio::test]
+    async fn a_fresh_entry_is_usable() {
+        let clock = Clock::manual("2026-08-12T00:00:00Z".parse().unwrap());
+        let catalogue = offline(&clock, hours(168));
+        let repository = Repository::parse("a.example/x").unwrap();
+        catalogue.tags.load(
+            repository.clone(),
+            Arc::new(RepositoryTags::new(Vec::new())),
+            clock.now().utc,
+        );
+        clock.advance(hours(168));
+        assert_eq!(catalogue.freshness(&repository).map(|freshness| freshness.stale), Some(false));
+    }
+}

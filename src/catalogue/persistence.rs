@@ -1,0 +1,75 @@
+//! How the catalogue and its snapshot on disk meet.
+//!
+//! Facts of a registry with configured credentials stay in memory only; they may be private.
+//! Whether credentials of a docker configuration open a repository shows only when it is queried,
+//! so those do not count: the file has names, digests and platforms, and only its owner may read
+//! it.
+
+use std::sync::Arc;
+
+use super::cache::CacheEntry;
+use super::lookups::Catalogue;
+use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
+use super::tags::{KnownTag, RepositoryTags};
+use crate::images::Repository;
+
+impl Catalogue {
+    /// Loads the snapshot into the cache. Each fact is as old as it was learnt: usable if not too
+    /// old, and fresh only within its TTL. Blocks while it reads the file.
+    pub fn load_snapshot(&self) {
+        let Some(snapshot) = &self.snapshot else { return };
+        let SnapshotFacts { tags, manifests } = snapshot.load();
+        for DatedFact { key, value, learnt } in tags {
+            if self.may_be_on_disk(&key) {
+                let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables));
+                self.tags.load(key, Arc::new(RepositoryTags::new(tags.collect())), learnt);
+            }
+        }
+        for DatedFact { key, value, learnt } in manifests {
+            if self.may_be_on_disk(&key.0) {
+                self.manifests.load(key, value, learnt);
+            }
+        }
+    }
+
+    /// Writes the snapshot if the cache has changed since it was written or loaded. Blocks while it
+    /// writes.
+    pub fn save_snapshot(&self) {
+        let Some(snapshot) = &self.snapshot else { return };
+        // Read before the facts are gathered: a change in between is written the next time.
+        let revision = self.tags.revision().wrapping_add(self.manifests.revision());
+        if snapshot.save(revision, || self.facts()).is_err() {
+            self.metrics.count_snapshot_write_failure();
+        }
+    }
+
+    /// The state of the snapshot.
+    pub fn snapshot_state(&self) -> SnapshotState {
+        self.snapshot.as_ref().map_or(SnapshotState::Off, |snapshot| snapshot.state())
+    }
+
+    fn may_be_on_disk(&self, repository: &Repository) -> bool {
+        self.allows(repository) && !self.registries.has_credentials(repository.registry())
+    }
+
+    fn facts(&self) -> SnapshotFacts {
+        let texts = |entry: CacheEntry<RepositoryTags>| {
+            entry.value.iter().map(|tag| tag.text.clone()).collect()
+        };
+        let tags = self.tags.usable().into_iter().filter(|(key, _)| self.may_be_on_disk(key));
+        let manifests =
+            self.manifests.usable().into_iter().filter(|(key, _)| self.may_be_on_disk(&key.0));
+        SnapshotFacts {
+            tags: tags
+                .map(|(key, entry)| DatedFact {
+                    key,
+                    learnt: entry.learnt.utc,
+                    value: texts(entry),
+                })
+                .collect(),
+            manifests: manifests
+                .map(|(key, entry)| DatedFact { key, learnt: entry.learnt.utc, value: entry.value })
+                .collect(),
+        }
+    }
+}

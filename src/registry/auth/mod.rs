@@ -1,0 +1,11 @@
+//! Authentication at a registry, without giving the credentials to any other server.
+
+// In reading order.
+
+mod authenticator;
+pub(super) mod challenge;
+pub(super) mod realm;
+pub(super) mod token;
+mod credentials;
+
+pub(super) use authenticator::Authenticator;

@@ -1,0 +1,78 @@
+//! A request and its response, as the rest of the room sees them.
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use tracing::Span;
+use url::Url;
+
+use super::retry_after;
+use crate::clock::wall_clock;
+use crate::registry::error::{Missing, RegistryError};
+use crate::registry::settings::{Credentials, Secret};
+
+/// A request; the method is always GET.
+#[derive(Clone)]
+pub struct EgressRequest {
+    pub url: Url,
+    /// Which addresses may be dialled.
+    pub reach: Reach,
+    /// The `Accept` header, if any.
+    pub accept: Option<&'static str>,
+    pub authorization: Option<Authorization>,
+    /// The largest body that is read.
+    pub max_body_bytes: usize,
+    /// The image that the request is about, for traces.
+    pub image: Option<String>,
+    /// How often the request was sent before in this exchange, for traces.
+    pub resends: u32,
+}
+
+/// Which addresses a request may dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any: the host is the operator's choice.
+    Configured,
+    /// Only public ones: the host is a registry's choice.
+    PublicOnly,
+}
+
+/// How a request authenticates.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// A token of a token service.
+    Bearer(Secret),
+    /// User name and password.
+    Basic(Credentials),
+}
+
+/// A response. The body is read for status 200 only, so that no error page is taken for content.
+pub struct EgressResponse {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The whole body of status 200; else empty.
+    pub body: Vec<u8>,
+    /// The span of the request in a trace.
+    pub span: Span,
+}
+
+impl EgressResponse {
+    /// What a status other than 200 means. `missing` is what a 404 is about; without it a 404 is
+    /// not expected.
+    pub fn refusal(&self, missing: Option<Missing>) -> RegistryError {
+        let retry_after = || retry_after::parse(&self.headers, wall_clock());
+        let status = self.status.as_u16();
+        match (status, missing) {
+            (401 | 403, _) => RegistryError::Refused { status },
+            (404, Some(what)) => RegistryError::NotFound { what },
+            (429, _) => RegistryError::RateLimited { retry_after: retry_after() },
+            (408 | 500..=599, _) => RegistryError::Unavailable {
+                detail: format!("it answered with status {status}"),
+                retry_after: retry_after(),
+            },
+            (300..=399, _) => {
+                RegistryError::invalid(format!("unexpected redirect, status {status}"))
+            }
+            _ => RegistryError::invalid(format!("unexpected status {status}")),
+        }
+    }
+}
