@@ -35,7 +35,7 @@ pub use host::{HostDescription, kb_of_version, released};
 pub use matrix::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
 pub use nodes::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes};
 pub use question::{Architecture, AskedHost, Pin, ResolveQuestion};
-pub use remark::Remark;
+pub use remark::{Remark, RemarkCode};
 pub use resolve::{Refusal, Resolution, resolve};
 pub use suggested::Unchecked;
 pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};

@@ -1,13 +1,15 @@
-//! What an answer says beside its values: reasons and warnings, with stable codes.
+//! Reasons and warnings of an answer, with stable codes.
 
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::images::NamedImage;
+use crate::platforms::swarm;
 use crate::windows::{
     HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, WindowsVersion,
 };
+use crate::words::words;
 
 /// A reason or a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -16,31 +18,86 @@ pub struct Remark {
     /// The stable code.
     #[schema(example = "same-build")]
     pub code: &'static str,
-    /// In words, for people; it may change.
+    /// The message for people; its wording may change.
     #[schema(example = "image 10.0.16299.1087 and host 10.0.16299 are the same build, which \
                         process isolation needs")]
     pub message: String,
-    /// Where this comes from.
+    /// The public source of the statement.
     pub source: &'static str,
 }
 
+words! {
+    /// The codes of remarks that are no reasons of the compatibility rule.
+    pub enum RemarkCode {
+        EmbeddedDigestUnknown = "embedded-digest-unknown",
+        EmbeddedTagMayHaveMoved = "embedded-tag-may-have-moved",
+        EmbeddedTagNotProven = "embedded-tag-not-proven",
+        HostAmbiguous = "host-ambiguous",
+        HostBuildNotListed = "host-build-not-listed",
+        HostContradictsKind = "host-contradicts-kind",
+        HostOutOfSupport = "host-out-of-support",
+        HostSupportLimited = "host-support-limited",
+        HyperVByDefault = "hyperv-by-default",
+        ImageOutOfSupport = "image-out-of-support",
+        LegacyName = "legacy-name",
+        ManifestUnavailable = "manifest-unavailable",
+        NodeContradictsItself = "node-contradicts-itself",
+        OtherFormOfTag = "other-form-of-tag",
+        RegistryContradictsTag = "registry-contradicts-tag",
+        SafePin = "safe-pin",
+        SwarmIgnoresOsVersion = "swarm-ignores-os-version",
+        TagSkipped = "tag-skipped",
+    }
+}
+
+impl RemarkCode {
+    /// The public source of every remark with this code.
+    const fn source(self) -> &'static str {
+        match self {
+            Self::EmbeddedTagMayHaveMoved | Self::ImageOutOfSupport => SOURCE_IMAGE_LIFECYCLE,
+            Self::HostAmbiguous
+            | Self::HostBuildNotListed
+            | Self::HostContradictsKind
+            | Self::HostOutOfSupport
+            | Self::HostSupportLimited => SOURCE_LIFECYCLE,
+            Self::HyperVByDefault => swarm::SOURCE_STEPS,
+            Self::LegacyName => SOURCE_MAPPING,
+            Self::NodeContradictsItself => SOURCE_COMPATIBILITY,
+            Self::OtherFormOfTag => Reason::SameRevision.source(),
+            Self::SafePin => Reason::ImageRevisionNewerThanHost.source(),
+            Self::SwarmIgnoresOsVersion => swarm::SOURCE_OS_VERSION,
+            Self::EmbeddedDigestUnknown
+            | Self::EmbeddedTagNotProven
+            | Self::ManifestUnavailable
+            | Self::RegistryContradictsTag
+            | Self::TagSkipped => SOURCE_DISTRIBUTION,
+        }
+    }
+}
+
 /// Microsoft's page on the life of base images.
-const SOURCE_IMAGE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/virtualization/windowscontainers/deploy-containers/base-image-lifecycle";
+const SOURCE_IMAGE_LIFECYCLE: &str = concat!(
+    "https://learn.microsoft.com/en-us/virtualization/windowscontainers/",
+    "deploy-containers/base-image-lifecycle"
+);
 /// Microsoft's product lifecycle pages.
 const SOURCE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/lifecycle/products/";
-/// Where the Docker Hub repositories went.
-const SOURCE_MAPPING: &str = "https://github.com/microsoft/containerregistry/blob/main/docs/dockerhub-to-mcr-repo-mapping.md";
+/// The successors of the repositories on Docker Hub.
+const SOURCE_MAPPING: &str = concat!(
+    "https://github.com/microsoft/containerregistry/",
+    "blob/main/docs/dockerhub-to-mcr-repo-mapping.md"
+);
 /// How registries serve tags and manifests.
 const SOURCE_DISTRIBUTION: &str =
     "https://github.com/opencontainers/distribution-spec/blob/main/spec.md";
-/// What the labels of a Kubernetes node mean.
+/// The meaning of the labels of a Kubernetes node.
 const SOURCE_NODE_LABELS: &str = "https://kubernetes.io/docs/reference/node/node-labels/";
 
 impl Remark {
-    /// The code of a host that gets no patches any more.
-    pub(super) const HOST_OUT_OF_SUPPORT: &str = "host-out-of-support";
-    /// The code of an image that gets no patches any more.
-    pub(super) const IMAGE_OUT_OF_SUPPORT: &str = "image-out-of-support";
+    /// The code of a host that receives no updates any more.
+    pub(super) const HOST_OUT_OF_SUPPORT: &str = RemarkCode::HostOutOfSupport.as_str();
+    /// The code of an image that receives no updates any more.
+    pub(super) const IMAGE_OUT_OF_SUPPORT: &str = RemarkCode::ImageOutOfSupport.as_str();
 
     /// A reason of the compatibility rule.
     pub fn of_rule(reason: Reason, host: HostFacts, image: Option<WindowsVersion>) -> Self {
@@ -51,160 +108,165 @@ impl Remark {
         }
     }
 
-    fn new(code: &'static str, message: String, source: &'static str) -> Self {
-        Self { code, message, source }
+    /// The warning of every answer about a swarm.
+    pub fn swarm_ignores_os_version() -> Self {
+        Self::new(
+            RemarkCode::SwarmIgnoresOsVersion,
+            "Swarm considers only operating system and architecture, so all Windows nodes are the \
+             same to it: without constraints a task can start on a node that cannot run its \
+             image, and fails there"
+                .to_owned(),
+        )
+    }
+
+    /// The note on an engine that isolates every container with Hyper-V.
+    pub fn hyperv_by_default() -> Self {
+        Self::new(
+            RemarkCode::HyperVByDefault,
+            "every container of the node then runs in Hyper-V isolation, so older images run \
+             too; the node needs the Hyper-V role. Since Docker 17.12 a service can choose the \
+             mode itself: --isolation hyperv"
+                .to_owned(),
+        )
+    }
+
+    fn new(code: RemarkCode, message: String) -> Self {
+        Self { code: code.as_str(), message, source: code.source() }
     }
 
     pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {
-        Self::new(
-            Self::HOST_OUT_OF_SUPPORT,
-            format!("support of {name} ended on {ended}"),
-            SOURCE_LIFECYCLE,
-        )
+        Self::new(RemarkCode::HostOutOfSupport, format!("support for {name} ended on {ended}"))
     }
 
     pub(super) fn host_support_limited(name: &str, support: &str) -> Self {
         Self::new(
-            "host-support-limited",
-            format!("support of {name} is limited: {support}"),
-            SOURCE_LIFECYCLE,
+            RemarkCode::HostSupportLimited,
+            format!("support for {name} is limited: {support}"),
         )
     }
 
     pub(super) fn host_ambiguous(chosen: &str, others: &str) -> Self {
         Self::new(
-            "host-ambiguous",
+            RemarkCode::HostAmbiguous,
             format!(
-                "taken to be {chosen}; the text could also mean {others}: give the build to be \
-                 sure"
+                "interpreted as {chosen}; the text could also mean {others}: specify the build to \
+                 be certain"
             ),
-            SOURCE_LIFECYCLE,
         )
     }
 
     pub(super) fn host_build_not_listed(build: u32) -> Self {
         Self::new(
-            "host-build-not-listed",
+            RemarkCode::HostBuildNotListed,
             format!(
-                "build {build} is in no table of releases; the answer follows from the number \
-                 alone"
+                "build {build} is not in the table of releases; the answer follows from the \
+                 build number alone"
             ),
-            SOURCE_LIFECYCLE,
         )
     }
 
-    /// The text or `host_type` says a kind that this build never was.
+    /// The text or `host_type` names a kind that this build never was.
     pub(super) fn host_contradicts_kind(known: &Release, kind: HostKind) -> Self {
         let Release { build, name, .. } = known;
         Self::new(
-            "host-contradicts-kind",
+            RemarkCode::HostContradictsKind,
             format!(
-                "build {build} is {name}, and no {kind} is known of that build; it is taken to be \
-                 a {kind} all the same"
+                "build {build} is {name}, and no {kind} with that build is known; the host is \
+                 treated as a {kind} anyway"
             ),
-            SOURCE_LIFECYCLE,
         )
     }
 
-    pub(super) fn image_out_of_support(what: &str, ended: Date) -> Self {
+    pub(super) fn image_out_of_support(image: &str, ended: Date) -> Self {
         Self::new(
-            Self::IMAGE_OUT_OF_SUPPORT,
-            format!("{what} has got no patches since support of the image ended on {ended}"),
-            SOURCE_IMAGE_LIFECYCLE,
+            RemarkCode::ImageOutOfSupport,
+            format!("{image} has received no updates since support ended on {ended}"),
         )
     }
 
     pub(super) fn legacy_name(image: &NamedImage) -> Self {
         Self::new(
-            "legacy-name",
+            RemarkCode::LegacyName,
             format!(
-                "{} on Docker Hub was replaced by {}, which answers",
+                "{} on Docker Hub was replaced by {}, which is used instead",
                 image.requested, image.repository
             ),
-            SOURCE_MAPPING,
         )
     }
 
-    pub(super) fn node_contradicts(what: &str, platform: Platform) -> Self {
-        let source = if platform == Platform::Kubernetes {
-            SOURCE_NODE_LABELS
-        } else {
-            SOURCE_COMPATIBILITY
-        };
-        Self::new("node-contradicts-itself", what.to_owned(), source)
+    pub(super) fn node_contradicts(contradiction: &str, platform: Platform) -> Self {
+        let remark = Self::new(RemarkCode::NodeContradictsItself, contradiction.to_owned());
+        match platform {
+            Platform::Kubernetes => Self { source: SOURCE_NODE_LABELS, ..remark },
+            Platform::Docker | Platform::Swarm => remark,
+        }
     }
 
     pub(super) fn registry_contradicts_tag(tag: &str, said: WindowsVersion) -> Self {
         Self::new(
-            "registry-contradicts-tag",
+            RemarkCode::RegistryContradictsTag,
             format!(
-                "the registry says that {tag} is {said}, which its name does not say; the \
-                 registry is believed"
+                "the registry reports version {said} for {tag}, which its name contradicts; the \
+                 registry's version is used"
             ),
-            SOURCE_DISTRIBUTION,
         )
     }
 
     pub(super) fn tag_skipped(tag: &str, why: &str) -> Self {
-        Self::new("tag-skipped", format!("{tag} was passed over: {why}"), SOURCE_DISTRIBUTION)
+        Self::new(RemarkCode::TagSkipped, format!("{tag} was skipped: {why}"))
     }
 
     pub(super) fn manifest_unavailable(tag: &str, why: &str) -> Self {
         Self::new(
-            "manifest-unavailable",
+            RemarkCode::ManifestUnavailable,
             format!(
-                "what {tag} points to could not be read ({why}), so digest and revision are not \
-                 given"
+                "the manifest of {tag} could not be read ({why}), so its digest and revision are \
+                 missing"
             ),
-            SOURCE_DISTRIBUTION,
         )
     }
 
     pub(super) fn other_form(tag: &str) -> Self {
         Self::new(
-            "other-form-of-tag",
+            RemarkCode::OtherFormOfTag,
             format!(
-                "no KB tag names the revision that process isolation needs on 14393; {tag} does"
+                "no KB tag has the revision that process isolation requires on build 14393; {tag} \
+                 has it"
             ),
-            Reason::SameRevision.source(),
         )
     }
 
     pub(super) fn safe_pin(tag: &str) -> Self {
         Self::new(
-            "safe-pin",
+            RemarkCode::SafePin,
             format!("{tag} is the newest tag whose revision is not above the host's"),
-            Reason::ImageRevisionNewerThanHost.source(),
         )
     }
 
     pub(super) fn embedded_tag_may_have_moved(tag: &str, seen: &str) -> Self {
         Self::new(
-            "embedded-tag-may-have-moved",
+            RemarkCode::EmbeddedTagMayHaveMoved,
             format!(
-                "{tag} was last seen {seen} and moves with each patch, so its digest and revision \
-                 are not given"
+                "{tag} was last seen {seen} and moves with each update, so its digest and \
+                 revision are missing"
             ),
-            SOURCE_IMAGE_LIFECYCLE,
         )
     }
 
     pub(super) fn embedded_tag_not_proven(tag: &str) -> Self {
         Self::new(
-            "embedded-tag-not-proven",
+            RemarkCode::EmbeddedTagNotProven,
             format!(
-                "the embedded catalogue knows {tag} only from mentions in public code, so its \
-                 digest is not given"
+                "the embedded catalogue has {tag} only from mentions in public code, so its \
+                 digest is missing"
             ),
-            SOURCE_DISTRIBUTION,
         )
     }
 
     pub(super) fn embedded_digest_unknown(tag: &str) -> Self {
         Self::new(
-            "embedded-digest-unknown",
-            format!("the embedded catalogue has {tag} without a digest, so none is given"),
-            SOURCE_DISTRIBUTION,
+            RemarkCode::EmbeddedDigestUnknown,
+            format!("the embedded catalogue has no digest for {tag}"),
         )
     }
 }

@@ -1,4 +1,4 @@
-//! `/diagnose` on the wire.
+//! The request text of `/diagnose`, and its answer as JSON.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,22 +10,22 @@ use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::Isolation;
 
 /// The hint for a text without findings.
-const NOTHING_RECOGNISED: &str = "nothing here is known to come from the Windows version of a container: looked for were \
-     errors of Docker, containerd, Swarm, Kubernetes and the Host Compute Service about versions, \
-     pulls, isolation and Hyper-V. Give the whole error: docker service ps --no-trunc SERVICE, \
-     kubectl describe pod POD, or what docker run prints";
-/// Said when the host is not in the text, which decides the tag.
-const HOST_MISSING: &str = "add the output of docker info, or of kubectl describe node: with the \
-                            host the answer names the tag";
+const NOTHING_RECOGNISED: &str = "no error was recognised that comes from the Windows version of a \
+     container. Recognised are errors of Docker, containerd, Swarm, Kubernetes and the Host \
+     Compute Service about versions, pulls, isolation and Hyper-V. Send the whole error: the \
+     output of docker service ps --no-trunc SERVICE, kubectl describe pod POD, or docker run";
+/// The hint for a text without the host, which determines the tag.
+const HOST_MISSING: &str = "add the output of docker info or kubectl describe node: with the host, \
+                            the answer includes the tag";
 
-/// The text that was sent. What PowerShell writes into a file by `>` is UTF-16; what is not text is
-/// replaced.
+/// The text in a request body or a file. PowerShell's `>` writes UTF-16; invalid bytes become
+/// replacement characters.
 ///
 /// # Errors
-/// When there is none: more likely the output of a command that failed than a question.
+/// If it is empty: more likely the output of a command that failed than a question.
 pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.trim_ascii().is_empty() {
-        let detail = "it is empty; send the error as it was printed".to_owned();
+        let detail = "must not be empty; send the error as it was printed".to_owned();
         return Err(Problem::of_parameter("body", "empty", detail));
     }
     let (is_big_endian, text) = match bytes {
@@ -33,8 +33,7 @@ pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
         [0xfe, 0xff, text @ ..] => (true, text),
         _ => return Ok(String::from_utf8_lossy(bytes).into_owned()),
     };
-    // `curl --data @FILE` takes NUL and the ends of lines out of a file, which leaves the letters
-    // of ASCII.
+    // `curl --data @FILE` removes NUL and line ends from a file, which leaves ASCII letters.
     if !text.contains(&0) {
         return Ok(String::from_utf8_lossy(text).into_owned());
     }
@@ -45,37 +44,37 @@ pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
     Ok(String::from_utf16_lossy(&units))
 }
 
-/// What an error text says.
+/// The errors in a text.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Diagnosis)]
 pub struct DiagnosisObject {
-    /// What was recognised, in the order of the text; at most 8.
+    /// The recognised errors, in the order of the text; at most 8.
     pub findings: Vec<FindingObject>,
-    /// How to get more out of it, or null when there is nothing to add.
+    /// What to send for a better answer, or null if nothing is missing.
     pub hint: Option<String>,
 }
 
-/// Something that is wrong, and what to do about it.
+/// An error in a text, and its remedies.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 pub struct FindingObject {
     /// The stable code.
     #[schema(value_type = String, example = "os-version-mismatch")]
     pub code: Cause,
-    /// What happened, for people; the wording may change.
+    /// The cause, for people; the wording may change.
     pub message: String,
-    /// Where the text says so.
+    /// The error in the text.
     pub evidence: EvidenceObject,
-    /// The image, or null when the text does not name it.
+    /// The image, or null if the text does not name it.
     pub image: Option<ImageObject>,
-    /// The Windows version of the image, as far as the error or the tag tells it.
+    /// The Windows version of the image, as far as the error or the tag reveals it.
     #[schema(example = "10.0.14393.1715")]
     pub image_os_version: Option<String>,
-    /// The host, or null when the text does not tell it.
+    /// The host, or null if the text does not name it.
     pub host: Option<HostObject>,
-    /// The isolation mode in which it happened, or null when the text does not tell it.
+    /// The isolation mode of the container, or null if the text does not name it.
     pub isolation: Option<Isolation>,
-    /// What runs the container: `docker`, `buildkit`, `swarm`, `kubernetes` or `ecs`.
+    /// The platform that runs the container: `docker`, `buildkit`, `swarm`, `kubernetes` or `ecs`.
     #[schema(value_type = String, example = "swarm")]
     pub platform: Setting,
     /// The remedies, the best first.
@@ -86,14 +85,13 @@ pub struct FindingObject {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Evidence)]
 pub struct EvidenceObject {
-    /// Where it begins, in characters (Unicode code points) from 0.
+    /// The position of its first character, in Unicode code points from 0.
     #[schema(example = 128)]
     pub start: usize,
-    /// Where it ends; the character there is not part of it.
+    /// The position after its last character.
     #[schema(example = 222)]
     pub end: usize,
-    /// What it says, on one line, without colours and control characters, cut after 400
-    /// characters.
+    /// The part on one line, without colours and control characters, cut after 400 characters.
     #[schema(example = "The operating system of the container does not match the operating \
                         system of the host")]
     pub text: String,

@@ -231,24 +231,12 @@ impl NodesObject {
     pub fn of_swarm(fleet: &Fleet) -> Self {
         let content = serde_json::from_str(swarm::DAEMON_JSON).unwrap_or_default();
         Self {
-            warnings: vec![remark(
-                "swarm-ignores-os-version",
-                "Swarm looks at the operating system and the architecture only, so that every \
-                 Windows node is the same to it: without constraints a task can start on a node \
-                 that cannot run its image, and fails there",
-                swarm::SOURCE_OS_VERSION,
-            )],
+            warnings: vec![Remark::swarm_ignores_os_version()],
             hyperv_by_default: Some(HypervByDefaultObject {
                 file: swarm::DAEMON_JSON_PATH.to_owned(),
                 content,
                 command: swarm::RESTART_ENGINE.to_owned(),
-                note: remark(
-                    "hyperv-by-default",
-                    "every container of the node then runs in Hyper-V isolation, so that older \
-                     images run too; it needs the Hyper-V role. Since Docker 17.12 a service can \
-                     ask for it by itself: --isolation hyperv",
-                    swarm::SOURCE_STEPS,
-                ),
+                note: Remark::hyperv_by_default(),
             }),
             ..Self::new(fleet, Platform::Swarm)
         }
@@ -267,10 +255,6 @@ impl NodesObject {
             freshness: fleet.freshness.map(FreshnessObject::from),
         }
     }
-}
-
-fn remark(code: &'static str, message: &str, source: &'static str) -> Remark {
-    Remark { code, message: message.to_owned(), source }
 }
 
 fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {

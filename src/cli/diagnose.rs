@@ -1,4 +1,4 @@
-//! `wintag diagnose`: an error text from a file or from standard input.
+//! `wintag diagnose`: an error text from a file or from stdin.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,20 +9,20 @@ use crate::answers;
 use crate::api::diagnose::{DiagnosisObject, read_text};
 use crate::config::SourceArgs;
 
-/// An error text has at most so many bytes, as over HTTP.
+/// The upper bound of an error text, as over HTTP.
 const MAX_TEXT_BYTES: u64 = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct DiagnoseArguments {
-    /// The file with the error; standard input when not given
+    /// File with the error; default: stdin
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArgs,
 }
 
-/// Prints what the text says.
+/// Prints the errors in the text, and their remedies.
 pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
     let app = match build(&arguments.source) {
         Ok(app) => app,
@@ -43,7 +43,7 @@ pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
     }
     if bytes.len() as u64 > MAX_TEXT_BYTES {
         eprintln!(
-            "wintag: the text has more than {MAX_TEXT_BYTES} bytes; give the part around the error"
+            "wintag: the text has more than {MAX_TEXT_BYTES} bytes; send the part around the error"
         );
         return Ending::BadArguments;
     }

@@ -155,7 +155,7 @@ fn an_error_text_is_diagnosed_from_a_file_or_standard_input() {
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/diagnosis/service-ps-with-host.txt");
     check(&["diagnose", file, "--offline"], 0, "\"tag\": \"windowsservercore-1709\"", "");
     // Standard input is empty here.
-    check(&["diagnose", "--offline"], 2, "", "it is empty");
+    check(&["diagnose", "--offline"], 2, "", "must not be empty");
     check(
         &["diagnose", concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"), "--offline"],
         1,

@@ -88,7 +88,7 @@ async fn real_texts_are_understood() {
         }
         assert_eq!(
             findings.is_empty(),
-            answer["hint"].as_str().is_some_and(|hint| hint.contains("nothing here"))
+            answer["hint"].as_str().is_some_and(|hint| hint.contains("no error was recognised"))
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -197,9 +197,16 @@ async fn the_commands_are_those_to_type() {
     .await;
     // Kubernetes has no Hyper-V isolation (R9).
     check(
-        format!("kubelet Error: failed to start: {mismatch}\nImage: contoso/app:ltsc2019\nOS Image: Windows Server 2022 Datacenter"),
+        format!(
+            "kubelet Error: failed to start: {mismatch}\nImage: contoso/app:ltsc2019\n\
+             OS Image: Windows Server 2022 Datacenter"
+        ),
         vec![
-            r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"10.0.17763"}}}}}'"#,
+            concat!(
+                r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":"#,
+                r#"{"nodeSelector":{"kubernetes.io/os":"windows","#,
+                r#""node.kubernetes.io/windows-build":"10.0.17763"}}}}}'"#
+            ),
             "FROM mcr.microsoft.com/windows/servercore:ltsc2022",
             "docker manifest inspect --verbose contoso/app:ltsc2019",
         ],
@@ -225,7 +232,11 @@ async fn the_commands_are_those_to_type() {
         vec![
             "kubectl get node 38519acs9011 -o jsonpath='{.status.nodeInfo.kernelVersion}'",
             "FROM mcr.microsoft.com/windows/servercore:TAG",
-            r#"kubectl patch deployment fabrikamfiber.web -n plang -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"VERSION"}}}}}'"#,
+            concat!(
+                r#"kubectl patch deployment fabrikamfiber.web -n plang -p "#,
+                r#"'{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","#,
+                r#""node.kubernetes.io/windows-build":"VERSION"}}}}}'"#
+            ),
             "docker image inspect --format '{{.OsVersion}}' patricklang/fabrikamfiber.web:latest",
         ],
     )
@@ -233,11 +244,19 @@ async fn the_commands_are_those_to_type() {
     // On 14393 the node must have the very revision (R4).
     check(
         format!(
-            "kubelet Error: failed to start: {mismatch}\nImage: microsoft/nanoserver:10.0.14393.1715\nOS Image: Windows Server 2022 Datacenter"
+            "kubelet Error: failed to start: {mismatch}\n\
+             Image: microsoft/nanoserver:10.0.14393.1715\n\
+             OS Image: Windows Server 2022 Datacenter"
         ),
         vec![
-            r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/os":"windows","node.kubernetes.io/windows-build":"10.0.14393","wintag/windows-revision":"1715"}}}}}'"#,
-            "kubectl set image deployment/DEPLOYMENT CONTAINER=mcr.microsoft.com/windows/nanoserver:ltsc2022",
+            concat!(
+                r#"kubectl patch deployment DEPLOYMENT -p '{"spec":{"template":{"spec":"#,
+                r#"{"nodeSelector":{"kubernetes.io/os":"windows","#,
+                r#""node.kubernetes.io/windows-build":"10.0.14393","#,
+                r#""wintag/windows-revision":"1715"}}}}}'"#
+            ),
+            "kubectl set image deployment/DEPLOYMENT \
+             CONTAINER=mcr.microsoft.com/windows/nanoserver:ltsc2022",
             "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022",
         ],
     )
@@ -315,7 +334,7 @@ async fn the_commands_are_those_to_type() {
 }
 
 #[tokio::test]
-async fn evidence_is_a_place_in_the_text_and_the_same_error_is_one_finding() {
+async fn evidence_is_part_of_the_text_and_the_same_error_is_one_finding() {
     let service = Service::offline();
     let error = "a Windows version 10.0.20348-based image is incompatible with a 10.0.17763 host";
     let text = format!("ошибка:\r\n{error}\r\n{error}\r\n{}", error.replace("20348", "26100"));

@@ -1,9 +1,8 @@
-//! What to do about an error: the remedies of Microsoft's page on version compatibility and those
-//! that people found since, each with a command that can be copied.
+//! The remedies for each cause: those of Microsoft's page on version compatibility and those that
+//! people have found since, each with a command to copy.
 //!
-//! Words in capital letters in a command stand for what the text does not say: IMAGE, SERVICE,
-//! NODE. What is about the image is in `image.rs`, what is about hosts and clusters in
-//! `host.rs`.
+//! Words in capital letters in a command (IMAGE, SERVICE, NODE) stand for names that the text does
+//! not contain. Remedies on the image are in `image.rs`, those on hosts and clusters in `host.rs`.
 
 use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::{BUILD_2025, Isolation, Verdict};
@@ -22,10 +21,10 @@ use super::image::{
 };
 use super::remedy::{Remedy, RemedyCode};
 
-/// What to do, the best first.
+/// The remedies, the best first.
 pub(super) fn remedies(case: &Case<'_>) -> Vec<Remedy> {
     let remedies = of_cause(case);
-    // Nothing is left where another tag is the only remedy, and the tag is the right one already.
+    // None is left if another tag is the only remedy and the tag is the right one already.
     if remedies.is_empty() { vec![look_at_the_image(case)] } else { remedies }
 }
 
@@ -89,7 +88,7 @@ fn mismatch(case: &Case<'_>) -> Vec<Remedy> {
     if case.finding.image_version.is_none() && case.process().is_none() {
         remedies.push(find_image_version(
             case,
-            "with the version of the image the answer is more exact; it is printed by this",
+            "this prints the version of the image; with it the answer is more precise",
         ));
     }
     remedies
@@ -97,8 +96,8 @@ fn mismatch(case: &Case<'_>) -> Vec<Remedy> {
 
 fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = mismatch(case);
-    // What can be pulled decides here; Hyper-V isolation does not change it, and nothing is there
-    // to be inspected.
+    // Hyper-V isolation does not change which images can be pulled, and no image is there to be
+    // inspected.
     remedies.retain(|remedy| {
         !matches!(
             remedy.code,
@@ -108,7 +107,7 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
         )
     });
     if case.image.is_none() {
-        let message = "this lists the Windows versions under the tag";
+        let message = "this lists the Windows versions of the tag";
         let command = "docker manifest inspect --verbose IMAGE";
         remedies.push(Remedy::new(RemedyCode::FindImageVersion, message).command(command));
     }
@@ -126,8 +125,7 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     }
     let is_newest = case.host_version().is_some_and(|host| host.build > BUILD_2025);
     if is_newest && case.process() == Some(Verdict::Yes) {
-        // The image runs there, so that it is the engine which is mistaken, and another host would
-        // not help.
+        // The image runs there: the engine is mistaken, and another host would not help.
         remedies.retain(|remedy| remedy.code != RemedyCode::UseMatchingHost);
         let first = [Some(update_engine()), pull_single_manifest(case)].into_iter().flatten();
         remedies.splice(0..0, first);
@@ -138,7 +136,7 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
     remedies
 }
 
-/// Hyper-V isolation, for the container and for the host, where it may help.
+/// Hyper-V isolation, for the container and for the host, if it may help.
 fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
     if !case.hyperv_may_help() {
         return Vec::new();
@@ -147,7 +145,7 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
     let condition = if known {
         ""
     } else {
-        "; it does not help where the image is of a newer build than the host"
+        "; this does not help if the image has a newer build than the host"
     };
     let command = match case.finding.setting {
         Setting::Swarm => {
@@ -160,15 +158,18 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
     };
     let container = Remedy::new(
         RemedyCode::IsolateWithHyperV,
-        format!("run this container in Hyper-V isolation, which needs the Hyper-V role{condition}"),
+        format!(
+            "run this container in Hyper-V isolation, which requires the Hyper-V role{condition}"
+        ),
     );
     let host = Remedy::new(
         RemedyCode::IsolateHostWithHyperV,
         format!(
-            "run all containers of the host in Hyper-V isolation: write this into \
-             C:\\ProgramData\\docker\\config\\daemon.json (make the file if there is none), then \
-             Restart-Service docker. The host needs the Hyper-V role; docker inspect --format \
-             '{{{{json .HostConfig.Isolation}}}}' CONTAINER shows that it works{condition}"
+            "run all containers of the host in Hyper-V isolation: write this to \
+             C:\\ProgramData\\docker\\config\\daemon.json (create the file if it does not exist), \
+             then run Restart-Service docker. The host requires the Hyper-V role; docker inspect \
+             --format '{{{{json .HostConfig.Isolation}}}}' CONTAINER shows whether it \
+             works{condition}"
         ),
     );
     vec![
@@ -177,7 +178,7 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
     ]
 }
 
-/// What would make the answer more exact.
+/// The versions that would make the answer more precise.
 fn look_up(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = Vec::new();
     if case.host_version().is_none_or(|host| host.revision.is_none()) {
@@ -193,8 +194,8 @@ fn look_up(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 fn spell_isolation(case: &Case<'_>) -> Remedy {
-    let message = "write --isolation=process, --isolation=hyperv or --isolation=default; the word \
-                   is hyperv, without a hyphen";
+    let message = "write --isolation=process, --isolation=hyperv or --isolation=default; hyperv \
+                   has no hyphen";
     Remedy::new(RemedyCode::SpellIsolation, message)
         .isolated(Isolation::HyperV)
         .command(format!("docker run --isolation=hyperv {}", case.image_in_command()))

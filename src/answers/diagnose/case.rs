@@ -1,4 +1,4 @@
-//! What is known of one finding, and the questions that its remedies ask of that.
+//! The facts of one finding, and the questions that its remedies ask of them.
 
 use std::sync::Arc;
 
@@ -11,28 +11,27 @@ use crate::images::NamedImage;
 use crate::platforms::diagnosis::{Cause, Finding};
 use crate::windows::{Compatibility, Isolation, Reason, Tables, Verdict, WindowsVersion, verdict};
 
-/// What is known of one finding.
+/// The facts of one finding.
 pub(super) struct Case<'c> {
     pub finding: &'c Finding,
-    /// The image, and its tag when one is written.
     pub image: Option<&'c NamedImage>,
+    /// The tag, if the text has it.
     pub tag: Option<&'c str>,
     pub host: Option<&'c AskedHost>,
-    /// The tag of the base that runs on the host, or why there is none; `None` when the host is
-    /// not known.
+    /// The tag of the base that runs on the host, or why there is none; `None` if the host is
+    /// unknown.
     pub fitting: Option<Result<Resolution, Refusal>>,
-    /// The base: the image itself when it is a base image, else the one that it probably stands
-    /// on.
+    /// The image itself if it is a base image, else the base image that it is probably built on.
     pub base: &'c NamedImage,
-    /// How image and host go together, when the versions of both are known.
+    /// The verdicts of the rule, if the versions of image and host are known.
     pub compatibility: Option<Compatibility>,
-    /// The tags of the image, where it is one of Microsoft's and a remedy may name one of them.
+    /// The tags of the image, if it is one of Microsoft's and a remedy may name one of them.
     pub tags: Option<Arc<RepositoryTags>>,
     pub tables: &'c Tables,
 }
 
 impl Case<'_> {
-    /// What happened, with the rule that was broken where both versions are known.
+    /// The sentence of the cause, with the broken rule if both versions are known.
     pub fn message(&self) -> String {
         let general = self.finding.cause.message();
         let facts = self
@@ -63,18 +62,17 @@ impl Case<'_> {
         )
     }
 
-    /// Whether the image is one of Microsoft's base images, and not somebody's own that stands on
-    /// one.
+    /// Whether the image is one of Microsoft's base images, and not built on one.
     pub fn is_base_image(&self) -> bool {
         self.image.is_some_and(|image| image.family.is_some())
     }
 
-    /// The image as people write it in a command.
+    /// The image as it stands in a command.
     pub fn image_in_command(&self) -> &str {
         self.finding.image.as_deref().unwrap_or("IMAGE")
     }
 
-    /// Whether Hyper-V isolation may help: it can be asked for, was not used, and the rule does not
+    /// Whether Hyper-V isolation may help: it is available, was not used, and the rule does not
     /// exclude it.
     pub fn hyperv_may_help(&self) -> bool {
         self.finding.setting.can_isolate_with_hyperv()
@@ -83,38 +81,38 @@ impl Case<'_> {
             && self.host.is_none_or(AskedHost::runs_containers)
     }
 
-    /// The verdict of process isolation, when both versions are known.
+    /// The verdict on process isolation, if both versions are known.
     pub fn process(&self) -> Option<Verdict> {
         self.compatibility.as_ref().map(|it| it.process.verdict)
     }
 
-    /// The tag of the base that runs on the host, when there is one.
+    /// The tag of the base that runs on the host, if there is one.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.fitting.as_ref()?.as_ref().ok()
     }
 
-    /// The version of the host, when it is known.
+    /// The version of the host, if it is known.
     pub fn host_version(&self) -> Option<WindowsVersion> {
         self.host.map(|host| host.host.version)
     }
 
-    /// Whether the repository of the image has this tag, as far as that is known.
+    /// Whether the image's repository is known to have this tag.
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.as_ref().is_some_and(|tags| tags.find(tag).is_some())
     }
 
-    /// The tag of the image's repository that is nearest to one that it does not have.
+    /// The tag of the image's repository that is nearest to a missing one.
     pub fn nearest_tag(&self, wanted: &str) -> Option<&str> {
         nearest_tag(wanted, self.tags.as_ref()?, self.tables).map(|tag| tag.text.as_str())
     }
 
-    /// The version that a tag stands for.
+    /// The version in the name of a tag.
     pub fn version_of(&self, tag: &str) -> Option<WindowsVersion> {
         KnownTag::new(tag.to_owned(), None, self.tables).version
     }
 
-    /// Whether the host and an image of this version are on different sides of the update of
-    /// February 2020.
+    /// Whether the host and an image of this version are on different sides of the February 2020
+    /// update.
     pub fn is_across_february_2020(&self, image: WindowsVersion) -> bool {
         self.host.is_some_and(|host| {
             let compatibility = verdict(host.facts(), Some(image), self.finding.setting.platform());

@@ -1,5 +1,4 @@
-//! Remedies on the host, on its engine, and on the cluster: what to look up, to install, to update,
-//! or to set.
+//! Remedies on the host, on its engine, and on the cluster: to look up, install, update or set.
 
 use crate::platforms::diagnosis::Setting;
 use crate::platforms::{kubernetes, swarm};
@@ -8,8 +7,8 @@ use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion};
 use super::case::Case;
 use super::remedy::{Remedy, RemedyCode};
 
-/// A pause image with an entry for every Windows that Kubernetes runs on; Windows Server 2025 since
-/// this one (containerd/containerd pull request 13156).
+/// A pause image with an entry for every Windows that Kubernetes runs on. This tag is the first
+/// with Windows Server 2025 (containerd/containerd pull request 13156).
 const PAUSE: (&str, &str) = ("registry.k8s.io/pause", "3.10.2");
 
 pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
@@ -20,8 +19,8 @@ pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
         }
         _ => "docker info --format '{{.OSVersion}}'".to_owned(),
     };
-    let message = "find the Windows version of the host with this, and send its output together \
-                   with the error: then the answer names the tag";
+    let message = "run this to print the host's Windows version, and send its output together \
+                   with the error: the answer then includes the tag";
     Remedy::new(RemedyCode::FindHostVersion, message).command(command)
 }
 
@@ -32,24 +31,24 @@ pub(super) fn find_image_version(case: &Case<'_>, why: &str) -> Remedy {
 }
 
 pub(super) fn update_host(case: &Case<'_>) -> Remedy {
-    let to = match case.finding.image_version {
+    let version = match case.finding.image_version {
         Some(WindowsVersion { revision: Some(revision), build }) => {
-            format!(" to 10.0.{build}.{revision} or later, the version of the image")
+            format!(" (10.0.{build}.{revision} or later, the version of the image)")
         }
         _ => String::new(),
     };
     Remedy::new(
         RemedyCode::UpdateHost,
-        format!("install the latest cumulative update on the host{to}, and start it again"),
+        format!("install the latest cumulative update on the host{version}, and restart it"),
     )
 }
 
 pub(super) fn update_both(case: &Case<'_>) -> Remedy {
     let mut remedy = update_host(case);
     remedy.code = RemedyCode::UpdateBoth;
-    remedy.message = "bring host and image to the same side of the update of February 2020: the \
-                      host by the update of 11 February 2020 or a later one, the image by a \
-                      rebuild on a base of 18 February 2020 or later"
+    remedy.message = "bring host and image to the same side of the February 2020 update: install \
+                      the update of 11 February 2020 or later on the host, and rebuild the image \
+                      on a base of 18 February 2020 or later"
         .to_owned();
     remedy
 }
@@ -61,8 +60,8 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
     );
     let is_client = case.host.is_some_and(|host| host.host.kind == HostKind::Client);
     let (command, other) = if is_client { (client, "") } else { (server, client) };
-    let mut message = "install Hyper-V on the host, as administrator; if it is there, let the \
-                       hypervisor start with Windows: bcdedit /set hypervisorlaunchtype auto, \
+    let mut message = "install Hyper-V on the host as an administrator; if it is installed, make \
+                       the hypervisor start with Windows: bcdedit /set hypervisorlaunchtype auto, \
                        then restart"
         .to_owned();
     if !other.is_empty() {
@@ -74,9 +73,9 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
 pub(super) fn expose_virtualization() -> Remedy {
     Remedy::new(
         RemedyCode::ExposeVirtualization,
-        "if the host is a virtual machine, give it nested virtualization: with Hyper-V by this on \
-         the machine that it runs on, while it is off; in a cloud by a size that has it. Virtual \
-         machines on ARM have none",
+        "if the host is a virtual machine, enable nested virtualization: with Hyper-V, run this on \
+         its physical host while the machine is off; in a cloud, choose a size that supports it. \
+         Virtual machines on ARM do not support it",
     )
     .command("Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true")
 }
@@ -84,7 +83,7 @@ pub(super) fn expose_virtualization() -> Remedy {
 pub(super) fn install_containers() -> Remedy {
     Remedy::new(
         RemedyCode::InstallContainers,
-        "install the Containers feature on the host, as administrator",
+        "install the Containers feature on the host as an administrator",
     )
     .command("Install-WindowsFeature -Name Containers -Restart")
 }
@@ -92,9 +91,9 @@ pub(super) fn install_containers() -> Remedy {
 pub(super) fn fix_pause_image() -> Remedy {
     let (repository, tag) = PAUSE;
     let message = format!(
-        "use a pause image with an entry for the node's build: this line in containerd's \
-         config.toml (with containerd 2: `sandbox = \"{repository}:{tag}\"` under pinned_images), \
-         or --pod-infra-container-image of a kubelet with Docker. docker manifest inspect \
+        "use a pause image that supports the node's build: this line in containerd's config.toml \
+         (with containerd 2: `sandbox = \"{repository}:{tag}\"` under pinned_images), or \
+         --pod-infra-container-image of a kubelet with Docker. docker manifest inspect \
          {repository}:{tag} lists the builds"
     );
     let remedy = Remedy::new(RemedyCode::FixPauseImage, message)
@@ -106,16 +105,16 @@ pub(super) fn fix_pause_image() -> Remedy {
 pub(super) fn update_client() -> Remedy {
     Remedy::new(
         RemedyCode::UpdateHost,
-        "process isolation on a client needs Windows 10, version 1809 (build 17763) or later, and \
-         Docker 18.09.1 or later",
+        "process isolation on a client requires Windows 10, version 1809 (build 17763) or later, \
+         and Docker 18.09.1 or later",
     )
 }
 
 pub(super) fn use_older_engine() -> Remedy {
     Remedy::new(
         RemedyCode::UseOlderEngine,
-        "on this host use Docker Engine 20.10, the last that runs on Windows Server 2016; this \
-         prints the version there is",
+        "use Docker Engine 20.10 on this host, the last version that runs on Windows Server 2016; \
+         this prints the installed version",
     )
     .command("docker version --format '{{.Server.Version}}'")
 }
@@ -126,28 +125,29 @@ pub(super) fn use_newer_host() -> Remedy {
 
 pub(super) fn switch_engine(code: RemedyCode, to: &str) -> Remedy {
     let message = format!(
-        "if the image is for {to}, let Docker Desktop run {to} containers; this in PowerShell \
-         changes over"
+        "if the image is for {to}, switch Docker Desktop to {to} containers with this PowerShell \
+         command"
     );
     Remedy::new(code, message)
         .command(format!("& $Env:ProgramFiles\\Docker\\Docker\\DockerCli.exe -Switch{to}Engine"))
 }
 
 pub(super) fn exclude_from_scanning() -> Remedy {
-    let message = "keep the virus scanner out of the engine's files";
+    let message = "exclude the engine's files from virus scanning";
     Remedy::new(RemedyCode::ExcludeFromScanning, message)
         .command(r"Add-MpPreference -ExclusionPath $Env:ProgramData\docker")
 }
 
 pub(super) fn run_elevated() -> Remedy {
-    let message = "run the command as administrator, or make the user a Hyper-V administrator and \
-                   log on again";
+    let message = "run the command as an administrator, or add the user to the Hyper-V \
+                   Administrators group and sign in again";
     Remedy::new(RemedyCode::RunElevated, message)
         .command("Add-LocalGroupMember -Group 'Hyper-V Administrators' -Member USER")
 }
 
 pub(super) fn look_at_nodes() -> Remedy {
-    let message = "compare the constraints of the service with what each node has";
+    let message =
+        "compare the constraints of the service with the platform and labels of each node";
     Remedy::new(RemedyCode::LookAtNodes, message).command(
         "docker node inspect --format '{{.Description.Platform.OS}} \
          {{.Description.Platform.Architecture}} {{json .Spec.Labels}}' NODE",
@@ -156,14 +156,15 @@ pub(super) fn look_at_nodes() -> Remedy {
 
 pub(super) fn show_whole_error(case: &Case<'_>) -> Remedy {
     let message =
-        "print the whole error with this, and send its output: then the answer names the cause";
+        "run this to print the whole error, and send its output: the answer then names the cause";
     let command =
         format!("docker service ps --no-trunc {}", case.finding.names.service_in_command());
     Remedy::new(RemedyCode::ShowWholeError, message).command(command)
 }
 
 pub(super) fn show_events(case: &Case<'_>) -> Remedy {
-    let message = "print the events of the pods with this, and send them: they say why";
+    let message =
+        "run this to print the events of the pods, and send its output: they contain the reason";
     let command = format!(
         "kubectl get events{} --field-selector reason=FailedCreatePodSandBox",
         case.finding.names.namespace_option()
@@ -172,28 +173,29 @@ pub(super) fn show_events(case: &Case<'_>) -> Remedy {
 }
 
 pub(super) fn update_runner() -> Remedy {
-    let message = "update GitLab Runner to a release that knows this Windows version, or run it \
-                   on an older one: its documentation of the Docker executor lists the versions";
+    let message = "update GitLab Runner to a release that supports this Windows version, or run \
+                   it on an older Windows: the documentation of the Docker executor lists the \
+                   supported versions";
     Remedy::new(RemedyCode::UpdateRunner, message)
 }
 
 pub(super) fn update_engine() -> Remedy {
     Remedy::new(
         RemedyCode::UpdateEngine,
-        "update the engine: by the rules this image runs on this host, but with \
-         containerd/platforms v1.0.0-rc.2 to rc.4 the engine refuses images of ltsc2022 here; \
-         with v1.0.0-rc.5 or later it takes them",
+        "update the engine: the compatibility rules allow this image on this host, but engines \
+         with containerd/platforms v1.0.0-rc.2 to rc.4 refuse images of ltsc2022 here; v1.0.0-rc.5 \
+         and later accept them",
     )
 }
 
 pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
     let selector =
         kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);
-    let message = "if it is a Linux image, it needs Linux nodes: select them in the pod";
+    let message = "if this is a Linux image, it needs Linux nodes: select them in the pod";
     Remedy::new(RemedyCode::UseLinuxNodes, message).command(select_nodes(case, &selector))
 }
 
-/// A host of the image's build; none where the host is of that build already.
+/// A host of the image's build; none if the host has that build already.
 pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
     let image = case.finding.image_version;
     if image.is_some_and(|image| {
@@ -206,12 +208,12 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
         image.map_or_else(|| "VERSION".to_owned(), |image| image.without_revision().to_string());
     let revision = image.filter(|image| image.build == BUILD_2016).and_then(|image| image.revision);
     let on = match (image, revision) {
-        (None, _) => "run it on a host of the image's Windows version".to_owned(),
+        (None, _) => "run the container on a host with the image's Windows version".to_owned(),
         (Some(image), Some(_)) => format!(
-            "run it on a host of the image's build, {build}; there its revision must be that of \
-             the image too, {image}"
+            "run the container on a host with the image's build, {build}, and with its revision, \
+             so {image}"
         ),
-        (Some(_), None) => format!("run it on a host of the image's build, {build}"),
+        (Some(_), None) => format!("run the container on a host with the image's build, {build}"),
     };
     let remedy = match case.finding.setting {
         Setting::Kubernetes => {
@@ -219,14 +221,13 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
             selector.entry(kubernetes::BUILD_LABEL.to_owned()).or_insert(build);
             let mut message = format!("{on}: select such nodes");
             if let Some(revision) = revision {
-                // The kubelet sets the label of the build, and nobody that of the revision.
+                // The kubelet sets the label of the build, but not that of the revision.
                 let label = kubernetes::Labels::from([(
                     kubernetes::REVISION_LABEL.to_owned(),
                     revision.to_string(),
                 )]);
                 let command = kubernetes::label_command("NODE", &label);
-                message
-                    .push_str(&format!(", after they got the label of the revision ({command})"));
+                message.push_str(&format!(". Label them with their revision first ({command})"));
             }
             Remedy::new(RemedyCode::UseMatchingHost, message).command(select_nodes(case, &selector))
         }
@@ -247,13 +248,13 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
 pub(super) fn label_nodes(case: &Case<'_>) -> Remedy {
     let version = case.finding.image_version.or(case.host_version());
     let message = format!(
-        "give each node labels with its Windows version, and constrain the service to them: {}",
+        "label each node with its Windows version, and constrain the service to the labels: {}",
         constrain(case, version)
     );
     Remedy::new(RemedyCode::LabelNodes, message).command(label_command(version))
 }
 
-/// The command by which pods select nodes.
+/// The command that makes pods select nodes.
 fn select_nodes(case: &Case<'_>, selector: &kubernetes::Labels) -> String {
     let names = &case.finding.names;
     let (kind, workload) = names.workload_in_command();

@@ -1,4 +1,4 @@
-//! Remedies that are about the image: another tag, another base, another way to pull.
+//! Remedies on the image: another tag, another base, another way to pull.
 
 use crate::platforms::diagnosis::Setting;
 use crate::windows::{HostKind, Isolation, Verdict, WindowsVersion};
@@ -17,11 +17,11 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
             let why = match refusal {
                 Refusal::Miss(miss) => miss.to_string(),
                 Refusal::Shortfall(..) => {
-                    "none of them runs there in an isolation mode that can be used".to_owned()
+                    "none of them runs there in an available isolation mode".to_owned()
                 }
             };
             let message =
-                format!("there is no tag of {} to name for this host: {why}", case.base.repository);
+                format!("no tag of {} can be named for this host: {why}", case.base.repository);
             return vec![Remedy::new(RemedyCode::NoMatchingTag, message)];
         }
     };
@@ -34,8 +34,8 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
     let mut remedies = vec![rebuild(case, resolution)];
     if case.image.is_some() {
         let message = format!(
-            "if the image is not your own, use a tag of it that is built for {}; this lists the \
-             versions under a tag, and the line to change is that of the Compose file or pod",
+            "if the image is not your own, use one of its tags that is built for {}, in the \
+             Compose file or pod; this lists the versions of a tag",
             resolution.os_version.without_revision()
         );
         let command = format!("docker manifest inspect --verbose {}", case.image_in_command());
@@ -48,8 +48,8 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
     remedies
 }
 
-/// The tag that runs by its name is the one that failed: a revision that is not above the host's,
-/// or another release that needs no Hyper-V.
+/// The tag that runs by its name is the one that failed. Instead of it: a revision that is not
+/// above the host's, or another release that needs no Hyper-V.
 fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> {
     let pinned = pin_revision(case);
     if !pinned.is_empty() {
@@ -66,8 +66,7 @@ fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> 
         .collect()
 }
 
-/// An image on the host's side of the update of February 2020. The tag that moves is on the newer
-/// one.
+/// An image on the host's side of the February 2020 update. A floating tag is on the newer side.
 pub(super) fn image_of_the_same_side(case: &Case<'_>) -> Vec<Remedy> {
     match case.resolution() {
         Some(resolution) if case.is_across_february_2020(newest_of(resolution)) => {
@@ -77,8 +76,7 @@ pub(super) fn image_of_the_same_side(case: &Case<'_>) -> Vec<Remedy> {
     }
 }
 
-/// What a tag that moves stands for: its revision where that is known, else the newest there may
-/// be.
+/// The version behind a floating tag: its revision if it is known, else the newest possible.
 fn newest_of(resolution: &Resolution) -> WindowsVersion {
     let WindowsVersion { build, revision } = resolution.os_version;
     WindowsVersion::new(build, revision.unwrap_or(u32::MAX))
@@ -114,20 +112,21 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
             )
         }
         Setting::Ecs => (
-            "use the tag that runs on this host, in the task definition".to_owned(),
+            "use the tag that runs on this host in the task definition".to_owned(),
             format!("\"image\": \"{reference}\""),
         ),
     };
     Remedy::new(RemedyCode::UseMatchingTag, message).resolved(resolution).command(command)
 }
 
-/// What can be said of the tag while the host is not known.
+/// The remedy while the host, and with it the tag, is unknown.
 fn rebuild_on_host_version(case: &Case<'_>) -> Remedy {
     let repository = &case.base.repository;
-    let mut message =
-        format!("use the tag of {repository} for the host's version: this line in the Dockerfile");
+    let mut message = format!(
+        "use the tag of {repository} for the host's version in this line of the Dockerfile"
+    );
     if case.is_base_image() {
-        message.push_str(&format!(", or `image: {repository}:TAG` in the Compose file or pod"));
+        message.push_str(&format!(", or in `image: {repository}:TAG` of the Compose file or pod"));
     }
     Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
         .command(format!("FROM {repository}:TAG"))
@@ -136,17 +135,17 @@ fn rebuild_on_host_version(case: &Case<'_>) -> Remedy {
 fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     let base = case.base.family.as_ref().map_or("base", |family| family.name.as_str());
     let mut message = format!(
-        "rebuild your image on the {base} image for this host: this line in the Dockerfile"
+        "rebuild your image on the {base} image for this host: use this line in the Dockerfile"
     );
     if !case.is_base_image() {
         message.push_str(&format!(
-            " (where the tag is a build argument: docker build --build-arg WINDOWS_TAG={} .). On \
-             another base, take the tag of that one",
+            " (if the tag is a build argument: docker build --build-arg WINDOWS_TAG={} .). For \
+             another base image, use its own tag",
             resolution.tag
         ));
     }
     if resolution.isolation == Isolation::HyperV {
-        message.push_str(". It runs in Hyper-V isolation there");
+        message.push_str(". It then runs in Hyper-V isolation");
     }
     Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
         .resolved(resolution)
@@ -157,8 +156,8 @@ fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
 pub(super) fn pin_revision(case: &Case<'_>) -> Vec<Remedy> {
     let Some((resolution, tag)) = case.resolution().zip(safe_pin(case)) else { return Vec::new() };
     let repository = &resolution.image.repository;
-    let message = "use the newest tag that is not above the host's revision, until the host is \
-                   updated: this line in the Dockerfile";
+    let message = "until the host is updated, use the newest tag that is not above its revision: \
+                   use this line in the Dockerfile";
     let remedy = Remedy::new(RemedyCode::PinRevision, message)
         .image(repository, tag)
         .isolated(Isolation::Process);
@@ -166,8 +165,8 @@ pub(super) fn pin_revision(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 /// The tag to pin, as `/resolve` names it: of the host's build, not above its revision, on the same
-/// side of the update of February 2020, and not the one that failed. The revisions of clients are
-/// numbered apart.
+/// side of the February 2020 update, and not the one that failed. The revisions of
+/// clients differ from those of servers, so a client has no such tag.
 fn safe_pin<'c>(case: &'c Case<'_>) -> Option<&'c str> {
     let (resolution, host) = (case.resolution()?, case.host?.facts());
     if host.kind != HostKind::Server
@@ -201,7 +200,7 @@ pub(super) fn other_release(case: &Case<'_>) -> Vec<Remedy> {
 fn use_other_release(resolution: &Resolution, tag: &str, isolation: Option<Isolation>) -> Remedy {
     let repository = &resolution.image.repository;
     let message =
-        "use another release of the image that runs on this host: this line in the Dockerfile";
+        "use another release of the image that runs on this host, in this line of the Dockerfile";
     let mut remedy = Remedy::new(RemedyCode::UseOtherRelease, message).image(repository, tag);
     remedy.isolation = isolation;
     remedy.command(format!("FROM {repository}:{tag}"))
@@ -222,8 +221,7 @@ pub(super) fn process_tag(case: &Case<'_>) -> Vec<Remedy> {
 /// A tag with an architecture is no index, so that containerd has nothing to refuse.
 pub(super) fn pull_single_manifest(case: &Case<'_>) -> Option<Remedy> {
     let (image, tag) = (case.image.filter(|_| case.is_base_image())?, case.tag?);
-    // Where containers cannot be isolated with Hyper-V, what is pulled so must run in process
-    // isolation.
+    // Without Hyper-V isolation, the image must run in process isolation.
     let runs = match &case.compatibility {
         Some(compatibility) if case.finding.setting.can_isolate_with_hyperv() => {
             !compatibility.supported().is_empty()
@@ -235,8 +233,8 @@ pub(super) fn pull_single_manifest(case: &Case<'_>) -> Option<Remedy> {
     if !runs || !case.has_tag(&tag) {
         return None;
     }
-    let message = "pull the tag of the architecture, which is one image and no list: containerd \
-                   compares only lists with the host";
+    let message = "pull the tag of the architecture, which is a single image and not a list: \
+                   containerd compares only lists with the host";
     let remedy =
         Remedy::new(RemedyCode::PullSingleManifest, message).image(&image.repository, &tag);
     Some(remedy.command(format!("docker pull {}:{tag}", image.repository)))
@@ -250,15 +248,15 @@ pub(super) fn use_microsofts_registry(case: &Case<'_>) -> Vec<Remedy> {
     };
     let is_there = case.has_tag(wanted);
     let tag = if is_there { Some(wanted) } else { case.nearest_tag(wanted) };
-    // Where the host is known, the tag that runs there is nearer than any that is spelt like this
-    // one.
+    // If the host is known, the tag that runs there is better than the one with the nearest
+    // spelling.
     let Some(tag) = tag.filter(|_| is_there || case.host.is_none()) else {
         return other_image(case);
     };
     let message = if is_there {
         message.to_owned()
     } else {
-        format!("{message}; it has no tag {wanted}, and this one is near")
+        format!("{message}; it has no tag {wanted}, and this is the nearest one")
     };
     let remedy =
         Remedy::new(RemedyCode::UseMicrosoftsRegistry, message).image(&image.repository, tag);
@@ -269,7 +267,10 @@ pub(super) fn use_microsofts_registry(case: &Case<'_>) -> Vec<Remedy> {
     remedies
 }
 
-/// What to look up where the tag should run by its name.
+/// The version to look up if the tag should run by its name.
 pub(super) fn look_at_the_image(case: &Case<'_>) -> Remedy {
-    find_image_version(case, "by its tag the image runs on this host, so look at what it really is")
+    find_image_version(
+        case,
+        "judging by its tag, the image runs on this host: check its actual version",
+    )
 }

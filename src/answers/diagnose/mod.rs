@@ -1,5 +1,4 @@
-//! The use case behind `/diagnose`: what an error text says, and what to do about it, with the tags
-//! that run.
+//! The use case of `/diagnose`: the errors in a text, and remedies with the tags that run.
 
 mod by_cause;
 mod case;
@@ -23,22 +22,21 @@ pub use remedy::{Remedy, RemedyCode};
 use by_cause::remedies;
 use case::Case;
 
-/// Something that is wrong, and what to do about it.
+/// An error in a text, and its remedies.
 #[derive(Clone, Debug)]
 pub struct Diagnosed {
-    /// What the text says.
     pub finding: Finding,
-    /// What happened, in words.
+    /// The sentence of the cause, with the broken rule if it is known.
     pub message: String,
-    /// The image, when the text names it.
+    /// The image, if the text names it.
     pub image: Option<NamedImage>,
-    /// The host, when the text names it.
+    /// The host, if the text names it.
     pub host: Option<HostDescription>,
-    /// What to do, the best first; never empty.
+    /// The remedies, the best first; never empty.
     pub remedies: Vec<Remedy>,
 }
 
-/// Reads an error text. What is not recognised gives nothing.
+/// The errors in a text, in its order; empty if none is recognised.
 pub async fn diagnose(context: &Context, text: &str) -> Vec<Diagnosed> {
     let mut diagnosed = Vec::new();
     for finding in diagnosis::diagnose(text, context.tables) {
@@ -84,8 +82,8 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
     Diagnosed { message, image, host, remedies, finding }
 }
 
-/// The tags of the image, where the remedies of the cause name one by the text and not by the host.
-/// Only families are asked for, whose repositories are no choice of whoever wrote the text.
+/// The tags of the image, if the remedies of the cause name one by the text and not by the host.
+/// Only for families: an error text must not choose which repositories the service reads.
 async fn tags_of(
     context: &Context,
     cause: Cause,
@@ -97,8 +95,8 @@ async fn tags_of(
     found.ok().map(|found| found.value)
 }
 
-/// The base image that an image is or stands on: what its name says, else Server Core, on which
-/// most stand.
+/// The image itself if it is a base image, else its base by its name, else Server Core, on which
+/// most images are built.
 fn base_of(
     context: &Context,
     written: Option<&str>,
