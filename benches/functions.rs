@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use wintag::answers::{self, Context, Resolution, ResolveQuestion};
 use wintag::api::params::pairs_of_query;
 use wintag::api::reading::Reading;
-use wintag::api::resolve::{ResolutionObject, ResolveRequest};
+use wintag::api::resolve::ResolveRequest;
 use wintag::app::App;
 use wintag::catalogue::{KnownTag, RepositoryTags};
 use wintag::config::{Settings, SourceArgs};
@@ -171,8 +171,7 @@ fn resolution(context: &Context, question: &ResolveQuestion) -> Resolution {
 }
 
 fn json(resolution: &Resolution) -> Vec<u8> {
-    serde_json::to_vec(&ResolutionObject::from(resolution))
-        .expect("these types have only string keys")
+    serde_json::to_vec(&resolution).expect("these types have only string keys")
 }
 
 fn indexed(tags: Vec<String>) -> RepositoryTags {

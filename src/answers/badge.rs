@@ -7,11 +7,11 @@ use crate::windows::{Isolation, Reason};
 use super::context::Context;
 use super::question::ResolveQuestion;
 use super::remark::Remark;
-use super::resolve::{Refusal, Resolution, resolve};
+use super::resolve::{Resolution, ResolveRefusal, resolve};
 
-/// The warnings after which a badge is yellow: no patches any more, or a revision that may fail.
-/// The others are about what is known, or how to use it.
-const OF_CONCERN: [&str; 4] = [
+/// The warnings that make a badge yellow: no more updates, or a revision that may fail. The others
+/// are about the sources of the answer, or its use.
+const SERIOUS_WARNINGS: [&str; 4] = [
     Remark::HOST_OUT_OF_SUPPORT,
     Remark::IMAGE_OUT_OF_SUPPORT,
     Reason::ImageRevisionNewerThanHost.as_str(),
@@ -23,20 +23,24 @@ const OF_CONCERN: [&str; 4] = [
 pub struct BadgeAnswer {
     /// The badge.
     pub badge: Badge,
-    /// Where the answer comes from; none when nobody could be asked.
+    /// Where the answer comes from; `None` if no source was available.
     pub freshness: Option<Freshness>,
 }
 
-/// Answers the question. That nothing runs is an answer, and that nobody can tell is one too.
+/// Answers the question. "No tag runs" is an answer, and so is "unknown".
 ///
 /// # Errors
-/// When the registry is not allowed, or says that there is no such repository.
+/// When the registry is not allowed, or has no such repository.
 pub async fn badge(context: &Context, question: &ResolveQuestion) -> Result<BadgeAnswer, Miss> {
     let (message, colour, freshness) = match resolve(context, question).await {
         Ok(resolution) => (message(&resolution), colour(&resolution), Some(resolution.freshness)),
-        Err(Refusal::Shortfall(_, freshness)) => ("none".to_owned(), Colour::Red, Some(freshness)),
-        Err(Refusal::Miss(miss)) if miss.is_silence() => ("unknown".to_owned(), Colour::Grey, None),
-        Err(Refusal::Miss(miss)) => return Err(miss),
+        Err(ResolveRefusal::Shortfall(_, freshness)) => {
+            ("none".to_owned(), Colour::Red, Some(freshness))
+        }
+        Err(ResolveRefusal::Miss(miss)) if miss.is_silence() => {
+            ("unknown".to_owned(), Colour::Grey, None)
+        }
+        Err(ResolveRefusal::Miss(miss)) => return Err(miss),
     };
     Ok(BadgeAnswer { badge: Badge { label: label(question), message, colour }, freshness })
 }
@@ -45,8 +49,8 @@ pub async fn badge(context: &Context, question: &ResolveQuestion) -> Result<Badg
 fn label(question: &ResolveQuestion) -> String {
     let image = &question.image;
     let last_part = image.repository.path().rsplit('/').next().unwrap_or_default();
-    let name = image.family.as_ref().map_or(last_part, |family| &family.name);
-    let version = question.host.host.version;
+    let name = image.family_name().unwrap_or(last_part);
+    let version = question.host.version;
     let revision = version.revision.map_or_else(String::new, |revision| format!(".{revision}"));
     format!("{name} @{}{revision}", version.build)
 }
@@ -59,7 +63,7 @@ fn message(resolution: &Resolution) -> String {
 }
 
 fn colour(resolution: &Resolution) -> Colour {
-    if resolution.warnings.iter().any(|warning| OF_CONCERN.contains(&warning.code)) {
+    if resolution.warnings.iter().any(|warning| SERIOUS_WARNINGS.contains(&warning.code)) {
         return Colour::Yellow;
     }
     match resolution.isolation {

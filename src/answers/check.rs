@@ -1,23 +1,24 @@
-//! The use case behind `/check`: does this very image run on this host?
+//! The use case behind `/check`: does this image run on this host?
 
-use crate::catalogue::{
-    Deadline, Entry, EntryRole, Found, FoundImage, Freshness, KnownTag, Manifest, Wanted,
-};
-use crate::images::{Digest, NamedImage, Selector, TagArchitecture};
-use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::context::Context;
 use super::host::HostDescription;
-use super::observed::{Recalled, base_of, recall};
-use super::question::{Architecture, AskedHost};
+use super::observed::{Recalled, recall};
+use super::question::{Architecture, AskedHost, ResolveQuestion};
 use super::remark::Remark;
-use super::suggested::{Unchecked, unchecked};
+use super::suggestions::{Suggestions, suggestions};
+use crate::catalogue::{
+    Deadline, Entry, EntryMismatch, Found, FoundImage, Freshness, KnownTag, Manifest, Miss, Wanted,
+};
+use crate::images::{Digest, NamedImage, Selector, Tag, TagArchitecture};
+use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
-/// The tag that a reference without tag or digest selects, as every client takes it.
+/// The tag of a reference without tag or digest, as every client reads it.
 const DEFAULT_TAG: &str = "latest";
-
-/// The code of an entry for another architecture than the host's.
-const OTHER_ARCHITECTURE: &str = "other-architecture";
 
 /// The question of `/check`.
 #[derive(Clone, Debug)]
@@ -34,46 +35,78 @@ pub struct CheckQuestion {
     pub platform: Platform,
 }
 
-/// The answer of `/check`.
-#[derive(Clone, Debug)]
+/// The answer of `/check`: whether the image runs, and why, entry by entry.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Check)]
 pub struct Checked {
-    /// The image.
-    pub image: NamedImage,
-    /// What the reference points to, when it is known.
-    pub digest: Option<Digest>,
-    /// The host.
+    /// The requested image.
+    pub image: CheckedImage,
+    /// The requested host.
     pub host: HostDescription,
-    /// The mode to use; `None` when the image does not run.
+    /// Whether it runs; null if that is unknown because the image does not say which Windows it is.
+    pub runs: Option<bool>,
+    /// The isolation mode to use; null if the image does not run.
     pub isolation: Option<Isolation>,
-    /// Whether nobody can tell: nothing is known to run, and an image does not say which Windows
-    /// it is.
-    pub is_unknown: bool,
-    /// All modes that work.
-    pub supported: Vec<Isolation>,
-    /// Every entry of the index, or the one image.
+    /// All isolation modes that work.
+    pub isolation_supported: Vec<Isolation>,
+    /// Every entry of the image index, or the single image.
     pub entries: Vec<CheckedEntry>,
-    /// What to look out for.
+    /// Possible problems with this answer.
     pub warnings: Vec<Remark>,
-    /// Where the answer comes from.
+    /// Where the answer comes from, and how old it is.
     pub freshness: Freshness,
 }
 
-/// One entry of an index, and whether it runs.
-#[derive(Clone, Debug)]
-pub struct CheckedEntry {
-    /// Its digest, when it is known.
+/// The image of a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CheckedImage {
+    /// The reference as given.
+    #[schema(example = "mcr.microsoft.com/windows/servercore:10.0.20348.2113")]
+    pub requested: String,
+    /// The family; null if the image is not of a known family.
+    pub family: Option<String>,
+    /// The repository that serves the image, with its registry.
+    pub repository: String,
+    /// The digest that the reference points to; null if it is not known.
+    #[schema(value_type = Option<String>)]
     pub digest: Option<Digest>,
-    /// Its architecture.
+}
+
+/// An entry of an image index.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CheckedEntry {
+    /// The digest of its manifest; null if it is not known.
+    #[schema(value_type = Option<String>)]
+    pub digest: Option<Digest>,
+    /// Its architecture; null if it gives none.
+    #[schema(example = "amd64")]
     pub architecture: Option<String>,
-    /// Its os.version, as it is written.
+    /// Its os.version as written; null if it gives none.
+    #[schema(example = "10.0.20348.2113")]
     pub os_version: Option<String>,
-    /// In process isolation.
+    /// Whether it runs in process isolation.
     pub process: Verdict,
-    /// In Hyper-V isolation.
+    /// Whether it runs in Hyper-V isolation.
     pub hyperv: Verdict,
-    /// Why, as codes.
+    /// Why, as codes: those of `/resolve`, and `not-windows`, `attestation`, `not-an-image`,
+    /// `other-architecture`.
+    #[schema(value_type = Vec<String>)]
     pub reasons: Vec<&'static str>,
+    /// What the rule says of it; absent if it is no Windows image or has no version.
+    #[serde(skip)]
+    #[schema(ignore)]
     compatibility: Option<(WindowsVersion, Compatibility)>,
+}
+
+/// Why an image could not be checked, and tags to use instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRefusal {
+    /// Why.
+    pub miss: Miss,
+    /// The tag that was looked for; `None` if it was a digest.
+    pub looked_for: Option<String>,
+    /// Tags of the same repository.
+    pub suggestions: Suggestions,
 }
 
 /// Answers the question.
@@ -81,16 +114,14 @@ pub struct CheckedEntry {
 /// # Errors
 /// When neither the registry nor the embedded catalogue knows the image; tags to use instead are
 /// named.
-pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, Unchecked> {
-    let (Context { catalogue, tables, .. }, now) = (context, context.now());
+pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, CheckRefusal> {
+    let Context { catalogue, tables, .. } = context;
+    let (image, today) = (&question.image, context.now().date());
     let wanted = wanted(question);
     let deadline = Deadline::begin(&context.clock);
-    let found = match catalogue.image(&question.image.repository, wanted.clone(), &deadline).await {
+    let found = match catalogue.image(&image.repository, wanted.clone(), &deadline).await {
         Ok(found) => found,
-        Err(miss) => {
-            let looked_for = if let Wanted::Tag(tag) = wanted { Some(tag) } else { None };
-            return Err(unchecked(context, question, miss, looked_for, &deadline).await);
-        }
+        Err(miss) => return Err(refuse(context, question, miss, wanted, &deadline).await),
     };
     let (digest, entries, of_the_tag, freshness) = match found {
         FoundImage::Manifest(Found { value, freshness }) => {
@@ -98,53 +129,38 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         }
         FoundImage::Observation(Found { value, freshness }) => {
             let Recalled { digest, os_version, warning } = match &wanted {
-                Wanted::Tag(_) => recall(&value, base_of(&question.image), now.date(), tables),
+                Wanted::Tag(_) => recall(&value, image.base(), today, tables),
                 Wanted::Digest(digest) => Recalled::of_digest(digest, &value),
             };
             (digest, vec![from_observation(question, &value, os_version)], warning, freshness)
         }
     };
-    let host = HostDescription::of(&question.host, tables, now.date());
+    let host = HostDescription::of(&question.host, tables, today);
     let mut warnings = host.remarks(&question.host, tables);
-    if question.image.is_legacy {
-        warnings.push(Remark::legacy_name(&question.image));
+    if image.is_legacy {
+        warnings.push(Remark::legacy_name(image));
     }
-    let best = best_entry(question, &entries);
-    let ended = best.and_then(|(version, _)| {
-        tables.image_support_ended(version.build, base_of(&question.image), now.date())
-    });
-    if let Some(ended) = ended {
-        warnings.push(Remark::image_out_of_support(&question.image.requested, ended));
+    let (mut isolation, mut isolation_supported) = (None, Vec::new());
+    if let Some((version, compatibility)) = best_entry(question, &entries) {
+        let ended = tables.image_support_ended(version.build, image.base(), today);
+        warnings.extend(ended.map(|ended| Remark::image_out_of_support(&image.requested, ended)));
+        isolation_supported = compatibility.supported();
+        isolation = compatibility.recommended(host.kind);
+        let rules = isolation.map(|isolation| &compatibility.of(isolation).warnings);
+        let remark = |rule| Remark::of_rule(rule, question.host.facts(), Some(*version));
+        warnings.extend(rules.into_iter().flatten().copied().map(remark));
     }
-    let (isolation, supported) = match best {
-        None => (None, Vec::new()),
-        Some((version, compatibility)) => {
-            let isolation = compatibility.recommended(host.kind);
-            if let Some(isolation) = isolation {
-                let rules = &compatibility.of(isolation).warnings;
-                warnings.extend(
-                    rules
-                        .iter()
-                        .map(|rule| Remark::of_rule(*rule, question.host.facts(), Some(*version))),
-                );
-            }
-            (isolation, compatibility.supported())
-        }
-    };
     warnings.extend(of_the_tag);
     let is_unknown =
         isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
-    Ok(Checked {
-        image: question.image.clone(),
+    let image = CheckedImage {
+        requested: image.requested.clone(),
+        family: image.family_name().map(str::to_owned),
+        repository: image.repository.to_string(),
         digest,
-        host,
-        isolation,
-        is_unknown,
-        supported,
-        entries,
-        warnings,
-        freshness,
-    })
+    };
+    let runs = (!is_unknown).then_some(isolation.is_some());
+    Ok(Checked { image, host, runs, isolation, isolation_supported, entries, warnings, freshness })
 }
 
 fn wanted(question: &CheckQuestion) -> Wanted {
@@ -155,64 +171,71 @@ fn wanted(question: &CheckQuestion) -> Wanted {
     }
 }
 
+/// The refusal, with suggestions if the image was named by a tag.
+async fn refuse(
+    context: &Context,
+    question: &CheckQuestion,
+    miss: Miss,
+    wanted: Wanted,
+    deadline: &Deadline,
+) -> CheckRefusal {
+    let Wanted::Tag(tag) = wanted else {
+        return CheckRefusal { miss, looked_for: None, suggestions: Suggestions::default() };
+    };
+    let instead = ResolveQuestion {
+        platform: question.platform,
+        architecture: question.architecture,
+        ..ResolveQuestion::new(Arc::new(question.image.clone()), question.host.clone())
+    };
+    let suggestions = suggestions(context, &instead, &miss, &tag, deadline).await;
+    CheckRefusal { miss, looked_for: Some(tag), suggestions }
+}
+
 fn from_manifest(question: &CheckQuestion, manifest: &Manifest) -> Vec<CheckedEntry> {
     manifest.entries.iter().map(|entry| from_entry(question, entry)).collect()
 }
 
 fn from_entry(question: &CheckQuestion, entry: &Entry) -> CheckedEntry {
-    let not_counted = |reason| CheckedEntry {
-        digest: Some(entry.digest.clone()),
-        architecture: entry.architecture.clone(),
-        os_version: entry.os_version.clone(),
-        process: Verdict::No,
-        hyperv: Verdict::No,
-        reasons: vec![reason],
-        compatibility: None,
-    };
-    let is_other = |given: &Option<String>, wanted: &str| {
-        given.as_deref().is_some_and(|given| given != wanted)
-    };
-    match entry.role {
-        EntryRole::Attestation => not_counted("attestation"),
-        EntryRole::Other => not_counted("not-an-image"),
-        EntryRole::Image if is_other(&entry.operating_system, "windows") => {
-            not_counted("not-windows")
-        }
-        EntryRole::Image if is_other(&entry.architecture, question.architecture.as_str()) => {
-            not_counted(OTHER_ARCHITECTURE)
-        }
-        EntryRole::Image => judge(
-            question,
-            Some(entry.digest.clone()),
-            entry.architecture.clone(),
-            entry.os_version.clone(),
-        ),
+    let Entry { digest, architecture, os_version, .. } = entry.clone();
+    match entry.mismatch(question.architecture.as_str()) {
+        Some(mismatch) => mismatched(mismatch, Some(digest), architecture, os_version),
+        None => judge(question, Some(digest), architecture, os_version),
     }
 }
 
-/// What was seen of a tag. One that names no architecture has an entry for each that its image is
-/// made for.
+/// What was observed of a tag. A tag that names no architecture stands for each that its image is
+/// built for.
 fn from_observation(
     question: &CheckQuestion,
     tag: &KnownTag,
-    seen: Option<WindowsVersion>,
+    observed: Option<WindowsVersion>,
 ) -> CheckedEntry {
-    let named = tag.parsed.as_ref().and_then(|parsed| parsed.architecture).map(|(_, named)| named);
+    let named = tag.parsed.as_ref().and_then(Tag::named_architecture);
     let architecture =
-        named.map_or(question.architecture.as_str(), TagArchitecture::as_str).to_owned();
-    let os_version = seen.or(tag.version).map(|version| version.to_string());
+        Some(named.map_or(question.architecture.as_str(), TagArchitecture::as_str).to_owned());
+    let os_version = observed.or(tag.version).map(|version| version.to_string());
     if named.is_some() && question.architecture.rank_of(named).is_none() {
-        return CheckedEntry {
-            digest: None,
-            architecture: Some(architecture),
-            os_version,
-            process: Verdict::No,
-            hyperv: Verdict::No,
-            reasons: vec![OTHER_ARCHITECTURE],
-            compatibility: None,
-        };
+        return mismatched(EntryMismatch::OtherArchitecture, None, architecture, os_version);
     }
-    judge(question, None, Some(architecture), os_version)
+    judge(question, None, architecture, os_version)
+}
+
+/// An entry that is no Windows image for the host's architecture.
+fn mismatched(
+    mismatch: EntryMismatch,
+    digest: Option<Digest>,
+    architecture: Option<String>,
+    os_version: Option<String>,
+) -> CheckedEntry {
+    CheckedEntry {
+        digest,
+        architecture,
+        os_version,
+        process: Verdict::No,
+        hyperv: Verdict::No,
+        reasons: vec![mismatch.as_str()],
+        compatibility: None,
+    }
 }
 
 fn judge(
@@ -223,11 +246,8 @@ fn judge(
 ) -> CheckedEntry {
     let version = os_version.as_deref().and_then(|text| text.parse().ok());
     let compatibility = verdict(question.host.facts(), version, question.platform);
-    let both = [&compatibility.process, &compatibility.hyperv];
-    let mut reasons: Vec<&'static str> =
-        both.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.as_str()).collect();
-    reasons.dedup();
     let (process, hyperv) = (compatibility.process.verdict, compatibility.hyperv.verdict);
+    let reasons = compatibility.reason_codes();
     let compatibility = version.map(|version| (version, compatibility));
     CheckedEntry { digest, architecture, os_version, process, hyperv, reasons, compatibility }
 }
@@ -238,7 +258,7 @@ fn best_entry<'a>(
     question: &CheckQuestion,
     entries: &'a [CheckedEntry],
 ) -> Option<&'a (WindowsVersion, Compatibility)> {
-    let own = question.host.host.version.build;
+    let own = question.host.version.build;
     let runs = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
     runs.filter(|(_, compatibility)| !compatibility.supported().is_empty()).max_by_key(
         |(version, compatibility)| {

@@ -3,77 +3,65 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-
-use crate::windows::{
-    Edition, Host, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict,
-};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::host::HostDescription;
+use super::question::AskedHost;
+use crate::windows::{
+    Edition, HostFacts, HostKind, Platform, Tables, Verdict, WindowsVersion, verdict,
+};
 
 /// A host of the matrix.
 #[derive(Clone, Debug)]
 pub struct MatrixHost {
-    /// Its facts.
-    pub facts: HostFacts,
-    /// Its description.
-    pub description: HostDescription,
+    facts: HostFacts,
+    description: HostDescription,
 }
 
 /// The verdicts for one host and one image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Cell {
-    /// The host.
+    /// The host's os.version.
+    #[schema(value_type = String, example = "10.0.17763")]
     pub host: WindowsVersion,
-    /// Server or client.
+    /// Whether the host is a server or a client; some builds are both.
     pub host_kind: HostKind,
-    /// The image.
+    /// The image's os.version.
+    #[schema(value_type = String, example = "10.0.20348")]
     pub image: WindowsVersion,
-    /// In process isolation.
+    /// Whether the image runs in process isolation.
     pub process: Verdict,
-    /// In Hyper-V isolation.
+    /// Whether the image runs in Hyper-V isolation.
     pub hyperv: Verdict,
     /// Why, as codes.
+    #[schema(value_type = Vec<String>, example = json!(["image-newer-than-host"]))]
     pub reasons: Vec<&'static str>,
-    /// What to look out for, as codes.
+    /// Possible problems, as codes.
+    #[schema(value_type = Vec<String>)]
     pub warnings: Vec<&'static str>,
 }
 
 /// The answer of `/matrix`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Matrix {
     /// One cell for each host and image, host by host.
     pub cells: Vec<Cell>,
     /// The hosts.
-    pub hosts: Vec<MatrixHost>,
+    pub hosts: Vec<HostDescription>,
     /// The images, described as the server release of their build.
     pub images: Vec<HostDescription>,
 }
 
 impl MatrixHost {
-    /// A host that was read.
-    pub fn of(host: &Host, tables: &Tables, today: Date) -> Self {
-        let facts = HostFacts { version: host.version, kind: host.kind, edition: host.edition };
-        Self { facts, description: HostDescription::of_host(host, tables, today) }
-    }
-
-    /// A host of this version.
-    pub fn new(
-        requested: &str,
-        version: WindowsVersion,
-        kind: HostKind,
-        edition: Edition,
-        tables: &Tables,
-        today: Date,
-    ) -> Self {
-        Self {
-            facts: HostFacts { version, kind, edition },
-            description: HostDescription::new(requested, version, kind, tables, today),
-        }
+    /// The host of a question.
+    pub fn of(host: &AskedHost, tables: &Tables, today: Date) -> Self {
+        Self { facts: host.facts(), description: HostDescription::of(host, tables, today) }
     }
 }
 
-/// The hosts of the matrix when none are asked for: every build in the tables, oldest first, once
-/// as server and once as client where it is both.
+/// The default hosts of the matrix: every build in the tables, oldest first, once as server and once
+/// as client if it is both.
 pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
     let known: BTreeSet<(bool, u32)> = tables
         .releases()
@@ -85,13 +73,17 @@ pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
         .map(|(is_client, build)| {
             let version = WindowsVersion::of_build(build);
             let kind = if is_client { HostKind::Client } else { HostKind::Server };
-            MatrixHost::new(&version.to_string(), version, kind, Edition::Other, tables, today)
+            let requested = version.to_string();
+            MatrixHost {
+                facts: HostFacts { version, kind, edition: Edition::Other },
+                description: HostDescription::new(&requested, version, kind, tables, today),
+            }
         })
         .collect()
 }
 
-/// The images of the matrix when none are asked for: every build that base images were made of,
-/// described as the server release of that build.
+/// The default images of the matrix: every build that has base images, described as the server
+/// release of that build.
 pub fn all_images(tables: &Tables, today: Date) -> Vec<HostDescription> {
     let with_images = tables.releases().iter().filter(|release| !release.lines.is_empty());
     let builds: BTreeSet<u32> = with_images.map(|release| release.build).collect();
@@ -106,28 +98,24 @@ pub fn all_images(tables: &Tables, today: Date) -> Vec<HostDescription> {
 /// Every host against every image.
 pub fn matrix(hosts: Vec<MatrixHost>, images: Vec<HostDescription>, platform: Platform) -> Matrix {
     let of_host = |host: &MatrixHost| {
-        images.iter().map(|image| cell(host.facts, image.version, platform)).collect()
+        images.iter().map(|image| cell(host.facts, image.os_version, platform)).collect()
     };
     let cells = hosts.iter().flat_map::<Vec<Cell>, _>(of_host).collect();
+    let hosts = hosts.into_iter().map(|host| host.description).collect();
     Matrix { cells, hosts, images }
 }
 
 fn cell(host: HostFacts, image: WindowsVersion, platform: Platform) -> Cell {
     let compatibility = verdict(host, Some(image), platform);
-    let modes = [&compatibility.process, &compatibility.hyperv];
-    let mut reasons: Vec<&'static str> =
-        modes.iter().flat_map(|mode| &mode.reasons).map(|reason| reason.as_str()).collect();
-    reasons.dedup();
-    let warnings =
-        modes.iter().flat_map(|mode| &mode.warnings).map(|reason| reason.as_str()).collect();
+    let warnings = compatibility.process.warnings.iter().chain(&compatibility.hyperv.warnings);
     Cell {
         host: host.version,
         host_kind: host.kind,
         image,
         process: compatibility.process.verdict,
         hyperv: compatibility.hyperv.verdict,
-        reasons,
-        warnings,
+        reasons: compatibility.reason_codes(),
+        warnings: warnings.map(|reason| reason.as_str()).collect(),
     }
 }
 

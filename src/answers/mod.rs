@@ -1,43 +1,42 @@
-//! The use cases: what callers ask, answered from what the catalogue holds and what the rule says.
+//! The use cases: each answers a question of a caller from the catalogue and the rule.
 //!
-//! The decision itself is a pure function (`decide.rs`); the functions here fetch what it needs. An
-//! outage reaches them as data: a tag list that is stale or embedded, a manifest that is missing.
+//! The decision itself is a pure function (`resolve/selection.rs`); the use cases fetch its input. An
+//! outage reaches them as data: a stale or embedded tag list, a missing manifest. The answers are
+//! also the JSON on the wire, unless `api` has a shape of its own for them.
 
 // In reading order.
 
 mod context;
 mod question;
 mod resolve;
-mod decide;
-mod nearest;
-mod lineup;
 mod observed;
 mod host;
 mod remark;
 mod check;
-mod suggested;
+mod suggestions;
 mod matrix;
+mod lists;
 mod tags;
-mod feed;
+mod renovate;
 mod badge;
-mod nodes;
-mod admission;
+mod clusters;
 mod diagnose;
 
-pub use admission::admit;
 pub use badge::{BadgeAnswer, badge};
-pub use check::{CheckQuestion, Checked, CheckedEntry, check};
+pub use check::{CheckQuestion, CheckRefusal, Checked, check};
+pub use clusters::{
+    Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, kubernetes_nodes, swarm_nodes,
+};
 pub use context::Context;
-pub use decide::{Alternative, Pins, Shortfall};
 pub use diagnose::{Diagnosed, Remedy, RemedyCode, diagnose};
-pub use feed::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, feed};
-pub use host::{HostDescription, kb_of_version, released};
-pub use matrix::{Cell, Matrix, MatrixHost, all_hosts, all_images, matrix};
-pub use nodes::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes};
+pub use host::HostDescription;
+pub use lists::{Identity, Images, Releases};
+pub use matrix::{Matrix, MatrixHost, all_hosts, all_images, matrix};
 pub use question::{Architecture, AskedHost, Pin, ResolveQuestion};
 pub use remark::{Remark, RemarkCode};
-pub use resolve::{Refusal, Resolution, resolve};
-pub use suggested::Unchecked;
+pub use renovate::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, feed};
+pub use resolve::{Alternative, Resolution, ResolveRefusal, Shortfall, resolve};
+pub use suggestions::Suggestions;
 pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};
 
 pub use crate::catalogue::{Freshness, Provenance};

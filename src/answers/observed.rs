@@ -1,20 +1,20 @@
-//! What the embedded catalogue saw of a tag, and whether that can still be true.
+//! Observations of the embedded catalogue, and whether they can still be true.
 
 use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
-use crate::images::{Digest, NamedImage, TagKind};
+use crate::images::{Digest, TagKind};
 use crate::windows::{Base, Tables, WindowsVersion};
 
 use super::remark::Remark;
 
-/// Patches come on the second of these days in a month, and new images with them.
-const PATCH_DAY: Weekday = Weekday::Tuesday;
-const PATCH_DAY_OF_MONTH: i8 = 2;
+/// Updates come on the second Tuesday of a month, and new images with them.
+const UPDATE_DAY: Weekday = Weekday::Tuesday;
+const UPDATE_WEEK: i8 = 2;
 
-/// What was seen of a tag, unless the tag may have moved since. A KB, build or dated tag does not
-/// move. Any other moves with each patch, until support of its images ends: what was seen of it
-/// counts until the next day of patches, or for good if it was seen after the end of support.
+/// The observation of a tag, unless the tag may have moved since. A KB, build or dated tag does not
+/// move. Any other tag moves with each update until support of its images ends, so an observation
+/// holds until the next day of updates, or for good if it was made after the end of support.
 pub fn still_true<'a>(
     tag: &'a KnownTag,
     base: Base,
@@ -25,33 +25,33 @@ pub fn still_true<'a>(
     if !may_move(tag) {
         return Some(observation);
     }
-    let seen = seen_on(&observation.observed)?;
+    let seen = observed_on(&observation.observed)?;
     let ended =
         tag.version.and_then(|version| tables.image_support_ended(version.build, base, Date::MAX));
     let after_the_end = ended.is_some_and(|ended| seen > ended);
-    let before_the_next_patch = next_patch_day(seen).is_some_and(|patched| today < patched);
-    (after_the_end || before_the_next_patch).then_some(observation)
+    let before_the_next_update = next_update_day(seen).is_some_and(|update| today < update);
+    (after_the_end || before_the_next_update).then_some(observation)
 }
 
-/// What can be told of a tag without asking a registry.
+/// What is known of a tag without a registry.
 pub struct Recalled {
-    /// What it points to.
+    /// The digest it points to.
     pub digest: Option<Digest>,
     /// The version of its image.
     pub os_version: Option<WindowsVersion>,
-    /// Why there is no digest; absent where there is one.
+    /// Why there is no digest; `None` if there is one.
     pub warning: Option<Remark>,
 }
 
 impl Recalled {
-    /// What is known of a digest by the tag that was seen there: it does not move.
+    /// What is known of a digest, by the tag that was observed there. A digest does not move.
     pub fn of_digest(digest: &Digest, tag: &KnownTag) -> Self {
         let os_version = tag.observation.as_deref().and_then(|seen| seen.os_version);
         Self { digest: Some(digest.clone()), os_version, warning: None }
     }
 }
 
-/// What was seen of a tag and is still true; where that is no digest, why not.
+/// The part of the observation that is still true, and why there is no digest.
 pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recalled {
     let seen = still_true(tag, base, today, tables);
     let (digest, os_version) =
@@ -68,16 +68,11 @@ pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recal
     Recalled { digest, os_version, warning }
 }
 
-/// What the lifetime of an image follows; an image of no family is taken to be one on Server Core.
-pub fn base_of(image: &NamedImage) -> Base {
-    image.family.as_ref().map_or(Base::Servercore, |family| family.base)
-}
-
-/// When an observation was made, a day or a month, and of which version, in words.
+/// When an observation was made (a day or a month), and of which version, in words.
 fn when_and_what(observation: &Observation) -> String {
     let Observation { observed, os_version, .. } = observation;
     let when = match observed.as_str() {
-        "" => "on a day that nobody wrote down".to_owned(),
+        "" => "on an unrecorded day".to_owned(),
         day if day.parse::<Date>().is_ok() => format!("on {day}"),
         month => format!("in {month}"),
     };
@@ -90,16 +85,16 @@ fn may_move(tag: &KnownTag) -> bool {
     !is_dated && !matches!(tag.kind(), TagKind::Kb | TagKind::Build)
 }
 
-/// The day of an observation; its first possible one where only the month was written down.
-fn seen_on(observed: &str) -> Option<Date> {
+/// The day of an observation; the first of the month if only the month is recorded.
+fn observed_on(observed: &str) -> Option<Date> {
     observed.parse().or_else(|_| format!("{observed}-01").parse()).ok()
 }
 
-/// The first day of patches that is later than this day.
-fn next_patch_day(day: Date) -> Option<Date> {
-    let of_month = |day: Date| day.nth_weekday_of_month(PATCH_DAY_OF_MONTH, PATCH_DAY).ok();
+/// The first day of updates after this day.
+fn next_update_day(day: Date) -> Option<Date> {
+    let of_month = |day: Date| day.nth_weekday_of_month(UPDATE_WEEK, UPDATE_DAY).ok();
     of_month(day)
-        .filter(|patched| *patched > day)
+        .filter(|update| *update > day)
         .or_else(|| of_month(day.last_of_month().tomorrow().ok()?))
 }
 
@@ -129,9 +124,9 @@ mod tests {
             ("2026-08-31", "2026-09-08"),
             ("2026-12-31", "2027-01-12"),
         ] {
-            assert_eq!(next_patch_day(date(day)), Some(date(next)), "{day}");
+            assert_eq!(next_update_day(date(day)), Some(date(next)), "{day}");
         }
-        assert_eq!(next_patch_day(Date::MAX), None);
+        assert_eq!(next_update_day(Date::MAX), None);
     }
 
     #[test]

@@ -1,35 +1,43 @@
-//! What a caller wants to know, as types.
+//! The questions as types.
 
 use std::sync::Arc;
 
 use crate::images::{NamedImage, TagArchitecture};
-use crate::windows::{Edition, Host, HostCandidate, HostFacts, Isolation, Kb, Platform};
+use crate::windows::{
+    Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform, WindowsVersion,
+};
+use crate::words::words;
 
-/// The architecture of the image that is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Architecture {
-    /// 64-bit x86.
-    #[default]
-    Amd64,
-    /// 64-bit ARM; images from ltsc2025 on.
-    Arm64,
-    /// 32-bit ARM; only a few nanoserver 1809 images.
-    Arm,
+words! {
+    /// The architecture of an image, as image indexes and configurations name it.
+    #[derive(Default)]
+    pub enum Architecture {
+        /// 64-bit x86.
+        #[default]
+        Amd64 = "amd64",
+        /// 64-bit ARM; images from ltsc2025 on.
+        Arm64 = "arm64",
+        /// 32-bit ARM; only a few nanoserver 1809 images.
+        Arm = "arm",
+    }
+
+    /// The form of tag.
+    #[derive(Default)]
+    pub enum Pin {
+        /// The floating tag of the release, which has the latest updates.
+        #[default]
+        Release = "release",
+        /// The tag that names the KB.
+        Kb = "kb",
+        /// The tag that names the full version.
+        Build = "build",
+    }
 }
 
 impl Architecture {
-    /// The word of image indexes and configurations.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-            Self::Arm => "arm",
-        }
-    }
-
-    /// How well a tag fits: 0 is best; `None` when it is for another architecture. A tag that names
-    /// no architecture is an index, and those of the base images hold amd64 only, so that for
-    /// ARM only tags that say so are taken.
+    /// How well a tag fits: 0 is best, `None` is another architecture. A tag that names no
+    /// architecture is an index; the indexes of the base images hold amd64 only, so only a tag that
+    /// names ARM fits ARM.
     pub const fn rank_of(self, named: Option<TagArchitecture>) -> Option<usize> {
         match (self, named) {
             (Self::Amd64, None)
@@ -42,47 +50,48 @@ impl Architecture {
     }
 }
 
-/// Which form of tag is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Pin {
-    /// The floating tag of the release, which has the latest patches.
-    #[default]
-    Release,
-    /// The tag that names the KB.
-    Kb,
-    /// The tag that names the whole version.
-    Build,
-}
-
-impl Pin {
-    /// The word in parameters and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Release => "release",
-            Self::Kb => "kb",
-            Self::Build => "build",
-        }
-    }
-}
-
-/// A host that was read, and what else its text could have meant.
+/// The host of a question, and what else its text could mean.
 #[derive(Clone, Debug)]
 pub struct AskedHost {
-    /// The host.
-    pub host: Host,
-    /// Everything the text could mean, the host itself first.
+    /// The text as given.
+    pub requested: String,
+    /// The version; with its revision if the text has one.
+    pub version: WindowsVersion,
+    /// Server or client.
+    pub kind: HostKind,
+    /// The edition.
+    pub edition: Edition,
+    /// The name of the release; `None` for a build in no table.
+    pub name: Option<String>,
+    /// Every release that the text could mean, the chosen one first; empty if the host does not
+    /// come from a text.
     pub could_mean: Vec<HostCandidate>,
 }
 
 impl AskedHost {
-    /// What the compatibility rule needs of it.
-    pub fn facts(&self) -> HostFacts {
-        HostFacts { version: self.host.version, kind: self.host.kind, edition: self.host.edition }
+    /// The host, chosen among what its text could mean.
+    pub fn new(host: Host, could_mean: Vec<HostCandidate>) -> Self {
+        let Host { requested, version, kind, edition, name } = host;
+        Self { requested, version, kind, edition, name, could_mean }
+    }
+
+    /// The facts that the compatibility rule works on.
+    pub const fn facts(&self) -> HostFacts {
+        HostFacts { version: self.version, kind: self.kind, edition: self.edition }
     }
 
     /// Whether this edition runs containers at all.
     pub fn runs_containers(&self) -> bool {
-        self.host.edition != Edition::Home
+        self.edition != Edition::Home
+    }
+
+    /// The highest revision of this build to pin: the host's revision, on a server of the same
+    /// build. Client builds have had revision numbers of their own since January 2026, which
+    /// compare with nothing.
+    pub fn ceiling(&self, build: u32) -> Option<u32> {
+        self.version
+            .revision
+            .filter(|_| self.kind == HostKind::Server && self.version.build == build)
     }
 }
 
@@ -93,14 +102,29 @@ pub struct ResolveQuestion {
     pub image: Arc<NamedImage>,
     /// The host.
     pub host: AskedHost,
-    /// The isolation mode that is wanted, when only one will do.
+    /// The only acceptable isolation mode; `None` if both are acceptable.
     pub isolation: Option<Isolation>,
     /// The form of tag.
     pub pin: Pin,
-    /// The very patch that is wanted.
+    /// The update that the image must contain.
     pub kb: Option<Kb>,
     /// Where the container runs.
     pub platform: Platform,
     /// The architecture of the image.
     pub architecture: Architecture,
+}
+
+impl ResolveQuestion {
+    /// The question for this image and host, with the default of every other parameter.
+    pub fn new(image: Arc<NamedImage>, host: AskedHost) -> Self {
+        Self {
+            image,
+            host,
+            isolation: None,
+            pin: Pin::default(),
+            kb: None,
+            platform: Platform::default(),
+            architecture: Architecture::default(),
+        }
+    }
 }

@@ -1,27 +1,29 @@
-//! The use case behind `/tags`: the tags of a repository with what each stands for, and which of
-//! them are the same image.
+//! The use case behind `/tags`: the tags of a repository, what each stands for, and which of them are
+//! the same image.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
-
-use crate::catalogue::{
-    Catalogue, Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags, Wanted,
-};
-use crate::images::{Digest, NamedImage, TagKind};
-use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::context::Context;
 use super::host::kb_of_version;
-use super::lineup::kb_of;
-use super::observed::{base_of, still_true};
+use super::observed::still_true;
 use super::question::Architecture;
+use super::resolve::candidates::kb_of;
+use crate::catalogue::{
+    Catalogue, Deadline, Entry, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags,
+    Wanted,
+};
+use crate::images::{Digest, NamedImage, Tag, TagArchitecture, TagKind};
+use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
 
-/// So many manifests are read for one answer: enough for a tag and all its siblings (a floating tag
-/// or two, a KB tag, a build tag, each with and without architecture), few enough to be polite.
-const MAX_MANIFESTS: usize = 10;
+/// The most manifests that are fetched for one answer: enough for a tag and all its siblings (a
+/// floating tag or two, a KB tag, a build tag, each with and without architecture), and few enough
+/// to be polite to the registry.
+const MAX_FETCHED_MANIFESTS: usize = 10;
 
 /// The question of `/tags`.
 #[derive(Clone, Debug)]
@@ -32,15 +34,15 @@ pub struct TagsQuestion {
     pub build: Option<u32>,
     /// Only tags of the build that this release word stands for, such as `ltsc2022`.
     pub release: Option<String>,
-    /// Only tags that are this patch.
+    /// Only tags that are this update.
     pub kb: Option<Kb>,
     /// Only this tag and those that are the same image.
     pub tag: Option<String>,
     /// Only tags of this architecture.
     pub architecture: Option<Architecture>,
-    /// So many tags are passed over.
+    /// How many tags are skipped.
     pub offset: usize,
-    /// So many tags are answered at most.
+    /// The most tags in the answer.
     pub limit: usize,
 }
 
@@ -51,30 +53,42 @@ pub struct ListedTags {
     pub image: NamedImage,
     /// The tags, the newest first.
     pub tags: Vec<ListedTag>,
-    /// How many tags there are that fit the question.
+    /// How many tags fit the question.
     pub total: usize,
     /// Where the answer comes from.
     pub freshness: Freshness,
 }
 
-/// One tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Tag)]
 pub struct ListedTag {
     /// The tag.
+    #[schema(example = "ltsc2022")]
     pub tag: String,
     /// Its form.
     pub kind: TagKind,
-    /// The build.
+    /// The build; null if it is not known.
+    #[schema(example = 20348)]
     pub build: Option<u32>,
-    /// The version: of its image where that is known, else what the name says.
+    /// The revision; null if it is not known.
+    #[schema(example = 2113)]
+    pub revision: Option<u32>,
+    /// The Windows version: of the image if it is known, else from the name; null if neither is
+    /// known.
+    #[schema(value_type = Option<String>, example = "10.0.20348.2113")]
     pub os_version: Option<WindowsVersion>,
-    /// The KB of that version.
+    /// The KB of that version; null if it is not known.
+    #[schema(value_type = Option<String>, example = "KB5032198")]
     pub kb: Option<Kb>,
-    /// The architecture that the name gives.
+    /// The architecture in the name; null if the name has none.
+    #[schema(value_type = Option<String>)]
     pub architecture: Option<&'static str>,
-    /// What it points to, where that is known.
+    /// The digest that the tag points to. It is fetched if the answer has at most ten tags; else it
+    /// is null unless it is known already.
+    #[schema(value_type = Option<String>)]
     pub digest: Option<Digest>,
-    /// The other tags of the repository that point to the same.
+    /// The other tags of the repository that are known to point to the same digest.
     pub same_image: Vec<String>,
 }
 
@@ -88,70 +102,66 @@ pub(super) struct Known {
 /// Answers the question.
 ///
 /// # Errors
-/// When the tags cannot be had.
+/// When the tags are not available.
 pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTags, Miss> {
     let Context { catalogue, tables, .. } = context;
     let deadline = Deadline::begin(&context.clock);
     let found = catalogue.tags(&question.image.repository, &deadline).await?;
     let all = &*found.value;
-    let mut freshness = found.freshness;
-    let mut reader = Reader {
+    let mut images = Images {
         catalogue,
+        image: &question.image,
         tables,
         today: context.now().date(),
-        question,
         known: HashMap::new(),
-        reads_left: MAX_MANIFESTS,
-        deadline: &deadline,
-        freshness: &mut freshness,
+        fetches_left: MAX_FETCHED_MANIFESTS,
+        freshness: found.freshness,
     };
-    // What is in memory says of all tags which are the same image. What is not is read for the tags
-    // that are answered, if they are few, and for their siblings, whose digests prove that they
-    // are the same image.
-    reader.learn(&all.iter().collect::<Vec<_>>(), false).await;
-    let wanted: Vec<&KnownTag> =
-        all.iter().filter(|tag| fits(question, tag, &reader.known, tables)).collect();
-    let page: Vec<&KnownTag> = match &question.tag {
-        None => wanted.iter().copied().skip(question.offset).take(question.limit).collect(),
-        Some(_) => wanted.clone(),
-    };
-    let read_from_registry =
-        found.freshness.provenance != Provenance::Embedded && page.len() <= MAX_MANIFESTS;
-    let mut page = page;
-    if read_from_registry {
-        reader.learn(&page, true).await;
+    images.remember(all);
+    let fitting: Vec<&KnownTag> =
+        all.iter().filter(|tag| fits(question, tag, images.version_of(tag), tables)).collect();
+    // A question for one tag gets that tag and all that are the same image; the digests tell which.
+    let one = question.tag.as_ref().and_then(|_| fitting.first().copied());
+    let mut rows = if one.is_some() { fitting.clone() } else { page(question, &fitting) };
+    let may_fetch =
+        found.freshness.provenance != Provenance::Embedded && rows.len() <= MAX_FETCHED_MANIFESTS;
+    if may_fetch {
+        images.fetch(&rows, &deadline).await;
     }
-    if let Some(first) = page.first().copied().filter(|_| question.tag.is_some()) {
-        let version =
-            reader.known.get(&first.text).and_then(|known| known.os_version).or(first.version);
+    if let Some(one) = one {
+        let version = images.version_of(one);
         let siblings: Vec<&KnownTag> =
-            all.iter().filter(|tag| may_be(tag, version, first)).collect();
-        if read_from_registry {
-            reader.learn(&siblings, true).await;
+            all.iter().filter(|tag| may_be_same(tag, version, one)).collect();
+        if may_fetch {
+            images.fetch(&siblings, &deadline).await;
         }
-        page.extend(siblings);
+        rows.extend(siblings);
     }
-    let known = reader.known;
-    let by_digest = by_digest(all, &known);
-    let mut listed: Vec<ListedTag> =
-        page.iter().map(|tag| list(tag, &known, &by_digest, tables)).collect();
-    let mut total = wanted.len();
-    if let (Some(asked), Some(first)) = (&question.tag, listed.first().cloned()) {
-        listed.retain(|tag| tag.tag == *asked || first.same_image.contains(&tag.tag));
-        total = listed.len();
-        listed = listed.into_iter().skip(question.offset).take(question.limit).collect();
+    let by_digest = by_digest(all, &images.known);
+    let mut total = fitting.len();
+    let mut tags: Vec<ListedTag> =
+        rows.iter().map(|tag| list(tag, &images.known, &by_digest, tables)).collect();
+    if let Some(same_image) = one.and(tags.first()).map(|first| first.same_image.clone()) {
+        tags.retain(|tag| question.tag.as_ref() == Some(&tag.tag) || same_image.contains(&tag.tag));
+        total = tags.len();
+        tags = page(question, &tags);
     }
-    Ok(ListedTags { image: question.image.clone(), tags: listed, total, freshness })
+    Ok(ListedTags { image: question.image.clone(), tags, total, freshness: images.freshness })
 }
 
+/// The page that the question is about.
+fn page<T: Clone>(question: &TagsQuestion, rows: &[T]) -> Vec<T> {
+    rows.iter().skip(question.offset).take(question.limit).cloned().collect()
+}
+
+/// Whether a tag, whose image has this version, fits the question.
 fn fits(
     question: &TagsQuestion,
     tag: &KnownTag,
-    known: &HashMap<String, Known>,
+    version: Option<WindowsVersion>,
     tables: &Tables,
 ) -> bool {
     let build = tag.version.map(|version| version.build);
-    let version = known.get(&tag.text).and_then(|known| known.os_version).or(tag.version);
     let is = |wanted: Option<u32>| wanted.is_none() || build == wanted;
     let of_release = question.release.as_ref().is_none_or(|line| {
         let named = tag.parsed.as_ref().and_then(|parsed| parsed.line()) == Some(line);
@@ -170,11 +180,7 @@ fn fits(
                 .is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
     });
     let of_architecture = question.architecture.is_none_or(|wanted| {
-        let named = tag
-            .parsed
-            .as_ref()
-            .and_then(|parsed| parsed.architecture)
-            .map(|(_, architecture)| architecture);
+        let named = tag.parsed.as_ref().and_then(Tag::named_architecture);
         wanted.rank_of(named).is_some()
     });
     is(question.build)
@@ -184,9 +190,8 @@ fn fits(
         && question.tag.as_ref().is_none_or(|text| *text == tag.text)
 }
 
-/// Whether the name of this tag allows it to be the same image as the first, which is of this
-/// version.
-fn may_be(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> bool {
+/// Whether this tag may be the same image as the first by its name; `version` is that of the first.
+fn may_be_same(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> bool {
     let (Some(version), Some(named)) = (version, tag.version) else { return false };
     let same_variant = match (&tag.parsed, &first.parsed) {
         (Some(a), Some(b)) => {
@@ -202,68 +207,73 @@ fn may_be(tag: &KnownTag, version: Option<WindowsVersion>, first: &KnownTag) -> 
             || named.revision == version.revision)
 }
 
-struct Reader<'a> {
+/// What is known of the images behind the tags.
+struct Images<'a> {
     catalogue: &'a Catalogue,
+    image: &'a NamedImage,
     tables: &'a Tables,
     today: Date,
-    question: &'a TagsQuestion,
-    known: HashMap<String, Known>,
-    reads_left: usize,
-    deadline: &'a Deadline,
-    freshness: &'a mut Freshness,
+    known: HashMap<&'a str, Known>,
+    fetches_left: usize,
+    freshness: Freshness,
 }
 
-impl Reader<'_> {
-    /// Learns what tags point to: from the registry if it may be asked, of all at once, so that
-    /// they share the wait for it; else from memory or from the embedded catalogue.
-    async fn learn(&mut self, tags: &[&KnownTag], may_ask: bool) {
-        let repository = &self.question.image.repository;
-        let count = if may_ask { self.reads_left.min(tags.len()) } else { 0 };
-        self.reads_left -= count;
-        let asked = tags.iter().take(count);
-        let reads = asked.clone().map(|tag| {
-            self.catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, self.deadline)
+impl<'a> Images<'a> {
+    /// The version of the image, else of the name.
+    fn version_of(&self, tag: &KnownTag) -> Option<WindowsVersion> {
+        self.known.get(tag.text.as_str()).and_then(|known| known.os_version).or(tag.version)
+    }
+
+    /// Adds what is in memory or in the embedded catalogue, of all tags: any two may be the same
+    /// image.
+    fn remember(&mut self, tags: &'a RepositoryTags) {
+        for tag in tags.iter() {
+            let wanted = Wanted::Tag(tag.text.clone());
+            let known = match self.catalogue.known_manifest(&self.image.repository, wanted) {
+                Some(manifest) => from_manifest(&manifest, tag),
+                None => self.observed(tag),
+            };
+            self.known.insert(&tag.text, known);
+        }
+    }
+
+    /// Fetches the manifests of these tags, as far as the budget goes; all at once, so that they
+    /// share the deadline.
+    async fn fetch(&mut self, tags: &[&'a KnownTag], deadline: &Deadline) {
+        let count = self.fetches_left.min(tags.len());
+        self.fetches_left -= count;
+        let tags = tags.iter().copied().take(count);
+        let fetches = tags.clone().map(|tag| {
+            let wanted = Wanted::Tag(tag.text.clone());
+            self.catalogue.manifest(&self.image.repository, wanted, true, deadline)
         });
-        for (tag, read) in asked.zip(join_all(reads).await) {
-            let manifest = read.ok().map(|found| {
-                *self.freshness = self.freshness.combine(found.freshness);
-                found.value
-            });
-            self.note(tag, manifest);
-        }
-        for tag in tags.iter().skip(count) {
-            self.note(
-                tag,
-                self.catalogue.known_manifest(repository, Wanted::Tag(tag.text.clone())),
-            );
+        for (tag, fetched) in tags.zip(join_all(fetches).await) {
+            let known = match fetched {
+                Ok(found) => {
+                    self.freshness = self.freshness.combine(found.freshness);
+                    from_manifest(&found.value, tag)
+                }
+                Err(_) => self.observed(tag),
+            };
+            self.known.insert(&tag.text, known);
         }
     }
 
-    fn note(&mut self, tag: &KnownTag, manifest: Option<Arc<Manifest>>) {
-        let known = match manifest {
-            Some(manifest) => from_manifest(&manifest, tag),
-            None => self.seen(tag),
-        };
-        self.known.insert(tag.text.clone(), known);
-    }
-
-    /// What the embedded catalogue saw, where that is still true.
-    fn seen(&self, tag: &KnownTag) -> Known {
-        let seen = still_true(tag, base_of(&self.question.image), self.today, self.tables);
-        seen.map_or_else(Known::default, |seen| Known {
-            digest: seen.digest.clone(),
-            os_version: seen.os_version,
+    /// The observation of the embedded catalogue, if it is still true.
+    fn observed(&self, tag: &KnownTag) -> Known {
+        let observed = still_true(tag, self.image.base(), self.today, self.tables);
+        observed.map_or_else(Known::default, |observed| Known {
+            digest: observed.digest.clone(),
+            os_version: observed.os_version,
         })
     }
 }
 
 /// What a manifest says of the image behind a tag.
 pub(super) fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
-    let versions =
-        || manifest.entries.iter().filter_map(|entry| entry.os_version.as_deref()?.parse().ok());
+    let versions = || manifest.entries.iter().filter_map(Entry::windows_version);
     let named_build = tag.version.map(|version| version.build);
-    let of_the_build =
-        versions().find(|version: &WindowsVersion| Some(version.build) == named_build);
+    let of_the_build = versions().find(|version| Some(version.build) == named_build);
     // An index of several Windows builds has no single version unless the tag names one of them.
     let mut all = versions();
     let only = all.next().filter(|_| all.next().is_none());
@@ -280,11 +290,11 @@ pub(super) fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
 /// The tags that are known to point to a digest, by digest.
 fn by_digest<'a>(
     all: &'a RepositoryTags,
-    known: &'a HashMap<String, Known>,
+    known: &'a HashMap<&str, Known>,
 ) -> HashMap<&'a Digest, Vec<&'a str>> {
     let mut tags: HashMap<&Digest, Vec<&str>> = HashMap::new();
     for tag in all.iter() {
-        if let Some(digest) = known.get(&tag.text).and_then(|known| known.digest.as_ref()) {
+        if let Some(digest) = known.get(tag.text.as_str()).and_then(|known| known.digest.as_ref()) {
             tags.entry(digest).or_default().push(&tag.text);
         }
     }
@@ -293,11 +303,11 @@ fn by_digest<'a>(
 
 fn list(
     tag: &KnownTag,
-    known: &HashMap<String, Known>,
+    known: &HashMap<&str, Known>,
     by_digest: &HashMap<&Digest, Vec<&str>>,
     tables: &Tables,
 ) -> ListedTag {
-    let Known { digest, os_version } = known.get(&tag.text).cloned().unwrap_or_default();
+    let Known { digest, os_version } = known.get(tag.text.as_str()).cloned().unwrap_or_default();
     let same =
         digest.as_ref().and_then(|digest| by_digest.get(digest)).map_or(&[][..], Vec::as_slice);
     let same_image =
@@ -307,13 +317,14 @@ fn list(
         tag: tag.text.clone(),
         kind: tag.kind(),
         build: os_version.map(|version| version.build),
+        revision: os_version.and_then(|version| version.revision),
         os_version,
         kb: kb_of(tag).or_else(|| os_version.and_then(|version| kb_of_version(version, tables))),
         architecture: tag
             .parsed
             .as_ref()
-            .and_then(|parsed| parsed.architecture)
-            .map(|(_, named)| named.as_str()),
+            .and_then(Tag::named_architecture)
+            .map(TagArchitecture::as_str),
         digest,
         same_image,
     }

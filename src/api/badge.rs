@@ -1,24 +1,22 @@
 //! `/badge` on the wire.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::choices::{ImageName, IsolationChoice};
 use super::params::Params;
-use super::problem::{Problem, ProblemKind};
-use super::reading::{self, Reading};
-use super::resolve::{
-    ArchitectureChoice, HostTypeChoice, IsolationChoice, PinChoice, PlatformChoice,
-};
-use crate::answers::{BadgeAnswer, Pin, ResolveQuestion};
+use super::problem::Problem;
+use super::reading::Reading;
+use crate::answers::{Architecture, BadgeAnswer, Pin, ResolveQuestion};
 use crate::platforms::badge::Colour;
+use crate::windows::{HostKind, Platform};
+use crate::words::words;
 
-/// The version of the form that shields.io reads; there is one only.
+/// The only version of the schema of shields.io.
 const SCHEMA_VERSION: u8 = 1;
 /// How long shields.io may keep a badge, in seconds. Tags change once a month.
 const CACHE_SECONDS: u32 = 3600;
-/// How long when the registry did not answer; shields.io takes nothing shorter.
+/// The same if the registry did not answer; the shortest that shields.io accepts.
 const CACHE_SECONDS_STALE: u32 = 300;
 
 /// The parameters of `/badge`.
@@ -26,54 +24,39 @@ const CACHE_SECONDS_STALE: u32 = 300;
 #[into_params(parameter_in = Query)]
 pub struct BadgeParams {
     /// A family or a repository, as in `/resolve`.
-    #[param(
-        example = "nanoserver",
-        min_length = 1,
-        max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
-                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
-    )]
-    pub image: String,
+    #[param(inline, example = "nanoserver")]
+    pub image: ImageName,
     /// The host, as in `/resolve`.
     #[param(example = "17763", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
-    /// Settles whether the host is a server or a client.
+    /// Whether the host is a server or a client.
     #[param(inline)]
-    pub host_type: Option<HostTypeChoice>,
-    /// The architecture of the image; `amd64` when not given.
+    pub host_type: Option<HostKind>,
+    /// The architecture of the image; `amd64` by default.
     #[param(inline)]
-    pub arch: Option<ArchitectureChoice>,
-    /// Which isolation mode will do; `any` when not given.
+    pub arch: Option<Architecture>,
+    /// Acceptable isolation modes; `any` by default.
     #[param(inline)]
     pub isolation: Option<IsolationChoice>,
-    /// Which form of tag is shown; `release` when not given.
+    /// The form of the tag; `release` by default.
     #[param(inline)]
-    pub pin: Option<PinChoice>,
-    /// Where the container runs; `docker` when not given.
+    pub pin: Option<Pin>,
+    /// Where the container runs; `docker` by default.
     #[param(inline)]
-    pub platform: Option<PlatformChoice>,
-    /// The form of the badge; `json` when not given.
+    pub platform: Option<Platform>,
+    /// The form of the badge; `json` by default.
     #[param(inline)]
-    pub format: Option<BadgeFormatChoice>,
+    pub format: Option<BadgeFormat>,
 }
 
-/// The form of a badge.
-#[derive(ToSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BadgeFormatChoice {
-    /// What an endpoint badge of shields.io reads.
-    Json,
-    /// A picture.
-    Svg,
-}
-
-/// In which form a badge is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadgeFormat {
-    /// What an endpoint badge of shields.io reads.
-    Json,
-    /// A picture.
-    Svg,
+words! {
+    /// The form of a badge.
+    pub enum BadgeFormat {
+        /// The endpoint badge of shields.io.
+        Json = "json",
+        /// A picture.
+        Svg = "svg",
+    }
 }
 
 /// Reads the parameters of `/badge`.
@@ -85,21 +68,12 @@ pub fn read_badge(
     reading: Reading<'_>,
 ) -> Result<(ResolveQuestion, Option<BadgeFormat>), Problem> {
     let mut params = Params::new::<BadgeParams>(pairs);
-    let image = reading.image(&mut params);
-    let host = reading.host(&mut params);
-    let architecture = reading::architecture(&mut params).unwrap_or_default();
-    let isolation = reading::isolation(&mut params);
-    let pin =
-        params.choice("pin", &[("release", Pin::Release), ("kb", Pin::Kb), ("build", Pin::Build)]);
-    let pin = pin.unwrap_or_default();
-    let platform = reading::platform(&mut params).unwrap_or_default();
-    let format = params.choice("format", &[("json", BadgeFormat::Json), ("svg", BadgeFormat::Svg)]);
-    params.finish()?;
-    let (Some(image), Some(host)) = (image, host) else {
-        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
-    };
-    let image = Arc::new(image);
-    Ok((ResolveQuestion { image, host, isolation, pin, kb: None, platform, architecture }, format))
+    let question = reading.question(&mut params);
+    let pin = params.word("pin").unwrap_or_default();
+    let platform = params.word("platform").unwrap_or_default();
+    let format = params.word("format");
+    let question = params.finish_with(question)?;
+    Ok((ResolveQuestion { pin, platform, ..question }, format))
 }
 
 /// The answer of `/badge`, as an endpoint badge of shields.io reads it.
@@ -113,19 +87,18 @@ pub struct BadgeObject {
     /// The image and the build of the host.
     #[schema(example = "nanoserver @17763")]
     pub label: String,
-    /// The tag, with `(hyperv)` where that is its isolation mode; `none` when no tag runs,
-    /// `unknown` when the registry cannot be asked and nothing older is known.
+    /// The tag, with `(hyperv)` if that is its isolation mode; `none` if no tag runs; `unknown` if
+    /// the registry is not available and there is no older answer.
     #[schema(example = "ltsc2019")]
     pub message: String,
     /// `green`: it runs in process isolation. `blue`: it runs in Hyper-V isolation. `yellow`: it
-    /// runs, but host or image get no patches any more, or the image's revision may fail on
-    /// that of the host; `/resolve` tells which. `red`: no tag runs. `lightgrey`: nobody can
-    /// tell.
+    /// runs, but the host or the image receives no more updates, or the image's revision may fail
+    /// on the host's; `/resolve` gives the details. `red`: no tag runs. `lightgrey`: unknown.
     #[schema(example = "green")]
     pub color: String,
     /// Whether no tag runs.
     pub is_error: bool,
-    /// How long shields.io may keep it, in seconds.
+    /// How long shields.io may cache the badge, in seconds.
     #[schema(example = 3600)]
     pub cache_seconds: u32,
 }

@@ -7,20 +7,21 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::choices::Format;
 use super::problem::Problem;
 use super::reading::Reading;
-use super::resolve::{Format, ResolutionObject, ResolveParams, ResolveRequest};
-use crate::answers::ResolveQuestion;
+use super::resolve::{ResolveParams, ResolveRequest};
+use crate::answers::{Resolution, ResolveQuestion};
 
-/// So many questions are answered at once. Each may need a registry, and a client waits for all of
-/// them; a build matrix has fewer.
+/// The most questions in a batch. Each may need a registry, and the client waits for all of them; a
+/// build matrix has fewer.
 pub const MAX_QUESTIONS: usize = 100;
 
 /// Many questions.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with a list named requests")]
 pub struct BatchRequest {
-    /// The questions, each with the parameters that `GET /resolve` takes, but `format`.
+    /// The questions, each with the parameters of `GET /resolve` except `format`.
     #[schema(value_type = Vec<ResolveParams>, min_items = 1, max_items = 100)]
     pub requests: Vec<Question>,
 }
@@ -53,7 +54,7 @@ impl<'de> Visitor<'de> for QuestionReader {
         Ok(Question(Some(members)))
     }
 
-    // What is no object is a problem of this question alone.
+    // Anything but an object is a problem of this question alone.
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Question, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -96,7 +97,7 @@ impl BatchRequest {
     ) -> Result<Vec<Result<ResolveQuestion, Problem>>, Problem> {
         let count = self.requests.len();
         if count == 0 || count > MAX_QUESTIONS {
-            let detail = format!("it has 1 to {MAX_QUESTIONS} questions; these are {count}");
+            let detail = format!("must have 1 to {MAX_QUESTIONS} questions, and has {count}");
             return Err(Problem::of_parameter("requests", "not-allowed", detail));
         }
         Ok(self.requests.into_iter().map(|question| read_question(question, reading)).collect())
@@ -110,33 +111,33 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     let Question(Some(members)) = question else {
         return refuse(
             "requests",
-            "each question is an object, such as {\"image\": \"nanoserver\", \"host\": \"16299\"}",
+            "each question must be an object, such as {\"image\": \"nanoserver\", \"host\": \"16299\"}",
         );
     };
     let mut pairs = Vec::with_capacity(members.len());
     for (name, value) in members {
         match value {
             Value::String(text) => pairs.push((name, text)),
-            // A build is a number to those who write JSON. A fraction is not what was written any
-            // more: zeros at its end are gone.
+            // A build may be written as a JSON number. A fraction is refused: the parser drops zeros
+            // at its end.
             Value::Number(number) if number.is_u64() => pairs.push((name, number.to_string())),
             Value::Number(_) => {
                 return refuse(
                     &name,
-                    "it is a text or a whole number; put it in quotes, because as numbers \
+                    "must be a text or a whole number; put it in quotes, because as numbers \
                      14393.1770 and 14393.177 are the same",
                 );
             }
             Value::Null => {}
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                return refuse(&name, "it is a text or a number");
+                return refuse(&name, "must be a text or a number");
             }
         }
     }
     let asked = ResolveRequest::read(pairs, reading)?;
     match asked.format {
         None | Some(Format::Json) => Ok(asked.question),
-        Some(_) => refuse("format", "a batch is answered in JSON; leave it out"),
+        Some(_) => refuse("format", "the answer to a batch is JSON; leave it out"),
     }
 }
 
@@ -152,17 +153,17 @@ pub struct BatchObject {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BatchItem)]
 pub struct BatchItemObject {
-    /// The HTTP status that the question would have got alone.
+    /// The HTTP status of the same question alone.
     #[schema(example = 200)]
     pub status: u16,
-    /// The answer, or null where there is a problem.
-    pub resolution: Option<ResolutionObject>,
-    /// Why there is no answer, or null where there is one.
+    /// The answer; null if there is a problem.
+    pub resolution: Option<Resolution>,
+    /// Why there is no answer; null if there is one.
     pub problem: Option<Problem>,
 }
 
-impl From<Result<ResolutionObject, Problem>> for BatchItemObject {
-    fn from(result: Result<ResolutionObject, Problem>) -> Self {
+impl From<Result<Resolution, Problem>> for BatchItemObject {
+    fn from(result: Result<Resolution, Problem>) -> Self {
         match result {
             Ok(resolution) => Self { status: 200, resolution: Some(resolution), problem: None },
             Err(problem) => {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::common::{HostObject, ImageObject};
 use super::problem::Problem;
-use crate::answers::{Diagnosed, Remedy, RemedyCode};
+use crate::answers::{Diagnosed, HostDescription, Remedy, RemedyCode};
+use crate::images::NamedImage;
 use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::Isolation;
 
@@ -66,12 +66,12 @@ pub struct FindingObject {
     /// The error in the text.
     pub evidence: EvidenceObject,
     /// The image, or null if the text does not name it.
-    pub image: Option<ImageObject>,
+    pub image: Option<NamedImage>,
     /// The Windows version of the image, as far as the error or the tag reveals it.
     #[schema(example = "10.0.14393.1715")]
     pub image_os_version: Option<String>,
     /// The host, or null if the text does not name it.
-    pub host: Option<HostObject>,
+    pub host: Option<HostDescription>,
     /// The isolation mode of the container, or null if the text does not name it.
     pub isolation: Option<Isolation>,
     /// The platform that runs the container: `docker`, `buildkit`, `swarm`, `kubernetes` or `ecs`.
@@ -125,9 +125,9 @@ impl From<&Diagnosed> for FindingObject {
                 end: finding.span.end,
                 text: finding.evidence.clone(),
             },
-            image: diagnosed.image.as_ref().map(ImageObject::from),
+            image: diagnosed.image.clone(),
             image_os_version: finding.image_version.map(|version| version.to_string()),
-            host: diagnosed.host.as_ref().map(HostObject::from),
+            host: diagnosed.host.clone(),
             isolation: finding.isolation,
             platform: finding.setting,
             remedies: diagnosed.remedies.clone(),

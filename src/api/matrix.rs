@@ -1,34 +1,32 @@
-//! `/matrix` on the wire.
+//! The parameters of `/matrix`.
 
 use jiff::civil::Date;
-use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::common::{HostKindWord, HostObject, VerdictWord};
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::{self, Reading, Refused};
-use super::resolve::PlatformChoice;
-use crate::answers::{Cell, HostDescription, Matrix, MatrixHost, all_hosts, all_images, matrix};
+use crate::answers::{HostDescription, Matrix, MatrixHost, all_hosts, all_images, matrix};
+use crate::windows::Platform;
 
-/// So many hosts and images are compared at most: twice what the tables hold.
+/// The most hosts, and the most images, that are compared: twice as many as the tables hold.
 const MAX_LIST: usize = 64;
 
 /// The parameters of `/matrix`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MatrixParams {
-    /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds when
-    /// not given. At most 64.
+    /// The hosts, separated by commas or semicolons, each as in `/resolve`; all known builds by
+    /// default. At most 64.
     #[param(example = "ltsc2019,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
-    /// The images, separated by commas or semicolons: builds, versions or release words; all that
-    /// have base images when not given. At most 64.
+    /// The images, separated by commas or semicolons: builds, versions or release words; all builds
+    /// with base images by default. At most 64.
     #[param(example = "ltsc2022,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub images: Option<String>,
-    /// Where the containers run; `docker` when not given.
+    /// Where the containers run; `docker` by default.
     #[param(inline)]
-    pub platform: Option<PlatformChoice>,
+    pub platform: Option<Platform>,
 }
 
 /// Reads the parameters of `/matrix` and answers.
@@ -42,14 +40,14 @@ pub fn read_matrix(
 ) -> Result<Matrix, Problem> {
     let tables = reading.tables;
     let mut params = Params::new::<MatrixParams>(pairs);
-    let platform = reading::platform(&mut params).unwrap_or_default();
+    let platform = params.word("platform").unwrap_or_default();
     let hosts = read_list(&mut params, "hosts", |text| {
-        let host = reading::decided("hosts", &reading.read_host("hosts", text, None)?)?;
+        let host = reading::decided("hosts", reading.read_host("hosts", text, None)?)?;
         Ok(MatrixHost::of(&host, tables, today))
     });
     let images = read_list(&mut params, "images", |text| {
-        let host = reading::decided("images", &reading.read_version("images", text)?)?;
-        Ok(HostDescription::of_host(&host, tables, today))
+        let host = reading::decided("images", reading.read_version("images", text)?)?;
+        Ok(HostDescription::of(&host, tables, today))
     });
     params.finish()?;
     let hosts = hosts.unwrap_or_else(|| all_hosts(tables, today));
@@ -57,8 +55,7 @@ pub fn read_matrix(
     Ok(matrix(hosts, images, platform))
 }
 
-/// The items of a list; what is wrong is said of each item by its place, because texts are not
-/// repeated.
+/// The items of a list. A problem names its item by number, because texts are not repeated.
 fn read_list<T>(
     params: &mut Params,
     name: &str,
@@ -67,10 +64,14 @@ fn read_list<T>(
     let list = params.optional(name)?;
     let texts = split_list(&list);
     if texts.is_empty() {
-        params.refuse(name, "empty", "the list has no items; give some or leave it out".to_owned());
+        params.refuse(
+            name,
+            "empty",
+            "the list is empty; give at least one item or leave it out".to_owned(),
+        );
     }
     if texts.len() > MAX_LIST {
-        params.refuse(name, "too-many", format!("at most {MAX_LIST} are compared"));
+        params.refuse(name, "too-many", format!("at most {MAX_LIST} items are allowed"));
         return None;
     }
     let mut items = Vec::new();
@@ -108,66 +109,6 @@ fn split_list(list: &str) -> Vec<&str> {
     items.push(rest.trim());
     items.retain(|item| !item.is_empty());
     items
-}
-
-/// The answer of `/matrix`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Matrix)]
-pub struct MatrixObject {
-    /// One cell for each host and image, host by host.
-    pub cells: Vec<CellObject>,
-    /// The hosts, described.
-    pub hosts: Vec<HostObject>,
-    /// The images, described as the server release of their build.
-    pub images: Vec<HostObject>,
-}
-
-/// The verdicts for one host and one image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Cell)]
-pub struct CellObject {
-    /// The host's os.version.
-    #[schema(example = "10.0.17763")]
-    pub host: String,
-    /// Whether the host is a server or a client: some builds are both.
-    pub host_kind: HostKindWord,
-    /// The image's os.version.
-    #[schema(example = "10.0.20348")]
-    pub image: String,
-    /// Whether it runs in process isolation.
-    pub process: VerdictWord,
-    /// Whether it runs in Hyper-V isolation.
-    pub hyperv: VerdictWord,
-    /// Why, as codes.
-    #[schema(example = json!(["image-newer-than-host"]))]
-    pub reasons: Vec<String>,
-    /// What to look out for, as codes.
-    pub warnings: Vec<String>,
-}
-
-impl From<&Cell> for CellObject {
-    fn from(cell: &Cell) -> Self {
-        let words = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
-        Self {
-            host: cell.host.to_string(),
-            host_kind: cell.host_kind.into(),
-            image: cell.image.to_string(),
-            process: cell.process.into(),
-            hyperv: cell.hyperv.into(),
-            reasons: words(&cell.reasons),
-            warnings: words(&cell.warnings),
-        }
-    }
-}
-
-impl From<&Matrix> for MatrixObject {
-    fn from(matrix: &Matrix) -> Self {
-        Self {
-            cells: matrix.cells.iter().map(CellObject::from).collect(),
-            hosts: matrix.hosts.iter().map(|host| (&host.description).into()).collect(),
-            images: matrix.images.iter().map(HostObject::from).collect(),
-        }
-    }
 }
 
 #[cfg(test)]

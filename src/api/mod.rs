@@ -5,6 +5,7 @@
 // In reading order.
 
 pub mod params;
+pub mod choices;
 pub mod reading;
 pub mod resolve;
 pub mod batch;
@@ -17,7 +18,6 @@ pub mod tags;
 pub mod renovate;
 pub mod badge;
 pub mod diagnose;
-pub mod common;
 pub mod problem;
 mod refusals;
 pub mod etag;

@@ -7,22 +7,22 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{FreshnessObject, HostKindWord, IsolationWord};
 use super::params::Params;
-use super::problem::{Problem, ProblemKind};
+use super::problem::Problem;
 use super::reading::Reading;
-use crate::answers::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, Remark, Resolution};
-use crate::images::NamedImage;
+use crate::answers::{
+    Fleet, FleetNode, FleetRefusal, Freshness, Group, MAX_GROUPS, Remark, Resolution,
+};
+use crate::images::{Digest, NamedImage};
 use crate::platforms::node::Skipped;
 use crate::platforms::{kubernetes, swarm};
-use crate::windows::{Isolation, Platform, WindowsVersion};
+use crate::windows::{HostKind, Isolation, Platform, Support, WindowsVersion};
 
 /// The parameters of `/kubernetes/nodes` and `/swarm/nodes`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NodesParams {
-    /// The family of base images, or the repository, whose tags the nodes are to run; as for
-    /// `/resolve`.
+    /// The family of base images, or the repository, whose tags the nodes run; as in `/resolve`.
     #[param(example = "servercore", min_length = 1, max_length = 237)]
     pub image: String,
 }
@@ -37,9 +37,7 @@ pub fn read_image(
 ) -> Result<Arc<NamedImage>, Problem> {
     let mut params = Params::new::<NodesParams>(pairs);
     let image = reading.image(&mut params);
-    params.finish()?;
-    let lost = || Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned());
-    image.map(Arc::new).ok_or_else(lost)
+    params.finish_with(image.map(Arc::new))
 }
 
 impl Problem {
@@ -52,8 +50,8 @@ impl Problem {
             FleetRefusal::Miss(miss) => Self::of_miss(miss, image),
             FleetRefusal::TooManyGroups(count) => {
                 let detail = format!(
-                    "these nodes are of {count} Windows versions; at most {MAX_GROUPS} are \
-                     answered"
+                    "these nodes have {count} Windows versions; at most {MAX_GROUPS} are \
+                     allowed"
                 );
                 Self::of_parameter("body", "not-allowed", detail)
             }
@@ -61,29 +59,29 @@ impl Problem {
     }
 }
 
-/// The nodes of a cluster: what to label, and which tag runs where.
+/// The nodes of a cluster: the labels to set, and the tag for each group of nodes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Nodes)]
 pub struct NodesObject {
     /// The Windows nodes, in the order of the list.
     pub nodes: Vec<NodeObject>,
-    /// Nodes that run the same images: those of one build and, on 14393, of one revision. The
-    /// oldest Windows first.
+    /// Groups of nodes that run the same images: nodes of one build and, on 14393, of one revision.
+    /// The oldest Windows first.
     pub groups: Vec<GroupObject>,
-    /// The one tag that runs on all Windows nodes, in one isolation mode; null when there is none.
+    /// The tag that runs on all Windows nodes in one isolation mode; null if there is none.
     pub one_for_all: Option<OneForAllObject>,
-    /// Why no tag runs on all of them; null when one does.
+    /// Why no tag runs on all of them; null if one does.
     pub why: Option<String>,
-    /// The nodes that were left out.
+    /// The nodes that were skipped.
     pub skipped: Vec<SkippedObject>,
-    /// What to know of all this.
+    /// Possible problems with the cluster as a whole.
     pub warnings: Vec<Remark>,
-    /// Swarm only: how Hyper-V isolation is made the default of an engine.
+    /// Swarm only: how to make Hyper-V isolation the default of an engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub hyperv_by_default: Option<HypervByDefaultObject>,
-    /// How old what is known of the tags is; null when nothing was looked up.
-    pub freshness: Option<FreshnessObject>,
+    /// How old the tag lists are; null if none was looked up.
+    pub freshness: Option<Freshness>,
 }
 
 /// A Windows node.
@@ -93,31 +91,31 @@ pub struct NodeObject {
     /// Its name.
     #[schema(example = "38519acs9010")]
     pub name: String,
-    /// Its version of Windows; three parts when the revision is not known.
-    #[schema(example = "10.0.14393.1715")]
-    pub os_version: String,
-    /// The version name of the release, or null for a build in no table.
+    /// Its Windows version; three parts if the revision is not known.
+    #[schema(value_type = String, example = "10.0.14393.1715")]
+    pub os_version: WindowsVersion,
+    /// The version name of the release; null for a build in no table.
     #[schema(example = "1607")]
     pub release: Option<String>,
     /// Server or client.
-    pub kind: HostKindWord,
-    /// How far the release is supported today, as in the answer of `/identify`; null for a build
+    pub kind: HostKind,
+    /// The support status of the release today, as in the answer of `/identify`; null for a build
     /// in no table.
-    #[schema(example = "extended")]
-    pub support: Option<String>,
-    /// The last day of support, when support has ended.
+    #[schema(value_type = Option<String>, example = "extended")]
+    pub support: Option<Support>,
+    /// The last day of support, if support has ended.
     #[schema(format = Date)]
     pub support_ended: Option<String>,
-    /// The labels to set: those that the node lacks, or has with another value.
+    /// The labels to set: those that the node does not have, or has with another value.
     pub labels: BTreeMap<String, String>,
-    /// The commands that set them; none when nothing is to be set.
+    /// The commands that set them; empty if there are no labels to set.
     pub commands: Vec<String>,
     /// Kubernetes only: a merge patch that sets them, for `kubectl patch node NAME --type merge -p
     /// PATCH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Option<Object>)]
     pub patch: Option<Value>,
-    /// What to look out for, such as fields that contradict each other.
+    /// Possible problems, such as fields that contradict each other.
     pub warnings: Vec<Remark>,
 }
 
@@ -126,30 +124,30 @@ pub struct NodeObject {
 #[schema(as = NodeGroup)]
 pub struct GroupObject {
     /// The Windows version of the nodes: the build and, on 14393, the revision if it is known.
-    #[schema(example = "10.0.14393.1715")]
-    pub os_version: String,
+    #[schema(value_type = String, example = "10.0.14393.1715")]
+    pub os_version: WindowsVersion,
     /// Their names.
     pub nodes: Vec<String>,
-    /// The tag to use, or null when none runs.
+    /// The tag to use; null if none runs.
     #[schema(example = "10.0.14393.1715")]
     pub tag: Option<String>,
     /// Repository and tag, or null.
     pub reference: Option<String>,
-    /// What the tag points to, or null when it is not known.
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
-    pub digest: Option<String>,
+    /// The digest that the tag points to; null if it is not known.
+    #[schema(value_type = Option<String>, pattern = "^sha256:[0-9a-f]{64}$")]
+    pub digest: Option<Digest>,
     /// The isolation mode to use, or null.
-    pub isolation: Option<IsolationWord>,
-    /// How pods or services are brought to these nodes.
+    pub isolation: Option<Isolation>,
+    /// How to place pods or services on these nodes.
     #[serde(flatten)]
     pub placement: PlacementObject,
-    /// What to look out for.
+    /// Possible problems.
     pub warnings: Vec<Remark>,
     /// Why no tag runs, or null.
     pub problem: Option<Problem>,
 }
 
-/// How pods or services are brought to nodes.
+/// How to place pods or services on nodes.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = NodePlacement)]
 pub struct PlacementObject {
@@ -161,8 +159,8 @@ pub struct PlacementObject {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub constraints: Vec<String>,
-    /// Swarm only: the command that creates a service; put your own image, built on this tag, in
-    /// its place.
+    /// Swarm only: the command that creates a service; replace the image by your own, built on this
+    /// tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub service: Option<String>,
@@ -177,47 +175,47 @@ pub struct OneForAllObject {
     pub tag: String,
     /// Repository and tag.
     pub reference: String,
-    /// What the tag points to, or null when it is not known.
-    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
-    pub digest: Option<String>,
+    /// The digest that the tag points to; null if it is not known.
+    #[schema(value_type = Option<String>, pattern = "^sha256:[0-9a-f]{64}$")]
+    pub digest: Option<Digest>,
     /// The Windows version of the image.
-    #[schema(example = "10.0.20348")]
-    pub os_version: String,
+    #[schema(value_type = String, example = "10.0.20348")]
+    pub os_version: WindowsVersion,
     /// The isolation mode that works on all of them.
-    pub isolation: IsolationWord,
-    /// How pods or services are kept to Windows nodes.
+    pub isolation: Isolation,
+    /// How to keep pods or services on Windows nodes.
     #[serde(flatten)]
     pub placement: PlacementObject,
-    /// What to look out for, on the oldest of the nodes.
+    /// Possible problems on the oldest of the nodes.
     pub warnings: Vec<Remark>,
 }
 
-/// A node that was left out.
+/// A node that was skipped.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SkippedNode)]
 pub struct SkippedObject {
-    /// Its name, or null when it has none that can be shown.
+    /// Its name; null if it has none that can be shown.
     pub name: Option<String>,
     /// Why, as a stable code: `not-windows`, `version-unknown`, `name-not-usable`, `not-a-node`.
     #[schema(example = "not-windows")]
     pub code: String,
-    /// Why, and what to do, in words.
+    /// Why, and how to continue, for people.
     pub message: String,
 }
 
-/// How Hyper-V isolation is made the default of an engine, for services that cannot ask for it
+/// How to make Hyper-V isolation the default of an engine, for services that cannot select it
 /// (Docker before 17.12).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HypervByDefault)]
 pub struct HypervByDefaultObject {
     /// The file, on each Windows node.
     pub file: String,
-    /// What it holds.
+    /// Its content.
     #[schema(value_type = Object)]
     pub content: Value,
     /// The command that makes the engine read it.
     pub command: String,
-    /// What it does, and what it needs.
+    /// Its effect and requirements.
     pub note: Remark,
 }
 
@@ -252,7 +250,7 @@ impl NodesObject {
             skipped: fleet.skipped.iter().map(SkippedObject::from).collect(),
             warnings: Vec::new(),
             hyperv_by_default: None,
-            freshness: fleet.freshness.map(FreshnessObject::from),
+            freshness: fleet.freshness,
         }
     }
 }
@@ -271,10 +269,10 @@ fn node_object(described: &FleetNode, platform: Platform) -> NodeObject {
     };
     NodeObject {
         name: node.name.clone(),
-        os_version: host.version.to_string(),
+        os_version: host.os_version,
         release: host.release.clone(),
-        kind: host.kind.into(),
-        support: host.support.map(|support| support.as_str().to_owned()),
+        kind: host.kind,
+        support: host.support,
         support_ended: host.support_ended.map(|ended| ended.to_string()),
         labels: node.labels.clone(),
         commands: has_labels.then_some(command).into_iter().collect(),
@@ -288,14 +286,12 @@ fn group_object(group: &Group, platform: Platform) -> GroupObject {
     let problem =
         group.answer.as_ref().err().map(|refusal| Problem::of_refusal(refusal, &group.question));
     GroupObject {
-        os_version: group.version.to_string(),
+        os_version: group.version,
         nodes: group.nodes.clone(),
         tag: resolution.map(|resolution| resolution.tag.clone()),
-        reference: resolution.map(Resolution::reference),
-        digest: resolution
-            .and_then(|resolution| resolution.digest.as_ref())
-            .map(ToString::to_string),
-        isolation: resolution.map(|resolution| resolution.isolation.into()),
+        reference: resolution.map(|resolution| resolution.reference.clone()),
+        digest: resolution.and_then(|resolution| resolution.digest.clone()),
+        isolation: resolution.map(|resolution| resolution.isolation),
         placement: placement(Some(group.version), resolution, platform),
         warnings: resolution.map(|resolution| resolution.warnings.clone()).unwrap_or_default(),
         problem,
@@ -305,16 +301,16 @@ fn group_object(group: &Group, platform: Platform) -> GroupObject {
 fn one_for_all(resolution: &Resolution, platform: Platform) -> OneForAllObject {
     OneForAllObject {
         tag: resolution.tag.clone(),
-        reference: resolution.reference(),
-        digest: resolution.digest.as_ref().map(ToString::to_string),
-        os_version: resolution.os_version.to_string(),
-        isolation: resolution.isolation.into(),
+        reference: resolution.reference.clone(),
+        digest: resolution.digest.clone(),
+        os_version: resolution.os_version,
+        isolation: resolution.isolation,
         placement: placement(None, Some(resolution), platform),
         warnings: resolution.warnings.clone(),
     }
 }
 
-/// The way to nodes of this version; without one, to any Windows node.
+/// The placement on nodes of this version; without a version, on any Windows node.
 fn placement(
     node: Option<WindowsVersion>,
     resolution: Option<&Resolution>,
@@ -333,7 +329,7 @@ fn placement(
     };
     let name = node.map_or_else(|| "windows".to_owned(), kubernetes::object_name);
     let service = resolution.map(|found| {
-        swarm::service_command(&name, &found.reference(), found.isolation, &constraints)
+        swarm::service_command(&name, &found.reference, found.isolation, &constraints)
     });
     PlacementObject { constraints, service, ..PlacementObject::default() }
 }

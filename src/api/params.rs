@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use utoipa::IntoParams;
 
-use super::problem::{ErrorObject, Problem, ProblemKind, UNKNOWN_PARAMETER, is_name};
+use super::problem::{ErrorObject, NOT_ALLOWED, Problem, ProblemKind, UNKNOWN_PARAMETER, is_name};
+use crate::words::UnknownWord;
 
 /// The longest value: more than any line that a machine prints about itself.
 const MAX_VALUE_BYTES: usize = 4096;
@@ -84,20 +85,29 @@ impl Params {
         value
     }
 
+    /// A word of a closed set.
+    pub fn word<T: std::str::FromStr<Err = UnknownWord>>(&mut self, name: &str) -> Option<T> {
+        let value = self.optional(name)?;
+        value
+            .parse()
+            .map_err(|unknown: UnknownWord| self.refuse_word(name, unknown.allowed.iter().copied()))
+            .ok()
+    }
+
     /// One of these values.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
         let value = self.optional(name)?;
         let chosen = choices.iter().find(|(word, _)| *word == value).map(|(_, chosen)| *chosen);
         if chosen.is_none() {
-            let words: Vec<String> = choices.iter().map(|(word, _)| (*word).to_owned()).collect();
-            self.refuse_among(
-                name,
-                "not-allowed",
-                format!("must be one of {}", words.join(", ")),
-                words,
-            );
+            self.refuse_word(name, choices.iter().map(|(word, _)| *word));
         }
         chosen
+    }
+
+    fn refuse_word<'w>(&mut self, name: &str, words: impl Iterator<Item = &'w str>) {
+        let allowed: Vec<String> = words.map(str::to_owned).collect();
+        let message = format!("must be one of {}", allowed.join(", "));
+        self.refuse_among(name, NOT_ALLOWED, message, allowed);
     }
 
     /// A parsed value; the error of its parser says what is expected.
@@ -164,6 +174,17 @@ impl Params {
         } else {
             self.more_problems += 1;
         }
+    }
+
+    /// The value that was read, or all problems. Every reader notes why it read nothing, so
+    /// `None` without a noted problem is a defect.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn finish_with<T>(self, value: Option<T>) -> Result<T, Problem> {
+        self.finish()?;
+        let detail = "a parameter was not read, and no reason was noted";
+        value.ok_or_else(|| Problem::new(ProblemKind::Internal, detail.to_owned()))
     }
 
     /// Reports all problems.

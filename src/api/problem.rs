@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::common::AlternativeObject;
+use crate::answers::Alternative;
 use crate::words::words;
 
 /// How to allow a registry.
@@ -108,7 +108,7 @@ pub struct Problem {
     /// The nearest tags, and why each does not run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    pub alternatives: Vec<AlternativeObject>,
+    pub alternatives: Vec<Alternative>,
     /// The available KBs, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]

@@ -1,12 +1,13 @@
-//! The parameters that several operations have, read the same way everywhere.
+//! Parameters that several operations share, read the same way everywhere.
 
-use crate::answers::{Architecture, AskedHost, Context};
+use std::sync::Arc;
+
+use crate::answers::{AskedHost, Context, ResolveQuestion};
 use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector};
-use crate::windows::{
-    Host, HostCandidate, HostError, HostKind, HostReading, Isolation, Platform, Tables, read_host,
-};
+use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
+use super::choices::IsolationChoice;
 use super::params::Params;
 use super::problem::{ALLOW_REGISTRY, ErrorObject, ProblemKind};
 
@@ -81,17 +82,26 @@ impl Reading<'_> {
         allowed
     }
 
-    /// The parameters `host` and `host_type`: a host that is decided.
+    /// The parameters `host` and `host_type`, if they leave no doubt.
     pub fn host(&self, params: &mut Params) -> Option<AskedHost> {
         let reading = self.host_reading(params)?;
-        let host = decided("host", &reading).map_err(|refused| params.refuse_with(refused)).ok()?;
-        Some(AskedHost { host, could_mean: reading.could_mean })
+        decided("host", reading).map_err(|refused| params.refuse_with(refused)).ok()
+    }
+
+    /// The parameters `image`, `host`, `host_type`, `arch` and `isolation`: a question for a
+    /// release tag on Docker.
+    pub fn question(&self, params: &mut Params) -> Option<ResolveQuestion> {
+        let image = self.image(params);
+        let host = self.host(params);
+        let architecture = params.word("arch").unwrap_or_default();
+        let isolation = IsolationChoice::read(params);
+        let question = ResolveQuestion::new(Arc::new(image?), host?);
+        Some(ResolveQuestion { architecture, isolation, ..question })
     }
 
     /// The parameters `host` and `host_type`, also when the text leaves it open which host it is.
     pub fn host_reading(&self, params: &mut Params) -> Option<HostReading> {
-        let kind = params
-            .choice("host_type", &[("server", HostKind::Server), ("client", HostKind::Client)]);
+        let kind = params.word("host_type");
         let text = params.required("host", EXAMPLE_HOST)?;
         self.read_host("host", &text, kind).map_err(|refused| params.refuse_with(refused)).ok()
     }
@@ -161,20 +171,22 @@ impl Reading<'_> {
     }
 }
 
-/// The host, where the text leaves no doubt.
+/// The host, if the text could be one build only.
 ///
 /// # Errors
 /// When it could be several builds; they are named.
-pub fn decided(name: &str, reading: &HostReading) -> Result<Host, Refused> {
-    reading.host.clone().ok_or_else(|| {
-        let names: Vec<String> = reading.could_mean.iter().map(describe).collect();
-        let build = reading.could_mean.first().map_or(0, |candidate| candidate.build);
+pub fn decided(name: &str, reading: HostReading) -> Result<AskedHost, Refused> {
+    let HostReading { host, could_mean } = reading;
+    let Some(host) = host else {
+        let names: Vec<String> = could_mean.iter().map(describe).collect();
+        let build = could_mean.first().map_or(0, |candidate| candidate.build);
         let message = format!(
             "it could be any of these: {}; give the build, such as 10.0.{build}",
             names.join("; ")
         );
-        (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, names))
-    })
+        return Err((ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, names)));
+    };
+    Ok(AskedHost::new(host, could_mean))
 }
 
 fn refuse_image(params: &mut Params, error: &FamilyError) {
@@ -211,33 +223,4 @@ fn describe(candidate: &HostCandidate) -> String {
         Some(name) => format!("{name} ({})", candidate.build),
         None => candidate.build.to_string(),
     }
-}
-
-/// The parameter `arch`.
-pub fn architecture(params: &mut Params) -> Option<Architecture> {
-    params.choice(
-        "arch",
-        &[
-            ("amd64", Architecture::Amd64),
-            ("arm64", Architecture::Arm64),
-            ("arm", Architecture::Arm),
-        ],
-    )
-}
-
-/// The parameter `platform`.
-pub fn platform(params: &mut Params) -> Option<Platform> {
-    let choices = [
-        ("docker", Platform::Docker),
-        ("kubernetes", Platform::Kubernetes),
-        ("swarm", Platform::Swarm),
-    ];
-    params.choice("platform", &choices)
-}
-
-/// The parameter `isolation`; none when any will do.
-pub fn isolation(params: &mut Params) -> Option<Isolation> {
-    let choices =
-        [("any", None), ("process", Some(Isolation::Process)), ("hyperv", Some(Isolation::HyperV))];
-    params.choice("isolation", &choices).flatten()
 }

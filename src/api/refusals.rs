@@ -2,9 +2,10 @@
 
 use jiff::tz::TimeZone;
 
-use super::common::AlternativeObject;
 use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
-use crate::answers::{CheckQuestion, Pin, Refusal, ResolveQuestion, Shortfall, Unchecked};
+use crate::answers::{
+    CheckQuestion, CheckRefusal, Pin, ResolveQuestion, ResolveRefusal, Shortfall, Suggestions,
+};
 use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
 use crate::images::{NamedImage, Selector};
 
@@ -19,8 +20,8 @@ impl Problem {
     }
 
     /// Why this image could not be checked, with the tag in question and tags to use instead.
-    pub fn of_unchecked(unchecked: &Unchecked, question: &CheckQuestion) -> Self {
-        let Unchecked { miss, looked_for, runs, others } = unchecked;
+    pub fn of_check(refusal: &CheckRefusal, question: &CheckQuestion) -> Self {
+        let CheckRefusal { miss, looked_for, suggestions: Suggestions { runs, others } } = refusal;
         let image = &question.image;
         let Some(tag) = looked_for else {
             let mut problem = Self::of_miss(miss, image);
@@ -61,10 +62,10 @@ impl Problem {
     }
 
     /// Why there is no answer to this question.
-    pub fn of_refusal(refusal: &Refusal, question: &ResolveQuestion) -> Self {
+    pub fn of_refusal(refusal: &ResolveRefusal, question: &ResolveQuestion) -> Self {
         match refusal {
-            Refusal::Miss(miss) => Self::of_miss(miss, &question.image),
-            Refusal::Shortfall(shortfall, freshness) => {
+            ResolveRefusal::Miss(miss) => Self::of_miss(miss, &question.image),
+            ResolveRefusal::Shortfall(shortfall, freshness) => {
                 let mut problem = Self::of_shortfall(shortfall, question);
                 problem.detail += &older_knowledge(*freshness);
                 problem
@@ -74,23 +75,23 @@ impl Problem {
 
     fn of_shortfall(shortfall: &Shortfall, question: &ResolveQuestion) -> Self {
         let repository = &question.image.repository;
-        let host = question.host.host.version;
+        let host = question.host.version;
         let architecture = question.architecture.as_str();
         match shortfall {
             Shortfall::NoTags => Self::new(
                 ProblemKind::NoCompatibleTag,
                 format!("{repository} has no tag for {architecture} that names a Windows release"),
             ),
-            Shortfall::NoneRuns { nearest, passed_over } => {
+            Shortfall::NoneRuns { nearest, skipped } => {
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,
                     format!(
                         "no tag of {repository} for {architecture} runs on {host} as requested; \
                          the nearest are listed with the reasons{}",
-                        passed_over.iter().map(|why| format!("; {why}")).collect::<String>()
+                        skipped.iter().map(|why| format!("; {why}")).collect::<String>()
                     ),
                 );
-                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
+                problem.alternatives = nearest.clone();
                 problem
             }
             Shortfall::NoSuchForm { build, pin, above_ceiling, nearest } => {
@@ -108,7 +109,7 @@ impl Problem {
                     format!("{repository} has no {form} for build {build}; try another pin")
                 };
                 let mut problem = Self::new(ProblemKind::NoCompatibleTag, detail);
-                problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
+                problem.alternatives = nearest.clone();
                 problem
             }
             Shortfall::KbNotFound { available } => {

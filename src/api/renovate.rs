@@ -5,12 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::AlternativeObject;
-use super::common::FreshnessObject;
+use super::choices::ImageName;
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::Reading;
-use crate::answers::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease};
+use crate::answers::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, Freshness};
 use crate::catalogue::KnownTag;
 use crate::platforms::renovate::{changelog_url, homepage, release_timestamp, source_url};
 use crate::windows::Tables;
@@ -20,25 +19,19 @@ use crate::windows::Tables;
 #[into_params(parameter_in = Query)]
 pub struct RenovateParams {
     /// A family or a repository, as in `/resolve`.
-    #[param(
-        example = "nanoserver",
-        min_length = 1,
-        max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
-                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
-    )]
-    pub image: String,
-    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve`
-    /// would pin for it. The host's revision, where it is given, is a ceiling:
-    /// `host=10.0.17763.1039` holds back what is newer than that.
+    #[param(inline, example = "nanoserver")]
+    pub image: ImageName,
+    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve` pins
+    /// for it. The host's revision, if given, is a ceiling: `host=10.0.17763.1039` holds back newer
+    /// releases.
     #[param(min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: Option<String>,
-    /// A tag that is in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags
-    /// of the same build, and written in the same form, with the same base and architecture in
-    /// their names. Its revision is no ceiling.
+    /// A tag in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags of the
+    /// same build and the same form, with the same base and architecture in their names. Its
+    /// revision is not a ceiling.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub like: Option<String>,
-    /// No revision above this one, such as that of the oldest of your hosts.
+    /// The highest acceptable revision, such as that of the oldest of your hosts.
     #[param(minimum = 0)]
     pub max_revision: Option<u32>,
 }
@@ -56,7 +49,7 @@ pub fn read_renovate(
     let (like, host) = (params.optional("like"), params.optional("host"));
     let line = match like {
         Some(_) if host.is_some() => {
-            let message = "a tag stands instead of a host; give one of the two".to_owned();
+            let message = "like replaces host; give one of the two".to_owned();
             params.refuse("like", "contradiction", message);
             None
         }
@@ -66,13 +59,8 @@ pub fn read_renovate(
     let max_revision = params
         .number("max_revision", 0, u32::MAX as usize)
         .and_then(|most| u32::try_from(most).ok());
-    params.finish()?;
-    match (image, line) {
-        (Some(image), Some(line)) => {
-            Ok(FeedQuestion { image: Arc::new(image), line, max_revision })
-        }
-        _ => Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned())),
-    }
+    let (image, line) = params.finish_with(image.zip(line))?;
+    Ok(FeedQuestion { image: Arc::new(image), line, max_revision })
 }
 
 fn line_like(text: &str, tables: &Tables) -> Result<FeedLine, String> {
@@ -81,13 +69,13 @@ fn line_like(text: &str, tables: &Tables) -> Result<FeedLine, String> {
         (Some(tag), Some(version)) => {
             Ok(FeedLine::Like { tag: Box::new(tag), build: version.build })
         }
-        _ => Err("it is a tag that names a Windows release or version, such as 10.0.17763.1039"
+        _ => Err("must be a tag that names a Windows release or version, such as 10.0.17763.1039"
             .to_owned()),
     }
 }
 
-/// The answer of `/renovate`: build tags of one Windows build, the newest first. What is not known
-/// is left out.
+/// The answer of `/renovate`: build tags of one Windows build, the newest first. Unknown values are
+/// left out.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RenovateFeed)]
@@ -96,16 +84,16 @@ pub struct RenovateObject {
     pub releases: Vec<RenovateReleaseObject>,
     /// The newest of them by name.
     pub tags: RenovateTagsObject,
-    /// The page of the repository, where it has one.
+    /// The page of the repository, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "uri")]
     pub homepage: Option<String>,
-    /// Where the images are looked after, where that is known.
+    /// The repository of the image's maintainers, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "uri")]
     pub source_url: Option<String>,
-    /// Where the answer comes from, and how old it is. Renovate takes no notice of it.
-    pub freshness: FreshnessObject,
+    /// Where the answer comes from, and how old it is. Renovate ignores it.
+    pub freshness: Freshness,
 }
 
 /// Tags that stand for releases.
@@ -125,12 +113,12 @@ pub struct RenovateReleaseObject {
     /// The build tag.
     #[schema(example = "10.0.17763.8389")]
     pub version: String,
-    /// The day on which its update was released, as the start of that day in UTC.
+    /// The release date of its update, as the start of that day in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2026-02-10T00:00:00Z")]
     pub release_timestamp: Option<String>,
-    /// What the tag points to. It is read for the newest release, and given for the others where
-    /// it is known anyway.
+    /// The digest that the tag points to. It is fetched for the newest release; of the others it is
+    /// given if it is known already.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^sha256:[0-9a-f]{64}$")]
     pub digest: Option<String>,
@@ -181,13 +169,13 @@ impl From<&Feed> for RenovateObject {
             },
             homepage: homepage(repository),
             source_url: source_url(repository).map(str::to_owned),
-            freshness: feed.freshness.into(),
+            freshness: feed.freshness,
         }
     }
 }
 
-/// Why there is no feed. Renovate takes an empty one and a refusal for the same, but people can
-/// read the refusal.
+/// Why there is no feed. To Renovate an empty feed and a problem are the same, but people can read
+/// the problem.
 pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Problem {
     let repository = &question.image.repository;
     let (build, ceiling, builds, nearest) = match refusal {
@@ -214,9 +202,9 @@ pub fn refused_feed(refusal: &FeedRefusal, question: &FeedQuestion) -> Problem {
     let builds: Vec<String> = builds.iter().map(ToString::to_string).collect();
     let there_are = match builds.as_slice() {
         [] => "it has none for other builds either".to_owned(),
-        builds => format!("there are build tags for these builds: {}", builds.join(", ")),
+        builds => format!("these builds have build tags: {}", builds.join(", ")),
     };
     let mut problem = Problem::new(ProblemKind::NoCompatibleTag, format!("{missing}; {there_are}"));
-    problem.alternatives = nearest.iter().map(AlternativeObject::from).collect();
+    problem.alternatives = nearest.clone();
     problem
 }

@@ -1,21 +1,20 @@
-//! `/tags` on the wire.
+//! The parameters and pages of `/tags`.
 
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::FreshnessObject;
+use super::choices::ImageName;
 use super::params::Params;
-use super::problem::{Problem, ProblemKind};
-use super::reading::{self, Reading};
-use super::resolve::ArchitectureChoice;
-use crate::answers::{ListedTag, ListedTags, TagsQuestion};
-use crate::images::{MAX_TAG_BYTES, TagKind};
+use super::problem::Problem;
+use super::reading::Reading;
+use crate::answers::{Architecture, Freshness, ListedTag, ListedTags, TagsQuestion};
+use crate::images::MAX_TAG_BYTES;
 
-/// So many tags are answered when no limit is given.
+/// The default number of tags in an answer.
 const DEFAULT_LIMIT: usize = 100;
-/// So many tags are answered at most.
+/// The most tags in an answer.
 const MAX_LIMIT: usize = 1000;
-/// So many tags a repository has at most; the registry's list is bounded the same way.
+/// The most tags that a repository may have; the registry's list has the same bound.
 const MAX_OFFSET: usize = 100_000;
 
 /// The parameters of `/tags`.
@@ -23,14 +22,8 @@ const MAX_OFFSET: usize = 100_000;
 #[into_params(parameter_in = Query)]
 pub struct TagsParams {
     /// A family or a repository, as in `/resolve`.
-    #[param(
-        example = "servercore",
-        min_length = 1,
-        max_length = 237,
-        pattern = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*(:[0-9]+)?/)?\
-                   [a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
-    )]
-    pub image: String,
+    #[param(inline, example = "servercore")]
+    pub image: ImageName,
     /// Only tags of this build, such as `20348`.
     #[param(minimum = 0)]
     pub build: Option<u32>,
@@ -38,19 +31,19 @@ pub struct TagsParams {
     /// version, such as `21H2`.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub release: Option<String>,
-    /// Only tags that are this patch, such as `KB5031364`.
+    /// Only tags that are this update, such as `KB5031364`.
     #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
-    /// Only this tag, and those that are the same image: which KB is `ltsc2019` today?
+    /// Only this tag and those that are the same image: which KB is `ltsc2019` today?
     #[param(example = "ltsc2022", pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub tag: Option<String>,
     /// Only tags of this architecture.
     #[param(inline)]
-    pub arch: Option<ArchitectureChoice>,
-    /// So many tags are passed over; 0 when not given.
+    pub arch: Option<Architecture>,
+    /// How many tags are skipped; 0 by default.
     #[param(example = 0, minimum = 0, maximum = 100000)]
     pub offset: Option<u32>,
-    /// So many tags are answered at most; 100 when not given.
+    /// The most tags in the answer; 100 by default.
     #[param(example = 100, minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
 }
@@ -70,13 +63,10 @@ pub fn read_tags(
     let release = word(&mut params, "release");
     let tag = word(&mut params, "tag");
     let kb = params.parsed("kb");
-    let architecture = reading::architecture(&mut params);
+    let architecture = params.word("arch");
     let offset = params.number("offset", 0, MAX_OFFSET).unwrap_or(0);
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
-    params.finish()?;
-    let Some(image) = image else {
-        return Err(Problem::new(ProblemKind::Internal, "a parameter was lost".to_owned()));
-    };
+    let image = params.finish_with(image)?;
     Ok(TagsQuestion { image, build, release, kb, tag, architecture, offset, limit })
 }
 
@@ -89,7 +79,7 @@ fn word(params: &mut Params, name: &str) -> Option<String> {
         if is_word {
             Ok(text.to_owned())
         } else {
-            Err("a tag has letters, digits, dots, hyphens and underscores".to_owned())
+            Err("a tag consists of letters, digits, dots, hyphens and underscores".to_owned())
         }
     })
 }
@@ -102,99 +92,26 @@ pub struct TagsObject {
     #[schema(example = "mcr.microsoft.com/windows/servercore")]
     pub repository: String,
     /// The tags.
-    pub tags: Vec<TagObject>,
-    /// How many tags fit in all.
+    pub tags: Vec<ListedTag>,
+    /// How many tags fit in total.
     pub total: usize,
-    /// The path of the next page, or null on the last one.
+    /// The path of the next page; null on the last page.
     pub next: Option<String>,
     /// Where the answer comes from, and how old it is.
-    pub freshness: FreshnessObject,
-}
-
-/// A tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Tag)]
-pub struct TagObject {
-    /// The tag.
-    #[schema(example = "ltsc2022")]
-    pub tag: String,
-    /// Its form.
-    pub kind: TagKindWord,
-    /// The build, or null when it is not known.
-    #[schema(example = 20348)]
-    pub build: Option<u32>,
-    /// The revision, or null when it is not known.
-    #[schema(example = 2113)]
-    pub revision: Option<u32>,
-    /// The Windows version: of its image where that is known, else what the name says; null when
-    /// neither is.
-    #[schema(example = "10.0.20348.2113")]
-    pub os_version: Option<String>,
-    /// The KB of that version, or null when it is not known.
-    #[schema(example = "KB5032198")]
-    pub kb: Option<String>,
-    /// The architecture that the name gives, or null when it gives none.
-    pub architecture: Option<String>,
-    /// What it points to. Null when that has not been read: it is read when ten tags or fewer are
-    /// answered.
-    pub digest: Option<String>,
-    /// The other tags of the repository that are known to point to the same.
-    pub same_image: Vec<String>,
-}
-
-/// The form of a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = TagKind)]
-pub enum TagKindWord {
-    /// Names a release and moves with its patches.
-    Release,
-    /// Names one patch by its KB.
-    Kb,
-    /// Names one patch by its version.
-    Build,
-    /// Anything else; it is never chosen.
-    Other,
-}
-
-impl From<TagKind> for TagKindWord {
-    fn from(kind: TagKind) -> Self {
-        match kind {
-            TagKind::Release => Self::Release,
-            TagKind::Kb => Self::Kb,
-            TagKind::Build => Self::Build,
-            TagKind::Other => Self::Other,
-        }
-    }
-}
-
-impl From<&ListedTag> for TagObject {
-    fn from(tag: &ListedTag) -> Self {
-        Self {
-            tag: tag.tag.clone(),
-            kind: tag.kind.into(),
-            build: tag.build,
-            revision: tag.os_version.and_then(|version| version.revision),
-            os_version: tag.os_version.map(|version| version.to_string()),
-            kb: tag.kb.map(|kb| kb.to_string()),
-            architecture: tag.architecture.map(str::to_owned),
-            digest: tag.digest.as_ref().map(ToString::to_string),
-            same_image: tag.same_image.clone(),
-        }
-    }
+    pub freshness: Freshness,
 }
 
 impl TagsObject {
     /// The answer to this question.
-    pub fn new(question: &TagsQuestion, listed: &ListedTags) -> Self {
+    pub fn new(question: &TagsQuestion, listed: ListedTags) -> Self {
         let next = question.offset + question.limit;
         let next = (next < listed.total).then(|| next_page(question, next));
         Self {
             repository: listed.image.repository.to_string(),
-            tags: listed.tags.iter().map(TagObject::from).collect(),
+            tags: listed.tags,
             total: listed.total,
             next,
-            freshness: listed.freshness.into(),
+            freshness: listed.freshness,
         }
     }
 }

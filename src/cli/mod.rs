@@ -14,10 +14,11 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 
 use crate::answers;
-use crate::api::check::{CheckObject, read_check};
+use crate::api::check::read_check;
+use crate::api::choices::Format;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::reading::Reading;
-use crate::api::resolve::{Format, ResolutionObject, ResolveRequest, resolution_text};
+use crate::api::resolve::{ResolveRequest, resolution_text};
 use crate::app::{self, App, Listeners};
 use crate::config::{AdminListen, DEFAULT_ADMIN_LISTEN, ServeArgs, Settings, SourceArgs};
 use crate::telemetry::{self, Traces};
@@ -226,7 +227,7 @@ async fn resolve(arguments: ResolveArguments) -> Ending {
                 }
                 Err(problem) => explain(&problem),
             },
-            Some(Format::Json) | None => print_json(&ResolutionObject::from(&resolution)),
+            Some(Format::Json) | None => print_json(&resolution),
         },
     }
 }
@@ -242,8 +243,8 @@ async fn check(arguments: CheckArguments) -> Ending {
             Err(problem) => return explain(&problem),
         };
     match answers::check(app.context(), &question).await {
-        Err(unchecked) => explain(&Problem::of_unchecked(&unchecked, &question)),
-        Ok(checked) => match print_json(&CheckObject::from(&checked)) {
+        Err(unchecked) => explain(&Problem::of_check(&unchecked, &question)),
+        Ok(checked) => match print_json(&checked) {
             Ending::Answered if checked.isolation.is_none() => Ending::No,
             ending => ending,
         },

@@ -18,9 +18,9 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use crate::answers::{Freshness, Provenance};
+use crate::api::choices::Format;
 use crate::api::etag::etag;
 use crate::api::problem::{Problem, ProblemKind};
-use crate::api::resolve::Format;
 use crate::telemetry;
 
 /// Caches may keep a fresh answer for a minute, shared ones for five; they may give an older one

@@ -1,6 +1,8 @@
 //! Resolves questions for a tag, and counts their outcomes.
 
-use crate::answers::{self, Context, Freshness, Provenance, Refusal, Resolution, ResolveQuestion};
+use crate::answers::{
+    self, Context, Freshness, Provenance, Resolution, ResolveQuestion, ResolveRefusal,
+};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::telemetry::{AnswerSource, Metrics, ResolutionOutcome};
 
@@ -18,8 +20,8 @@ pub async fn resolve(
         Err(refusal) => {
             let problem = Problem::of_refusal(&refusal, question);
             let source = match &refusal {
-                Refusal::Shortfall(_, freshness) => source(*freshness),
-                Refusal::Miss(_) => AnswerSource::Nothing,
+                ResolveRefusal::Shortfall(_, freshness) => source(*freshness),
+                ResolveRefusal::Miss(_) => AnswerSource::Nothing,
             };
             metrics.count_resolution(outcome(problem.kind()), source);
             Err(problem)

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
 use crate::windows::Base;
 
 use super::reference::{
@@ -46,17 +49,43 @@ pub struct Families {
     by_name: HashMap<String, (Arc<Family>, bool)>,
 }
 
-/// An image as the caller named it, and its repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The requested image, and the repository that serves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Image)]
 pub struct NamedImage {
-    /// The name as the caller wrote it.
+    /// The name as given.
+    #[schema(example = "microsoft/nanoserver")]
     pub requested: String,
-    /// The family, when the name is that of one.
+    /// The family; null if the image is not of a known family.
+    #[serde(serialize_with = "name_of_family")]
+    #[schema(value_type = Option<String>, example = "nanoserver")]
     pub family: Option<Arc<Family>>,
-    /// The repository.
+    /// The repository that serves the image, with its registry.
+    #[schema(value_type = String, example = "mcr.microsoft.com/windows/nanoserver")]
     pub repository: Repository,
     /// Whether the name is a Docker Hub name that the repository replaced.
+    #[serde(skip)]
+    #[schema(ignore)]
     pub is_legacy: bool,
+}
+
+impl NamedImage {
+    /// Which base decides how long the image is supported; without a family, Server Core.
+    pub fn base(&self) -> Base {
+        self.family.as_ref().map_or(Base::Servercore, |family| family.base)
+    }
+
+    /// The name of the family.
+    pub fn family_name(&self) -> Option<&str> {
+        self.family.as_ref().map(|family| family.name.as_str())
+    }
+}
+
+fn name_of_family<S: Serializer>(
+    family: &Option<Arc<Family>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    family.as_ref().map(|family| &family.name).serialize(serializer)
 }
 
 /// Why a name is not a family or repository, or a table of families cannot be used.

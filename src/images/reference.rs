@@ -56,6 +56,12 @@ impl fmt::Display for Repository {
     }
 }
 
+impl serde::Serialize for Repository {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What a reference selects in its repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {

@@ -166,6 +166,11 @@ impl Tag {
         }
     }
 
+    /// The architecture that the tag names.
+    pub fn named_architecture(&self) -> Option<TagArchitecture> {
+        self.architecture.map(|(_, architecture)| architecture)
+    }
+
     /// The release word of the tag, such as `1709` or `ltsc2022`.
     pub fn line(&self) -> Option<&str> {
         match &self.core {

@@ -101,6 +101,14 @@ impl Compatibility {
             .collect()
     }
 
+    /// Why, in both modes, as codes; a code that both share is there once.
+    pub fn reason_codes(&self) -> Vec<&'static str> {
+        let reasons = self.process.reasons.iter().chain(&self.hyperv.reasons);
+        let mut codes: Vec<&'static str> = reasons.map(|reason| reason.as_str()).collect();
+        codes.dedup();
+        codes
+    }
+
     /// The mode to use on this kind of host: its default where that works (R8), else the other.
     pub fn recommended(&self, kind: HostKind) -> Option<Isolation> {
         let supported = self.supported();

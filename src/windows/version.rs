@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 /// A Windows version `10.0.build` or `10.0.build.revision`.
 ///
 /// The order is numeric: by build, then by revision, an unknown revision first. Comparing versions
@@ -45,6 +47,12 @@ impl fmt::Display for WindowsVersion {
             Some(revision) => write!(f, "10.0.{}.{revision}", self.build),
             None => write!(f, "10.0.{}", self.build),
         }
+    }
+}
+
+impl Serialize for WindowsVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -105,6 +113,12 @@ impl Kb {
 impl fmt::Display for Kb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KB{}", self.0)
+    }
+}
+
+impl Serialize for Kb {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -8,13 +8,14 @@ use tokio::runtime::{Builder, Runtime};
 use wintag::answers::admit;
 use wintag::api::badge::read_badge;
 use wintag::api::check::read_check;
+use wintag::api::choices::Format;
 use wintag::api::lists::read_identify;
-use wintag::api::matrix::{MatrixObject, read_matrix};
+use wintag::api::matrix::read_matrix;
 use wintag::api::params::pairs_of_query;
 use wintag::api::problem::Problem;
 use wintag::api::reading::Reading;
 use wintag::api::renovate::read_renovate;
-use wintag::api::resolve::{Format, ResolveRequest};
+use wintag::api::resolve::ResolveRequest;
 use wintag::api::tags::read_tags;
 use wintag::app::App;
 use wintag::config::{Settings, SourceArgs};
@@ -170,7 +171,7 @@ pub fn query(text: &str) {
         refused(&problem);
     }
     match read_matrix(pairs_of_query(text), reading, today) {
-        Ok(matrix) => assert!(MatrixObject::from(&matrix).cells.len() <= 64 * 64),
+        Ok(matrix) => assert!(matrix.cells.len() <= 64 * 64),
         Err(problem) => refused(&problem),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use reqwest::StatusCode;
-use wintag::api::resolve::Format;
+use wintag::api::choices::Format;
 
 use crate::support::service::{Service, WINTAG};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::answers::question::AskedHost;
 use crate::answers::remark::Remark;
-use crate::answers::resolve::{Refusal, Resolution};
-use crate::answers::suggested::nearest_tag;
+use crate::answers::resolve::{Resolution, ResolveRefusal};
+use crate::answers::suggestions::nearest_tag;
 use crate::catalogue::{KnownTag, RepositoryTags};
 use crate::images::NamedImage;
 use crate::platforms::diagnosis::{Cause, Finding};
@@ -20,7 +20,7 @@ pub(super) struct Case<'c> {
     pub host: Option<&'c AskedHost>,
     /// The tag of the base that runs on the host, or why there is none; `None` if the host is
     /// unknown.
-    pub fitting: Option<Result<Resolution, Refusal>>,
+    pub fitting: Option<Result<Resolution, ResolveRefusal>>,
     /// The image itself if it is a base image, else the base image that it is probably built on.
     pub base: &'c NamedImage,
     /// The verdicts of the rule, if the versions of image and host are known.
@@ -93,7 +93,7 @@ impl Case<'_> {
 
     /// The version of the host, if it is known.
     pub fn host_version(&self) -> Option<WindowsVersion> {
-        self.host.map(|host| host.host.version)
+        self.host.map(|host| host.version)
     }
 
     /// Whether the image's repository is known to have this tag.

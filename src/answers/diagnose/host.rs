@@ -58,7 +58,7 @@ pub(super) fn enable_hyperv(case: &Case<'_>) -> Remedy {
         "Install-WindowsFeature -Name Hyper-V -Restart",
         "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All",
     );
-    let is_client = case.host.is_some_and(|host| host.host.kind == HostKind::Client);
+    let is_client = case.host.is_some_and(|host| host.kind == HostKind::Client);
     let (command, other) = if is_client { (client, "") } else { (server, client) };
     let mut message = "install Hyper-V on the host as an administrator; if it is installed, make \
                        the hypervisor start with Windows: bcdedit /set hypervisorlaunchtype auto, \

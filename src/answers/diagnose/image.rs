@@ -6,7 +6,7 @@ use crate::windows::{HostKind, Isolation, Verdict, WindowsVersion};
 use super::case::Case;
 use super::host::{find_host_version, find_image_version};
 use super::remedy::{Remedy, RemedyCode};
-use crate::answers::resolve::{Refusal, Resolution};
+use crate::answers::resolve::{Resolution, ResolveRefusal};
 
 /// An image that runs on the host: another tag, or a build on another base.
 pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
@@ -15,8 +15,8 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
         Some(Ok(resolution)) => resolution,
         Some(Err(refusal)) => {
             let why = match refusal {
-                Refusal::Miss(miss) => miss.to_string(),
-                Refusal::Shortfall(..) => {
+                ResolveRefusal::Miss(miss) => miss.to_string(),
+                ResolveRefusal::Shortfall(..) => {
                     "none of them runs there in an available isolation mode".to_owned()
                 }
             };
@@ -83,7 +83,7 @@ fn newest_of(resolution: &Resolution) -> WindowsVersion {
 }
 
 fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
-    let reference = resolution.reference();
+    let reference = &resolution.reference;
     let names = &case.finding.names;
     let (message, command) = match case.finding.setting {
         Setting::Docker => (
@@ -149,7 +149,7 @@ fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     }
     Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
         .resolved(resolution)
-        .command(format!("FROM {}", resolution.reference()))
+        .command(format!("FROM {}", resolution.reference))
 }
 
 /// The newest tag that is not above the host's revision.

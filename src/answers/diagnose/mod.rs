@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::answers::context::Context;
 use crate::answers::host::HostDescription;
-use crate::answers::question::{Architecture, AskedHost, Pin, ResolveQuestion};
+use crate::answers::question::{AskedHost, ResolveQuestion};
 use crate::answers::resolve::resolve;
 use crate::catalogue::{Deadline, RepositoryTags};
 use crate::images::{NamedImage, Selector};
@@ -54,7 +54,7 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         _ => None,
     };
     let host = finding.host.as_ref().and_then(|reading| {
-        Some(AskedHost { host: reading.host.clone()?, could_mean: reading.could_mean.clone() })
+        Some(AskedHost::new(reading.host.clone()?, reading.could_mean.clone()))
     });
     let base = base_of(context, finding.image.as_deref(), image.as_ref());
     let fitting = match &host {
@@ -121,12 +121,8 @@ fn question(finding: &Finding, image: Arc<NamedImage>, host: AskedHost) -> Resol
     let without_hyperv = matches!(finding.cause, Cause::HyperVMissing | Cause::FeatureMissing)
         || matches!(finding.setting, Setting::BuildKit | Setting::Ecs);
     ResolveQuestion {
-        image,
-        host,
         isolation: without_hyperv.then_some(Isolation::Process),
-        pin: Pin::Release,
-        kb: None,
         platform: finding.setting.platform(),
-        architecture: Architecture::default(),
+        ..ResolveQuestion::new(image, host)
     }
 }

@@ -7,7 +7,6 @@ use crate::answers::{Context, ResolveQuestion};
 use crate::api::batch::{BatchItemObject, BatchObject, BatchRequest};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
-use crate::api::resolve::ResolutionObject;
 use crate::http::body::{self, MAX_BODY_BYTES};
 use crate::http::problems::BodyProblems;
 use crate::http::query::NoQuery;
@@ -53,8 +52,7 @@ async fn answer_one(
 ) -> BatchItemObject {
     let answer = async {
         let question = question?;
-        let resolution = resolutions::resolve(context, metrics, &question).await?;
-        Ok(ResolutionObject::from(&resolution))
+        resolutions::resolve(context, metrics, &question).await
     };
     answer.await.map_err(|problem: Problem| problem.in_trace(telemetry::trace_id())).into()
 }

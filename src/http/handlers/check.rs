@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context};
-use crate::api::check::{CheckObject, CheckParams, read_check};
+use crate::answers::{self, Checked, Context};
+use crate::api::check::{CheckParams, read_check};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::problems::LookupProblems;
@@ -17,7 +17,7 @@ use crate::http::reply::{self, Metadata};
 #[utoipa::path(
     get, path = "", operation_id = "checkImage", tag = "Answers", params(CheckParams),
     responses(
-        (status = 200, description = "The verdicts, entry by entry", body = CheckObject),
+        (status = 200, description = "The verdicts, entry by entry", body = Checked),
         LookupProblems,
     )
 )]
@@ -29,7 +29,7 @@ pub async fn check_image(
     let question = read_check(query, Reading::from(&**context))?;
     let checked = answers::check(&context, &question)
         .await
-        .map_err(|unchecked| Problem::of_unchecked(&unchecked, &question))?;
+        .map_err(|refusal| Problem::of_check(&refusal, &question))?;
     let metadata = Metadata { freshness: Some(checked.freshness), ..Metadata::default() };
-    reply::json(&request, &CheckObject::from(&checked), &metadata)
+    reply::json(&request, &checked, &metadata)
 }

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::Context;
-use crate::api::lists::{IdentifyParams, IdentityObject, read_identify};
+use crate::answers::{Context, Identity};
+use crate::api::lists::{IdentifyParams, read_identify};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::problems::HostProblems;
@@ -17,7 +17,7 @@ use crate::http::reply::{self, Metadata};
 #[utoipa::path(
     get, path = "", operation_id = "identifyHost", tag = "Knowledge", params(IdentifyParams),
     responses(
-        (status = 200, description = "The Windows version", body = IdentityObject),
+        (status = 200, description = "The Windows version", body = Identity),
         HostProblems,
     )
 )]

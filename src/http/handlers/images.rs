@@ -2,8 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::Context;
-use crate::api::lists::ImagesObject;
+use crate::answers::{Context, Images};
 use crate::api::problem::Problem;
 use crate::http::problems::TableProblems;
 use crate::http::query::NoQuery;
@@ -15,7 +14,7 @@ use crate::http::reply::{self, Metadata};
 #[utoipa::path(
     get, path = "", operation_id = "listImages", tag = "Knowledge",
     responses(
-        (status = 200, description = "The families", body = ImagesObject),
+        (status = 200, description = "The families", body = Images),
         TableProblems,
     )
 )]
@@ -24,6 +23,6 @@ pub async fn list_images(
     _: NoQuery,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
-    let images = ImagesObject::new(&context.families, &context.catalogue);
+    let images = Images::new(&context.families, &context.catalogue);
     reply::json(&request, &images, &Metadata::default())
 }

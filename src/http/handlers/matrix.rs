@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::Context;
-use crate::api::matrix::{MatrixObject, MatrixParams, read_matrix};
+use crate::answers::{Context, Matrix};
+use crate::api::matrix::{MatrixParams, read_matrix};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::problems::HostProblems;
@@ -18,7 +18,7 @@ use crate::http::reply::{self, Metadata};
     get, path = "", operation_id = "compareHostsAndImages", tag = "Knowledge",
     params(MatrixParams),
     responses(
-        (status = 200, description = "One cell for each host and image", body = MatrixObject),
+        (status = 200, description = "One cell for each host and image", body = Matrix),
         HostProblems,
     )
 )]
@@ -28,5 +28,5 @@ pub async fn compare(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
     let matrix = read_matrix(query, Reading::from(&**context), context.now().date())?;
-    reply::json(&request, &MatrixObject::from(&matrix), &Metadata::default())
+    reply::json(&request, &matrix, &Metadata::default())
 }

@@ -2,8 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::Context;
-use crate::api::lists::ReleasesObject;
+use crate::answers::{Context, Releases};
 use crate::api::problem::Problem;
 use crate::http::problems::TableProblems;
 use crate::http::query::NoQuery;
@@ -18,7 +17,7 @@ use crate::http::reply::{self, Metadata};
     responses(
         (
             status = 200, description = "The releases: servers first, then by build",
-            body = ReleasesObject
+            body = Releases
         ),
         TableProblems,
     )
@@ -28,6 +27,6 @@ pub async fn list_releases(
     _: NoQuery,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
-    let releases = ReleasesObject::new(context.tables, context.now().date());
+    let releases = Releases::new(context.tables, context.now().date());
     reply::json(&request, &releases, &Metadata::default())
 }

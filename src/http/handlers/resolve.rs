@@ -2,12 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{Context, Provenance};
+use crate::answers::{Context, Provenance, Resolution};
+use crate::api::choices::Format;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
-use crate::api::resolve::{
-    Format, ResolutionObject, ResolveParams, ResolveRequest, resolution_text,
-};
+use crate::api::resolve::{ResolveParams, ResolveRequest, resolution_text};
 use crate::http::middleware::ResponseCache;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
@@ -23,7 +22,7 @@ use crate::telemetry::Metrics;
     get, path = "", operation_id = "resolve", tag = "Answers", params(ResolveParams),
     responses(
         (status = 200, description = "The tag and the isolation mode", content(
-            (ResolutionObject = "application/json"),
+            (Resolution = "application/json"),
             (String = "text/plain"),
         )),
         LookupProblems,
@@ -48,9 +47,7 @@ pub async fn resolve(
         explicit_format: asked.format.is_some(),
     };
     let stored = match format {
-        Format::Json => {
-            StoredResponse::json(&request, &ResolutionObject::from(&resolution), &metadata)?
-        }
+        Format::Json => StoredResponse::json(&request, &resolution, &metadata)?,
         Format::Text(format) => {
             StoredResponse::text(resolution_text(&resolution, format)?, &metadata)
         }

@@ -31,5 +31,5 @@ pub async fn list_tags(
         .await
         .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
     let metadata = Metadata { freshness: Some(listed.freshness), ..Metadata::default() };
-    reply::json(&request, &TagsObject::new(&question, &listed), &metadata)
+    reply::json(&request, &TagsObject::new(&question, listed), &metadata)
 }

@@ -1,41 +1,46 @@
-//! The tags of a repository that could be chosen, sorted by build and form.
-
-use std::collections::BTreeMap;
+//! The candidates: the tags of a repository that could be chosen, sorted by build and form.
 
 use crate::catalogue::{KnownTag, RepositoryTags};
-use crate::images::{Flavour, Separator, Tag, TagKind};
+use crate::images::{Core, Flavour, Separator, Tag, TagKind};
 use crate::windows::{Kb, Tables};
 
-use super::question::{Architecture, Pin};
+use crate::answers::question::{Architecture, Pin};
 
-/// The tags of one build, each form with the tag to prefer first.
-#[derive(Clone, Debug, Default)]
+/// The tags of one build: of each form, the preferred tag first.
+#[derive(Debug, Default)]
 pub struct BuildTags<'a> {
     release: Vec<&'a KnownTag>,
     kb: Vec<&'a KnownTag>,
     build: Vec<&'a KnownTag>,
 }
 
-/// The tags that could be chosen for one architecture, by build.
+/// The tags that could be chosen for one architecture.
 #[derive(Debug)]
-pub struct Lineup<'a> {
-    builds: BTreeMap<u32, BuildTags<'a>>,
+pub struct Candidates<'a> {
+    /// By build, the newest first.
+    builds: Vec<(u32, BuildTags<'a>)>,
 }
 
-impl<'a> Lineup<'a> {
-    /// Sorts the tags. Those of another architecture or language, those with a date, and those that
-    /// do not parse or name no known release are never chosen and left out.
+impl<'a> Candidates<'a> {
+    /// Sorts the tags. A tag is never chosen, and left out, if it is of another architecture or in
+    /// another language, if it has a date, if it is not in the grammar, or if it names no known
+    /// release.
     pub fn new(tags: &'a RepositoryTags, architecture: Architecture, tables: &Tables) -> Self {
-        let mut builds: BTreeMap<u32, BuildTags<'a>> = BTreeMap::new();
+        let mut builds: Vec<(u32, BuildTags<'a>)> = Vec::new();
         for tag in tags.iter() {
             let (Some(parsed), Some(version)) = (&tag.parsed, tag.version) else { continue };
-            let fits =
-                parsed.locale.is_none() && architecture.rank_of(architecture_of(parsed)).is_some();
-            if !fits {
+            let fits = parsed.locale.is_none()
+                && architecture.rank_of(parsed.named_architecture()).is_some();
+            let kind = parsed.kind();
+            if !fits || kind == TagKind::Other {
                 continue;
             }
-            let of_build = builds.entry(version.build).or_default();
-            match tag.kind() {
+            // The list is sorted by build, the newest first.
+            if builds.last().is_none_or(|(build, _)| *build != version.build) {
+                builds.push((version.build, BuildTags::default()));
+            }
+            let Some((_, of_build)) = builds.last_mut() else { continue };
+            match kind {
                 TagKind::Release => of_build.release.push(tag),
                 TagKind::Kb => of_build.kb.push(tag),
                 TagKind::Build => of_build.build.push(tag),
@@ -43,47 +48,43 @@ impl<'a> Lineup<'a> {
             }
         }
         for (build, tags) in &mut builds {
-            let rank = |tag: &KnownTag| rank(tag, *build, architecture, tables);
-            tags.release.sort_by_key(|tag| rank(tag));
-            tags.build
-                .sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
-            // A KB that no table knows yet is newer than all that are known, if its number is; the
-            // others of unknown revision come last.
-            let newest_known = tags
-                .kb
-                .iter()
-                .filter(|tag| revision(tag).is_some())
-                .filter_map(|tag| kb_of(tag))
-                .max();
-            let age = |tag: &KnownTag| {
-                (revision(tag).is_none() && kb_of(tag) > newest_known, tag.version, kb_of(tag))
-            };
-            tags.kb.sort_by(|a, b| age(b).cmp(&age(a)).then_with(|| rank(a).cmp(&rank(b))));
+            tags.sort(|tag| rank(tag, *build, architecture, tables));
         }
-        builds.retain(|_, tags| {
-            !(tags.release.is_empty() && tags.kb.is_empty() && tags.build.is_empty())
-        });
         Self { builds }
     }
 
     /// The builds that have tags, the newest first.
     pub fn builds(&self) -> impl Iterator<Item = (u32, &BuildTags<'a>)> {
-        self.builds.iter().rev().map(|(build, tags)| (*build, tags))
+        self.builds.iter().map(|(build, tags)| (*build, tags))
     }
 
     /// The tags of this build.
     pub fn of_build(&self, build: u32) -> Option<&BuildTags<'a>> {
-        self.builds.get(&build)
+        self.builds().find(|(other, _)| *other == build).map(|(_, tags)| tags)
     }
 
     /// All KBs that have a tag, the newest first within each build.
     pub fn kbs(&self) -> impl Iterator<Item = &'a KnownTag> {
-        self.builds.values().rev().flat_map(|tags| tags.kb.iter().copied())
+        self.builds().flat_map(|(_, tags)| tags.kb.iter().copied())
     }
 }
 
 impl<'a> BuildTags<'a> {
-    /// The tags of this form, the one to prefer first.
+    /// Puts the preferred tag of each form first. `rank` orders tags of the same form and version.
+    fn sort<R: Ord>(&mut self, rank: impl Fn(&KnownTag) -> R) {
+        self.release.sort_by_key(|tag| rank(tag));
+        self.build.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| rank(a).cmp(&rank(b))));
+        // A KB in no table is newer than all known ones if its number is higher; any other KB of
+        // unknown revision comes last.
+        let known = self.kb.iter().filter(|tag| revision(tag).is_some());
+        let newest_known = known.filter_map(|tag| kb_of(tag)).max();
+        let age = |tag: &KnownTag| {
+            (revision(tag).is_none() && kb_of(tag) > newest_known, tag.version, kb_of(tag))
+        };
+        self.kb.sort_by(|a, b| age(b).cmp(&age(a)).then_with(|| rank(a).cmp(&rank(b))));
+    }
+
+    /// The tags of this form, the preferred one first.
     pub fn of_form(&self, pin: Pin) -> &[&'a KnownTag] {
         match pin {
             Pin::Release => &self.release,
@@ -92,8 +93,8 @@ impl<'a> BuildTags<'a> {
         }
     }
 
-    /// The tag to use for this form whose revision is not above the ceiling. A release tag moves,
-    /// so that no ceiling can hold it; a KB tag of unknown revision is not below any ceiling.
+    /// The preferred tag of this form whose revision is not above the ceiling. A release tag moves,
+    /// so no ceiling applies to it; a KB tag of unknown revision is below no ceiling.
     pub fn pick(&self, pin: Pin, ceiling: Option<u32>) -> Option<&'a KnownTag> {
         let within = |tag: &&&KnownTag| match (ceiling, pin) {
             (None, _) | (_, Pin::Release) => true,
@@ -105,13 +106,12 @@ impl<'a> BuildTags<'a> {
     /// The tag of this form whose revision is the lowest above the ceiling.
     pub fn lowest_above(&self, pin: Pin, ceiling: Option<u32>) -> Option<&'a KnownTag> {
         let above = |tag: &&&KnownTag| revision(tag) > ceiling;
-        // The newest come first, and of one revision the one to prefer.
+        // The newest tags come first, and within a revision the preferred one.
         self.of_form(pin).iter().filter(above).min_by_key(|tag| revision(tag)).copied()
     }
 
-    /// The tag whose name stands for exactly this revision, in this form if there is one: where
-    /// only that revision will do, the form is the lesser wish. A release tag never stands for
-    /// one.
+    /// The tag that names exactly this revision, preferably in this form: if only one revision
+    /// runs, the form matters less. A release tag never names a revision.
     pub fn exact(&self, pin: Pin, wanted: u32) -> Option<&'a KnownTag> {
         let forms = if pin == Pin::Kb { [Pin::Kb, Pin::Build] } else { [Pin::Build, Pin::Kb] };
         forms
@@ -121,12 +121,12 @@ impl<'a> BuildTags<'a> {
             .copied()
     }
 
-    /// The tags that name this KB, the one to prefer first.
+    /// The tags that name this KB, the preferred one first.
     pub fn of_kb(&self, wanted: Kb) -> impl Iterator<Item = &'a KnownTag> {
         self.kb.iter().copied().filter(move |tag| kb_of(tag) == Some(wanted))
     }
 
-    /// Any tag of the build, the most telling form first.
+    /// A tag of the build: a release tag, else a build tag, else a KB tag.
     pub fn any(&self) -> Option<&'a KnownTag> {
         self.release.first().or_else(|| self.build.first()).or_else(|| self.kb.first()).copied()
     }
@@ -135,7 +135,7 @@ impl<'a> BuildTags<'a> {
 /// The KB that a tag names.
 pub fn kb_of(tag: &KnownTag) -> Option<Kb> {
     match &tag.parsed.as_ref()?.core {
-        crate::images::Core::Kb { kb, .. } => Some(*kb),
+        Core::Kb { kb, .. } => Some(*kb),
         _ => None,
     }
 }
@@ -144,11 +144,7 @@ fn revision(tag: &KnownTag) -> Option<u32> {
     tag.version.and_then(|version| version.revision)
 }
 
-fn architecture_of(tag: &Tag) -> Option<crate::images::TagArchitecture> {
-    tag.architecture.map(|(_, architecture)| architecture)
-}
-
-/// What decides between tags of the same form and version: the lower, the better.
+/// The order of tags of the same form and version; the lowest is preferred.
 fn rank(
     tag: &KnownTag,
     build: u32,
@@ -156,7 +152,7 @@ fn rank(
     tables: &Tables,
 ) -> (usize, usize, usize, usize) {
     let Some(parsed) = &tag.parsed else { return (usize::MAX, 0, 0, 0) };
-    let of_architecture = architecture.rank_of(architecture_of(parsed)).unwrap_or(usize::MAX);
+    let of_architecture = architecture.rank_of(parsed.named_architecture()).unwrap_or(usize::MAX);
     let of_flavour = match parsed.flavour {
         None => 0,
         Some(Flavour::WindowsServerCore) => 1,
@@ -171,7 +167,7 @@ fn rank(
 
 fn kb_separator(tag: &Tag) -> Option<Separator> {
     match &tag.core {
-        crate::images::Core::Kb { separator, .. } => Some(*separator),
+        Core::Kb { separator, .. } => Some(*separator),
         _ => None,
     }
 }

@@ -1,14 +1,14 @@
-//! The use case behind `/kubernetes/admission`: what memory knows of a pod's images decides. Nobody
-//! is asked: pods are made while the API server waits, and while registries are down.
+//! The use case behind `/kubernetes/admission`, answered from memory alone. No registry is queried:
+//! pods are created while the API server waits, and while registries are down.
 
 use std::collections::BTreeSet;
 
-use crate::catalogue::{Entry, EntryRole, Wanted};
+use crate::answers::context::Context;
+use crate::answers::question::Architecture;
+use crate::catalogue::{Entry, Wanted};
 use crate::images::{Digest, NamedImage, Selector};
 use crate::platforms::kubernetes::admission::{Admission, Cluster, ImageVersions, Request};
 use crate::windows::{HostKind, WindowsVersion};
-
-use super::context::Context;
 
 /// Answers a request.
 pub fn admit(context: &Context, request: &Request) -> Admission {
@@ -23,8 +23,8 @@ pub fn admit(context: &Context, request: &Request) -> Admission {
     request.admit(&cluster, |image| versions_in_memory(context, image))
 }
 
-/// The versions of Windows that an image holds, as far as memory knows: what a registry said of it,
-/// whenever that was, else what the name of its tag says in a repository of base images.
+/// The versions of Windows that an image holds, as far as they are in memory: from a registry's
+/// answer of any age, else from the name of the tag in a repository of base images.
 fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
     let Ok((image, selector)) = context.families.read_reference(image) else { return Vec::new() };
     let known = |wanted| context.catalogue.known_manifest(&image.repository, wanted);
@@ -34,7 +34,7 @@ fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
             (known(Wanted::Tag(tag.clone())), version_of_tag(context, &image, &tag))
         }
         Selector::Digest { tag, digest } => {
-            // The tag beside it, as in `format=pinned`, may be how the same image became known.
+            // The tag beside the digest, as in `format=pinned`, may be how the image became known.
             let by_tag =
                 || known(Wanted::Tag(tag.clone()?)).filter(|manifest| manifest.digest == digest);
             let by_name = || tag.as_deref().and_then(|tag| version_of_tag(context, &image, tag));
@@ -46,29 +46,19 @@ fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
     };
     match manifest {
         Some(manifest) => {
+            let images = manifest.windows_images(Architecture::Amd64.as_str());
             let versions: BTreeSet<WindowsVersion> =
-                manifest.entries.iter().filter_map(version_of).collect();
+                images.filter_map(Entry::windows_version).collect();
             versions.into_iter().collect()
         }
         None => by_name.into_iter().collect(),
     }
 }
 
-/// The version of an entry, if it is an image of Windows for the architecture of Windows nodes.
-fn version_of(entry: &Entry) -> Option<WindowsVersion> {
-    let is =
-        |given: &Option<String>, wanted: &str| given.as_deref().is_none_or(|given| given == wanted);
-    let counts = entry.role == EntryRole::Image
-        && is(&entry.operating_system, "windows")
-        && is(&entry.architecture, "amd64");
-    entry.os_version.as_deref().filter(|_| counts)?.parse().ok()
-}
-
 fn version_of_tag(context: &Context, image: &NamedImage, tag: &str) -> Option<WindowsVersion> {
     let tags = context.catalogue.known_tags(&image.repository);
     let known = tags.as_ref().and_then(|tags| tags.find(tag)).and_then(|tag| tag.version);
-    // A tag that is newer than the list that is known; what names of other repositories mean,
-    // nobody knows.
+    // The tag may be newer than the list in memory. Tag names in other repositories mean nothing.
     known.or_else(|| image.family.as_ref().and_then(|_| context.catalogue.version_of_name(tag)))
 }
 

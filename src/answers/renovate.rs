@@ -1,29 +1,28 @@
 //! The use case behind `/renovate`: the build tags of one Windows build, as releases of which each
-//! replaces the one before. A tag that would lead to another build is never among them.
+//! replaces the previous one. Tags of other builds are never among them.
 
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::context::Context;
+use super::host::{kb_of_version, released};
+use super::observed::still_true;
+use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
+use super::resolve::candidates::Candidates;
+use super::resolve::selection::{Alternative, Selection, Shortfall};
+use super::tags::from_manifest;
 use crate::catalogue::{
     Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags,
     Wanted,
 };
 use crate::images::{Digest, NamedImage, Tag};
-use crate::windows::{Kb, Platform, Tables, WindowsVersion};
+use crate::windows::{Kb, Tables, WindowsVersion};
 
-use super::context::Context;
-use super::decide::{Alternative, Shortfall, ceiling, plan};
-use super::host::{kb_of_version, released};
-use super::lineup::Lineup;
-use super::observed::{base_of, still_true};
-use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
-use super::tags::from_manifest;
-
-/// So many manifests are read for one feed: that of the newest release, which is the one that is
-/// proposed, and of the next one when the registry says that the newest is not what its name says.
-const MAX_MANIFESTS: usize = 2;
-/// The updates that Microsoft calls previews.
+/// The most manifests that are fetched for one feed: of the newest release, which an updater
+/// proposes, and of the next one if the registry contradicts the name of the newest.
+const MAX_CONFIRMED_RELEASES: usize = 2;
+/// The release type of updates that Microsoft calls previews.
 const PREVIEW: &str = "Preview";
 
 /// The question of `/renovate`.
@@ -31,18 +30,18 @@ const PREVIEW: &str = "Preview";
 pub struct FeedQuestion {
     /// The image.
     pub image: Arc<NamedImage>,
-    /// Which build.
+    /// The build.
     pub line: FeedLine,
-    /// No revision above this one.
+    /// The highest acceptable revision.
     pub max_revision: Option<u32>,
 }
 
-/// Which build the releases are of.
+/// The build of the releases.
 #[derive(Clone, Debug)]
 pub enum FeedLine {
-    /// The one that `/resolve` pins for this host; the host's revision is a ceiling.
+    /// The build that `/resolve` pins for this host; the host's revision is a ceiling.
     Host(Box<AskedHost>),
-    /// The one that a tag stands for, in tags written as it is.
+    /// The build that a tag stands for, in tags of the same form.
     Like {
         /// The tag.
         tag: Box<Tag>,
@@ -71,7 +70,7 @@ pub struct Feed {
 pub struct FeedRelease {
     /// The build tag.
     pub tag: String,
-    /// What it points to, where that is known.
+    /// The digest that it points to, if it is known.
     pub digest: Option<Digest>,
     /// The update that it contains.
     pub kb: Option<Kb>,
@@ -86,11 +85,11 @@ pub struct FeedRelease {
 pub enum FeedRefusal {
     /// The catalogue has no tags for the repository.
     Miss(Miss),
-    /// It has none that fit.
+    /// None of its tags fits.
     NoBuildTag {
-        /// The build; `None` when no image runs on the host.
+        /// The build; `None` if no image runs on the host.
         build: Option<u32>,
-        /// The highest revision that would do.
+        /// The highest acceptable revision.
         ceiling: Option<u32>,
         /// The builds that have build tags.
         builds: Vec<u32>,
@@ -99,7 +98,7 @@ pub enum FeedRefusal {
     },
 }
 
-/// The build, the form of its tags, and how new they may be.
+/// The build, the form of its tags, and their highest acceptable revision.
 struct Line<'a> {
     build: u32,
     ceiling: Option<u32>,
@@ -110,7 +109,7 @@ struct Line<'a> {
 /// Answers the question.
 ///
 /// # Errors
-/// When the tags cannot be had, or none fits.
+/// When the tags are not available, or none fits.
 pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, FeedRefusal> {
     let Context { catalogue, tables, .. } = context;
     let (image, today) = (&question.image, context.now().date());
@@ -118,11 +117,11 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     let found = catalogue.tags(&image.repository, &deadline).await.map_err(FeedRefusal::Miss)?;
     let mut freshness = found.freshness;
     let line = line(question, &found.value, tables, today)?;
-    let lineup = Lineup::new(&found.value, line.architecture, tables);
+    let candidates = Candidates::new(&found.value, line.architecture, tables);
     let mut releases: Vec<FeedRelease> = Vec::new();
     let mut reads_left =
-        if freshness.provenance == Provenance::Embedded { 0 } else { MAX_MANIFESTS };
-    for (tag, version) in fitting(&lineup, &line) {
+        if freshness.provenance == Provenance::Embedded { 0 } else { MAX_CONFIRMED_RELEASES };
+    for (tag, version) in fitting(&candidates, &line) {
         let mut manifest =
             catalogue.known_manifest(&image.repository, Wanted::Tag(tag.text.clone()));
         if releases.is_empty() && reads_left > 0 {
@@ -142,14 +141,14 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
         if manifest.as_ref().is_some_and(|manifest| is_another(manifest, tag, version)) {
             continue;
         }
-        let seen = || still_true(tag, base_of(image), today, tables)?.digest.clone();
+        let seen = || still_true(tag, image.base(), today, tables)?.digest.clone();
         let digest = manifest.map(|manifest| manifest.digest.clone()).or_else(seen);
         releases.push(release(tag, version, digest, tables));
     }
     if releases.is_empty() {
-        return Err(no_build_tag(Some(line.build), line.ceiling, &lineup, Vec::new()));
+        return Err(no_build_tag(Some(line.build), line.ceiling, &candidates, Vec::new()));
     }
-    let out_of_support = tables.image_support_ended(line.build, base_of(image), today).is_some();
+    let out_of_support = tables.image_support_ended(line.build, image.base(), today).is_some();
     Ok(Feed { image: image.clone(), releases, out_of_support, today, freshness })
 }
 
@@ -163,34 +162,24 @@ fn line<'a>(
     let host = match &question.line {
         FeedLine::Host(host) => host,
         FeedLine::Like { tag, build } => {
-            let named = tag.architecture.map(|(_, architecture)| architecture);
-            let all = [Architecture::Amd64, Architecture::Arm64, Architecture::Arm];
-            let architecture =
-                all.into_iter().find(|architecture| architecture.rank_of(named).is_some());
-            let architecture = architecture.unwrap_or_default();
+            let named = tag.named_architecture();
+            let fitting = Architecture::ALL.into_iter().find(|it| it.rank_of(named).is_some());
+            let architecture = fitting.unwrap_or_default();
             return Ok(Line { build: *build, ceiling: max, architecture, written_like: Some(tag) });
         }
     };
-    let architecture = Architecture::default();
     let asked = ResolveQuestion {
-        image: question.image.clone(),
-        host: AskedHost::clone(host),
-        isolation: None,
         pin: Pin::Build,
-        kb: None,
-        platform: Platform::Docker,
-        architecture,
+        ..ResolveQuestion::new(question.image.clone(), AskedHost::clone(host))
     };
+    let architecture = asked.architecture;
     let refuse = |build, ceiling, nearest| {
-        Err(no_build_tag(build, ceiling, &Lineup::new(tags, architecture, tables), nearest))
+        Err(no_build_tag(build, ceiling, &Candidates::new(tags, architecture, tables), nearest))
     };
-    let lowest = |build| [ceiling(&asked, build), max].into_iter().flatten().min();
-    match plan(&asked, tags, tables, today) {
+    let lowest = |build| [host.ceiling(build), max].into_iter().flatten().min();
+    match Selection::new(&asked, tags, tables, today).plan() {
         Ok(plan) => {
-            let build = plan
-                .candidates
-                .first()
-                .map_or(asked.host.host.version.build, |first| first.version.build);
+            let build = plan.first().map_or(host.version.build, |first| first.version.build);
             Ok(Line { build, ceiling: lowest(build), architecture, written_like: None })
         }
         Err(Shortfall::NoSuchForm { build, nearest, .. }) => {
@@ -201,10 +190,13 @@ fn line<'a>(
     }
 }
 
-/// The build tags of the line, the newest first, all of one form: an updater cannot compare two
-/// forms.
-fn fitting<'a>(lineup: &Lineup<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag, WindowsVersion)> {
-    let tags = lineup.of_build(line.build).map_or(&[][..], |tags| tags.of_form(Pin::Build));
+/// The build tags of the line, the newest first. All are of one form, because an updater cannot
+/// compare two forms.
+fn fitting<'a>(
+    candidates: &Candidates<'a>,
+    line: &Line<'_>,
+) -> Vec<(&'a KnownTag, WindowsVersion)> {
+    let tags = candidates.of_build(line.build).map_or(&[][..], |tags| tags.of_form(Pin::Build));
     let form = |tag: &Tag| (tag.flavour, tag.architecture);
     let first = tags.first().and_then(|tag| tag.parsed.as_ref());
     let wanted = line.written_like.or(first).map(form);
@@ -217,7 +209,7 @@ fn fitting<'a>(lineup: &Lineup<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag, Windo
         .collect()
 }
 
-/// Whether the registry says that the tag is not what its name says.
+/// Whether the registry contradicts the name of the tag.
 fn is_another(manifest: &Manifest, tag: &KnownTag, named: WindowsVersion) -> bool {
     from_manifest(manifest, tag).os_version.is_some_and(|said| said != named)
 }
@@ -237,10 +229,11 @@ fn release(
 fn no_build_tag(
     build: Option<u32>,
     ceiling: Option<u32>,
-    lineup: &Lineup<'_>,
+    candidates: &Candidates<'_>,
     nearest: Vec<Alternative>,
 ) -> FeedRefusal {
-    let with_build_tags = lineup.builds().filter(|(_, tags)| !tags.of_form(Pin::Build).is_empty());
+    let with_build_tags =
+        candidates.builds().filter(|(_, tags)| !tags.of_form(Pin::Build).is_empty());
     FeedRefusal::NoBuildTag {
         build,
         ceiling,

@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use crate::answers::context::Context;
+use crate::answers::host::HostDescription;
+use crate::answers::question::{AskedHost, ResolveQuestion};
+use crate::answers::remark::Remark;
+use crate::answers::resolve::{Resolution, ResolveRefusal, resolve};
 use crate::catalogue::{Freshness, Miss};
-use crate::clock::Now;
 use crate::images::NamedImage;
 use crate::platforms::node::{ListError, Node, Skipped};
 use crate::platforms::{kubernetes, swarm};
@@ -15,17 +19,11 @@ use crate::windows::{
     BUILD_2016, Edition, Host, HostKind, Isolation, Platform, Verdict, WindowsVersion, verdict,
 };
 
-use super::context::Context;
-use super::host::HostDescription;
-use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
-use super::remark::Remark;
-use super::resolve::{Refusal, Resolution, resolve};
-
-/// So many groups are answered. Each costs a look into a registry, and there are fewer builds of
-/// Windows; revisions count on 14393 only.
+/// The most groups in an answer. Each costs a query to a registry, and there are fewer builds of
+/// Windows; revisions matter on 14393 only.
 pub const MAX_GROUPS: usize = 64;
 
-/// A list of nodes, answered.
+/// The answer for a list of nodes.
 #[derive(Debug)]
 pub struct Fleet {
     /// The Windows nodes, in the order of the list.
@@ -34,52 +32,52 @@ pub struct Fleet {
     pub groups: Vec<Group>,
     /// The one tag that runs on all Windows nodes, or why there is none.
     pub one_for_all: Result<Resolution, String>,
-    /// The nodes that were left out.
+    /// The nodes that were skipped.
     pub skipped: Vec<Skipped>,
-    /// How old what is known of the tags is; `None` when nothing was looked up.
+    /// How old the tag lists are; `None` if none was looked up.
     pub freshness: Option<Freshness>,
 }
 
 /// A Windows node.
 #[derive(Debug)]
 pub struct FleetNode {
-    /// As it was read.
+    /// The node as read.
     pub node: Node,
     /// Its Windows.
     pub host: HostDescription,
-    /// What to look out for.
+    /// Possible problems.
     pub warnings: Vec<Remark>,
 }
 
 /// Nodes on which the same images run: those of one build and, on 14393, of one revision.
 #[derive(Debug)]
 pub struct Group {
-    /// What they have in common: the revision on 14393 only.
+    /// The version they have in common, with its revision on 14393 only.
     pub version: WindowsVersion,
     /// Their names.
     pub nodes: Vec<String>,
-    /// What was asked for them: for the node of the lowest revision.
+    /// The question for the group: that for its node of the lowest revision.
     pub question: ResolveQuestion,
     /// The tag for them, or why there is none.
-    pub answer: Result<Resolution, Refusal>,
+    pub answer: Result<Resolution, ResolveRefusal>,
 }
 
 /// Why a list of nodes has no answer.
 #[derive(Debug)]
 pub enum FleetRefusal {
-    /// It is not a list of nodes.
+    /// The text is not a list of nodes.
     List(ListError),
-    /// The tags cannot be had.
+    /// The tags are not available.
     Miss(Miss),
-    /// More groups than are answered.
+    /// There are more than [`MAX_GROUPS`].
     TooManyGroups(usize),
 }
 
-/// Answers for what `kubectl get nodes -o json` prints.
+/// Answers for the output of `kubectl get nodes -o json`.
 ///
 /// # Errors
-/// When that is not a list of nodes, the tags of the image cannot be had, or the groups are too
-/// many.
+/// When it is not a list of nodes, the tags of the image are not available, or there are too many
+/// groups.
 pub async fn kubernetes_nodes(
     context: &Context,
     image: &Arc<NamedImage>,
@@ -89,7 +87,7 @@ pub async fn kubernetes_nodes(
     answer_for_nodes(context, image, Platform::Kubernetes, read).await
 }
 
-/// Answers for what `docker node inspect` and `docker info` print.
+/// Answers for the outputs of `docker node inspect` and `docker info`.
 ///
 /// # Errors
 /// As [`kubernetes_nodes`].
@@ -126,23 +124,22 @@ async fn answer_for_nodes(
         Group { version: key.0, nodes, question, answer }
     }));
     let groups = answers.await;
-    if let Some(Err(Refusal::Miss(miss))) = groups
+    if let Some(Err(ResolveRefusal::Miss(miss))) = groups
         .iter()
         .map(|group| &group.answer)
-        .find(|answer| matches!(answer, Err(Refusal::Miss(_))))
+        .find(|answer| matches!(answer, Err(ResolveRefusal::Miss(_))))
     {
         return Err(FleetRefusal::Miss(miss.clone()));
     }
     let unknown = skipped.iter().filter(|left_out| left_out.reason.may_be_windows()).count();
     let one_for_all = one_for_all(context, platform, &groups, unknown).await;
     let freshness = groups.iter().filter_map(freshness_of).reduce(Freshness::combine);
-    let now = context.now();
-    let nodes = nodes.into_iter().map(|node| describe(node, context, now, platform)).collect();
+    let nodes = nodes.into_iter().map(|node| describe(node, context, platform)).collect();
     Ok(Fleet { nodes, groups, one_for_all, skipped, freshness })
 }
 
-/// The nodes by what decides which images run there: the version (with the revision on 14393 only),
-/// the kind, the edition.
+/// Groups the nodes by the facts that decide which images run there: the version (with the revision
+/// on 14393 only), the kind, and the edition.
 fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node>> {
     let mut groups: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
     for node in nodes {
@@ -153,30 +150,22 @@ fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node
     groups
 }
 
-/// The question for a group: its lowest known revision stands for all, because a newer image can
+/// The question for a group. Its lowest known revision stands for all, because a newer image can
 /// fail on it.
 fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) -> ResolveQuestion {
     let known = members.iter().filter(|node| node.host.version.revision.is_some());
     let lowest = known.min_by_key(|node| node.host.version).or(members.first());
-    let host = lowest
-        .map(|node| node.host.clone())
-        .expect("a group is made when its first node is put into it");
+    let host =
+        lowest.map(|node| node.host.clone()).expect("a group is created with its first node");
     let host = Host { requested: host.version.to_string(), ..host };
-    ResolveQuestion {
-        image: image.clone(),
-        host: AskedHost { host, could_mean: Vec::new() },
-        isolation: None,
-        pin: Pin::Release,
-        kb: None,
-        platform,
-        architecture: Architecture::Amd64,
-    }
+    let host = AskedHost::new(host, Vec::new());
+    ResolveQuestion { platform, ..ResolveQuestion::new(image.clone(), host) }
 }
 
-/// The tag that runs on every node. If any does, the one for the oldest Windows does: newer images
-/// do not run there, and what that Windows runs is the newest that others can be asked to run.
-/// Process isolation on all, else Hyper-V on all; clients are asked for Hyper-V first, as they are
-/// alone. Nobody knows what runs on nodes of unknown version.
+/// The tag that runs on every node. If any does, it is the tag for the oldest Windows: newer images
+/// do not run there. Process isolation on all nodes is preferred to Hyper-V isolation on all, except
+/// if all are clients, whose default is Hyper-V isolation. If the version of any node is unknown, no
+/// tag can be known to run on all.
 async fn one_for_all(
     context: &Context,
     platform: Platform,
@@ -186,14 +175,14 @@ async fn one_for_all(
     if unknown > 0 {
         let nodes = if unknown == 1 { "one node" } else { "several nodes" };
         return Err(format!(
-            "the Windows version of {nodes} under skipped is not known; find it out as said \
-             there, and ask again"
+            "the Windows version of {nodes} under skipped is unknown; find it out as described \
+             there, and send the list again"
         ));
     }
     let Some(oldest) = groups.first() else {
         return Err("the list has no Windows node".to_owned());
     };
-    let are_clients = groups.iter().all(|group| group.question.host.host.kind == HostKind::Client);
+    let are_clients = groups.iter().all(|group| group.question.host.kind == HostKind::Client);
     let modes: &[Isolation] = match platform {
         Platform::Kubernetes => &[Isolation::Process],
         Platform::Docker | Platform::Swarm if are_clients => {
@@ -215,7 +204,7 @@ async fn one_for_all(
         }
     }
     if platform == Platform::Kubernetes {
-        why.push("Kubernetes has no other isolation".to_owned());
+        why.push("Kubernetes has no other isolation mode".to_owned());
     }
     Err(why.join("; "))
 }
@@ -236,8 +225,8 @@ fn refusal(group: &Group, image: WindowsVersion, mode: Isolation) -> Option<Stri
 fn freshness_of(group: &Group) -> Option<Freshness> {
     match &group.answer {
         Ok(resolution) => Some(resolution.freshness),
-        Err(Refusal::Shortfall(_, freshness)) => Some(*freshness),
-        Err(Refusal::Miss(_)) => None,
+        Err(ResolveRefusal::Shortfall(_, freshness)) => Some(*freshness),
+        Err(ResolveRefusal::Miss(_)) => None,
     }
 }
 
@@ -248,9 +237,9 @@ const fn name_of(isolation: Isolation) -> &'static str {
     }
 }
 
-fn describe(node: Node, context: &Context, now: Now, platform: Platform) -> FleetNode {
-    let asked = AskedHost { host: node.host.clone(), could_mean: Vec::new() };
-    let host = HostDescription::of(&asked, context.tables, now.date());
+fn describe(node: Node, context: &Context, platform: Platform) -> FleetNode {
+    let asked = AskedHost::new(node.host.clone(), Vec::new());
+    let host = HostDescription::of(&asked, context.tables, context.now().date());
     let mut warnings: Vec<Remark> =
         node.contradictions.iter().map(|text| Remark::node_contradicts(text, platform)).collect();
     warnings.extend(host.remarks(&asked, context.tables));

@@ -1,0 +1,9 @@
+//! The use cases of clusters: lists of their nodes, and pods to admit.
+
+// In reading order.
+
+mod nodes;
+mod admission;
+
+pub use admission::admit;
+pub use nodes::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes};

@@ -1,0 +1,116 @@
+//! Parameters that several operations share: their schemas and words.
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::params::Params;
+use crate::platforms::formats::TextFormat;
+use crate::windows::{Isolation, Platform};
+
+/// The grammar of an image without tag or digest (distribution, reference.go).
+const IMAGE_PATTERN: &str = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*\
+                             (:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*\
+                             (/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$";
+/// The longest image of that grammar in bytes: a registry of 109 and a path of 127 bytes.
+const MAX_IMAGE_BYTES: usize = 237;
+
+/// A family or a repository.
+pub struct ImageName(pub String);
+
+impl PartialSchema for ImageName {
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_IMAGE_BYTES))
+            .pattern(Some(IMAGE_PATTERN));
+        RefOr::T(Schema::Object(schema.build()))
+    }
+}
+
+impl ToSchema for ImageName {}
+
+/// The acceptable isolation modes: any, or one.
+pub struct IsolationChoice(pub Option<Isolation>);
+
+impl IsolationChoice {
+    /// Process isolation where it works, else Hyper-V isolation.
+    const ANY: &'static str = "any";
+
+    fn all() -> impl Iterator<Item = (&'static str, Option<Isolation>)> {
+        let modes = Isolation::ALL.map(|isolation| (isolation.as_str(), Some(isolation)));
+        std::iter::once((Self::ANY, None)).chain(modes)
+    }
+
+    /// Reads the parameter `isolation`; `None` if any mode is acceptable.
+    pub fn read(params: &mut Params) -> Option<Isolation> {
+        params.choice("isolation", &Self::all().collect::<Vec<_>>()).flatten()
+    }
+}
+
+impl PartialSchema for IsolationChoice {
+    fn schema() -> RefOr<Schema> {
+        words("Acceptable isolation modes.", Self::all().map(|(word, _)| word))
+    }
+}
+
+impl ToSchema for IsolationChoice {}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The whole answer.
+    Json,
+    /// Text for a tool.
+    Text(TextFormat),
+}
+
+impl Format {
+    /// The default of clients that accept text.
+    pub const TAG: Self = Self::Text(TextFormat::Tag);
+
+    /// Every form.
+    pub fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Json).chain(TextFormat::ALL.map(Self::Text))
+    }
+
+    /// The word of the parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text(format) => format.as_str(),
+        }
+    }
+
+    /// The platform that the form is for, if it is for one only.
+    pub(super) const fn platform(self) -> Option<Platform> {
+        match self {
+            Self::Json => None,
+            Self::Text(format) => format.platform(),
+        }
+    }
+
+    /// Reads the parameter `format`.
+    pub(super) fn read(params: &mut Params) -> Option<Self> {
+        let all: Vec<_> = Self::all().map(|format| (format.as_str(), format)).collect();
+        params.choice("format", &all)
+    }
+}
+
+impl PartialSchema for Format {
+    fn schema() -> RefOr<Schema> {
+        words("Form of an answer.", Self::all().map(Self::as_str))
+    }
+}
+
+impl ToSchema for Format {}
+
+fn words(description: &str, words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+    let schema: Object = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(words))
+        .build();
+    RefOr::T(Schema::Object(schema))
+}
