@@ -21,11 +21,12 @@ impl std::error::Error for UnknownWord {}
 /// From the spelling come `ALL` and `WORDS` (in the order of declaration, which is also the order
 /// of `as usize`), `as_str`, `Display`, `FromStr` (exact, case-sensitive), the JSON form, and the
 /// schema in the OpenAPI document. Attributes are passed on, so that `#[derive(Default)]` and
-/// `#[default]` work as usual.
+/// `#[default]` work as usual. A spelling is taken as a token, because utoipa does not see through
+/// a literal fragment and would put the names of the variants into the schema.
 macro_rules! words {
     ($(
         $(#[$meta:meta])*
-        $vis:vis enum $name:ident { $($(#[$value_meta:meta])* $value:ident = $word:literal,)+ }
+        $vis:vis enum $name:ident { $($(#[$value_meta:meta])* $value:ident = $word:tt,)+ }
     )+) => {$(
         $(#[$meta])*
         #[derive(
@@ -93,6 +94,8 @@ mod tests {
             assert_eq!(serde_json::json!(point), Point::WORDS[at]);
         }
         assert_eq!(Point::default(), Point::North);
+        let schema = serde_json::json!(<Point as utoipa::PartialSchema>::schema());
+        assert_eq!(schema["enum"], serde_json::json!(Point::WORDS));
         let error = "South-Pole".parse::<Point>().expect_err("words are case-sensitive");
         assert_eq!(error.to_string(), "must be one of north, south-pole");
     }

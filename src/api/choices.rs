@@ -22,6 +22,9 @@ impl PartialSchema for ImageName {
     fn schema() -> RefOr<Schema> {
         let schema = ObjectBuilder::new()
             .schema_type(Type::String)
+            .description(Some(
+                "A family of base images, or a repository, also by its old Docker Hub name.",
+            ))
             .min_length(Some(1))
             .max_length(Some(MAX_IMAGE_BYTES))
             .pattern(Some(IMAGE_PATTERN));

@@ -24,7 +24,7 @@ pub struct RenovateParams {
     /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve` pins
     /// for it. The host's revision, if given, is a ceiling: `host=10.0.17763.1039` holds back newer
     /// releases.
-    #[param(min_length = 1, pattern = "[0-9A-Za-z]")]
+    #[param(example = "20348", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: Option<String>,
     /// A tag in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags of the
     /// same build and the same form, with the same base and architecture in their names. Its

@@ -1,6 +1,6 @@
 //! The parameters of `/resolve`, and its answer as text.
 
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
 use super::choices::{Format, ImageName, IsolationChoice};
 use super::params::Params;
@@ -17,12 +17,12 @@ use crate::windows::{HostKind, Platform};
 pub struct ResolveParams {
     /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`,
     /// `windows`, `iis`), or a repository, also by its old Docker Hub name.
-    #[param(inline, example = "microsoft/nanoserver")]
-    #[schema(inline)]
+    #[param(inline, example = "nanoserver")]
+    #[schema(schema_with = ImageName::schema)]
     pub image: ImageName,
     /// The host, in any form that a machine prints: a build, a version, a release name, a product
     /// name, the output of `ver`, `docker info` or `kubectl get nodes`.
-    #[param(example = "16299", min_length = 1, pattern = "[0-9A-Za-z]")]
+    #[param(example = "20348", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
     /// Whether the host is a server or a client. By default it follows from the text, the build, or
     /// a revision that only one of the two has; if both are possible, it is a server.

@@ -45,7 +45,7 @@ const SOURCE_OS_VERSION: &str = "https://github.com/containerd/containerd/issues
 macro_rules! reasons {
     (
         [$host:ident, $image:ident, $floor:ident]
-        $($(#[$doc:meta])* $name:ident = $code:literal, $source:ident, $message:literal;)+
+        $($(#[$doc:meta])* $name:ident = $code:tt, $source:ident, $message:literal;)+
     ) => {
         words! {
             /// Why a verdict is what it is, or a warning about it.

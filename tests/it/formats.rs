@@ -198,7 +198,7 @@ async fn a_digest_that_is_not_known_is_empty_or_a_problem() {
 
     let answer = service.get(&format!("/resolve?{MOVING}&format=pinned")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.text, "error: upstream-unavailable: the registry cannot be asked\n");
+    assert_eq!(answer.text, "error: upstream-unavailable: registry unavailable\n");
     assert_eq!(answer.header("retry-after"), "30");
     let ended = wintag(&["resolve", "nanoserver", "--host", "16299"], "pinned");
     assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(4), &b""[..]));
@@ -217,7 +217,7 @@ async fn a_failure_is_one_line_and_a_status_in_every_format() {
         for (question, line) in [
             (
                 "image=nanoserver&host=foo",
-                "error: unknown-host: the host is not a Windows that runs containers\n",
+                "error: unknown-host: the host is not a Windows version that runs containers\n",
             ),
             (
                 "image=windows&host=16299",
@@ -416,7 +416,7 @@ async fn clusters_get_what_their_platform_allows() {
         let refused = get(&format!("{question}{other}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST);
         assert!(
-            refused.text.starts_with("error: invalid-parameter: a parameter is wrong - platform: "),
+            refused.text.starts_with("error: invalid-parameter: invalid parameter - platform: "),
             "{}",
             refused.text
         );

@@ -190,7 +190,7 @@ async fn a_problem_in_text_holds_nothing_of_the_callers() {
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(
         answer.text,
-        "error: unknown-host: the host is not a Windows that runs containers\n"
+        "error: unknown-host: the host is not a Windows version that runs containers\n"
     );
 }
 
@@ -368,9 +368,9 @@ async fn a_check_of_a_tag_that_is_not_there_names_tags_that_are() {
     let (detail, tags) = refused("nanoserver", "16299").await;
     for said in [
         "nanoserver:latest",
-        "no tag was given",
+        "without a tag it means latest",
         "base images have not had since April 2019",
-        "gives 1709",
+        "resolve returns 1709",
     ] {
         assert!(detail.contains(said), "{detail}");
     }

@@ -173,7 +173,7 @@ async fn a_refusal_says_what_there_is() {
         ("image=iis&like=10.0.14393.1715", 404, "no-compatible-tag", "written like the given tag"),
         ("image=servercore&host=10240", 404, "unknown-host", "host: "),
         ("image=example/x/y&host=20348", 404, "unknown-image", "docker.io/example/x/y"),
-        ("image=servercore", 400, "invalid-parameter", "host: it is needed"),
+        ("image=servercore", 400, "invalid-parameter", "host: is required"),
         (
             "image=servercore&like=latest",
             400,

@@ -5,7 +5,7 @@ use crate::words::words;
 /// Declares every cause once: its name, its stable code, and its sentence, which is its
 /// documentation too.
 macro_rules! causes {
-    ($($cause:ident = $code:literal, $message:literal;)+) => {
+    ($($cause:ident = $code:tt, $message:literal;)+) => {
         words! {
             /// Why a container did not start, or an image was not pulled.
             pub enum Cause {

@@ -276,7 +276,7 @@ async fn draining() -> Service {
         Service::start(&["--offline", "--drain-delay", "1h", "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(service.get("/readyz").await.text, "ok\n");
     service.signal("TERM");
-    service.line_with("stopping").await;
+    service.line_with("shutting down").await;
     service
 }
 
