@@ -43,7 +43,8 @@ pub struct Checked {
     pub image: CheckedImage,
     /// The requested host.
     pub host: HostDescription,
-    /// Whether it runs; null if that is unknown because the image does not say which Windows it is.
+    /// Whether it runs; null if that is unknown because the image does not say which Windows it
+    /// is.
     pub runs: Option<bool>,
     /// The isolation mode to use; null if the image does not run.
     pub isolation: Option<Isolation>,

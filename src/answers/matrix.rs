@@ -60,8 +60,8 @@ impl MatrixHost {
     }
 }
 
-/// The default hosts of the matrix: every build in the tables, oldest first, once as server and once
-/// as client if it is both.
+/// The default hosts of the matrix: every build in the tables, oldest first, once as server and
+/// once as client if it is both.
 pub fn all_hosts(tables: &Tables, today: Date) -> Vec<MatrixHost> {
     let known: BTreeSet<(bool, u32)> = tables
         .releases()

@@ -1,8 +1,8 @@
 //! The use cases: each answers a question of a caller from the catalogue and the rule.
 //!
-//! The decision itself is a pure function (`resolve/selection.rs`); the use cases fetch its input. An
-//! outage reaches them as data: a stale or embedded tag list, a missing manifest. The answers are
-//! also the JSON on the wire, unless `api` has a shape of its own for them.
+//! The decision itself is a pure function (`resolve/selection.rs`); the use cases fetch its input.
+//! An outage reaches them as data: a stale or embedded tag list, a missing manifest. The answers
+//! are also the JSON on the wire, unless `api` has a shape of its own for them.
 
 // In reading order.
 

@@ -1,5 +1,5 @@
-//! The use case behind `/tags`: the tags of a repository, what each stands for, and which of them are
-//! the same image.
+//! The use case behind `/tags`: the tags of a repository, what each stands for, and which of them
+//! are the same image.
 
 use std::collections::HashMap;
 
@@ -84,8 +84,8 @@ pub struct ListedTag {
     /// The architecture in the name; null if the name has none.
     #[schema(value_type = Option<String>)]
     pub architecture: Option<&'static str>,
-    /// The digest that the tag points to. It is fetched if the answer has at most ten tags; else it
-    /// is null unless it is known already.
+    /// The digest that the tag points to. It is fetched if the answer has at most ten tags; else
+    /// it is null unless it is known already.
     #[schema(value_type = Option<String>)]
     pub digest: Option<Digest>,
     /// The other tags of the repository that are known to point to the same digest.

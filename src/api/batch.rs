@@ -118,8 +118,8 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     for (name, value) in members {
         match value {
             Value::String(text) => pairs.push((name, text)),
-            // A build may be written as a JSON number. A fraction is refused: the parser drops zeros
-            // at its end.
+            // A build may be written as a JSON number. A fraction is refused: the parser drops
+            // zeros at its end.
             Value::Number(number) if number.is_u64() => pairs.push((name, number.to_string())),
             Value::Number(_) => {
                 return refuse(

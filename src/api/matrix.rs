@@ -20,8 +20,8 @@ pub struct MatrixParams {
     /// default. At most 64.
     #[param(example = "ltsc2019,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
-    /// The images, separated by commas or semicolons: builds, versions or release words; all builds
-    /// with base images by default. At most 64.
+    /// The images, separated by commas or semicolons: builds, versions or release words; all
+    /// builds with base images by default. At most 64.
     #[param(example = "ltsc2022,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub images: Option<String>,
     /// Where the containers run; `docker` by default.

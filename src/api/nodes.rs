@@ -65,8 +65,8 @@ impl Problem {
 pub struct NodesObject {
     /// The Windows nodes, in the order of the list.
     pub nodes: Vec<NodeObject>,
-    /// Groups of nodes that run the same images: nodes of one build and, on 14393, of one revision.
-    /// The oldest Windows first.
+    /// Groups of nodes that run the same images: nodes of one build and, on 14393, of one
+    /// revision. The oldest Windows first.
     pub groups: Vec<GroupObject>,
     /// The tag that runs on all Windows nodes in one isolation mode; null if there is none.
     pub one_for_all: Option<OneForAllObject>,
@@ -159,8 +159,8 @@ pub struct PlacementObject {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub constraints: Vec<String>,
-    /// Swarm only: the command that creates a service; replace the image by your own, built on this
-    /// tag.
+    /// Swarm only: the command that creates a service; replace the image by your own, built on
+    /// this tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub service: Option<String>,

@@ -170,8 +170,8 @@ impl Problem {
     /// The maximum of `Retry-After` over the rate limit, for the same reason.
     const MAX_QUOTA_RETRY_SECONDS: u64 = 60;
 
-    /// `Retry-After` of an overloaded service: no request waits longer for a registry, so that those
-    /// that wait now are done by then.
+    /// `Retry-After` of an overloaded service: no request waits longer for a registry, so that
+    /// those that wait now are done by then.
     const OVERLOAD_RETRY_SECONDS: u64 = 10;
 
     /// A client is over the limit of this policy for the given time.
@@ -234,8 +234,8 @@ impl Problem {
     }
 
     /// The problem as one line of text: its kind, and the names of invalid parameters with their
-    /// allowed values. The line has no text of the caller or the registry, and nothing with a meaning
-    /// to a shell.
+    /// allowed values. The line has no text of the caller or the registry, and nothing with a
+    /// meaning to a shell.
     pub fn line(&self) -> String {
         let mut line = format!("error: {}: {}", self.code, self.title);
         for error in self.errors.iter().filter(|_| self.kind() == ProblemKind::InvalidParameter) {

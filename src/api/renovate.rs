@@ -21,9 +21,9 @@ pub struct RenovateParams {
     /// A family or a repository, as in `/resolve`.
     #[param(inline, example = "nanoserver")]
     pub image: ImageName,
-    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve` pins
-    /// for it. The host's revision, if given, is a ceiling: `host=10.0.17763.1039` holds back newer
-    /// releases.
+    /// The host, as in `/resolve`: the releases are the build tags of the build that `/resolve`
+    /// pins for it. The host's revision, if given, is a ceiling: `host=10.0.17763.1039` holds
+    /// back newer releases.
     #[param(example = "20348", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: Option<String>,
     /// A tag in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags of the
@@ -117,8 +117,8 @@ pub struct RenovateReleaseObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2026-02-10T00:00:00Z")]
     pub release_timestamp: Option<String>,
-    /// The digest that the tag points to. It is fetched for the newest release; of the others it is
-    /// given if it is known already.
+    /// The digest that the tag points to. It is fetched for the newest release; of the others it
+    /// is given if it is known already.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^sha256:[0-9a-f]{64}$")]
     pub digest: Option<String>,

@@ -24,8 +24,8 @@ pub struct ResolveParams {
     /// name, the output of `ver`, `docker info` or `kubectl get nodes`.
     #[param(example = "20348", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,
-    /// Whether the host is a server or a client. By default it follows from the text, the build, or
-    /// a revision that only one of the two has; if both are possible, it is a server.
+    /// Whether the host is a server or a client. By default it follows from the text, the build,
+    /// or a revision that only one of the two has; if both are possible, it is a server.
     #[param(inline)]
     pub host_type: Option<HostKind>,
     /// The architecture of the image; `amd64` by default.
@@ -97,9 +97,9 @@ impl ResolveRequest {
         Ok(Self { question, format })
     }
 
-    /// The canonical URL of this answer: every parameter that affects it, in a fixed order, spelt in
-    /// one way. Only details that follow from the spelling differ there: `requested`, and the
-    /// warnings about an old name and about a text that could mean several hosts.
+    /// The canonical URL of this answer: every parameter that affects it, in a fixed order, spelt
+    /// in one way. Only details that follow from the spelling differ there: `requested`, and
+    /// the warnings about an old name and about a text that could mean several hosts.
     pub fn canonical(&self, format: Format) -> String {
         let question = &self.question;
         let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -104,9 +104,9 @@ impl Tables {
         build.copied()
     }
 
-    /// The position of that word in the order of preference of the build, 0 first; `usize::MAX` when
-    /// the build has no such word. The words of the long-term release come before those of the
-    /// other server releases of the build.
+    /// The position of that word in the order of preference of the build, 0 first; `usize::MAX`
+    /// when the build has no such word. The words of the long-term release come before those of
+    /// the other server releases of the build.
     pub fn line_rank(&self, build: u32, line: &str) -> usize {
         self.releases_of_build(build)
             .flat_map(|release| &release.lines)

@@ -163,9 +163,9 @@ fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) 
 }
 
 /// The tag that runs on every node. If any does, it is the tag for the oldest Windows: newer images
-/// do not run there. Process isolation on all nodes is preferred to Hyper-V isolation on all, except
-/// if all are clients, whose default is Hyper-V isolation. If the version of any node is unknown, no
-/// tag can be known to run on all.
+/// do not run there. Process isolation on all nodes is preferred to Hyper-V isolation on all,
+/// except if all are clients, whose default is Hyper-V isolation. If the version of any node is
+/// unknown, no tag can be known to run on all.
 async fn one_for_all(
     context: &Context,
     platform: Platform,

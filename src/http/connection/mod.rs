@@ -8,15 +8,15 @@
 //!    leaves as a bare status line, past all middleware, and is counted nowhere. Here it becomes a
 //!    problem (`refusal.rs`).
 //! 2. *Refusals are lost.* The library closes while the client still sends. The system then resets
-//!    the connection, and the client may never read the refusal. Here the rest is read for a
-//!    moment first.
+//!    the connection, and the client may never read the refusal. Here the rest is read for a moment
+//!    first.
 //! 3. *Pipelined requests are read without bounds of ours.* The library decodes up to 16 requests
 //!    ahead and buffers another 128 KiB (`MAX_PIPELINED_MESSAGES`, `MAX_BUFFER_SIZE`). With both
 //!    full, `read_available` wakes its own task each time it is polled: one client that pipelines
 //!    and does not read keeps a core busy.
-//! 4. *Answers take the form of a later request.* The library's codec keeps the version, the
-//!    method and the keep-alive of the request decoded last. With two in the pipeline, the answer
-//!    to a GET before a HEAD has no body. Here requests are handed on one at a time (`state.rs`).
+//! 4. *Answers take the form of a later request.* The library's codec keeps the version, the method
+//!    and the keep-alive of the request decoded last. With two in the pipeline, the answer to a GET
+//!    before a HEAD has no body. Here requests are handed on one at a time (`state.rs`).
 //! 5. *A client that does not read holds its connection for ever.* The keep-alive timer runs only
 //!    when nothing is left to write, and nothing times the writing. Here a connection on which
 //!    nothing moves is closed.

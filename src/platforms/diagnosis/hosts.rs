@@ -231,7 +231,8 @@ fn regex(pattern: &str) -> Regex {
 /// they are tried; the first that matches counts.
 static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     let forms = [
-        // A heading, as in `docker info`, `kubectl describe node`, bug reports and Markdown tables.
+        // A heading, as in `docker info`, `kubectl describe node`, bug reports and Markdown
+        // tables.
         (
             "",
             concat!(
