@@ -1,4 +1,4 @@
-# wintag in an image of its own: one static program and the certificate authorities it trusts, nothing else.
+# An image with one static program and the certificate authorities that it trusts, nothing else.
 # The Rust version is that of rust-version in Cargo.toml.
 
 FROM rust:1.95.0-bookworm AS build
@@ -6,27 +6,27 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY openapi openapi
-# Linked statically with glibc, because the image below has no libraries. The target is named so that the flag is not
-# applied to build scripts and macros, which cannot be linked so.
+# Linked statically with glibc, because the image below has no libraries. Naming the target keeps the flag away from build
+# scripts and macros, which cannot be linked statically.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --target x86_64-unknown-linux-gnu --bin wintag \
     && cp target/x86_64-unknown-linux-gnu/release/wintag /wintag
-# For a volume: one that Docker makes gets the owner that its place has in the image.
+# A volume that Docker creates gets the owner of this folder.
 RUN mkdir -p /of-image/state && chmod 0700 /of-image/state
 
 FROM scratch
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="wintag" \
-      org.opencontainers.image.description="Tells which tag of a Windows base image runs on a Windows host, and in which isolation mode." \
+      org.opencontainers.image.description="Finds the tag of a Windows base image that runs on a Windows host, and the isolation mode." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /wintag /wintag
-# Its mode is said, because else it is that of the checkout, and with it the umask of who builds.
+# With an explicit mode, because otherwise it would depend on the umask of the checkout.
 COPY --chmod=0644 LICENSE /LICENSE
 COPY --from=build --chown=65532:65532 /of-image /
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt

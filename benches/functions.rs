@@ -18,7 +18,7 @@ use wintag::api::reading::Reading;
 use wintag::api::resolve::ResolveRequest;
 use wintag::app::App;
 use wintag::catalogue::{KnownTag, RepositoryTags};
-use wintag::config::{Settings, SourceArgs};
+use wintag::config::{ConfigFile, Settings, SourceSettings};
 use wintag::images::Tag;
 use wintag::windows::{
     Edition, HostFacts, HostKind, Platform, Tables, WindowsVersion, read_host, verdict,
@@ -63,8 +63,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// The application as `wintag --offline` builds it.
 static APP: LazyLock<App> = LazyLock::new(|| {
     let _current = RUNTIME.enter();
-    let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
-    let settings = Settings::of_command(&source).expect("it reads no file");
+    let source = SourceSettings { offline: true, ..SourceSettings::default() };
+    let settings = Settings::of_command(&source, ConfigFile::default()).expect("it reads no file");
     App::new(settings).expect("no registry is configured")
 });
 

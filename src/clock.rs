@@ -1,7 +1,7 @@
-//! The one place that reads the time.
+//! The only file that reads the time.
 //!
 //! Ages are measured on a monotonic clock, so that a step of the wall clock never makes data fresh
-//! or stale; the wall clock is for display. Everything else takes [`Now`] as an argument.
+//! or stale; the wall clock is for display. All other code takes [`Now`] as an argument.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// A moment, as both clocks show it.
+/// A moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// For people, and for dates of support.
+    /// The wall clock, for people and for dates of support.
     pub utc: Timestamp,
-    /// Since the clock was made; only differences mean something.
+    /// The monotonic clock, since its creation; only differences have a meaning.
     pub elapsed: Duration,
 }
 
@@ -30,7 +30,7 @@ pub fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// Where moments come from.
+/// A source of moments.
 #[derive(Clone, Debug)]
 pub struct Clock(Kind);
 
@@ -41,12 +41,12 @@ enum Kind {
 }
 
 impl Clock {
-    /// The machine's clocks.
+    /// The clocks of the machine.
     pub fn system() -> Self {
         Self(Kind::System { started: Instant::now() })
     }
 
-    /// A clock that stands still until it is told to go on, for tests.
+    /// A clock for tests, which moves only by [`Clock::advance`].
     pub fn manual(utc: Timestamp) -> Self {
         Self(Kind::Manual(Arc::new(Mutex::new(Now { utc, elapsed: Duration::ZERO }))))
     }
@@ -59,7 +59,7 @@ impl Clock {
         }
     }
 
-    /// The present moment on the monotonic clock alone, which costs half.
+    /// The present moment on the monotonic clock alone, at half the cost.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             Kind::System { started } => started.elapsed(),
@@ -67,7 +67,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock on; the machine's clocks do not listen.
+    /// Moves a manual clock; it has no effect on the clocks of the machine.
     pub fn advance(&self, by: Duration) {
         if let Kind::Manual(now) = &self.0 {
             let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);

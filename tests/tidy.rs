@@ -223,13 +223,6 @@ const KNOWN_CIRCLES: &[&str] = &[
     "src/answers/suggested.rs",
     "src/answers/decide.rs",
     "src/answers/observed.rs",
-    "src/cli/arguments.rs",
-    "src/cli/diagnose.rs",
-    "src/cli/healthcheck.rs",
-    "src/cli/mod.rs",
-    "src/config/args.rs",
-    "src/config/file.rs",
-    "src/config/mod.rs",
 ];
 
 #[test]

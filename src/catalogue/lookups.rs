@@ -232,10 +232,10 @@ impl Catalogue {
             (CacheLayer::Tags, self.tags.in_flight()),
             (CacheLayer::Manifests, self.manifests.in_flight()),
         ] {
-            self.metrics.tell_flights(layer, fetches, waiting);
+            self.metrics.set_fetches(layer, fetches, waiting);
         }
         for (registry, is_open) in self.registries.circuits() {
-            self.metrics.tell_circuit(registry, is_open);
+            self.metrics.set_circuit(registry, is_open);
         }
     }
 

@@ -20,7 +20,7 @@ pub fn report_fetch<V>(
     }
     let Some(outcome) = outcome_of(result) else { return };
     if outcome == UpstreamOutcome::Ok {
-        metrics.tell_refresh(repository.registry(), now.utc.as_duration().as_secs_f64());
+        metrics.set_last_refresh(repository.registry(), now.utc.as_duration().as_secs_f64());
     }
     metrics.count_upstream_request(repository.registry(), operation, outcome);
 }

@@ -1,81 +1,215 @@
-//! The arguments of the command line, and what is said when they are wrong.
+//! The arguments of the command line, and the messages when they are wrong.
+
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use super::{diagnose, healthcheck};
-use crate::config::{ServeArgs, SourceArgs};
+use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
 
-/// What stands below every help text.
-pub(super) const AFTER_HELP: &str = "\
-Examples:
-  wintag serve
-  wintag serve --mirror mcr.microsoft.com=http://127.0.0.1:5000
-  wintag resolve nanoserver --host 10.0.17763.1039
-  wintag resolve servercore --host \"$(cmd /c ver)\" --format tag
-  wintag check mcr.microsoft.com/windows/servercore:ltsc2022 --host 17763
-  docker service ps --no-trunc SERVICE | wintag diagnose
+/// Examples for the help of a command, followed by the exit statuses.
+macro_rules! examples {
+    ($($example:literal)+) => {
+        concat!(
+            "Examples:\n", $("  ", $example, "\n",)+
+            "\nExit status:
+  0  success; for check: the image runs; for diagnose: the error was recognised
+  1  check: the image does not run, or it is unknown whether it does; diagnose: nothing was
+     recognised
+  2  invalid arguments, unknown host or unknown image
+  3  no tag is compatible, or no tag names the KB
+  4  the registry is not configured, unreachable, or its answer is invalid
+  5  the service cannot start, has failed, or is not ready (healthcheck)"
+        )
+    };
+}
 
-Exit status:
-  0  answered; for check: the image runs; for diagnose: something was recognised
-  1  check: the image does not run, or nobody can tell; diagnose: nothing was recognised
-  2  the arguments are wrong, or the host or image is not known
-  3  no tag runs as asked, or no tag names the KB
-  4  the registry is not configured, cannot be asked, or answers nonsense
-  5  the service cannot start or failed, or is not ready (healthcheck)";
-
-/// Tells which tag of a Windows base image runs on a Windows host, and in which isolation mode.
+/// Find the tag of a Windows base image that runs on a Windows host, and its isolation mode
 ///
-/// Without a command it serves, as `wintag serve` does.
+/// Without a command, wintag serves HTTP, as `wintag serve` does. Results go to stdout, messages
+/// to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "wintag", version, after_help = AFTER_HELP, mut_args(also_after_the_command))]
+#[command(
+    name = "wintag",
+    version,
+    after_help = examples![
+        "wintag serve"
+        "wintag resolve nanoserver --host 10.0.17763.1039"
+        "wintag check mcr.microsoft.com/windows/servercore:ltsc2022 --host 17763"
+        "docker service ps --no-trunc SERVICE | wintag diagnose"
+    ],
+    mut_args(also_after_the_command)
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
     #[command(flatten)]
-    pub(super) serve: ServeArgs,
+    pub(super) service: ServiceSettings,
 }
 
-/// The options that say where knowledge comes from hold before the command as after it.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve HTTP; Swagger UI is at /swagger-ui/
+    #[command(after_help = examples![
+        "wintag serve"
+        "wintag serve --listen 0.0.0.0:8080 --state-dir /var/lib/wintag"
+        "wintag serve --mirror mcr.microsoft.com=http://127.0.0.1:5000"
+    ])]
+    Serve(ServiceSettings),
+    /// Find the tag of an image that runs on a host, and the isolation mode
+    #[command(after_help = examples![
+        "wintag resolve nanoserver --host 10.0.17763.1039"
+        "wintag resolve servercore --host \"$(cmd /c ver)\" --format tag"
+        "wintag resolve servercore --host ltsc2022 --isolation process --pin kb"
+    ])]
+    Resolve(ResolveArguments),
+    /// Check whether an image runs on a host; the exit status tells the result too
+    #[command(after_help = examples![
+        "wintag check mcr.microsoft.com/windows/servercore:ltsc2022 --host 17763"
+        "wintag check nanoserver:1809 --host \"Windows Server 2022\" --platform kubernetes"
+    ])]
+    Check(CheckArguments),
+    /// Explain an error text from a file or from stdin, and suggest remedies
+    #[command(after_help = examples![
+        "wintag diagnose error.txt"
+        "docker service ps --no-trunc SERVICE | wintag diagnose"
+        "kubectl describe pod POD | wintag diagnose"
+    ])]
+    Diagnose(DiagnoseArguments),
+    /// Print the OpenAPI document
+    #[command(after_help = examples!["wintag openapi > openapi.json"])]
+    Openapi,
+    /// Check whether a service on this machine is ready, for container health checks
+    #[command(after_help = examples![
+        "wintag healthcheck"
+        "wintag healthcheck --listen 127.0.0.1:80"
+    ])]
+    Healthcheck(ListenSettings),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResolveArguments {
+    /// Family (nanoserver, servercore, server, windows, iis) or repository
+    pub(super) image: String,
+    #[command(flatten)]
+    pub(super) host: HostArguments,
+    /// Acceptable isolation modes: any, process, hyperv [default: any]
+    #[arg(long)]
+    pub(super) isolation: Option<String>,
+    /// Kind of tag: release, kb, build [default: release]
+    #[arg(long)]
+    pub(super) pin: Option<String>,
+    /// Exact update, such as KB4043961
+    #[arg(long)]
+    pub(super) kb: Option<String>,
+    /// Output format: json, or text: tag, reference, pinned, env, github, azure, powershell,
+    /// dockerfile, compose, swarm, kubernetes [default: json]
+    #[arg(long)]
+    pub(super) format: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArguments {
+    /// Image reference with a tag or digest
+    #[arg(value_name = "REFERENCE")]
+    pub(super) image: String,
+    #[command(flatten)]
+    pub(super) host: HostArguments,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HostArguments {
+    /// Windows version of the host, in any notation: 17763, 10.0.17763.1039, ltsc2019, "Windows
+    /// Server 2019"
+    #[arg(long)]
+    pub(super) host: String,
+    /// Whether the host is a server or a client, where the version does not say: server, client
+    #[arg(long, value_name = "TYPE")]
+    pub(super) host_type: Option<String>,
+    /// Architecture of the image: amd64, arm64, arm [default: amd64]
+    #[arg(long)]
+    pub(super) arch: Option<String>,
+    /// Platform that runs the container: docker, kubernetes, swarm [default: docker]
+    #[arg(long)]
+    pub(super) platform: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DiagnoseArguments {
+    /// File with the error text; stdin by default
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+/// The options that name sources of facts may be written before or after the command.
 fn also_after_the_command(arg: clap::Arg) -> clap::Arg {
-    let of_source = SourceArgs::augment_args(clap::Command::new("source"));
+    let of_source = SourceSettings::augment_args(clap::Command::new("source"));
     let is_of_source = of_source.get_arguments().any(|known| known.get_id() == arg.get_id());
     arg.global(is_of_source)
 }
 
 impl Arguments {
-    /// Reads the arguments of the process. Where they are wrong, says so and ends the process, as for `--help`.
-    pub fn of_process() -> Self {
-        let read = Self::command().try_get_matches().and_then(|matches| {
-            refuse_misplaced(&matches)?;
-            Self::from_arg_matches(&matches)
-        });
-        read.unwrap_or_else(|error| without_secrets(with_advice(error)).exit())
+    /// Reads the arguments of the process, with the configuration file that they name. If they are
+    /// wrong, prints a message and ends the process, as for `--help`.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be used.
+    pub fn of_process() -> Result<(Self, ConfigFile), ConfigError> {
+        let read = |mut command: clap::Command| {
+            let matches = command.try_get_matches_from_mut(std::env::args_os());
+            let matches = matches.and_then(|matches| refuse_misplaced(&mut command, matches));
+            matches.unwrap_or_else(|error| without_secrets(with_advice(error)).exit())
+        };
+        let mut matches = read(Self::command());
+        let file = match config_of(&matches) {
+            Some(path) => ConfigFile::read(path)?,
+            None => ConfigFile::default(),
+        };
+        if !file.is_empty() {
+            matches = read(file.set_defaults(Self::command()));
+        }
+        match Self::from_arg_matches(&matches) {
+            Ok(arguments) => Ok((arguments, file)),
+            Err(error) => error.exit(),
+        }
     }
 }
 
-/// An option of `serve` before another command would quietly do nothing.
-fn refuse_misplaced(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    let mut command = Arguments::command();
-    command.build();
-    let Some(name) = matches.subcommand_name() else { return Ok(()) };
-    let is_given = |arg: &&clap::Arg| {
-        matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
-    };
+/// The configuration file that the arguments name, for the commands that use one.
+fn config_of(matches: &ArgMatches) -> Option<&PathBuf> {
+    match matches.subcommand() {
+        Some(("openapi", _)) => None,
+        Some((_, matches)) => matches.get_one("config"),
+        None => matches.get_one("config"),
+    }
+}
+
+/// Refuses an option of `serve` before another command, where it would do nothing.
+fn refuse_misplaced(
+    command: &mut clap::Command,
+    matches: ArgMatches,
+) -> Result<ArgMatches, clap::Error> {
+    let Some(name) = matches.subcommand_name() else { return Ok(matches) };
     let misplaced = command
         .get_arguments()
         .filter(|arg| !arg.is_global_set())
-        .find(is_given)
-        .map(ToString::to_string);
-    let Some(option) = misplaced else { return Ok(()) };
+        .find(|arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine));
+    let Some(option) = misplaced.map(ToString::to_string) else { return Ok(matches) };
     let message = format!(
-        "{option} is an option of serve: write it after serve, as in `wintag serve {option}`, not before {name}"
+        "{option} is an option of serve: write it after serve, as in `wintag serve {option}`, not \
+         before {name}"
     );
     Err(command.error(ErrorKind::ArgumentConflict, message))
 }
 
-/// A URL with a password in it is refused, and the log may be read by more people than the setting.
+/// A URL that holds a password is refused, and more people may read the log than the setting.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let is_secret =
         |value: &ContextValue| matches!(value, ContextValue::String(text) if text.contains('@'));
@@ -85,86 +219,32 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Says where the other calls are, for those who try one as a command.
+/// Explains where the calls of the service are to somebody who tries one as a command.
 fn with_advice(mut error: clap::Error) -> clap::Error {
-    /// They may look like a command to clap, as `tags` looks like `diagnose`.
+    /// clap may take them for misspelt commands, such as `tags` for `diagnose`.
     const CALLS: [&str; 5] = ["matrix", "identify", "releases", "images", "tags"];
-    let is_call = |value: &ContextValue| matches!(value, ContextValue::String(name) if CALLS.contains(&name.as_str()));
+    let is_call = |value: &ContextValue| match value {
+        ContextValue::String(name) => CALLS.contains(&name.as_str()),
+        _ => false,
+    };
     if error.kind() == ErrorKind::InvalidSubcommand
         && (error.get(ContextKind::SuggestedSubcommand).is_none()
             || error.get(ContextKind::InvalidSubcommand).is_some_and(is_call))
     {
         error.remove(ContextKind::SuggestedSubcommand);
-        let advice = "matrix, identify, releases, images and tags are calls of the service; `wintag serve` starts it";
+        let advice = "matrix, identify, releases, images and tags are calls of the service; \
+                      `wintag serve` starts it";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
     }
     error
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Serve HTTP; Swagger UI is at /swagger-ui/
-    Serve(ServeArgs),
-    /// Print the tag of an image that runs on a host, and the isolation mode
-    Resolve(ResolveArguments),
-    /// Print whether this very image runs on a host; the exit status tells too
-    Check(CheckArguments),
-    /// Print what an error text says is wrong, and what to do; it is read from a file or standard input
-    Diagnose(diagnose::DiagnoseArguments),
-    /// Print the OpenAPI document of the service
-    Openapi,
-    /// Ask a service on this machine whether it is ready; for container health checks
-    Healthcheck(healthcheck::HealthcheckArguments),
-}
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct HostArguments {
-    /// The host, as any machine prints it: 17763, 10.0.17763.1039, ltsc2019, "Windows Server 2019"
-    #[arg(long)]
-    pub(super) host: String,
-    /// Settles whether the host is a server or a client: server, client
-    #[arg(long, value_name = "TYPE")]
-    pub(super) host_type: Option<String>,
-    /// Architecture of the image: amd64, arm64, arm [default: amd64]
-    #[arg(long)]
-    pub(super) arch: Option<String>,
-    /// Where the container runs: docker, kubernetes, swarm [default: docker]
-    #[arg(long)]
-    pub(super) platform: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct ResolveArguments {
-    /// A family (nanoserver, servercore, server, windows, iis) or a repository
-    pub(super) image: String,
-    #[command(flatten)]
-    pub(super) host: HostArguments,
-    /// Isolation modes that will do: any, process, hyperv [default: any]
-    #[arg(long)]
-    pub(super) isolation: Option<String>,
-    /// Form of tag: release, kb, build [default: release]
-    #[arg(long)]
-    pub(super) pin: Option<String>,
-    /// The very patch, such as KB4043961
-    #[arg(long)]
-    pub(super) kb: Option<String>,
-    /// Form of the answer: json, or text: tag, reference, pinned, env, github, azure, powershell, dockerfile, compose,
-    /// swarm, kubernetes [default: json]
-    #[arg(long)]
-    pub(super) format: Option<String>,
-    #[command(flatten)]
-    pub(super) source: SourceArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct CheckArguments {
-    /// An image reference with a tag or digest
-    #[arg(value_name = "REFERENCE")]
-    pub(super) image: String,
-    #[command(flatten)]
-    pub(super) host: HostArguments,
-    #[command(flatten)]
-    pub(super) source: SourceArgs,
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
 }

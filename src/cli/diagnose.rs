@@ -2,29 +2,20 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
 
-use super::{AFTER_HELP, Ending, build, explain, print_json};
+use super::arguments::DiagnoseArguments;
+use super::ending::{Ending, explain, print_json};
+use super::question::build;
 use crate::answers;
 use crate::api::diagnose::{DiagnosisObject, read_text};
-use crate::config::SourceArgs;
+use crate::config::ConfigFile;
 
-/// The upper bound of an error text, as over HTTP.
+/// The maximum length of an error text, as over HTTP.
 const MAX_TEXT_BYTES: u64 = 64 << 10;
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct DiagnoseArguments {
-    /// File with the error; default: stdin
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-/// Prints the errors in the text, and their remedies.
-pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
-    let app = match build(&arguments.source) {
+/// Prints the findings.
+pub(super) async fn diagnose(arguments: DiagnoseArguments, file: ConfigFile) -> Ending {
+    let app = match build(&arguments.source, file) {
         Ok(app) => app,
         Err(ending) => return ending,
     };
@@ -36,14 +27,13 @@ pub(super) async fn diagnose(arguments: DiagnoseArguments) -> Ending {
         None => std::io::stdin().take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes),
     };
     if let Err(error) = reading {
-        let name =
-            arguments.file.as_ref().map_or("standard input".into(), |file| file.to_string_lossy());
+        let name = arguments.file.as_ref().map_or("stdin".into(), |file| file.to_string_lossy());
         eprintln!("wintag: {name}: {error}");
         return Ending::BadArguments;
     }
     if bytes.len() as u64 > MAX_TEXT_BYTES {
         eprintln!(
-            "wintag: the text has more than {MAX_TEXT_BYTES} bytes; send the part around the error"
+            "wintag: the text exceeds {MAX_TEXT_BYTES} bytes; give the part around the error"
         );
         return Ending::BadArguments;
     }

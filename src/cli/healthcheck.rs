@@ -1,47 +1,27 @@
-//! `wintag healthcheck`: one plain request to a service on this machine. An image from scratch has
-//! no curl that a health check could use.
+//! `wintag healthcheck`: one plain request to a service on this machine. An image from scratch
+//! has no curl for a health check.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Ending, fail};
-use crate::config::Settings;
+use super::ending::Ending;
 
-/// A service that needs longer than this to say that it is ready is not.
+/// A service that takes longer than this to say that it is ready is not.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// The status line is in the first bytes.
 const STATUS_BYTES: usize = "HTTP/1.1 200".len();
 
-#[derive(Debug, clap::Args)]
-pub struct HealthcheckArguments {
-    /// Address and port of the service, as it was told to listen [default: 127.0.0.1:8080]
-    #[arg(long, env = "WINTAG_LISTEN", value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-
-    /// Configuration file of the service, for its address when no other is given
-    #[arg(long, env = "WINTAG_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-/// Asks, and says how it went.
-pub fn run(arguments: &HealthcheckArguments) -> Ending {
-    let address = match Settings::listen_of(arguments.listen, arguments.config.as_deref()) {
-        Ok(listen) => reachable(listen),
-        Err(error) => return fail(Ending::Failed, &error),
+/// Asks the service that listens here, and says whether it is ready.
+pub(super) fn run(listen: SocketAddr) -> Ending {
+    let address = reachable(listen);
+    let failure = match ask(address) {
+        Ok(true) => return Ending::Answered,
+        Ok(false) => "is not ready".to_owned(),
+        Err(error) => format!("does not answer: {error}"),
     };
-    match ask(address) {
-        Ok(true) => Ending::Answered,
-        Ok(false) => {
-            eprintln!("wintag: the service on {address} is not ready");
-            Ending::Failed
-        }
-        Err(error) => {
-            eprintln!("wintag: the service on {address} does not answer: {error}");
-            Ending::Failed
-        }
-    }
+    eprintln!("wintag: the service on {address} {failure}");
+    Ending::Failed
 }
 
 /// A service that listens everywhere is reached on this machine.

@@ -72,7 +72,7 @@ async fn show_metrics(
 ) -> Result<HttpResponse, Problem> {
     let now = context.now().utc;
     // The embedded catalogue has an age too, but one that no refresh can lower.
-    metrics.tell_data_ages(context.families.iter().filter_map(|family| {
+    metrics.set_data_ages(context.families.iter().filter_map(|family| {
         let repository = &family.repository;
         let freshness = context.catalogue.freshness(repository)?;
         let age = now.duration_since(freshness.as_of).as_secs_f64().max(0.0);

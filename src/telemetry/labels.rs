@@ -1,95 +1,88 @@
-//! The labels of metrics that are words of ours: closed sets, each value with its number and its
-//! word.
+//! The words of metric labels.
 
 use crate::words::words;
 
 words! {
-    /// The method of a request: those that some path takes. Any other is one value, so that nobody can make labels
-    /// up (OpenTelemetry semantic conventions, HTTP).
+    /// The method of a request. Methods that no path supports share one value, so that clients
+    /// cannot invent labels (OpenTelemetry semantic conventions, HTTP).
     pub enum Method {
-        /// GET.
         Get = "GET",
-        /// HEAD.
         Head = "HEAD",
-        /// POST.
         Post = "POST",
-        /// OPTIONS.
         Options = "OPTIONS",
         /// Any other.
         Other = "_OTHER",
     }
 
-    /// The version of HTTP of a request: those that are served.
+    /// The supported versions of HTTP.
     pub enum HttpVersion {
-        /// HTTP/1.1.
         Http11 = "1.1",
-        /// HTTP/1.0.
         Http10 = "1.0",
     }
 
-    /// How a question for a tag ended.
+    /// The outcome of a resolution.
     pub enum ResolutionOutcome {
-        /// With a tag.
+        /// A tag was found.
         Ok = "ok",
-        /// There are tags, and none runs as asked.
+        /// There are tags, but no compatible one.
         NoCompatibleTag = "no_compatible_tag",
-        /// There are tags, and none names the KB.
+        /// There are tags, but none names the KB.
         KbNotFound = "kb_not_found",
         /// Neither a registry nor the catalogue has the image.
         UnknownImage = "unknown_image",
-        /// The registry is not one of those configured.
+        /// The registry is not configured.
         NotAllowed = "not_allowed",
-        /// Nothing is known, and the registry cannot be asked or gave nothing that can be used.
+        /// There are no facts, and the registry is unreachable or its answer invalid.
         Unavailable = "unavailable",
     }
 
-    /// Where the facts of an answer came from.
+    /// The source of the facts of an answer.
     pub enum AnswerSource {
-        /// A registry was asked for this answer.
+        /// A registry, asked for this answer.
         Registry = "registry",
-        /// A registry was asked before; the facts were in memory, and fresh.
+        /// The cache, with fresh facts from a registry.
         Cache = "cache",
-        /// As the last, and they should have been renewed and could not be.
+        /// The cache, with facts that could not be renewed.
         StaleCache = "stale_cache",
-        /// A registry was asked by an earlier process; the facts are still fresh.
+        /// The snapshot of an earlier process, with fresh facts.
         Snapshot = "snapshot",
-        /// As the last, and they should have been renewed and could not be.
+        /// The snapshot, with facts that could not be renewed.
         StaleSnapshot = "stale_snapshot",
-        /// The catalogue inside the program.
+        /// The embedded catalogue.
         Embedded = "embedded",
-        /// There were no facts.
+        /// No facts.
         Nothing = "none",
     }
 
-    /// What a registry was asked for.
+    /// The kind of a fetch from a registry.
     pub enum Operation {
-        /// The tags of a repository.
+        /// A tag list.
         Tags = "tags",
-        /// What a tag or digest stands for.
+        /// The manifest of a tag or digest.
         Manifest = "manifest",
     }
 
-    /// How asking a registry ended.
+    /// The outcome of a fetch from a registry.
     pub enum UpstreamOutcome {
-        /// With an answer.
+        /// Data.
         Ok = "ok",
-        /// There is no such thing.
+        /// The repository or manifest does not exist.
         NotFound = "not_found",
-        /// The registry, or a rule of ours, does not allow it.
+        /// The registry, or a rule of wintag, does not allow it.
         Refused = "refused",
-        /// The registry wants fewer requests.
+        /// The registry limits the rate of requests.
         RateLimited = "rate_limited",
-        /// The registry cannot be reached, or is out of order.
+        /// The registry is unreachable or failing.
         Unavailable = "unavailable",
-        /// It took too long.
+        /// The registry did not answer in time.
         Timeout = "timeout",
-        /// The answer cannot be used.
+        /// The answer is invalid.
         Invalid = "invalid",
     }
 
-    /// Which kind of thing was looked for in memory.
+    /// A layer of the cache.
     pub enum CacheLayer {
-        /// Answers as they were given a moment ago; only finding one is counted.
+        /// Whole responses of the last second; only hits are counted.
         Answers = "answers",
         /// Tag lists.
         Tags = "tags",
@@ -97,17 +90,17 @@ words! {
         Manifests = "manifests",
     }
 
-    /// What was found in memory.
+    /// The result of a cache lookup.
     pub enum CacheResult {
-        /// A fact that is still fresh.
+        /// A fresh entry.
         Fresh = "fresh",
-        /// Nothing fresh; a registry gave the fact.
+        /// No fresh entry; a registry gave one.
         New = "new",
-        /// A fact that is no longer fresh and could not be renewed.
+        /// A stale entry that could not be renewed.
         Stale = "stale",
-        /// Nothing, and no registry gave it.
+        /// No entry, and no registry gave one.
         Nothing = "nothing",
-        /// Nothing, and no registry was asked because too much waits for them.
+        /// No entry, and too many fetches were in progress to start another.
         Crowded = "crowded",
     }
 }
@@ -115,12 +108,12 @@ words! {
 impl Method {
     /// The method of this name; names are case-sensitive (RFC 9110).
     pub fn of(name: &str) -> Self {
-        Self::ALL.into_iter().find(|method| method.as_str() == name).unwrap_or(Self::Other)
+        name.parse().unwrap_or(Self::Other)
     }
 }
 
 impl ResolutionOutcome {
-    /// Whether the question ended so because of facts, which then have a source.
+    /// Whether this outcome follows from facts, which then have a source.
     pub const fn has_facts(self) -> bool {
         matches!(self, Self::Ok | Self::NoCompatibleTag | Self::KbNotFound)
     }
@@ -131,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_other_method_is_one_value() {
+    fn other_methods_share_one_value() {
         assert_eq!(Method::of("HEAD"), Method::Head);
         for other in ["DELETE", "get", "_OTHER", "MADE-UP", ""] {
             assert_eq!(Method::of(other), Method::Other, "{other}");

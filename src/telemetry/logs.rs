@@ -1,35 +1,30 @@
-//! Logs on standard error: text for people at a terminal, else a JSON object a line for machines.
+//! Logs on stderr: text on a terminal, otherwise one JSON object per line.
 //!
-//! What is logged for a request that is traced has the ids of its trace and span at the end of the
-//! line.
+//! The lines of a traced request end with the ids of its trace and span.
 //!
-//! Values are written as JSON strings or as quoted text, and what leaves this process holds no
-//! character that ends a line, moves a cursor or turns the direction of text, whoever wrote it.
+//! Values are written as JSON strings or as quoted text. Characters that end a line, move the
+//! cursor or change the direction of text are always escaped, whatever their origin.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{EnvFilter, FilterExt as _, ParseError, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets, filter_fn};
 use tracing_subscriber::{Layer, Registry};
 
 use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
 
-/// What is logged when nothing is set: what the service does, and trouble in the libraries under
-/// it, but not that a client sends what is no request, with which it could fill the log.
-const DEFAULT_FILTER: &str = "wintag=info,actix_http::h1=off,warn";
-
-/// The layer that writes events.
+/// Creates the layer that writes events.
 pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {
-    let filter = EnvFilter::builder().parse(settings.level.as_deref().unwrap_or(DEFAULT_FILTER))?;
-    // Spans are for traces; a line has their ids.
+    let filter: Targets = settings.log_level.parse()?;
+    // Spans are for traces; lines have their ids.
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
     let filter = filter.and(events);
     let is_terminal = io::stderr().is_terminal();
     let format =
-        settings.format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
+        settings.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(move || Escaped { format, has_colours: is_terminal });
     Ok(match format {
@@ -38,14 +33,14 @@ pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + 
     })
 }
 
-/// Standard error, which gets each event as one line.
+/// A writer to stderr that writes each event as one escaped line.
 struct Escaped {
     format: LogFormat,
     has_colours: bool,
 }
 
 impl Write for Escaped {
-    /// Takes a whole event, as the layer gives it.
+    /// Writes a whole event, which is how the layer calls it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = escape(text.strip_suffix('\n').unwrap_or(&text), self.format, self.has_colours);
@@ -62,8 +57,8 @@ impl Write for Escaped {
     }
 }
 
-/// A line that also says to which trace it belongs, by the names of OpenTelemetry's "Trace Context
-/// in non-OTLP Log Formats".
+/// Adds the ids of the trace to a line, by the names of OpenTelemetry's "Trace Context in non-OTLP
+/// Log Formats".
 fn with_ids(line: &str, format: LogFormat, TraceIds { trace_id, span_id }: TraceIds) -> String {
     match (format, line.strip_suffix('}')) {
         (LogFormat::Json, Some(members)) => {
@@ -73,20 +68,20 @@ fn with_ids(line: &str, format: LogFormat, TraceIds { trace_id, span_id }: Trace
     }
 }
 
-/// A line with `\u` before what must not be written as it is. The escapes of colours stay where
-/// there are any: in values the layer has escaped that character itself.
+/// Escapes unsafe characters by `\u`. The escape sequences of colours are kept if there are any:
+/// in values, the layer has already escaped that character.
 fn escape(line: &str, format: LogFormat, has_colours: bool) -> Cow<'_, str> {
-    let must_not =
+    let is_escaped =
         |character: char| is_unsafe(character) && !(has_colours && character == '\u{1b}');
-    if !line.contains(must_not) {
+    if !line.contains(is_escaped) {
         return Cow::Borrowed(line);
     }
     let mut escaped = String::with_capacity(line.len() + 16);
     for character in line.chars() {
         let code = u32::from(character);
-        // It fails only where there is no memory.
+        // Writing to a string does not fail.
         let _ = match format {
-            _ if !must_not(character) => escaped.write_char(character),
+            _ if !is_escaped(character) => escaped.write_char(character),
             LogFormat::Json => write!(escaped, "\\u{code:04x}"),
             LogFormat::Text => write!(escaped, "\\u{{{code:x}}}"),
         };
@@ -94,10 +89,17 @@ fn escape(line: &str, format: LogFormat, has_colours: bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Controls, the separators of lines and paragraphs, and the marks of direction (Unicode, UAX #9).
+/// Control characters, line and paragraph separators, and direction marks (Unicode, UAX #9).
 fn is_unsafe(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]

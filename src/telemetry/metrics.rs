@@ -1,8 +1,8 @@
-//! The metrics, and every name and label they have.
+//! The metrics, with all their names and labels.
 //!
-//! Labels have closed sets of values: our own words, the patterns of our paths, the registries of
-//! the configuration and the repositories of the families. Nothing that a caller writes becomes a
-//! label, so that nobody can make the memory grow with made-up names.
+//! Labels have closed sets of values: our own words, the patterns of our paths, the configured
+//! registries and the repositories of the families. Text from callers never becomes a label, so
+//! that invented names cannot make memory grow.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,29 +18,29 @@ use super::labels::{
 };
 use super::requests::{BUCKETS, LABELS, RequestMetrics};
 
-/// The statuses of registries that have a label of their own. What else a registry answers is one
-/// value, so that it cannot make labels up.
-const STATUSES_OF_REGISTRIES: [u16; 14] =
+/// The statuses of registries that have a label of their own. All others share one value, so that
+/// a registry cannot invent labels.
+const REGISTRY_STATUSES: [u16; 14] =
     [200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 429, 500, 502, 503];
-/// The statuses of refusals that come before there is a request (README, "Limits and stopping").
-const STATUSES_OF_UNREAD: [u16; 3] = [400, 408, 431];
-/// The value for what could be anything: a status, or a host that a registry has named.
+/// The statuses of requests that are rejected before they are read.
+const UNREAD_STATUSES: [u16; 3] = [400, 408, 431];
+/// The label of other statuses, and of hosts that a registry has named.
 const OTHER: &str = "_OTHER";
 
-/// All metrics, in a registry of their own. One of it lives as long as the process.
+/// All metrics, in a registry of their own. There is one for the process.
 pub struct Metrics {
     registry: Registry,
     durations: HistogramVec,
     client_durations: HistogramVec,
-    requests_under_way: IntGauge,
+    requests_in_progress: IntGauge,
     unread_requests: IntCounterVec,
     resolutions: IntCounterVec,
-    /// Those of `resolutions`, so that counting one looks nothing up.
-    resolutions_by_number:
+    /// The counters of `resolutions` by outcome and source, which saves a lookup by text.
+    resolution_counters:
         [[OnceLock<IntCounter>; AnswerSource::ALL.len()]; ResolutionOutcome::ALL.len()],
     cache_requests: [[IntCounter; CacheResult::ALL.len()]; CacheLayer::ALL.len()],
     upstream_requests: IntCounterVec,
-    flights: IntGaugeVec,
+    fetches: IntGaugeVec,
     waiters: IntGaugeVec,
     circuit_open: IntGaugeVec,
     last_refresh: GaugeVec,
@@ -49,19 +49,18 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics that have counted nothing yet.
+    /// Creates the metrics.
     ///
     /// # Panics
-    /// Never: names and labels are constants, and every test that starts the service makes them.
+    /// Never: names and labels are constants, and every test that starts the service uses them.
     pub fn new() -> Self {
         let registry = Registry::new();
         let histograms = |name, help, labels: &[&str]| {
             let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
             registered(&registry, HistogramVec::new(options, labels).expect(VALID))
         };
-        let requests_under_way =
-            IntGauge::new("wintag_requests_under_way", "Requests that are being answered now.")
-                .expect(VALID);
+        let requests_in_progress =
+            IntGauge::new("wintag_requests_under_way", "Requests in progress.").expect(VALID);
         let counters = |name, help, labels: &[&str]| {
             registered(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect(VALID))
         };
@@ -73,31 +72,31 @@ impl Metrics {
         };
         let resolutions = counters(
             "wintag_resolutions_total",
-            "Questions for a tag, by how they ended and where the facts came from.",
+            "Resolutions, by outcome and by source of the facts.",
             &["outcome", "freshness"],
         );
         let cache_requests = counters(
             "wintag_cache_requests_total",
-            "Times that something was looked for in memory, by what came of it.",
+            "Cache lookups, by result.",
             &["layer", "result"],
         );
         let snapshot_write_failures = IntCounter::new(
             "wintag_snapshot_write_failures_total",
-            "Times that the snapshot could not be written to disk.",
+            "Failures to write the snapshot to disk.",
         );
         let build_info =
-            gauges("wintag_build_info", "Always 1; the version is the label.", &["version"]);
+            gauges("wintag_build_info", "Always 1; the label has the version.", &["version"]);
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Self {
             durations: histograms(
                 "http_server_request_duration_seconds",
-                "Time from a request's head to its answer, by the pattern of the path.",
+                "Time from the head of a request to its response.",
                 &LABELS,
             ),
             client_durations: histograms(
                 "http_client_request_duration_seconds",
-                "Time that one request to a registry, its mirror or its token service took, \
-                 answer included.",
+                "Duration of a request to a registry, its mirror or its token service, \
+                 response included.",
                 &[
                     "http_request_method",
                     "server_address",
@@ -108,12 +107,12 @@ impl Metrics {
             ),
             unread_requests: counters(
                 "wintag_unread_requests_total",
-                "Requests that were refused before they could be read, by the status they got; \
-                 they are in no other metric.",
+                "Requests rejected before they were read, by status; no other metric includes \
+                 them.",
                 &["http_response_status_code"],
             ),
-            requests_under_way: registered(&registry, requests_under_way),
-            resolutions_by_number: Default::default(),
+            requests_in_progress: registered(&registry, requests_in_progress),
+            resolution_counters: Default::default(),
             resolutions,
             cache_requests: CacheLayer::ALL.map(|layer| {
                 CacheResult::ALL.map(|result| {
@@ -122,37 +121,35 @@ impl Metrics {
             }),
             upstream_requests: counters(
                 "wintag_upstream_requests_total",
-                "Times that a registry was asked for something; one may take several requests.",
+                "Fetches from registries, by outcome; a fetch may take several requests.",
                 &["registry", "operation", "outcome"],
             ),
-            flights: gauges(
+            fetches: gauges(
                 "wintag_flights",
-                "Different things that registries are being asked for now, by the layer that will \
-                 keep them.",
+                "Fetches from registries in progress, by the layer that will cache the result.",
                 &["layer"],
             ),
             waiters: gauges(
                 "wintag_singleflight_waiters",
-                "Questions that wait for a flight now; any number may wait for one.",
+                "Questions waiting for a fetch; any number may wait for the same one.",
                 &["layer"],
             ),
             circuit_open: gauges(
                 "wintag_circuit_open",
-                "1 while the circuit breaker of a registry is open, else 0.",
+                "1 while the circuit breaker of a registry is open, otherwise 0.",
                 &["registry"],
             ),
             last_refresh: seconds(
                 "wintag_last_refresh_success_timestamp_seconds",
-                "When a registry last gave what it was asked for, as seconds since 1970.",
+                "Time of the last successful fetch from a registry, in seconds since 1970.",
                 &["registry"],
             ),
-            // Not by registry alone: lists of one registry are of different ages, and a mean or
-            // maximum of them would hide which one is old. The families of the
-            // configuration bound the label.
+            // By repository too: lists of one registry differ in age, and a mean or maximum would
+            // hide which one is old. The configured families bound the label.
             data_age: seconds(
                 "wintag_data_age_seconds",
-                "Age of the tag list of a repository of the families, as its registry gave it; \
-                 none while only the catalogue is known.",
+                "Age of the tag list of a family's repository; absent until its registry has \
+                 answered.",
                 &["registry", "repository"],
             ),
             snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
@@ -162,10 +159,10 @@ impl Metrics {
         metrics
     }
 
-    /// Shows the resolutions and refusals that there can be from the start: what appears with its
-    /// first event hides that event from `rate` and `increase`.
+    /// Creates the series of all possible resolutions and rejections at zero: a series that appears
+    /// with its first event hides that event from `rate` and `increase`.
     fn begin_at_zero(&self) {
-        for status in STATUSES_OF_UNREAD {
+        for status in UNREAD_STATUSES {
             self.unread_requests.with_label_values(&[&status.to_string()]);
         }
         for outcome in ResolutionOutcome::ALL {
@@ -177,27 +174,27 @@ impl Metrics {
         }
     }
 
-    /// What counts requests to these routes.
+    /// The metrics of requests to these routes.
     pub fn requests(&self, routes: &'static [&'static str]) -> RequestMetrics {
-        RequestMetrics::new(self.durations.clone(), self.requests_under_way.clone(), routes)
+        RequestMetrics::new(self.durations.clone(), self.requests_in_progress.clone(), routes)
     }
 
-    /// Counts a question for a tag. It costs one addition.
+    /// Counts a resolution. It costs one addition.
     pub fn count_resolution(&self, outcome: ResolutionOutcome, source: AnswerSource) {
         self.resolution(outcome, source).inc();
     }
 
     fn resolution(&self, outcome: ResolutionOutcome, source: AnswerSource) -> &IntCounter {
         let make = || self.resolutions.with_label_values(&[outcome.as_str(), source.as_str()]);
-        self.resolutions_by_number[outcome as usize][source as usize].get_or_init(make)
+        self.resolution_counters[outcome as usize][source as usize].get_or_init(make)
     }
 
-    /// Counts that something was looked for in memory. It costs one addition.
+    /// Counts a cache lookup. It costs one addition.
     pub fn count_cache_request(&self, layer: CacheLayer, result: CacheResult) {
         self.cache_requests[layer as usize][result as usize].inc();
     }
 
-    /// Counts that a configured registry was asked.
+    /// Counts a fetch from a configured registry.
     pub fn count_upstream_request(
         &self,
         registry: &str,
@@ -209,46 +206,46 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts that the snapshot could not be written.
+    /// Counts a failure to write the snapshot.
     pub fn count_snapshot_write_failure(&self) {
         self.snapshot_write_failures.inc();
     }
 
-    /// Says how many flights are under way for a layer, and how many questions wait for them.
-    pub fn tell_flights(&self, layer: CacheLayer, flights: usize, waiters: usize) {
-        for (gauges, number) in [(&self.flights, flights), (&self.waiters, waiters)] {
+    /// Sets the number of fetches in progress for a layer, and of questions that wait for them.
+    pub fn set_fetches(&self, layer: CacheLayer, fetches: usize, waiters: usize) {
+        for (gauges, number) in [(&self.fetches, fetches), (&self.waiters, waiters)] {
             gauges
                 .with_label_values(&[layer.as_str()])
                 .set(i64::try_from(number).unwrap_or(i64::MAX));
         }
     }
 
-    /// Sets whether the circuit breaker of a registry is open.
-    pub fn tell_circuit(&self, registry: &str, is_open: bool) {
+    /// Sets whether the circuit breaker of a configured registry is open.
+    pub fn set_circuit(&self, registry: &str, is_open: bool) {
         self.circuit_open.with_label_values(&[registry]).set(i64::from(is_open));
     }
 
-    /// Says when a configured registry gave what it was asked for, in seconds since 1970.
-    pub fn tell_refresh(&self, registry: &str, at_seconds: f64) {
+    /// Sets the time of the last successful fetch from a registry, in seconds since 1970.
+    pub fn set_last_refresh(&self, registry: &str, at_seconds: f64) {
         self.last_refresh.with_label_values(&[registry]).set(at_seconds);
     }
 
-    /// Says how old the tag lists of the families are, as registries gave them: registry, path of
-    /// the repository, seconds. What is not among them is no longer known.
-    pub fn tell_data_ages<'a>(&self, ages: impl Iterator<Item = (&'a str, &'a str, f64)>) {
+    /// Sets the ages of the tag lists that registries gave: registry, path of the repository,
+    /// seconds. Series of other repositories are removed.
+    pub fn set_data_ages<'a>(&self, ages: impl Iterator<Item = (&'a str, &'a str, f64)>) {
         self.data_age.reset();
         for (registry, repository, seconds) in ages {
             self.data_age.with_label_values(&[registry, repository]).set(seconds);
         }
     }
 
-    /// Counts a request that was refused with this status before it could be read.
+    /// Counts a request that was rejected with this status before it was read.
     pub fn count_unread_request(&self, status: u16) {
         self.unread_requests.with_label_values(&[&status.to_string()]).inc();
     }
 
-    /// Counts a request to a registry or what belongs to it, and how long it took. The host is one
-    /// of the configuration; none where a registry has named it.
+    /// Counts a request to a registry, its mirror or its token service. The server is `None` if it
+    /// is not configured but was named by a registry.
     pub fn observe_client_request(
         &self,
         server: Option<(&str, u16)>,
@@ -259,7 +256,7 @@ impl Metrics {
         let (host, port) =
             server.map_or((OTHER, String::new()), |(host, port)| (host, port.to_string()));
         let status_text = match status {
-            Some(status) if STATUSES_OF_REGISTRIES.contains(&status) => status.to_string(),
+            Some(status) if REGISTRY_STATUSES.contains(&status) => status.to_string(),
             Some(_) => OTHER.to_owned(),
             None => String::new(),
         };
@@ -268,7 +265,7 @@ impl Metrics {
         self.client_durations.with_label_values(&values).observe(took.as_secs_f64());
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus.
     ///
     /// # Errors
     /// Never in practice: the names are valid.
@@ -283,7 +280,7 @@ impl Default for Metrics {
     }
 }
 
-/// The metric, from now on shown.
+/// Registers a metric, so that it is shown.
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> C {
     registry.register(Box::new(metric.clone())).expect(ONCE);
     metric
@@ -294,12 +291,10 @@ const ONCE: &str = "each name is registered once";
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::telemetry::{HttpVersion, Method};
 
-    /// The samples of one duration, which fits into these buckets.
+    /// The samples of one duration that falls into these buckets.
     fn ended(name: &str, labels: &str, bounds: &[&str], seconds: &str) -> Vec<String> {
         let buckets =
             bounds.iter().map(|bound| format!("{name}_bucket{{{labels},le=\"{bound}\"}} 1"));
@@ -311,7 +306,7 @@ mod tests {
             .collect()
     }
 
-    /// Dashboards and alerts hold on to these names.
+    /// Dashboards and alerts depend on these names.
     #[test]
     fn names_and_labels_are_kept() {
         let metrics = Metrics::new();
@@ -347,11 +342,11 @@ mod tests {
         );
         metrics.count_cache_request(CacheLayer::Manifests, CacheResult::Stale);
         metrics.count_snapshot_write_failure();
-        metrics.tell_flights(CacheLayer::Tags, 2, 3);
-        metrics.tell_circuit("mcr.microsoft.com", true);
-        metrics.tell_refresh("mcr.microsoft.com", 1.5e9);
-        metrics.tell_data_ages([("mcr.microsoft.com", "gone", 9.5)].into_iter());
-        metrics.tell_data_ages([("mcr.microsoft.com", "windows", 1.5)].into_iter());
+        metrics.set_fetches(CacheLayer::Tags, 2, 3);
+        metrics.set_circuit("mcr.microsoft.com", true);
+        metrics.set_last_refresh("mcr.microsoft.com", 1.5e9);
+        metrics.set_data_ages([("mcr.microsoft.com", "gone", 9.5)].into_iter());
+        metrics.set_data_ages([("mcr.microsoft.com", "windows", 1.5)].into_iter());
         drop(requests.begin());
         let _under_way = requests.begin();
         let text = metrics.text().unwrap();
@@ -422,7 +417,7 @@ mod tests {
             .map(str::to_owned),
         );
         assert_eq!(samples, expected);
-        // The resolutions that there can be, and no others, are shown before they happen.
+        // All possible resolutions, and no others, are shown before they happen.
         assert_eq!(
             text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(),
             3 * 6 + 3

@@ -1,8 +1,7 @@
-//! How long requests take, by route, method, version of HTTP and status.
+//! Durations of requests by route, method, version of HTTP and status.
 //!
-//! Every request passes here, so that nothing is looked up by text: a series is found by numbers in
-//! a table. It is made when there is something to count in it, since most of them never have
-//! anything.
+//! This is on the path of every request, so that a series is found by numbers in a table and not by
+//! text. A series is created at its first request, because most never have any.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,25 +19,24 @@ pub(super) const LABELS: [&str; 6] = [
     "network_protocol_version",
     "error_type",
 ];
-/// What is in front of wintag may speak https; wintag itself does not.
+/// A proxy may serve HTTPS; wintag itself serves HTTP only.
 const SCHEME: &str = "http";
 /// The upper bounds of the durations, in seconds (as above, and the same for
 /// `http.client.request.duration`).
 pub(super) const BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// The label of requests to no path of ours.
+/// The label of requests to unknown paths.
 const NO_ROUTE: &str = "other";
-/// The statuses that this service answers with, the usual ones first. Any other is counted too,
-/// only not so fast.
+/// The statuses of this service, the most frequent first. Others are counted too, but slower.
 const STATUSES: [u16; 19] =
     [200, 304, 404, 400, 403, 429, 204, 303, 405, 406, 408, 413, 414, 415, 431, 500, 502, 503, 504];
 
-/// The durations of requests, and how many are under way.
+/// The durations of requests, and the number in progress.
 pub struct RequestMetrics {
     durations: HistogramVec,
-    under_way: IntGauge,
+    in_progress: IntGauge,
     routes: &'static [&'static str],
-    /// By route, method, version and status; the last route is for what has none.
+    /// By route, method, version and status; the last route is that of unknown paths.
     series: Box<[OnceLock<Histogram>]>,
 }
 
@@ -49,27 +47,32 @@ pub struct Route(usize);
 impl RequestMetrics {
     pub(super) fn new(
         durations: HistogramVec,
-        under_way: IntGauge,
+        in_progress: IntGauge,
         routes: &'static [&'static str],
     ) -> Self {
         let count =
             (routes.len() + 1) * Method::ALL.len() * HttpVersion::ALL.len() * STATUSES.len();
-        Self { durations, under_way, routes, series: (0..count).map(|_| OnceLock::new()).collect() }
+        Self {
+            durations,
+            in_progress,
+            routes,
+            series: (0..count).map(|_| OnceLock::new()).collect(),
+        }
     }
 
-    /// Counts a request as under way until what is returned is dropped.
-    pub fn begin(&self) -> UnderWay<'_> {
-        self.under_way.inc();
-        UnderWay(&self.under_way)
+    /// Counts a request as in progress until the returned guard is dropped.
+    pub fn begin(&self) -> InProgress<'_> {
+        self.in_progress.inc();
+        InProgress(&self.in_progress)
     }
 
-    /// The route of this pattern; what is none of ours is one route.
+    /// The route of this pattern; unknown ones share one route.
     pub fn route(&self, pattern: Option<&str>) -> Route {
         let at = pattern.and_then(|pattern| self.routes.iter().position(|route| *route == pattern));
         Route(at.unwrap_or(self.routes.len()))
     }
 
-    /// The pattern of a route, if it is one of ours.
+    /// The pattern of a route, `None` for that of unknown paths.
     pub fn pattern(&self, route: Route) -> Option<&'static str> {
         self.routes.get(route.0).copied()
     }
@@ -91,24 +94,24 @@ impl RequestMetrics {
             let values = [method.as_str(), pattern, &status_text, SCHEME, version.as_str(), error];
             self.durations.with_label_values(&values)
         };
-        let place = STATUSES.iter().position(|known| *known == status).map(|at| {
+        let position = STATUSES.iter().position(|known| *known == status).map(|at| {
             let before = (route.0 * Method::ALL.len() + method as usize) * HttpVersion::ALL.len()
                 + version as usize;
             before * STATUSES.len() + at
         });
-        match place.and_then(|place| self.series.get(place)) {
+        match position.and_then(|position| self.series.get(position)) {
             Some(series) => series.get_or_init(make).observe(took.as_secs_f64()),
             None => make().observe(took.as_secs_f64()),
         }
     }
 }
 
-/// A request under way.
-pub struct UnderWay<'a>(&'a IntGauge);
+/// A request in progress.
+pub struct InProgress<'a>(&'a IntGauge);
 
-impl Drop for UnderWay<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
-        // Also when the caller goes away while it sends a body.
+        // This happens also if the client disconnects while it sends a body.
         self.0.dec();
     }
 }

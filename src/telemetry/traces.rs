@@ -1,9 +1,9 @@
-//! Traces: a span for some requests and for what registries are asked because of them, sent to a
+//! Traces: spans of sampled requests and of the requests to registries that they cause, sent to a
 //! collector by OTLP over HTTP.
 //!
-//! Whether a request is traced is decided before a span is made. Measured, spans that are made and
-//! then dropped by a sampler cost nearly half of the throughput, and one in a hundred costs
-//! nothing. Nothing of a trace is passed on to registries.
+//! Sampling happens before a span is created. Measured, spans that a sampler drops after their
+//! creation cost nearly half of the throughput, and one in a hundred costs nothing. Registries
+//! receive no trace context.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -28,34 +28,34 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::labels::{HttpVersion, Method};
 
-/// Where the collector is (OpenTelemetry specification, protocol exporter). Nothing is traced
-/// without one of them.
+/// The address of the collector (OpenTelemetry specification, protocol exporter). Without one of
+/// them there are no traces.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// How it is spoken to, likewise; wintag speaks one of the ways that there are.
+/// The protocol (same specification); wintag supports one.
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const PROTOCOL: &str = "http/protobuf";
-/// Nothing is traced when the first is `true` or the second `none` (OpenTelemetry specification,
+/// There are no traces if the first is `true` or the second is `none` (OpenTelemetry specification,
 /// SDK environment variables).
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
-/// How requests are chosen, and the share of them, from 0 to 1 (likewise). What cannot be used
-/// there is logged and ignored.
+/// The sampler, and the ratio of sampled requests from 0 to 1 (same specification). Invalid values
+/// are logged and ignored.
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
-const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
-/// One request in a hundred; in measurements its cost was lost in the noise.
+const SAMPLER_RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
+/// One request in a hundred, whose cost was below the noise of measurements.
 const DEFAULT_RATIO: f64 = 0.01;
-/// Under which name the service is known, where the environment gives it no other.
+/// The variable with the name of the service, and the name by default.
 const SERVICE_NAME: (&str, &str) = ("OTEL_SERVICE_NAME", "wintag");
-/// The target of the spans of requests. Only spans of this and the next are sent: not those that
-/// libraries make.
+/// The target of the spans of requests. Spans of this target and the next are sent, those of
+/// libraries are not.
 const REQUEST: &str = "wintag::request";
-/// The target of the spans of exchanges, which are made where registries are asked
-/// (`registry/spans.rs`). There are such spans only within a trace.
+/// The target of the spans of exchanges with registries (`registry/spans.rs`), which exist only
+/// within a trace.
 const EXCHANGE: &str = "wintag::exchange";
-/// So much is told of a method that has no name here, in bytes.
+/// The maximum length of an unknown method in a span.
 const MAX_METHOD_BYTES: usize = 32;
 
-/// Decides which requests are traced; none unless the environment asks for it. Cheap to clone.
+/// Samples requests; by default, none. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Traces(Option<Arc<Sampling>>);
 
@@ -66,39 +66,39 @@ struct Sampling {
     propagator: TraceContextPropagator,
 }
 
-/// A request, as far as a span tells of it.
+/// The data of a request for its span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedRequest {
     /// The method as it was sent.
     pub method: String,
-    /// The pattern of the path, when it is one of ours.
+    /// The pattern of the path; `None` if it is unknown.
     pub route: Option<&'static str>,
     /// The path as it was sent, without the query.
     pub path: String,
     /// The version of HTTP.
     pub version: HttpVersion,
-    /// The host that was asked, as the caller names it.
+    /// The host, as the client names it.
     pub host: Option<String>,
-    /// Its port, where the caller names one.
+    /// The port, if the client names one.
     pub port: Option<u16>,
 }
 
-/// The trace that a caller says its request belongs to.
+/// The trace to which a client says that its request belongs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller<'a> {
     /// The header `traceparent` (W3C Trace Context).
     pub traceparent: Option<&'a str>,
-    /// The header `tracestate`, likewise.
+    /// The header `tracestate` (same specification).
     pub tracestate: Option<&'a str>,
 }
 
-/// Which trace and span something belongs to.
+/// The ids of a trace and of a span in it.
 pub(super) struct TraceIds {
     pub trace_id: TraceId,
     pub span_id: SpanId,
 }
 
-/// The trace and span that are current here, if they are sent.
+/// The current trace and span, if they are sampled.
 pub(super) fn current() -> Option<TraceIds> {
     let context = Context::current();
     let current = context.span().span_context().clone();
@@ -106,29 +106,28 @@ pub(super) fn current() -> Option<TraceIds> {
         .then(|| TraceIds { trace_id: current.trace_id(), span_id: current.span_id() })
 }
 
-/// The id of the trace that what runs here belongs to, in hexadecimal digits; `None` when it is not
-/// traced.
+/// The id of the current trace in hexadecimal digits; `None` if there is none.
 pub fn trace_id() -> Option<String> {
     current().map(|ids| ids.trace_id.to_string())
 }
 
-/// The same work, which belongs to the trace that is current here wherever it runs. It does not
-/// keep the span of the request open: a request may be answered before the work is done.
+/// Makes work part of the current trace, wherever it runs. It does not keep the span of the request
+/// open: a request may be answered before the work is done.
 pub fn in_current_trace<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
     work.with_current_context()
 }
 
-/// What the environment asks for.
+/// The settings of traces, from the environment.
 #[derive(Debug, PartialEq)]
-pub struct Wanted {
-    /// The share of requests that is traced, of those whose callers do not decide.
+pub struct TraceSettings {
+    /// The ratio of sampled requests among those without a sampling decision of the client.
     pub ratio: f64,
-    /// What cannot be used of the environment, and what is done instead.
+    /// Messages about invalid variables.
     pub ignored: Vec<String>,
 }
 
-impl Wanted {
-    /// Reads the variables; `None` when nothing is to be traced.
+impl TraceSettings {
+    /// Reads the variables; `None` if traces are off.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
         let is_off = set(DISABLED).is_some_and(|text| text.eq_ignore_ascii_case("true"))
@@ -141,18 +140,19 @@ impl Wanted {
             PROTOCOLS.iter().find_map(|name| set(name)).filter(|protocol| protocol != PROTOCOL)
         {
             ignored.push(format!(
-                "the collector is spoken to by {PROTOCOL} and not by {protocol}; name its port \
-                 for that"
+                "only {PROTOCOL} is supported, not {protocol}; use the port of the collector for \
+                 {PROTOCOL}"
             ));
         }
-        let share = set(RATIO).and_then(|text| {
-            let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-            if share.is_none() {
+        let ratio = set(SAMPLER_RATIO).and_then(|text| {
+            let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+            if ratio.is_none() {
                 ignored.push(format!(
-                    "{RATIO} is a share from 0 to 1 and not {text}; {DEFAULT_RATIO} is taken"
+                    "{SAMPLER_RATIO} must be a number from 0 to 1, not {text}; using \
+                     {DEFAULT_RATIO}"
                 ));
             }
-            share
+            ratio
         });
         let ratio = match set(SAMPLER).as_deref() {
             Some("parentbased_always_on") => 1.0,
@@ -160,20 +160,20 @@ impl Wanted {
             sampler => {
                 if let Some(other) = sampler.filter(|name| *name != "parentbased_traceidratio") {
                     ignored.push(format!(
-                        "{SAMPLER} is parentbased_traceidratio, parentbased_always_on or \
-                         parentbased_always_off and not {other}; the first is taken, since who \
-                         traces its own requests decides"
+                        "{SAMPLER} must be parentbased_traceidratio, parentbased_always_on or \
+                         parentbased_always_off, not {other}; using parentbased_traceidratio, \
+                         because the decision of the client always counts"
                     ));
                 }
-                share.unwrap_or(DEFAULT_RATIO)
+                ratio.unwrap_or(DEFAULT_RATIO)
             }
         };
         Some(Self { ratio, ignored })
     }
 }
 
-/// The traces that are wanted.
-pub fn start(wanted: &Wanted) -> Result<(Traces, SdkTracerProvider), ExporterBuildError> {
+/// Creates the sampling and the exporter.
+pub fn start(settings: &TraceSettings) -> Result<(Traces, SdkTracerProvider), ExporterBuildError> {
     let exporter =
         SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()?;
     let mut resource = Resource::builder()
@@ -183,12 +183,13 @@ pub fn start(wanted: &Wanted) -> Result<(Traces, SdkTracerProvider), ExporterBui
     }
     let provider = SdkTracerProvider::builder()
         .with_resource(resource.build())
-        // It was decided already when a span is made; the environment's sampler would decide again.
+        // Spans are created for sampled requests only; the sampler of the environment would decide
+        // a second time.
         .with_sampler(Sampler::AlwaysOn)
         .with_batch_exporter(exporter)
         .build();
     let sampling = Sampling {
-        ratio: wanted.ratio,
+        ratio: settings.ratio,
         counter: AtomicU64::new(0),
         hasher: RandomState::new(),
         propagator: TraceContextPropagator::new(),
@@ -196,7 +197,7 @@ pub fn start(wanted: &Wanted) -> Result<(Traces, SdkTracerProvider), ExporterBui
     Ok((Traces(Some(Arc::new(sampling))), provider))
 }
 
-/// The layer that sends spans.
+/// Creates the layer that sends spans.
 pub fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -206,7 +207,7 @@ where
         (true, EXCHANGE) => Context::current().has_active_span(),
         _ => false,
     });
-    // What is never sent is found out once for each place in the code, unless it is logged.
+    // Callsites whose spans are never sent are disabled once, unless they are logged.
     let ours =
         ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(|metadata| {
             match (metadata.is_span(), metadata.target()) {
@@ -215,8 +216,7 @@ where
                 _ => Interest::never(),
             }
         });
-    // Where in the code a span was made, and on which thread, is nothing that who reads a trace
-    // asks for.
+    // The readers of a trace do not need the location in the code and the thread.
     let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("wintag"));
     let spans = spans
         .with_location(false)
@@ -227,8 +227,8 @@ where
 }
 
 impl Traces {
-    /// A span for this request if it is to be traced. A caller that traces decides; of other
-    /// requests the configured share is taken.
+    /// Creates a span for this request if it is sampled. The decision of a client that traces
+    /// counts; other requests are sampled at the configured ratio.
     pub fn span<'a>(
         &self,
         caller: impl FnOnce() -> Caller<'a>,
@@ -236,29 +236,29 @@ impl Traces {
     ) -> Option<Span> {
         let sampling = self.0.as_ref()?;
         let caller = caller();
-        let (parent, is_taken) = match caller.traceparent {
+        let (parent, is_sampled) = match caller.traceparent {
             Some(_) => {
                 let parent = sampling.propagator.extract_with_context(&Context::new(), &caller);
                 let of_caller = parent.span().span_context().clone();
-                let is_taken = if of_caller.is_valid() {
+                let is_sampled = if of_caller.is_valid() {
                     of_caller.is_sampled()
                 } else {
-                    sampling.takes_next()
+                    sampling.samples_next()
                 };
-                (parent, is_taken)
+                (parent, is_sampled)
             }
-            None if sampling.takes_next() => (Context::new(), true),
+            None if sampling.samples_next() => (Context::new(), true),
             None => return None,
         };
-        is_taken.then(|| {
+        is_sampled.then(|| {
             let span = request().span();
-            // It fails only for spans that nobody sends.
+            // It fails only for spans that are not sent.
             let _ = span.set_parent(parent);
             span
         })
     }
 
-    /// Notes how the request of a span ended.
+    /// Records the status of the response.
     pub fn conclude(span: &Span, status: u16) {
         span.record("http.response.status_code", i64::from(status));
         if status >= 500 {
@@ -269,11 +269,11 @@ impl Traces {
 }
 
 impl Sampling {
-    /// Whether the next request is one of the share.
-    fn takes_next(&self) -> bool {
-        // The hash of a counter under a random key is as good as random for this.
+    /// Whether to sample the next request.
+    fn samples_next(&self) -> bool {
+        // The hash of a counter under a random key is random enough for sampling.
         let random = self.hasher.hash_one(self.counter.fetch_add(1, Ordering::Relaxed));
-        // The upper 53 bits are what a float holds exactly: a number from 0 up to, but not, 1.
+        // A float holds the upper 53 bits exactly: a number from 0 to 1, without 1.
         let random = (random >> 11) as f64 / (1_u64 << 53) as f64;
         random < self.ratio
     }
@@ -283,7 +283,7 @@ impl TracedRequest {
     fn span(&self) -> Span {
         let method = Method::of(&self.method);
         let is_known = method != Method::Other;
-        // Names are from closed sets, so that a method or path that is made up does not become one.
+        // Names are from closed sets, so that invented methods and paths do not become names.
         let word = if is_known { method.as_str() } else { "HTTP" };
         let name = self.route.map_or_else(|| word.to_owned(), |route| format!("{word} {route}"));
         let original =
@@ -335,7 +335,7 @@ mod tests {
         })))
     }
 
-    fn is_taken(traces: &Traces, traceparent: Option<&str>) -> bool {
+    fn is_sampled(traces: &Traces, traceparent: Option<&str>) -> bool {
         let request = || TracedRequest {
             method: "GET".to_owned(),
             route: None,
@@ -348,27 +348,28 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_traces_decides() {
+    fn the_decision_of_a_client_that_traces_counts() {
         let id = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
         for ratio in [0.0, 1.0] {
-            assert!(is_taken(&traces(ratio), Some(&format!("{id}-01"))));
-            assert!(!is_taken(&traces(ratio), Some(&format!("{id}-00"))));
+            assert!(is_sampled(&traces(ratio), Some(&format!("{id}-01"))));
+            assert!(!is_sampled(&traces(ratio), Some(&format!("{id}-00"))));
             for none in [None, Some(""), Some("garbage"), Some("00-0-0-01"), Some("ff-0af7-01")] {
-                assert_eq!(is_taken(&traces(ratio), none), ratio == 1.0, "{none:?}");
+                assert_eq!(is_sampled(&traces(ratio), none), ratio == 1.0, "{none:?}");
             }
         }
-        assert!(!is_taken(&Traces(None), Some(&format!("{id}-01"))));
+        assert!(!is_sampled(&Traces(None), Some(&format!("{id}-01"))));
     }
 
-    fn wanted(variables: &[(&str, &str)]) -> Option<(f64, usize)> {
+    fn read(variables: &[(&str, &str)]) -> Option<(f64, usize)> {
         let read = |name: &str| {
             variables.iter().find(|(set, _)| *set == name).map(|(_, text)| (*text).to_owned())
         };
-        Wanted::read(read).map(|wanted| (wanted.ratio, wanted.ignored.len()))
+        let settings = TraceSettings::read(read)?;
+        Some((settings.ratio, settings.ignored.len()))
     }
 
     #[test]
-    fn the_environment_decides_what_is_traced() {
+    fn traces_are_configured_by_the_environment() {
         let of_all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
         let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces");
         for (variables, result) in [
@@ -401,14 +402,14 @@ mod tests {
             (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")], Some((0.01, 0))),
             (&[of_all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], Some((0.01, 1))),
         ] {
-            assert_eq!(wanted(variables), result, "{variables:?}");
+            assert_eq!(read(variables), result, "{variables:?}");
         }
     }
 
     #[test]
-    fn the_share_is_about_as_asked() {
+    fn the_ratio_is_about_as_configured() {
         let traces = traces(0.25);
-        let taken = (0..10_000).filter(|_| is_taken(&traces, None)).count();
-        assert!((2_200..2_800).contains(&taken), "{taken}");
+        let sampled = (0..10_000).filter(|_| is_sampled(&traces, None)).count();
+        assert!((2_200..2_800).contains(&sampled), "{sampled}");
     }
 }

@@ -18,7 +18,7 @@ use wintag::api::renovate::read_renovate;
 use wintag::api::resolve::ResolveRequest;
 use wintag::api::tags::read_tags;
 use wintag::app::App;
-use wintag::config::{Settings, SourceArgs};
+use wintag::config::{ConfigFile, Settings, SourceSettings};
 use wintag::images::{Digest, Families, ImageReference, Repository, Tag};
 use wintag::platforms::diagnosis::{MAX_FINDINGS, diagnose};
 use wintag::platforms::kubernetes::admission::Review;
@@ -31,9 +31,10 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime can be made"));
 /// What the program knows without settings. No registry is asked.
 static APP: LazyLock<App> = LazyLock::new(|| {
-    let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
+    let source = SourceSettings { offline: true, ..SourceSettings::default() };
     let _entered = RUNTIME.enter();
-    App::new(Settings::of_command(&source).expect("nothing is set")).expect("nothing is set")
+    App::new(Settings::of_command(&source, ConfigFile::default()).expect("nothing is set"))
+        .expect("nothing is set")
 });
 
 /// A parser under test: it takes any text and panics only if it is wrong.

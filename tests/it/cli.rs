@@ -99,7 +99,7 @@ fn a_registry_that_is_configured_twice_is_refused() {
         &["serve", "--config", config.to_str().expect("the path is text")],
         5,
         "",
-        "it is there twice",
+        "this registry is configured twice",
     );
 }
 
@@ -208,14 +208,21 @@ async fn a_health_check_asks_the_service() {
 
 #[test]
 fn help_teaches() {
-    for arguments in [&["--help"][..], &["resolve", "--help"], &["check", "--help"]] {
-        let ended = wintag(arguments);
+    for command in ["", "serve", "resolve", "check", "diagnose", "openapi", "healthcheck"] {
+        let arguments: Vec<&str> =
+            [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
+        let ended = wintag(&arguments);
         let help = text(&ended.stdout);
         assert_eq!(ended.status.code(), Some(0));
-        assert!(
-            help.contains("Examples:") && help.contains("Exit status:"),
-            "{arguments:?}: {help}"
+        let example = format!(
+            "Examples:\n  wintag {}",
+            match command {
+                "" => "serve",
+                other => other,
+            }
         );
+        assert!(help.contains(&example), "{command}: {help}");
+        assert!(help.contains("Exit status:"), "{command}: {help}");
     }
     let ended = wintag(&["serve", "--help"]);
     let help = text(&ended.stdout);

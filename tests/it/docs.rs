@@ -20,6 +20,7 @@ use clap::{Arg, CommandFactory as _};
 use tempfile::TempDir;
 use wintag::api::problem::ProblemKind;
 use wintag::cli::Arguments;
+use wintag::config::key_of;
 use wintag::telemetry::{
     AnswerSource, CacheLayer, CacheResult, HttpVersion, Method, Metrics, Operation,
     ResolutionOutcome, UpstreamOutcome,
@@ -104,10 +105,10 @@ fn the_table_of_metrics_is_that_of_the_program() {
     );
     metrics.observe_client_request(None, None, None, Duration::ZERO);
     metrics.count_upstream_request("r", Operation::Tags, UpstreamOutcome::Ok);
-    metrics.tell_flights(CacheLayer::Tags, 0, 0);
-    metrics.tell_circuit("r", false);
-    metrics.tell_refresh("r", 0.0);
-    metrics.tell_data_ages([("r", "a/b", 0.0)].into_iter());
+    metrics.set_fetches(CacheLayer::Tags, 0, 0);
+    metrics.set_circuit("r", false);
+    metrics.set_last_refresh("r", 0.0);
+    metrics.set_data_ages([("r", "a/b", 0.0)].into_iter());
     let text = metrics.text().expect("it can be written");
     let rows: String = text
         .lines()
@@ -307,22 +308,19 @@ fn row_of_setting(arg: &Arg) -> String {
     let variable =
         arg.get_env().and_then(|name| name.to_str()).expect("every setting has a variable");
     let help = arg.get_help().expect("every option is described").to_string();
-    let (meaning, default) = match help.split_once(" [default: ") {
-        Some((meaning, default)) => (meaning, format!("`{}`", default.trim_end_matches(']'))),
-        None => (help.as_str(), "none".to_owned()),
+    // A default that is not one value stands in the text.
+    let (meaning, in_text) = match help.split_once(" [default: ") {
+        Some((meaning, default)) => (meaning, Some(default.trim_end_matches(']'))),
+        None => (help.as_str(), None),
     };
-    let key = file_key(arg);
-    let key = if key == "none" { key } else { format!("`{key}`") };
+    let of_clap = arg.get_default_values().first().and_then(|default| default.to_str());
+    let default = in_text.or(of_clap).map_or("none".to_owned(), |default| format!("`{default}`"));
+    let key = match (key_of(arg), option) {
+        (Some(key), _) => format!("`{key}`"),
+        (None, "mirror") => "`registries.NAME.mirror`".to_owned(),
+        (None, _) => "none".to_owned(),
+    };
     format!("| `--{option}{value}` | `{variable}` | {key} | {default} | {meaning} |\n")
-}
-
-/// The key of the configuration file that is the same setting.
-fn file_key(arg: &Arg) -> String {
-    match arg.get_long() {
-        Some("config") => "none".to_owned(),
-        Some("mirror") => "registries.NAME.mirror".to_owned(),
-        other => other.expect("every setting is an option").replace('-', "_"),
-    }
 }
 
 /// Compares a page with what it should be, or writes it when blessing.

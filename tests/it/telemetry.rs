@@ -307,7 +307,7 @@ async fn what_cannot_be_used_of_the_environment_is_logged() {
     ];
     let service = Service::start_in(&["--offline"], &variables);
     let line = service
-        .line_with("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1 and not 50; 0.01 is taken")
+        .line_with("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, not 50; using 0.01")
         .await;
     assert!(line.contains("WARN"), "{line}");
     assert_eq!(ask_traced(&service, "GET", "/tags?image=nanoserver").await.status, 200);

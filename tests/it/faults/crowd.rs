@@ -45,18 +45,9 @@ fn behind_a_gate(asked: &Asked, gate: &Gate, holdings: &Holdings) -> Behaviour {
 
 /// How large the crowd can be: two processes have a socket for each of it, within the same limit
 /// each.
-#[expect(unsafe_code, reason = "the standard library does not know these limits")]
 fn crowd() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the system writes, and then reads, one value, to which the pointers are valid.
-    let raised = unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0
-        }
-    };
-    assert!(raised, "the limit of open files can be raised to what is allowed");
-    let allowed = usize::try_from(limit.rlim_max).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files is known");
+    let allowed = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
     let crowd = allowed.min(CROWD);
     assert!(
         crowd >= SMALLEST_CROWD,

@@ -7,10 +7,11 @@
 //! that stands still; the program itself has no way to be told the time.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use wintag::app::{App, Listeners};
+use wintag::app::{App, Behaviour, Listeners};
 use wintag::clock::Clock;
-use wintag::config::{Settings, SourceArgs};
+use wintag::config::{ClientLimits, ConfigFile, Settings, SourceSettings};
 use wintag::telemetry::Traces;
 
 /// The day of what is committed. It may be moved on, and what is committed then blessed anew.
@@ -30,16 +31,19 @@ impl StillService {
     pub fn on(moment: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let source = SourceArgs { offline: Some(true), ..SourceArgs::default() };
-        let settings = Settings::of_command(&source).expect("nothing is set");
+        let source = SourceSettings { offline: true, ..SourceSettings::default() };
+        let settings =
+            Settings::of_command(&source, ConfigFile::default()).expect("nothing is set");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
         let _entered = runtime.handle().clone().enter();
         let clock = Clock::manual(moment.parse().expect("a time"));
         let app = App::with_clock(settings, clock).expect("nothing is set");
         std::thread::spawn(move || {
             let listeners = Listeners { public: listener, admin: None };
+            let behaviour =
+                Behaviour { clients: ClientLimits::default(), drain_delay: Duration::ZERO };
             runtime
-                .block_on(app.serve_until(None, listeners, Traces::default()))
+                .block_on(app.serve_until(None, listeners, behaviour, Traces::default()))
                 .expect("it serves");
         });
         Self { address }

@@ -1,4 +1,4 @@
-{{/* The name of everything that belongs to this release; what is added to it stays within 63 characters. */}}
+{{/* The name of all objects of this release, short enough to stay within 63 characters with a suffix. */}}
 {{- define "wintag.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
@@ -7,7 +7,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects the pods; it must never change. */}}
+{{/* The labels that select the pods; they must never change. */}}
 {{- define "wintag.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -21,7 +21,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
-{{/* The image, by digest where one is given. */}}
+{{/* The image, by digest if there is one. */}}
 {{- define "wintag.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
@@ -30,12 +30,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
-{{/* Which nodes can run the image: the program in it is made for Linux on amd64. */}}
+{{/* The nodes that can run the image, whose program is built for Linux on amd64. */}}
 {{- define "wintag.nodes" -}}
 {{ toYaml (merge (deepCopy (default dict .Values.nodeSelector)) (dict "kubernetes.io/os" "linux" "kubernetes.io/arch" "amd64")) }}
 {{- end -}}
 
-{{/* What no container here may do. */}}
+{{/* The security context of all containers. */}}
 {{- define "wintag.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -43,7 +43,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Who the containers are. */}}
+{{/* The user of all containers. */}}
 {{- define "wintag.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
