@@ -169,10 +169,10 @@ async fn a_swarm_node_of_unknown_version_is_told_what_to_run() {
             .as_str()
             .is_some_and(|text| text.contains("docker info --format '{{json .}}'"))
     );
-    // Nobody knows what runs on it, so that nothing is said to run on all.
+    // An unknown version allows no claim about all nodes.
     assert_eq!(answer["one_for_all"], Value::Null);
     assert!(
-        answer["why"].as_str().is_some_and(|why| why.contains("is not known")),
+        answer["why"].as_str().is_some_and(|why| why.contains("is unknown")),
         "{}",
         answer["why"]
     );

@@ -221,7 +221,7 @@ async fn a_failure_is_one_line_and_a_status_in_every_format() {
             ),
             (
                 "image=windows&host=16299",
-                "error: no-compatible-tag: no tag of the image runs on the host as asked\n",
+                "error: no-compatible-tag: no tag of the image runs on the host as requested\n",
             ),
             (
                 "image=%24%28id%29&host=16299&pin=%60id%60",

@@ -187,7 +187,7 @@ async fn a_refusal_says_what_there_is() {
             "invalid-parameter",
             "a whole number from 0",
         ),
-        ("image=servercore&host=1709&format=json", 400, "invalid-parameter", "no such parameter"),
+        ("image=servercore&host=1709&format=json", 400, "invalid-parameter", "unknown parameter"),
     ] {
         let answer = service.get(&format!("/renovate?{query}")).await;
         assert_eq!(
