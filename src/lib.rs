@@ -43,13 +43,13 @@
 //!
 //! | room | knows | must not name |
 //! |---|---|---|
-//! | [`windows`] | versions, releases, updates, host texts, the compatibility rule | I/O, the clock |
+//! | [`windows`] | versions, releases, updates, host texts, the rule | I/O, the clock |
 //! | [`images`] | references, families, the tag grammar, digests | the same |
-//! | [`platforms`] | shells, build systems, Docker, clusters, updaters: input and output | the same |
+//! | [`platforms`] | shells, build systems, Docker, clusters, updaters, badges | the same |
 //! | [`registry`] | how to query a registry, and what may be sent to whom | actix, moka |
-//! | [`catalogue`] | cache, single flight, snapshot, embedded data | actix, reqwest, the OCI crate |
+//! | [`catalogue`] | cache, single flight, snapshot | actix, reqwest, the OCI crate |
 //! | [`answers`] | the use cases; the choice is a pure function | actix, reqwest |
-//! | [`api`] | parameters, bodies, problems, shapes that differ from the answers | actix, reqwest, tokio |
+//! | [`api`] | parameters, bodies, problems, shapes of its own | actix, reqwest, tokio |
 //! | [`http`] | the route table, handlers of a few lines, caching headers | reqwest, moka |
 //! | [`telemetry`] | the names of metrics and labels, spans, the form of logs | |
 //! | [`config`] | settings and their precedence | actix, reqwest |

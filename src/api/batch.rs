@@ -111,7 +111,8 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     let Question(Some(members)) = question else {
         return refuse(
             "requests",
-            "each question must be an object, such as {\"image\": \"nanoserver\", \"host\": \"16299\"}",
+            "each question must be an object, such as {\"image\": \"nanoserver\", \"host\": \
+             \"16299\"}",
         );
     };
     let mut pairs = Vec::with_capacity(members.len());

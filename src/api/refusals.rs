@@ -134,13 +134,15 @@ fn older_knowledge(freshness: Freshness) -> String {
     match (freshness.provenance, freshness.stale) {
         (Provenance::Embedded, _) => {
             format!(
-                "; this is from the embedded catalogue of {as_of}, without a registry; there may be \
+                "; this is from the embedded catalogue of {as_of}, without a registry; there \
+                may be \
                  newer tags"
             )
         }
         (_, true) => {
             format!(
-                "; this is from the registry on {as_of}, because it is unavailable now; there may be \
+                "; this is from the registry on {as_of}, because it is unavailable now; there \
+                may be \
                  newer tags"
             )
         }

@@ -26,7 +26,9 @@ type Handler = fn() -> actix_web::Route;
 macro_rules! routes {
     (
         $($path:literal { $($method:ident $module:ident::$handler:ident),+ })+
-        undocumented: $($other:literal { $($other_method:ident $other_module:ident::$other_handler:ident),+ })+
+        undocumented: $($other:literal {
+            $($other_method:ident $other_module:ident::$other_handler:ident),+
+        })+
     ) => {
         /// Every route.
         pub const ROUTES: &[Route] = &[

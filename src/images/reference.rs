@@ -457,7 +457,9 @@ mod tests {
         #[test]
         fn so_are_references_with_a_character_changed(
             text in references(),
-            changes in proptest::collection::vec((0..80_usize, 0..3_u8, "[-a-cA-C0-9_.:/@ é+]"), 1..4),
+            changes in proptest::collection::vec(
+                (0..80_usize, 0..3_u8, "[-a-cA-C0-9_.:/@ é+]"), 1..4,
+            ),
         ) {
             let mut characters: Vec<char> = text.chars().collect();
             for (at, kind, character) in changes {

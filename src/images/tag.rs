@@ -380,7 +380,8 @@ mod tests {
         #[test]
         fn tags_made_of_the_grammars_pieces_are_read_without_loss(
             pieces in proptest::collection::vec(proptest::sample::select(vec![
-                "10.0.14393.1770", "ltsc2019", "1709", "20H2", "KB4043961", "amd64", "arm", "arm32v7", "de-de",
+                "10.0.14393.1770", "ltsc2019", "1709", "20H2", "KB4043961", "amd64", "arm",
+                "arm32v7", "de-de",
                 "windowsservercore", "nanoserver", "20191112", "latest",
             ]), 1..5),
             separators in proptest::collection::vec(proptest::sample::select(vec!['-', '_']), 5),

@@ -12,11 +12,11 @@
 //! | R4 | 14393: process isolation needs the same revision too |
 //! | R5 | warning: host and image on different sides of the February 2020 update |
 //! | R6 | warning: equal builds, server host, image revision above the host's |
-//! | R7 | clients: process isolation from 17763 on, for development and test; Home runs no containers |
+//! | R7 | clients: process isolation from 17763 on, for development; Home runs no containers |
 //! | R8 | the default, and so the recommended, mode is process on servers and Hyper-V on clients |
 //! | R9 | Kubernetes runs process isolation only |
 //! | R10 | the Annual Channel (25398) has no images of its own |
-//! | R11 | Hyper-V isolation needs the Hyper-V role, and nested virtualization in a virtual machine |
+//! | R11 | Hyper-V isolation needs the Hyper-V role; in a virtual machine, nested virtualization |
 //! | R12 | containerd applies the process rule when it pulls |
 
 use crate::words::words;
@@ -425,7 +425,9 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_host()(build in any_build(), revision in any_revision(), client: bool, home: bool) -> HostFacts {
+        fn any_host()(
+            build in any_build(), revision in any_revision(), client: bool, home: bool
+        ) -> HostFacts {
             HostFacts {
                 version: WindowsVersion { build, revision },
                 kind: if client { HostKind::Client } else { HostKind::Server },
@@ -441,7 +443,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_image_newer_than_its_host_never_runs(
-            host in any_host(), build in any_build(), revision in any_revision(), platform in any_platform()
+            host in any_host(), build in any_build(), revision in any_revision(),
+            platform in any_platform()
         ) {
             prop_assume!(build > host.version.build);
             let compatibility = verdict(host, Some(WindowsVersion { build, revision }), platform);
@@ -464,18 +467,21 @@ mod tests {
 
         #[test]
         fn every_verdict_has_a_reason(
-            host in any_host(), build in any_build(), revision in any_revision(), platform in any_platform()
+            host in any_host(), build in any_build(), revision in any_revision(),
+            platform in any_platform()
         ) {
             let compatibility = verdict(host, Some(WindowsVersion { build, revision }), platform);
-            prop_assert!(!compatibility.process.reasons.is_empty() && !compatibility.hyperv.reasons.is_empty());
+            prop_assert!(!compatibility.process.reasons.is_empty());
+            prop_assert!(!compatibility.hyperv.reasons.is_empty());
         }
 
-        /// Warnings stay when an image's revision is raised above its host's. The one that may go is
-        /// the February 2020 one, when the raise takes the image to its host's side; a server host
+        /// Warnings stay when an image's revision is raised above its host's. The one that may go
+        /// is the February 2020 one, when the raise takes the image to its host's side; a server host
         /// then has the warning of the newer revision in its place, so there are never fewer.
         #[test]
         fn raising_the_revision_above_the_hosts_never_removes_a_warning(
-            mut host in any_host(), host_revision in 0..4000u32, lower in 0..4000u32, raise in 1..4000u32,
+            mut host in any_host(), host_revision in 0..4000u32,
+            lower in 0..4000u32, raise in 1..4000u32,
             platform in any_platform()
         ) {
             host.version.revision = Some(host_revision);

@@ -258,7 +258,10 @@ fn run(shell: &str, script: &str, service: &Service) -> String {
 #[tokio::test]
 async fn shells_read_them() {
     let service = Service::offline();
-    let show = r#"printf '%s %s %s\n' "$WINDOWS_IMAGE@$WINDOWS_DIGEST" "$WINDOWS_BUILD" "$WINDOWS_ISOLATION""#;
+    let show = concat!(
+        r#"printf '%s %s %s\n' "$WINDOWS_IMAGE@$WINDOWS_DIGEST" "$WINDOWS_BUILD" "#,
+        r#""$WINDOWS_ISOLATION""#,
+    );
     let shown = format!("{} 10.0.20348 process\n", TEXTS[2].1.trim_end());
     let ask = |word: &str| format!("curl -fsS \"$WINTAG/resolve?{PROVEN}&format={word}\"");
     let env = ask("env");

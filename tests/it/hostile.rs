@@ -38,9 +38,24 @@ const RIGHT: [&str; 34] = [
     "hosts=ltsc2019,10.0.26100.4061;1709&images=ltsc2022",
     "image=servercore&tag=ltsc2019&limit=10&offset=5&build=17763",
     "family,base,repository,names,legacy_names,source\nx,nanoserver,a.example/x,x;y,,s\n",
-    r#"{"kind": "Node", "metadata": {"name": "a", "labels": {"node.kubernetes.io/windows-build": "10.0.17763"}}, "status": {"nodeInfo": {"operatingSystem": "windows", "kernelVersion": "10.0.17763.557", "osImage": "Windows Server 2019"}}}"#,
-    r#"[{"ID": "n1", "Description": {"Hostname": "WIN-1", "Platform": {"OS": "windows"}}, "Spec": {"Labels": {"OsVersion": "10.0.16299"}}}] {"Name": "WIN-1", "KernelVersion": "10.0 14393 (14393.1715)", "Swarm": {"NodeID": "n1"}}"#,
-    r#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u", "kind": {"kind": "Pod"}, "operation": "CREATE", "object": {"spec": {"os": {"name": "windows"}, "containers": [{"image": "mcr.microsoft.com/windows/nanoserver:ltsc2022"}], "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}}}}}}"#,
+    concat!(
+        r#"{"kind": "Node", "metadata": {"name": "a", "labels": {"#,
+        r#""node.kubernetes.io/windows-build": "10.0.17763"}}, "status": {"nodeInfo": {"#,
+        r#""operatingSystem": "windows", "kernelVersion": "10.0.17763.557", "osImage": "#,
+        r#""Windows Server 2019"}}}"#,
+    ),
+    concat!(
+        r#"[{"ID": "n1", "Description": {"Hostname": "WIN-1", "Platform": {"OS": "windows"}}, "#,
+        r#""Spec": {"Labels": {"OsVersion": "10.0.16299"}}}] {"Name": "WIN-1", "#,
+        r#""KernelVersion": "10.0 14393 (14393.1715)", "Swarm": {"NodeID": "n1"}}"#,
+    ),
+    concat!(
+        r#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "#,
+        r#""u", "kind": {"kind": "Pod"}, "operation": "CREATE", "object": {"spec": {"os": {"#,
+        r#""name": "windows"}, "containers": [{"image": "#,
+        r#""mcr.microsoft.com/windows/nanoserver:ltsc2022"}], "affinity": {"nodeAffinity": {"#,
+        r#""requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}}}}}}"#,
+    ),
     "%FF%FE%00&&==&image=%24(id)&host=%0d%0a%u2028",
     "no matching manifest for windows(10.0.26200)/amd64/v3 in the manifest list entries: no match \
      for platform in manifest",
@@ -121,7 +136,9 @@ fn right_texts_are_read() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn o10_no_random_text_breaks_a_parser(text in random()) {
@@ -139,7 +156,9 @@ proptest! {
 
     #[test]
     fn o10_no_value_breaks_an_operation(
-        name in select(vec!["image", "host", "hosts", "images", "kb", "tag", "build", "limit", "release", "platform"]),
+        name in select(vec![
+            "image", "host", "hosts", "images", "kb", "tag", "build", "limit", "release", "platform",
+        ]),
         value in prop_oneof![random(), mutated()],
     ) {
         let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();

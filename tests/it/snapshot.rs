@@ -155,7 +155,8 @@ async fn what_credentials_opened_is_not_written() {
     let (password, config) = (folder.path().join("password"), folder.path().join("wintag.toml"));
     fs::write(&password, "canary\n").expect("the folder is writable");
     let text = format!(
-        "state_dir = '{state_dir}/state'\n[registries.\"mcr.microsoft.com\"]\nmirror = 'http://{}'\nusername = 'me'\npassword_file = '{}'\n",
+        "state_dir = '{state_dir}/state'\n[registries.\"mcr.microsoft.com\"]\nmirror = 'http://{}\
+         '\nusername = 'me'\npassword_file = '{}'\n",
         registry.host(),
         password.display()
     );

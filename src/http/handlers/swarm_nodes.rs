@@ -24,7 +24,8 @@ use crate::http::reply::{self, Metadata};
     ),
     responses(
         (
-            status = 200, description = "Labels to set, a service for each group, and one tag for all",
+            status = 200, description = "Labels to set, a service for each group, and one tag for \
+                                         all",
             body = NodesObject
         ),
         PostedLookupProblems,

@@ -6,7 +6,8 @@ fn index() -> String {
     let entry = |hex: char, rest: &str| {
         let hex = hex.to_string().repeat(64);
         format!(
-            r#"{{"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","size":1,"digest":"sha256:{hex}"{rest}}}"#
+            r#"{{"mediaType":"{}","size":1,"digest":"sha256:{hex}"{rest}}}"#,
+            IMAGE_MANIFEST_MEDIA_TYPE
         )
     };
     let windows = entry(
@@ -15,7 +16,8 @@ fn index() -> String {
     );
     let attestation = entry('2', r#","platform":{"os":"unknown","architecture":"unknown"}"#);
     format!(
-        r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_LIST_MEDIA_TYPE}","manifests":[{windows},{attestation}]}}"#
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{windows},{attestation}]}}"#,
+        IMAGE_MANIFEST_LIST_MEDIA_TYPE
     )
 }
 
@@ -69,13 +71,17 @@ async fn tags_that_cannot_be_are_not_asked_for() {
     assert_eq!(server.connections(), 0);
 }
 
-const CONFIG: &str = r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763.1","os.features":["win32k"],"history":[{}]}"#;
+const CONFIG: &str = concat!(
+    r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763.1","#,
+    r#""os.features":["win32k"],"history":[{}]}"#,
+);
 
 fn image() -> String {
     let (digest, size) = (Digest::of(CONFIG.as_bytes()), CONFIG.len());
     format!(
         r#"{{"schemaVersion":2,"mediaType":"{IMAGE_MANIFEST_MEDIA_TYPE}","layers":[],
-            "config":{{"mediaType":"{IMAGE_DOCKER_CONFIG_MEDIA_TYPE}","size":{size},"digest":"{digest}"}}}}"#
+            "config":{{"mediaType":"{IMAGE_DOCKER_CONFIG_MEDIA_TYPE}","size":{size},
+                "digest":"{digest}"}}}}"#
     )
 }
 

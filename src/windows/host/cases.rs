@@ -172,19 +172,24 @@ pub(super) const GOOD: &[Good] = &[
     ("CurrentBuildNumber REG_SZ 17763\r\nUBR REG_DWORD 0x842", 17763, Some(2114), Server),
     ("{\"CurrentBuild\":\"17763\",\"UBR\":2114}", 17763, Some(2114), Server),
     (
-        "CurrentBuild REG_SZ 14393\nProductName REG_SZ Windows Server 2016 Datacenter\nUBR REG_DWORD 0x6b3",
+        "CurrentBuild REG_SZ 14393\nProductName REG_SZ Windows Server 2016 Datacenter\nUBR \
+         REG_DWORD 0x6b3",
         14393,
         Some(1715),
         Server,
     ),
     (
         // The product of Windows 11 is called Windows 10 there.
-        "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\n    BaseBuildRevisionNumber    REG_DWORD    0x1\n    \
-         BuildBranch    REG_SZ    ni_release\n    BuildLab    REG_SZ    22621.ni_release.220506-1250\n    \
-         BuildLabEx    REG_SZ    22621.1.amd64fre.ni_release.220506-1250\n    CurrentBuild    REG_SZ    22631\n    \
+        "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\n    \
+        BaseBuildRevisionNumber    REG_DWORD    0x1\n    \
+         BuildBranch    REG_SZ    ni_release\n    BuildLab    REG_SZ    \
+         22621.ni_release.220506-1250\n    \
+         BuildLabEx    REG_SZ    22621.1.amd64fre.ni_release.220506-1250\n    CurrentBuild    \
+         REG_SZ    22631\n    \
          CurrentMajorVersionNumber    REG_DWORD    0xa\n    CurrentVersion    REG_SZ    6.3\n    \
          DisplayVersion    REG_SZ    23H2\n    InstallationType    REG_SZ    Client\n    \
-         ProductId    REG_SZ    00330-80000-00000-AA123\n    ProductName    REG_SZ    Windows 10 Pro\n    \
+         ProductId    REG_SZ    00330-80000-00000-AA123\n    ProductName    REG_SZ    Windows \
+         10 Pro\n    \
          ReleaseId    REG_SZ    2009\n    UBR    REG_DWORD    0x116c",
         22631,
         Some(4460),
@@ -193,7 +198,8 @@ pub(super) const GOOD: &[Good] = &[
     (
         "BuildLabEx                : 14393.4886.amd64fre.rs1_release.220104-1735\r\n\
          CurrentBuild              : 14393\r\nInstallDate               : 1561980487\r\n\
-         InstallationType          : Server\r\nProductName               : Windows Server 2016 Standard\r\n\
+         InstallationType          : Server\r\nProductName               : Windows Server 2016 \
+         Standard\r\n\
          ReleaseId                 : 1607\r\nUBR                       : 4889\r\n",
         14393,
         Some(4889),

@@ -45,15 +45,24 @@ const NODES: &str = "\
 
 /// `docker version`, with Docker Desktop, whose number looks like a build.
 const DOCKER_VERSION: &str = "\
-    Client: Docker Engine - Community\n Version:           24.0.7\n API version:       1.43\n Go version:        go1.20.10\n \
-    Git commit:        afdd53b\n Built:             Thu Oct 26 09:08:02 2023\n OS/Arch:           windows/amd64\n \
-    Context:           default\n\nServer: Docker Desktop 4.4.4 (73704)\n Engine:\n  Version:          24.0.7\n  \
-    API version:      1.43 (minimum version 1.24)\n  Go version:       go1.20.10\n  Git commit:       311b9ff\n  \
-    Built:            Thu Oct 26 09:07:37 2023\n  OS/Arch:          windows/amd64\n  Experimental:     false\n";
+    Client: Docker Engine - Community\n Version:           24.0.7\n API version:       1.43\n \
+    Go version:        go1.20.10\n \
+    Git commit:        afdd53b\n Built:             Thu Oct 26 09:08:02 2023\n \
+    OS/Arch:           windows/amd64\n \
+    Context:           default\n\nServer: Docker Desktop 4.4.4 (73704)\n Engine:\n  \
+    Version:          24.0.7\n  \
+    API version:      1.43 (minimum version 1.24)\n  Go version:       go1.20.10\n  Git \
+    commit:       311b9ff\n  \
+    Built:            Thu Oct 26 09:07:37 2023\n  OS/Arch:          windows/amd64\n  \
+    Experimental:     false\n";
 
 #[test]
 fn what_docker_version_prints_as_an_object_is_read() {
-    let object = r#"{"Client":{"Version":"24.0.7","GitCommit":"afdd53b","Os":"windows","BuildTime":"Thu Oct 26 09:08:02 2023"},"Server":{"Components":[{"Name":"Engine","Details":{"KernelVersion":"10.0 20348 (20348.1.amd64fre.fe_release.210507-1500)"}}]}}"#;
+    let object = concat!(
+        r#"{"Client":{"Version":"24.0.7","GitCommit":"afdd53b","Os":"windows","BuildTime":"Thu "#,
+        r#"Oct 26 09:08:02 2023"},"Server":{"Components":[{"Name":"Engine","Details":{"#,
+        r#""KernelVersion":"10.0 20348 (20348.1.amd64fre.fe_release.210507-1500)"}}]}}"#,
+    );
     assert_eq!(read(object, None).unwrap().host.unwrap().version, WindowsVersion::of_build(20348));
     // Other output beside it may tell the build.
     let both = format!("{DOCKER_VERSION}Microsoft Windows [Version 10.0.20348.2113]");
@@ -360,6 +369,7 @@ proptest! {
     fn every_version_reads_as_itself(build in 14393_u32..=99999, revision in 1_u32..=99999) {
         let version = WindowsVersion::new(build, revision);
         prop_assert_eq!(read(&version.to_string(), None).unwrap().host.unwrap().version, version);
-        prop_assert_eq!(read(&format!("{build}.{revision}"), None).unwrap().host.unwrap().version, version);
+        let short = format!("{build}.{revision}");
+        prop_assert_eq!(read(&short, None).unwrap().host.unwrap().version, version);
     }
 }

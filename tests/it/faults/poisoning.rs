@@ -175,7 +175,9 @@ async fn x08_urls_within_a_manifest_are_left_alone() {
         part["urls"] = json!([url]);
         part["data"] = json!("e30=");
     }
-    manifest["subject"] = json!({ "mediaType": DOCKER_MANIFEST, "size": 2, "digest": digest_of(b"{}"), "urls": [url] });
+    let digest = digest_of(b"{}");
+    manifest["subject"] =
+        json!({ "mediaType": DOCKER_MANIFEST, "size": 2, "digest": digest, "urls": [url] });
     holdings.tag("ltsc2022", DOCKER_MANIFEST, manifest.to_string().as_bytes());
     let bed = Bed::start(move |asked| holdings.answer(asked)).await;
     assert_eq!(bed.service.json(&check_of(0)).await["entries"][0]["os_version"], "10.0.20348.1");

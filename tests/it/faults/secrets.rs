@@ -92,8 +92,10 @@ async fn o01_planted_secrets_are_seen_nowhere() {
     let docker = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, two.authority());
     let docker = write(&folder.path().join("docker.json"), &docker);
     let config = format!(
-        "[registries.\"one.example\"]\nmirror = \"http://{}\"\nusername = \"reader\"\npassword_file = \"{password}\"\n\
-         [registries.\"two.example\"]\nmirror = \"http://{}\"\n[registries.\"down.example\"]\nmirror = \"http://{}\"\n",
+        "[registries.\"one.example\"]\nmirror = \"http://{}\"\nusername = \"reader\"\n\
+        password_file = \"{password}\"\n\
+         [registries.\"two.example\"]\nmirror = \"http://{}\"\n[registries.\"down.example\"]\n\
+                       mirror = \"http://{}\"\n",
         one.authority(),
         two.authority(),
         closed_address()

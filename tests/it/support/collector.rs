@@ -58,7 +58,8 @@ impl Collector {
                 }
                 let mut body = vec![0; length];
                 reader.read_exact(&mut body).expect("the body arrives");
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n\
+                    content-length: 0\r\nconnection: close\r\n\r\n";
                 reader.get_mut().write_all(answer).expect("the service reads the answer");
                 if send.send((first, body)).is_err() {
                     break;

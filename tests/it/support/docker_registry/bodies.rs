@@ -122,7 +122,10 @@ pub fn image(name: &str, platform: &Platform, layer_count: usize) -> Image {
         platform,
         created: "2020-01-01T00:00:00Z",
         config: serde_json::json!({ "Cmd": ["c:\\windows\\system32\\cmd.exe"] }),
-        history: serde_json::json!([{ "created": "2020-01-01T00:00:00Z", "created_by": format!("made for a test: {name}") }]),
+        history: serde_json::json!([{
+            "created": "2020-01-01T00:00:00Z",
+            "created_by": format!("made for a test: {name}"),
+        }]),
         rootfs: serde_json::json!({ "type": "layers", "diff_ids": layers }),
     });
     let blob = |media_type, size, digest| Entry {

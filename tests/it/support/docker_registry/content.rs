@@ -217,7 +217,9 @@ fn put_attestation(content: &mut Content, repository: &str, image_digest: &str) 
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": config },
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": config
+        },
         "layers": [],
     });
     let manifest = manifest.to_string().into_bytes();
