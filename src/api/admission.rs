@@ -85,7 +85,7 @@ impl AdmissionReviewObject {
         let patch = (!admission.patch.is_empty())
             .then(|| STANDARD.encode(serde_json::Value::from(admission.patch.clone()).to_string()));
         let mut audit_annotations =
-            BTreeMap::from([("decision".to_owned(), admission.decision.code().to_owned())]);
+            BTreeMap::from([("decision".to_owned(), admission.decision.as_str().to_owned())]);
         if !admission.builds.is_empty() {
             let builds =
                 admission.builds.iter().map(|build| WindowsVersion::of_build(*build).to_string());

@@ -12,12 +12,16 @@ pub fn manifest_weight(manifest: &Manifest) -> usize {
 
 fn entry_weight(entry: &Entry) -> usize {
     // Taken apart in full, so that a new field cannot be forgotten here.
-    let Entry { digest, operating_system, architecture, variant, os_version, os_features, role: _ } =
-        entry;
-    let platform = [operating_system, architecture, variant, os_version]
-        .into_iter()
-        .flatten()
-        .map(String::len);
+    let Entry {
+        role: _,
+        digest,
+        operating_system: os,
+        architecture,
+        variant,
+        os_version,
+        os_features,
+    } = entry;
+    let platform = [os, architecture, variant, os_version].into_iter().flatten().map(String::len);
     let features = os_features.iter().map(|feature| size_of::<String>() + feature.len());
     size_of::<Entry>() + digest.as_str().len() + platform.chain(features).sum::<usize>()
 }

@@ -11,6 +11,7 @@ mod query;
 mod body;
 mod resolutions;
 mod reply;
+mod pieces;
 mod problems;
 mod document;
 mod admin;

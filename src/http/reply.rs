@@ -1,11 +1,8 @@
 //! Replies: bodies with their caching headers, problems, and the choice between JSON and text.
 
-use std::convert::Infallible;
 use std::io::Write as _;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -17,6 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use super::pieces::in_pieces;
 use crate::answers::{Freshness, Provenance};
 use crate::api::choices::Format;
 use crate::api::etag::etag;
@@ -43,9 +41,6 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
-
-/// The HTTP library gets a large body in pieces of this size.
-const PIECE_BYTES: usize = 16 << 10;
 
 /// What the headers of a reply say of its answer.
 #[derive(Clone, Debug, Default)]
@@ -228,33 +223,6 @@ pub fn bytes(
         .insert_header((header::CACHE_CONTROL, NO_STORE))
         .content_type(media)
         .body(in_pieces(Bytes::from(body)))
-}
-
-/// A body that takes no more memory when its client reads slowly, or never: the HTTP library
-/// copies all it gets at once.
-pub fn in_pieces(body: Bytes) -> BoxBody {
-    if body.len() > PIECE_BYTES { BoxBody::new(Pieces(body)) } else { BoxBody::new(body) }
-}
-
-/// The rest of a body.
-struct Pieces(Bytes);
-
-impl MessageBody for Pieces {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        // The length of what is in memory is a length on the wire.
-        BodySize::Sized(self.0.len() as u64)
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let bytes = self.0.len().min(PIECE_BYTES);
-        let piece = self.0.split_to(bytes);
-        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
-    }
 }
 
 /// An answer with its headers, the same for every client. Sending it again makes nothing anew.

@@ -1,45 +1,38 @@
-//! Badges: a label and a message, as shields.io wants to be told them, and as a picture.
+//! Badges: a label and a message, for shields.io and as a picture.
 
 use std::fmt;
+
+use crate::words::words;
 
 /// A badge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Badge {
-    /// What it is about, on the left.
+    /// The subject, on the left.
     pub label: String,
-    /// What is so, on the right.
+    /// The answer, on the right.
     pub message: String,
-    /// What the message means.
+    /// The colour of the message.
     pub colour: Colour,
 }
 
-/// The colour of the message. The message says the same in words, for those who do not see colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// It runs, in process isolation.
-    Green,
-    /// It runs, in Hyper-V isolation.
-    Blue,
-    /// It runs, but is out of support or may fail.
-    Yellow,
-    /// Nothing runs.
-    Red,
-    /// Nobody can tell.
-    Grey,
+words! {
+    /// The colour of the message, by its name at shields.io. The message says the same in words,
+    /// for readers who do not see colours.
+    pub enum Colour {
+        /// It runs in process isolation.
+        Green = "green",
+        /// It runs in Hyper-V isolation.
+        Blue = "blue",
+        /// It runs, but is out of support or may fail.
+        Yellow = "yellow",
+        /// No tag runs.
+        Red = "red",
+        /// Unknown.
+        Grey = "lightgrey",
+    }
 }
 
 impl Colour {
-    /// The word that shields.io has for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Green => "green",
-            Self::Blue => "blue",
-            Self::Yellow => "yellow",
-            Self::Red => "red",
-            Self::Grey => "lightgrey",
-        }
-    }
-
     /// The colour in the picture, dark enough for white text: a contrast of 4.5 and more (WCAG 2.2,
     /// 1.4.3).
     const fn rgb(self) -> &'static str {
@@ -55,7 +48,7 @@ impl Colour {
 
 /// The height of the picture, in pixels.
 const HEIGHT: u32 = 20;
-/// What is left free on each side of a text, in tenths of a pixel.
+/// The margin on each side of a text, in tenths of a pixel.
 const MARGIN: u32 = 55;
 
 impl Badge {
@@ -106,7 +99,7 @@ impl fmt::Display for Tenths {
     }
 }
 
-/// A text that is only text in XML, also in an attribute. What XML cannot hold at all is replaced.
+/// A text as XML, in elements and attributes. Characters that XML does not allow are replaced.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,47 +1,49 @@
-//! Answers as text that a tool reads as it stands: a shell, a build system, a file.
+//! Answers as text for a shell, a build system or a file.
 //!
-//! Lines end with LF, also the last one. Values have only characters that none of the readers takes
-//! for anything else, so that nothing is quoted but where a language asks for it.
+//! Lines end with LF, the last one too. Values contain only characters without a special meaning to
+//! any of the readers, so that they are quoted only where a language requires it.
 
 use super::{kubernetes, swarm};
 use crate::images::{Digest, Repository};
 use crate::windows::{Isolation, Platform, WindowsVersion};
+use crate::words::words;
 
-/// A form of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextFormat {
-    /// The tag alone.
-    Tag,
-    /// Repository and tag.
-    Reference,
-    /// Repository, tag and digest.
-    Pinned,
-    /// Lines of a name, an equals sign and a value, for shells and files of variables.
-    Env,
-    /// The same, for the files that GitHub Actions names in `GITHUB_OUTPUT` and `GITHUB_ENV`.
-    Github,
-    /// Logging commands of Azure Pipelines, which set output variables.
-    Azure,
-    /// Statements of PowerShell, which set variables of the environment.
-    PowerShell,
-    /// The first lines of a Dockerfile.
-    Dockerfile,
-    /// A file of Docker Compose.
-    Compose,
-    /// A stack file of Docker Swarm, for nodes of the host's build.
-    Swarm,
-    /// Objects of Kubernetes, for nodes of the host's build.
-    Kubernetes,
+words! {
+    /// A text format.
+    pub enum TextFormat {
+        /// The tag alone.
+        Tag = "tag",
+        /// Repository and tag.
+        Reference = "reference",
+        /// Repository, tag and digest.
+        Pinned = "pinned",
+        /// Lines of a name, an equals sign and a value, for shells and files of variables.
+        Env = "env",
+        /// The same, for the files that GitHub Actions names in `GITHUB_OUTPUT` and `GITHUB_ENV`.
+        Github = "github",
+        /// Logging commands of Azure Pipelines, which set output variables.
+        Azure = "azure",
+        /// Statements of PowerShell, which set variables of the environment.
+        PowerShell = "powershell",
+        /// The first lines of a Dockerfile.
+        Dockerfile = "dockerfile",
+        /// A file of Docker Compose.
+        Compose = "compose",
+        /// A stack file of Docker Swarm, for nodes of the host's build.
+        Swarm = "swarm",
+        /// Objects of Kubernetes, for nodes of the host's build.
+        Kubernetes = "kubernetes",
+    }
 }
 
-/// What is printed of an answer.
+/// The parts of an answer that are printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Chosen<'a> {
     /// The repository of the image.
     pub repository: &'a Repository,
     /// The tag to use.
     pub tag: &'a str,
-    /// What the tag points to, where that is known.
+    /// The digest that the tag points to, where it is known.
     pub digest: Option<&'a Digest>,
     /// The version of the host.
     pub host: WindowsVersion,
@@ -49,56 +51,22 @@ pub struct Chosen<'a> {
     pub isolation: Isolation,
 }
 
-/// Why an answer is not printed.
+/// Why an answer cannot be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unprintable {
     /// The repository or the tag could be taken for a command.
-    #[error(
-        "the registry's answer holds characters that are not safe in a text answer; ask for JSON"
-    )]
+    #[error("the registry's answer contains characters that are not safe in text; use format=json")]
     Unsafe,
-    /// The form has a digest in it.
+    /// The format contains a digest.
     #[error(
-        "the digest is not known: only the registry can say what this tag points to now, and it \
-         was not read"
+        "the digest is unknown: only the registry knows where this tag points now, and it was \
+         not queried"
     )]
     NoDigest,
 }
 
 impl TextFormat {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Tag,
-        Self::Reference,
-        Self::Pinned,
-        Self::Env,
-        Self::Github,
-        Self::Azure,
-        Self::PowerShell,
-        Self::Dockerfile,
-        Self::Compose,
-        Self::Swarm,
-        Self::Kubernetes,
-    ];
-
-    /// The word that asks for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tag => "tag",
-            Self::Reference => "reference",
-            Self::Pinned => "pinned",
-            Self::Env => "env",
-            Self::Github => "github",
-            Self::Azure => "azure",
-            Self::PowerShell => "powershell",
-            Self::Dockerfile => "dockerfile",
-            Self::Compose => "compose",
-            Self::Swarm => "swarm",
-            Self::Kubernetes => "kubernetes",
-        }
-    }
-
-    /// The platform that it is for, where it is for one only.
+    /// The platform of this format, where it serves one only.
     pub const fn platform(self) -> Option<Platform> {
         match self {
             Self::Swarm => Some(Platform::Swarm),
@@ -110,7 +78,7 @@ impl TextFormat {
     /// The text.
     ///
     /// # Errors
-    /// When a value is not safe, or the digest is needed and not known.
+    /// When a value is not safe, or the format contains a digest and none is known.
     pub fn print(self, chosen: &Chosen<'_>) -> Result<String, Unprintable> {
         let Chosen { repository, tag, digest, host, isolation } = *chosen;
         let reference = format!("{repository}:{tag}");
@@ -146,11 +114,11 @@ impl TextFormat {
 
 /// A service of Docker Compose, which is also one of a stack.
 fn service(reference: &str, isolation: Isolation) -> String {
-    format!("services:\n  windows:\n    image: {reference}\n    isolation: {}\n", word(isolation))
+    format!("services:\n  windows:\n    image: {reference}\n    isolation: {isolation}\n")
 }
 
-/// A stack of one service, on nodes of this version only. The engines on older Windows want the
-/// line with the version; 3.8 is that of Docker 19.03, and `isolation` is there since 3.5.
+/// A stack of one service, on nodes of this version only. Engines on older Windows require the
+/// `version` line; 3.8 is the version of Docker 19.03, and `isolation` exists since 3.5.
 fn stack(reference: &str, node: WindowsVersion, isolation: Isolation) -> String {
     let constraints = swarm::constraints(node, isolation).into_iter();
     let constraints: String =
@@ -162,8 +130,7 @@ fn stack(reference: &str, node: WindowsVersion, isolation: Isolation) -> String 
     )
 }
 
-/// The variables, each written in this way. All are always there, so that none keeps a value of
-/// before.
+/// All variables, written by `write`. None is ever left out, so that none keeps an older value.
 fn variables(chosen: &Chosen<'_>, write: impl Fn(&str, &str) -> String) -> String {
     let Chosen { repository, tag, digest, host, isolation } = *chosen;
     let variables = [
@@ -171,23 +138,15 @@ fn variables(chosen: &Chosen<'_>, write: impl Fn(&str, &str) -> String) -> Strin
         ("WINDOWS_IMAGE", &format!("{repository}:{tag}")),
         ("WINDOWS_DIGEST", digest.map_or("", Digest::as_str)),
         ("WINDOWS_BUILD", &host.without_revision().to_string()),
-        ("WINDOWS_ISOLATION", word(isolation)),
+        ("WINDOWS_ISOLATION", isolation.as_str()),
     ];
     variables.iter().map(|(name, value)| write(name, value)).collect()
 }
 
-/// Whether a value is the same for every reader: no space, no quote, nothing that a shell expands
-/// or a build system looks for. Digests and versions are such values by their grammar.
+/// Whether every reader takes a value literally: no space, no quote, nothing that a shell expands
+/// or a build system interprets. Digests and versions are such values by their grammar.
 fn is_safe(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@=+-".contains(&byte))
-}
-
-/// The word of Docker, Compose and Swarm for an isolation mode.
-const fn word(isolation: Isolation) -> &'static str {
-    match isolation {
-        Isolation::Process => "process",
-        Isolation::HyperV => "hyperv",
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The tools that people run containers with: the same answers in their words, and what they print.
+//! Other tools' words: answers in the forms of container tools, and the output of those tools.
 //!
-//! Everything here is pure: values in, text out. What may be printed is checked here too, so that
-//! no tool takes a part of a registry's answer for a command.
+//! Everything here is pure: values in, text out. Values are also checked here before they are
+//! printed, so that no tool interprets a part of a registry's answer as a command.
 
 // In reading order.
 

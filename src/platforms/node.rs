@@ -1,4 +1,4 @@
-//! A node of a cluster as it was read from a list, whatever the cluster is.
+//! A node of a cluster, as read from a list of Kubernetes or Swarm.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use crate::windows::{Edition, Host, HostKind, HostReading, Tables, WindowsVersion, read_host};
+use crate::windows::{Edition, Host, HostReading, Tables, read_host};
 
-/// So many nodes are read from one list; the largest clusters that Kubernetes is tested with have
-/// 5,000.
+/// The most nodes that are read from one list: as many as the largest clusters that Kubernetes is
+/// tested with.
 pub const MAX_NODES: usize = 5_000;
 /// The longest name of a node: that of a host in DNS.
 const MAX_NAME_BYTES: usize = 253;
@@ -18,20 +18,20 @@ const MAX_NAME_BYTES: usize = 253;
 /// A Windows node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What commands call it.
+    /// Its name in commands.
     pub name: String,
-    /// Its Windows.
+    /// Its Windows version.
     pub host: Host,
-    /// The labels to set: those that it lacks, or has with another value.
+    /// The labels to set: those that are missing or have another value.
     pub labels: BTreeMap<String, String>,
-    /// Where what is known of it contradicts itself, as sentences.
+    /// Contradictions in the facts about it, as sentences.
     pub contradictions: Vec<String>,
 }
 
-/// A node that no image can be chosen for.
+/// A node for which no image can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Its name, as far as it has one that can be shown.
+    /// Its name, if it has one that can be shown.
     pub name: Option<String>,
     /// Why.
     pub reason: SkipReason,
@@ -40,32 +40,32 @@ pub struct Skipped {
 /// Why a node was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
-    /// An entry of the list is of another kind.
+    /// The entry is of another kind.
     #[error("this entry is not a node")]
     NotANode,
-    /// Linux.
-    #[error("it is not a Windows node; Windows containers do not run there")]
+    /// Another operating system, mostly Linux.
+    #[error("this node does not run Windows, so it cannot run Windows containers")]
     NotWindows,
-    /// No name, or one that no node can have.
-    #[error("it has no name that a node can have, so no command can be given for it")]
+    /// No name, or one that a node cannot have.
+    #[error("the name of this node is missing or not valid, so it cannot be used in commands")]
     NameNotUsable,
     /// A Kubernetes node whose version cannot be read.
     #[error(
-        "its Windows version is neither in status.nodeInfo nor in its labels; look at it with: \
-         kubectl get node NAME -o wide"
+        "neither status.nodeInfo nor the labels of this node state its Windows version; inspect it \
+         with: kubectl get node NAME -o wide"
     )]
     KubernetesVersionUnknown,
     /// A Swarm node whose version is nowhere in the list.
     #[error(
-        "its Windows version is not known, because docker node inspect does not print it; run \
-         this on the node, and send what it prints in the same list: docker info --format \
+        "the Windows version of this node is unknown, because docker node inspect does not print \
+         it; run this on the node, and add its output to the list: docker info --format \
          '{{{{json .}}}}'"
     )]
     SwarmVersionUnknown,
 }
 
 impl SkipReason {
-    /// Whether the node may run Windows all the same.
+    /// Whether the node may run Windows nevertheless.
     pub const fn may_be_windows(self) -> bool {
         !matches!(self, Self::NotANode | Self::NotWindows)
     }
@@ -83,35 +83,37 @@ impl SkipReason {
 
 /// Why a list of nodes cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a list of nodes ({detail}); send what this prints, in UTF-8: {command}")]
+#[error(
+    "this is not a list of nodes ({detail}); send the output of this command, in UTF-8: {command}"
+)]
 pub struct ListError {
-    /// What is wrong, with the place.
+    /// The problem, with its position.
     pub detail: String,
     /// The command that prints such a list.
     pub command: &'static str,
 }
 
-/// A list of at most so many, one alone, or null for none. The bound holds while the list is read:
-/// an entry takes far more memory than the shortest text of one.
+/// A list of at most `MAX` entries, a single entry, or null for none. The bound holds while the
+/// list is read: an entry takes far more memory than the shortest text of one.
 #[derive(Clone, Debug)]
-pub struct UpTo<T, const MOST: usize>(pub Vec<T>);
+pub struct UpTo<T, const MAX: usize>(pub Vec<T>);
 
-impl<T, const MOST: usize> Default for UpTo<T, MOST> {
+impl<T, const MAX: usize> Default for UpTo<T, MAX> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for UpTo<T, MOST> {
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for UpTo<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(UpToVisitor(PhantomData))
     }
 }
 
-struct UpToVisitor<T, const MOST: usize>(PhantomData<T>);
+struct UpToVisitor<T, const MAX: usize>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for UpToVisitor<T, MOST> {
-    type Value = UpTo<T, MOST>;
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for UpToVisitor<T, MAX> {
+    type Value = UpTo<T, MAX>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list or an object")
@@ -128,8 +130,8 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for UpToVisitor<T
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut found = Vec::new();
         while let Some(entry) = list.next_element()? {
-            if found.len() == MOST {
-                return Err(A::Error::custom(format!("at most {MOST} entries are read here")));
+            if found.len() == MAX {
+                return Err(A::Error::custom(format!("more than {MAX} entries")));
             }
             found.push(entry);
         }
@@ -137,68 +139,56 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for UpToVisitor<T
     }
 }
 
-/// A clue to the version of a node: where it was found, and what it says.
+/// A clue to the version of a node.
 pub struct Clue<'a> {
-    /// Where, for a sentence about a contradiction.
-    pub place: &'static str,
+    /// Where it was found, for the sentence about a contradiction.
+    pub source: &'static str,
     /// The text.
     pub text: &'a str,
 }
 
 /// The host that the clues describe, the most trusted first, and the contradictions between them.
-/// The first that names one build decides; a later one may add the revision and whether it is a
-/// client.
+/// The first that names one build decides; a later one may add the revision, the kind and the
+/// edition, as long as it is about the same build.
 pub fn host_of(clues: &[Clue<'_>], tables: &Tables) -> Option<(Host, Vec<String>)> {
-    let read: Vec<(&Clue<'_>, HostReading)> = clues
+    let mut readings: Vec<(&'static str, HostReading)> = clues
         .iter()
-        .filter_map(|clue| Some((clue, read_host(clue.text, None, tables).ok()?)))
+        .filter_map(|clue| Some((clue.source, read_host(clue.text, None, tables).ok()?)))
         .collect();
-    let (chosen, reading, mut host) = read
-        .iter()
-        .find_map(|(clue, reading)| Some((clue.place, reading, reading.host.clone()?)))?;
-    // A revision that only clients are known to have does not outweigh a name.
-    let may_be_server = reading.could_mean.iter().any(|other| other.kind == HostKind::Server);
+    let decisive = readings.iter().position(|(_, reading)| reading.host.is_some())?;
+    let (chosen, reading) = readings.remove(decisive);
+    let mut host = reading.host?;
     let mut contradictions = Vec::new();
-    for (clue, reading) in &read {
-        if clue.place == chosen {
-            continue;
-        }
-        if reading.could_mean.iter().all(|other| other.build != host.version.build) {
+    for (source, other) in &readings {
+        let Some(same_build) =
+            other.could_mean.iter().find(|candidate| candidate.build == host.version.build)
+        else {
+            let builds = other.could_mean.iter().map(|candidate| candidate.build.to_string());
+            let builds = builds.collect::<Vec<_>>().join(", ");
             contradictions.push(format!(
-                "{chosen} says {}, {} says another Windows ({}); {chosen} is believed",
+                "{chosen} says {}, but {source} says another Windows ({builds}); wintag uses \
+                 {chosen}",
                 host.version,
-                clue.place,
-                reading
-                    .could_mean
-                    .iter()
-                    .map(|other| other.build.to_string())
-                    .collect::<Vec<_>>()
-                    .join(", "),
             ));
             continue;
-        }
-        let said = reading.host.as_ref().map(|other| other.version);
-        match (host.version.revision, said.and_then(|said| said.revision)) {
-            (None, Some(revision)) => {
-                host.version = WindowsVersion::new(host.version.build, revision)
-            }
-            (Some(of_host), Some(other)) if of_host != other => contradictions.push(format!(
-                "{chosen} says revision {of_host}, {} says {other}; {chosen} is believed",
-                clue.place
+        };
+        let stated = other.host.as_ref().and_then(|other| other.version.revision);
+        match (host.version.revision, stated) {
+            (None, _) => host.version.revision = stated,
+            (Some(own), Some(stated)) if own != stated => contradictions.push(format!(
+                "{chosen} says revision {own}, but {source} says {stated}; wintag uses {chosen}"
             )),
             _ => {}
         }
-        let all_are = |kind| reading.could_mean.iter().all(|other| other.kind == kind);
-        let is_other_kind = match host.kind {
-            HostKind::Server => all_are(HostKind::Client),
-            HostKind::Client => all_are(HostKind::Server) && may_be_server,
-        };
-        let same_build = reading.could_mean.iter().find(|other| other.build == host.version.build);
-        if let Some(other) = same_build.filter(|_| is_other_kind) {
-            host.kind = other.kind;
-            host.name.clone_from(&other.name);
+        // A version alone rarely tells servers from clients; a name does, unless the version is of
+        // a build that only one of them has.
+        let agrees = other.could_mean.iter().all(|candidate| candidate.kind == same_build.kind);
+        let is_possible = reading.could_mean.iter().any(|own| own.kind == same_build.kind);
+        if agrees && is_possible && host.kind != same_build.kind {
+            host.kind = same_build.kind;
+            host.name.clone_from(&same_build.name);
         }
-        if reading.host.as_ref().is_some_and(|other| other.edition == Edition::Home) {
+        if other.host.as_ref().is_some_and(|other| other.edition == Edition::Home) {
             host.edition = Edition::Home;
         }
     }
@@ -216,7 +206,7 @@ pub fn labels_to_set(
         .collect()
 }
 
-/// A name that can stand in a command as it is.
+/// The name, if it can stand in a command without quotes.
 pub fn usable_name(name: Option<&str>) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     name.filter(|name| {
@@ -227,7 +217,7 @@ pub fn usable_name(name: Option<&str>) -> Option<&str> {
     })
 }
 
-/// Windows PowerShell writes these bytes before a text in UTF-8.
+/// The body without the byte order mark that Windows PowerShell writes before UTF-8.
 pub fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }

@@ -1,4 +1,4 @@
-//! The values that Renovate wants of a release, in the form of its custom datasources.
+//! The values of a release in the form of Renovate's custom datasources.
 
 use jiff::civil::Date;
 
@@ -7,9 +7,9 @@ use crate::windows::Kb;
 
 /// The registry whose portal describes its repositories.
 const MICROSOFT: &str = "mcr.microsoft.com";
-/// Where the people who make the base images talk with those who use them.
+/// The community repository of the base images.
 const WINDOWS_CONTAINERS: &str = "https://github.com/microsoft/Windows-Containers";
-/// Below this path are the base images, and what is built on them by the same people.
+/// The path of the base images, and of the images that the same team builds on them.
 const WINDOWS: &str = "windows";
 
 /// Microsoft's page about an update.
@@ -17,19 +17,19 @@ pub fn changelog_url(kb: Kb) -> String {
     format!("https://support.microsoft.com/help/{}", kb.0)
 }
 
-/// The start of a day of release in UTC; of a release only the day is known. Renovate does not
-/// believe a moment that is to come, so that there is none for a day after today.
+/// The start of a day of release in UTC; only the day is known. Renovate rejects a time in the
+/// future, so that there is none for a day after today.
 pub fn release_timestamp(released: Date, today: Date) -> Option<String> {
     (released <= today).then(|| format!("{released}T00:00:00Z"))
 }
 
-/// The page of a repository, for those that have one.
+/// The page of a repository, if it has one.
 pub fn homepage(repository: &Repository) -> Option<String> {
     (repository.registry() == MICROSOFT)
         .then(|| format!("https://{MICROSOFT}/product/{}", repository.path()))
 }
 
-/// Where a repository is looked after, for the base images.
+/// The repository where the base images are maintained.
 pub fn source_url(repository: &Repository) -> Option<&'static str> {
     let top = repository.path().split('/').next();
     (repository.registry() == MICROSOFT && top == Some(WINDOWS)).then_some(WINDOWS_CONTAINERS)

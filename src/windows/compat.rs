@@ -476,8 +476,8 @@ mod tests {
         }
 
         /// Warnings stay when an image's revision is raised above its host's. The one that may go
-        /// is the February 2020 one, when the raise takes the image to its host's side; a server host
-        /// then has the warning of the newer revision in its place, so there are never fewer.
+        /// is the February 2020 one, when the raise takes the image to its host's side; a server
+        /// host then has the warning of the newer revision in its place, so there are never fewer.
         #[test]
         fn raising_the_revision_above_the_hosts_never_removes_a_warning(
             mut host in any_host(), host_revision in 0..4000u32,

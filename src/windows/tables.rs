@@ -23,7 +23,8 @@ pub struct Tables {
     kbs: Vec<KbEntry>,
     releases_of_build: HashMap<u32, Vec<usize>>,
     build_of_line: HashMap<String, u32>,
-    versions_of_kb: HashMap<Kb, Vec<usize>>,
+    /// The position of each row of `kbs`, by KB.
+    position_of_kb: Vec<(Kb, usize)>,
 }
 
 impl Tables {
@@ -51,11 +52,10 @@ impl Tables {
                 build_of_line.insert(line.clone(), release.build);
             }
         }
-        let mut versions_of_kb: HashMap<Kb, Vec<usize>> = HashMap::new();
-        for (index, entry) in kbs.iter().enumerate() {
-            versions_of_kb.entry(entry.kb).or_default().push(index);
-        }
-        Ok(Tables { releases, kbs, releases_of_build, build_of_line, versions_of_kb })
+        let mut position_of_kb: Vec<(Kb, usize)> =
+            kbs.iter().enumerate().map(|(index, entry)| (entry.kb, index)).collect();
+        position_of_kb.sort_unstable();
+        Ok(Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb })
     }
 
     /// Every release: servers first, then by build.
@@ -173,8 +173,9 @@ impl Tables {
 
     /// The versions that an update brought, oldest build first.
     pub fn versions_of(&self, kb: Kb) -> Vec<&KbEntry> {
-        let indexes = self.versions_of_kb.get(&kb).map_or(&[][..], Vec::as_slice);
-        indexes.iter().filter_map(|&index| self.kbs.get(index)).collect()
+        let first = self.position_of_kb.partition_point(|(known, _)| *known < kb);
+        let of_kb = self.position_of_kb.iter().skip(first).take_while(|(known, _)| *known == kb);
+        of_kb.filter_map(|(_, index)| self.kbs.get(*index)).collect()
     }
 }
 

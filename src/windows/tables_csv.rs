@@ -185,21 +185,22 @@ fn read_rows(
     }
     // Spreadsheet programs put a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let malformed = |error: csv::Error| TableError::Row {
         file,
         line: error.position().map_or(1, csv::Position::line),
         problem: error.to_string(),
     };
-    let header = reader.headers().map_err(malformed)?;
-    let positions: HashMap<String, usize> =
-        header.iter().enumerate().map(|(position, column)| (column.to_owned(), position)).collect();
-    if let Some(column) = columns.iter().find(|&&column| !positions.contains_key(column)) {
-        return Err(TableError::MissingColumn { file, column });
-    }
+    let header = reader.headers().map_err(malformed)?.clone();
+    let position = |column: &&'static str| {
+        let position = header.iter().position(|name| name.trim() == *column);
+        Ok::<_, TableError>((*column, position.ok_or(TableError::MissingColumn { file, column })?))
+    };
+    let positions: Vec<(&str, usize)> = columns.iter().map(position).collect::<Result<_, _>>()?;
     let mut rows = 0;
-    for record in reader.records() {
-        let record = record.map_err(malformed)?;
+    // One record for all rows: this runs at every start, and allocates only what is kept.
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).map_err(malformed)? {
         rows += 1;
         if rows > MAX_TABLE_ROWS {
             return Err(TableError::TooManyRows { file, limit: MAX_TABLE_ROWS });
@@ -211,18 +212,16 @@ fn read_rows(
     if rows == 0 { Err(TableError::NoRows { file }) } else { Ok(()) }
 }
 
-/// One row, whose values are asked for by the name of their column.
+/// One row; its values are found by the name of their column.
 struct Row<'table> {
     record: &'table StringRecord,
-    positions: &'table HashMap<String, usize>,
+    positions: &'table [(&'static str, usize)],
 }
 
 impl<'table> Row<'table> {
     fn text(&self, column: &str) -> &'table str {
-        self.positions
-            .get(column)
-            .and_then(|&position| self.record.get(position))
-            .unwrap_or_default()
+        let position = self.positions.iter().find(|(name, _)| *name == column);
+        position.and_then(|(_, at)| self.record.get(*at)).unwrap_or_default().trim()
     }
 
     fn required(&self, column: &str) -> Result<&'table str, String> {

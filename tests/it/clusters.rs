@@ -64,7 +64,8 @@ async fn a_mixed_kubernetes_cluster_gets_a_tag_for_each_build() {
             "10.0.26100 akswin2025000000 ltsc2025 process",
         ]
     );
-    let exact = json!({"kubernetes.io/os": "windows", BUILD: "10.0.14393", "wintag/windows-revision": "1715"});
+    let exact = json!({"kubernetes.io/os": "windows", BUILD: "10.0.14393",
+        "wintag/windows-revision": "1715"});
     assert_eq!(answer["groups"][0]["selector"], exact);
     assert_eq!(answer["one_for_all"], Value::Null);
     let why = answer["why"].as_str().expect("a text");
@@ -181,9 +182,12 @@ async fn a_swarm_node_of_unknown_version_is_told_what_to_run() {
 #[tokio::test]
 async fn clients_are_isolated_with_hyperv_also_together() {
     let service = Service::offline();
-    let client = json!({"Name": "PC-1", "OSType": "windows", "OperatingSystem": "Microsoft Windows 11 Pro",
-        "KernelVersion": "10.0 22631 (22621.1.amd64fre.ni_release.220506-1250)", "Swarm": {"NodeID": "n1"}});
-    let node = json!({"ID": "n1", "Description": {"Hostname": "PC-1", "Platform": {"OS": "windows", "Architecture": "x86_64"}}});
+    let client = json!({"Name": "PC-1", "OSType": "windows",
+        "OperatingSystem": "Microsoft Windows 11 Pro",
+        "KernelVersion": "10.0 22631 (22621.1.amd64fre.ni_release.220506-1250)",
+            "Swarm": {"NodeID": "n1"}});
+    let node = json!({"ID": "n1", "Description": {"Hostname": "PC-1", "Platform": {"OS": "windows",
+        "Architecture": "x86_64"}}});
     let answer =
         answer_for(&service, "/swarm/nodes?image=nanoserver", format!("[{node}] {client}")).await;
     assert_eq!(answer["groups"][0]["isolation"], "hyperv", "{answer}");
@@ -219,7 +223,10 @@ async fn what_is_wrong_with_a_list_is_said() {
         assert_eq!(answer.map(|answer| answer.status), Some(405), "{path}");
     }
     let many = |count: usize| {
-        let node = |build: usize| json!({"kind": "Node", "metadata": {"name": "a"}, "status": {"nodeInfo": {"kernelVersion": format!("10.0.{}.1", 30_000 + build)}}});
+        let node = |build: usize| {
+            json!({"kind": "Node", "metadata": {"name": "a"},
+            "status": {"nodeInfo": {"kernelVersion": format!("10.0.{}.1", 30_000 + build)}}})
+        };
         json!({"kind": "List", "items": (0..count).map(node).collect::<Vec<_>>()}).to_string()
     };
     refused("/kubernetes/nodes?image=servercore", "application/json", many(65), 400, "at most 64")
@@ -302,7 +309,7 @@ async fn the_nodes_of_the_cluster_decide_where_they_are_known() {
     assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.26100"}));
     let (pod, response) = admit(&service, "mcr.microsoft.com/windows/nanoserver:1709").await;
     assert_eq!((&pod["spec"]["nodeSelector"], &response["patch"]), (&Value::Null, &Value::Null));
-    let said = "no one Windows node of this cluster (10.0.17763, 10.0.26100) runs all images of \
+    let said = "no Windows node of this cluster (10.0.17763, 10.0.26100) runs all images of \
                 this pod (10.0.16299)";
     assert_eq!(response["warnings"], json!([said]));
 }
@@ -311,7 +318,10 @@ async fn the_nodes_of_the_cluster_decide_where_they_are_known() {
 async fn images_of_two_revisions_of_2016_run_on_no_node() {
     let service = Service::offline();
     let mut review: Value = serde_json::from_str(REVIEW).expect("it is JSON");
-    let container = |tag: &str| json!({"name": "a", "image": format!("mcr.microsoft.com/windows/servercore:{tag}")});
+    let container = |tag: &str| {
+        json!({"name": "a",
+        "image": format!("mcr.microsoft.com/windows/servercore:{tag}")})
+    };
     review["request"]["object"]["spec"]["containers"] =
         json!([container("10.0.14393.1715"), container("10.0.14393.1770")]);
     let response = service.post("/kubernetes/admission", &review).await.json()["response"].clone();

@@ -157,7 +157,8 @@ proptest! {
     #[test]
     fn o10_no_value_breaks_an_operation(
         name in select(vec![
-            "image", "host", "hosts", "images", "kb", "tag", "build", "limit", "release", "platform",
+            "image", "host", "hosts", "images", "kb", "tag", "build", "limit", "release",
+                "platform",
         ]),
         value in prop_oneof![random(), mutated()],
     ) {

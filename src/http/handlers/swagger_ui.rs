@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
 
 use crate::api::problem::{Problem, ProblemKind};
-use crate::http::reply;
+use crate::http::pieces::in_pieces;
 
 /// Swagger UI loads only its own files and calls only this service. It sets styles in its elements
 /// and shows images from data URLs.
@@ -51,5 +51,5 @@ pub async fn serve_file(
         .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
         .content_type(file.content_type)
-        .body(reply::in_pieces(bytes)))
+        .body(in_pieces(bytes)))
 }

@@ -1,5 +1,5 @@
-//! What a pod says of the nodes that it may run on, as far as the Windows build is concerned, and
-//! the changes that add to it.
+//! The node selection of a pod, as far as the Windows build is concerned, and the patches that add
+//! to it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{BUILD_LABEL, Labels, REVISION_LABEL, build_value};
 use crate::platforms::node::UpTo;
 use crate::windows::WindowsVersion;
 
-/// So many terms of a node affinity are read; written by hand there are one or two.
+/// The most terms of a node affinity that are read; people write one or two.
 const MAX_TERMS: usize = 100;
 
 /// A node selector.
@@ -25,7 +25,7 @@ pub struct Placement<'a> {
     pub affinity: Option<&'a Affinity>,
 }
 
-/// An affinity, of which only that to nodes is looked at.
+/// An affinity, of which only the node affinity is read.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Affinity {
@@ -58,7 +58,7 @@ struct Expression {
     values: Option<Vec<String>>,
 }
 
-/// Where required node affinity is in a pod.
+/// The path of the required node affinity in a pod.
 const REQUIRED: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
 
 impl<'a> Placement<'a> {
@@ -67,9 +67,8 @@ impl<'a> Placement<'a> {
         self.node_selector?.get(label)?.as_deref()
     }
 
-    /// The versions of Windows that the pod selects by itself; `None` when it leaves them open. A
-    /// selection in other words than a list of builds is taken to be right, and is an empty
-    /// list.
+    /// The versions of Windows that the pod selects; `None` when it selects none. A selection in
+    /// any other form than a list of builds is assumed to be right, and gives an empty list.
     pub fn versions(self) -> Option<Vec<WindowsVersion>> {
         if let Some(build) = self.selected(BUILD_LABEL) {
             let revision = self.selected(REVISION_LABEL).and_then(|revision| revision.parse().ok());
@@ -92,7 +91,7 @@ impl<'a> Placement<'a> {
         of_each.filter(|of_each| !of_each.is_empty()).map(|of_each| of_each.concat())
     }
 
-    /// The JSON patch that selects these labels beside what is selected already.
+    /// The JSON patch that selects these labels in addition.
     pub fn select(self, labels: &Labels) -> Vec<Value> {
         let absent = self.node_selector.is_none().then(|| add("/spec/nodeSelector", json!({})));
         let of_label = |(key, value): (&String, &String)| {

@@ -1,9 +1,9 @@
 //! Kubernetes: the labels that tell Windows nodes apart, and the objects that use them.
 //!
 //! A node selector is an exact match, so it names the build of the **node**, not that of the image.
-//! The kubelet sets [`BUILD_LABEL`]. Nobody sets a label for the revision, which Windows Server
-//! 2016 needs (process isolation there needs equal revisions, and Kubernetes has no other
-//! isolation): [`REVISION_LABEL`] is wintag's own.
+//! The kubelet sets [`BUILD_LABEL`]. There is no label for the revision, which Windows Server 2016
+//! needs (process isolation there requires equal revisions, and Kubernetes has no other isolation):
+//! [`REVISION_LABEL`] is wintag's own.
 
 mod affinity;
 pub mod admission;
@@ -20,18 +20,18 @@ pub const OS_LABEL: &str = "kubernetes.io/os";
 /// The build of a Windows node as `10.0.17763`; the kubelet sets it since Kubernetes 1.17
 /// (kubernetes/api, core/v1/well_known_labels.go).
 pub const BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
-/// The revision of a Windows Server 2016 node, such as `1715`. The prefix is the name of this
-/// program, so that no other program has a label of that name.
+/// The revision of a Windows Server 2016 node, such as `1715`. The prefix keeps the name apart from
+/// the labels of other programs.
 pub const REVISION_LABEL: &str = "wintag/windows-revision";
 /// The value of [`OS_LABEL`], and of `spec.os.name`.
 pub const WINDOWS: &str = "windows";
-/// The handler of process isolation in the configuration that containerd has on Windows.
+/// The handler of process isolation in the default configuration of containerd on Windows.
 pub const PROCESS_HANDLER: &str = "runhcs-wcow-process";
 
 /// Labels and their values.
 pub type Labels = BTreeMap<String, String>;
 
-/// What [`BUILD_LABEL`] is on a node of this build.
+/// The value of [`BUILD_LABEL`] on a node of this build.
 pub fn build_value(build: u32) -> String {
     WindowsVersion::of_build(build).to_string()
 }
@@ -98,11 +98,11 @@ pub fn pod_yaml(reference: &str, node: WindowsVersion) -> String {
     )
 }
 
-/// The toleration of the taint that Windows nodes have by custom: `os=windows:NoSchedule`.
+/// The toleration of the customary taint of Windows nodes: `os=windows:NoSchedule`.
 const TOLERATION_YAML: &str =
     "    - key: os\n      operator: Equal\n      value: windows\n      effect: NoSchedule\n";
 
-/// A name for an object that is about nodes of this version: `windows-17763`, `windows-14393-1715`.
+/// The name of an object for nodes of this version: `windows-17763`, `windows-14393-1715`.
 pub fn object_name(node: WindowsVersion) -> String {
     match node.revision.filter(|_| node.build == BUILD_2016) {
         Some(revision) => format!("windows-{}-{revision}", node.build),
@@ -110,7 +110,7 @@ pub fn object_name(node: WindowsVersion) -> String {
     }
 }
 
-/// Every value in quotes: a label is a text, also where it looks like a number.
+/// Labels in YAML, every value in quotes: it is a string even where it looks like a number.
 fn yaml_map(labels: &Labels, indent: usize) -> String {
     labels.iter().map(|(key, value)| format!("{:indent$}{key}: \"{value}\"\n", "")).collect()
 }

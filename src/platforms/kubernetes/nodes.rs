@@ -11,12 +11,12 @@ use crate::platforms::node::{
 };
 use crate::windows::Tables;
 
-/// What prints the list.
+/// The command that prints the list.
 const COMMAND: &str = "kubectl get nodes -o json";
 
-/// A list, or one node.
+/// A list, or a single node.
 #[derive(Deserialize)]
-#[serde(expecting = "an object of Kubernetes")]
+#[serde(expecting = "a Kubernetes object")]
 struct Document {
     kind: Option<String>,
     items: Option<UpTo<Item, MAX_NODES>>,
@@ -56,7 +56,7 @@ struct NodeInfo {
 /// Reads the list, each node by itself.
 ///
 /// # Errors
-/// When the whole is not a list of nodes; the text says how to get one.
+/// When the body is not a list of nodes; the message gives the command that prints one.
 pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, ListError> {
     let refuse = |detail: String| ListError { detail, command: COMMAND };
     let document: Document = serde_json::from_slice(without_byte_order_mark(body))
@@ -66,7 +66,7 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
         (Some("Node"), None) => {
             vec![Item { kind: None, metadata: document.metadata, status: document.status }]
         }
-        _ => return Err(refuse("it is neither a List nor a Node".to_owned())),
+        _ => return Err(refuse("neither a List nor a Node".to_owned())),
     };
     Ok(items.into_iter().map(|item| read_node(item, tables)).collect())
 }
@@ -86,14 +86,14 @@ fn read_node(item: Item, tables: &Tables) -> Result<Node, Skipped> {
         return Err(skip(SkipReason::NotWindows));
     }
     let name = name.ok_or_else(|| skip(SkipReason::NameNotUsable))?;
-    let clue = |place, text: Option<&'_ str>| text.map(|text| (place, text.to_owned()));
+    let clue = |source, text: Option<&'_ str>| text.map(|text| (source, text.to_owned()));
     let found = [
         clue("status.nodeInfo.kernelVersion", info.kernel_version.as_deref()),
         clue("the label node.kubernetes.io/windows-build", label(BUILD_LABEL)),
         clue("status.nodeInfo.osImage", info.os_image.as_deref()),
     ];
     let clues: Vec<Clue<'_>> =
-        found.iter().flatten().map(|(place, text)| Clue { place, text }).collect();
+        found.iter().flatten().map(|(source, text)| Clue { source, text }).collect();
     let (host, contradictions) =
         host_of(&clues, tables).ok_or_else(|| skip(SkipReason::KubernetesVersionUnknown))?;
     let wanted = version_labels(host.version);
@@ -112,7 +112,8 @@ mod tests {
         json!({
             "kind": "Node",
             "metadata": {"name": name, "labels": {OS_LABEL: "windows", BUILD_LABEL: build_label}},
-            "status": {"nodeInfo": {"operatingSystem": "windows", "kernelVersion": kernel, "osImage": image}},
+            "status": {"nodeInfo": {"operatingSystem": "windows", "kernelVersion": kernel,
+                "osImage": image}},
         })
     }
 
@@ -187,7 +188,9 @@ mod tests {
     #[test]
     fn what_no_image_can_be_chosen_for_is_skipped_with_the_reason() {
         let skipped = |node: serde_json::Value| read_one(&node).unwrap_err().reason;
-        let linux = json!({"kind": "Node", "metadata": {"name": "l"}, "status": {"nodeInfo": {"operatingSystem": "linux", "kernelVersion": "5.15.0-1071-azure"}}});
+        let linux = json!({"kind": "Node", "metadata": {"name": "l"},
+            "status": {"nodeInfo": {"operatingSystem": "linux",
+            "kernelVersion": "5.15.0-1071-azure"}}});
         assert_eq!(skipped(linux), SkipReason::NotWindows);
         assert_eq!(skipped(node("a;b", "10.0.17763.1", "", None)), SkipReason::NameNotUsable);
         assert_eq!(skipped(node("a", "6.2.9200", "", None)), SkipReason::KubernetesVersionUnknown);

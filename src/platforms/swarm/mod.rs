@@ -1,6 +1,6 @@
 //! Docker Swarm: the labels that tell Windows nodes apart, and the services that use them.
 //!
-//! Swarm looks at the operating system and the architecture of an image and of a node, never at
+//! Swarm compares the operating system and the architecture of an image and a node, but never
 //! os.version (moby, client/service_create.go; swarmkit, PlatformFilter). So nodes get labels, and
 //! services constraints on them.
 
@@ -10,31 +10,31 @@ use std::collections::BTreeMap;
 
 use crate::windows::{BUILD_2016, Isolation, SOURCE_COMPATIBILITY, WindowsVersion};
 
-/// Where it is said that Swarm does not look at os.version.
+/// The code that shows that Swarm ignores os.version.
 pub const SOURCE_OS_VERSION: &str =
     "https://github.com/moby/moby/blob/master/client/service_create.go";
 /// Microsoft's steps for Swarm: labels, constraints, and Hyper-V isolation by `daemon.json`.
 pub const SOURCE_STEPS: &str = SOURCE_COMPATIBILITY;
 
-/// The label of the operating system on Microsoft's page.
+/// The label of the operating system, as on Microsoft's page.
 pub const OS_LABEL: &str = "OS";
-/// The label of the version on Microsoft's page, with three parts as `(Get-ComputerInfo).OsVersion`
-/// prints it.
+/// The label of the version, as on Microsoft's page: three parts, as `(Get-ComputerInfo).OsVersion`
+/// prints them.
 pub const OS_VERSION_LABEL: &str = "OsVersion";
 /// The build alone, for constraints.
 pub const BUILD_LABEL: &str = "windows.build";
-/// The revision; only nodes of Windows Server 2016 get it, where process isolation needs equal
+/// The revision; only for nodes of Windows Server 2016, where process isolation requires equal
 /// revisions.
 pub const REVISION_LABEL: &str = "windows.revision";
 
 /// The constraint that every Windows node meets, without any label.
 pub const ANY_WINDOWS: &str = "node.platform.os==windows";
 
-/// Where the engine's settings are on Windows.
+/// The configuration file of the engine on Windows.
 pub const DAEMON_JSON_PATH: &str = r"C:\ProgramData\docker\config\daemon.json";
 /// The setting that makes Hyper-V isolation the default of an engine.
 pub const DAEMON_JSON: &str = r#"{"exec-opts": ["isolation=hyperv"]}"#;
-/// What makes the engine read it.
+/// The command after which the engine uses it.
 pub const RESTART_ENGINE: &str = "Restart-Service docker";
 
 /// Labels and their values.
@@ -54,11 +54,11 @@ pub fn version_labels(node: WindowsVersion) -> Labels {
 }
 
 /// The constraints of a service that runs in this mode on nodes of this version. Only process
-/// isolation on 14393 minds the revision.
+/// isolation on 14393 depends on the revision.
 pub fn constraints(node: WindowsVersion, isolation: Isolation) -> Vec<String> {
     let mut constraints = vec![format!("node.labels.{BUILD_LABEL}=={}", node.build)];
-    let minds_revision = node.build == BUILD_2016 && isolation == Isolation::Process;
-    if let Some(revision) = node.revision.filter(|_| minds_revision) {
+    let needs_revision = node.build == BUILD_2016 && isolation == Isolation::Process;
+    if let Some(revision) = node.revision.filter(|_| needs_revision) {
         constraints.push(format!("node.labels.{REVISION_LABEL}=={revision}"));
     }
     constraints

@@ -1,8 +1,7 @@
-//! What `docker node inspect` and `docker info` print, in one list.
+//! The output of `docker node inspect` and `docker info`, in one list.
 //!
-//! The first knows which nodes there are, and not their Windows version; the second knows the
-//! version, and only of the machine that it is run on. They are put together by the ID of the node,
-//! else by its host name.
+//! The first lists the nodes, without their Windows version; the second has the version, but only
+//! of the machine on which it runs. They are joined by the ID of the node, else by its host name.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +14,11 @@ use crate::platforms::node::{
 };
 use crate::windows::Tables;
 
-/// What prints the nodes, and what the version of each.
+/// The commands that print the nodes, and the version of each.
 const COMMANDS: &str = "docker node inspect $(docker node ls -q), and on each Windows node: \
                         docker info --format '{{json .}}'";
 
-/// An entry of the list: of one command or of the other, or of none.
+/// An entry of the list, from either command.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Entry {
@@ -66,22 +65,22 @@ struct Membership {
     node_id: Option<String>,
 }
 
-/// A node, as far as both commands tell.
+/// A node, joined from both commands.
 #[derive(Default)]
 struct Merged {
     id: Option<String>,
     hostname: Option<String>,
     system: Option<String>,
     labels: BTreeMap<String, Option<String>>,
-    /// What `docker info` prints of the version, as it prints it.
+    /// The lines of `docker info` about the version.
     version: Option<String>,
 }
 
-/// Reads a JSON array, or several JSON texts after each other, and puts together what belongs to
-/// one node.
+/// Reads a JSON array, or several JSON texts one after the other, and joins the entries of each
+/// node.
 ///
 /// # Errors
-/// When the whole is not such a list; the text says how to get one.
+/// When the body is not such a list; the message gives the commands that print one.
 pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, ListError> {
     let refuse = |detail: String| ListError { detail, command: COMMANDS };
     let mut entries: Vec<Entry> = Vec::new();
@@ -91,7 +90,7 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
         entries.extend(some);
         // Each node is described twice.
         if entries.len() > 2 * MAX_NODES {
-            return Err(refuse(format!("at most {} entries are read", 2 * MAX_NODES)));
+            return Err(refuse(format!("more than {} entries", 2 * MAX_NODES)));
         }
     }
     if entries.is_empty() {
@@ -102,7 +101,7 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
     let mut nodes: Vec<Merged> = inspected.into_iter().map(of_inspect).collect();
     let known = Known::of(&nodes);
     for info in others {
-        match known.place_of(&info) {
+        match known.position_of(&info) {
             Some(at) => {
                 if let Some(node) = nodes.get_mut(at) {
                     node.version = version_text(&info);
@@ -112,7 +111,7 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
         }
     }
     for node in &mut nodes {
-        // Commands take a host name only while it is one node's.
+        // Commands accept a host name only if it belongs to one node.
         let is_shared =
             |name: &String| known.by_hostname.get(&name.to_ascii_lowercase()) == Some(&None);
         node.hostname.take_if(|name| is_shared(name));
@@ -120,8 +119,8 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
     Ok(nodes.into_iter().map(|node| read_node(node, tables)).collect())
 }
 
-/// Where each node is, by what `docker info` may call it. A host name that two nodes have is
-/// nobody's.
+/// The position of each node, by the names that `docker info` may give it; `None` for a host name
+/// that several nodes share.
 struct Known {
     by_id: BTreeMap<String, usize>,
     by_hostname: BTreeMap<String, Option<usize>>,
@@ -135,14 +134,14 @@ impl Known {
                 known.by_id.insert(id.clone(), at);
             }
             if let Some(hostname) = &node.hostname {
-                let place = known.by_hostname.entry(hostname.to_ascii_lowercase());
-                place.and_modify(|at| *at = None).or_insert(Some(at));
+                let position = known.by_hostname.entry(hostname.to_ascii_lowercase());
+                position.and_modify(|at| *at = None).or_insert(Some(at));
             }
         }
         known
     }
 
-    fn place_of(&self, info: &Entry) -> Option<usize> {
+    fn position_of(&self, info: &Entry) -> Option<usize> {
         match node_id(info) {
             Some(id) => self.by_id.get(id).copied(),
             None => {
@@ -178,8 +177,8 @@ fn of_info(entry: Entry) -> Merged {
     }
 }
 
-/// The lines about the version, which are read as one text: the newer ones tell the revision, and
-/// the build behind an older one is told from that of its branch.
+/// The lines about the version, read as one text: newer engines print the revision, and for older
+/// ones the reader tells the build from that of its branch.
 fn version_text(info: &Entry) -> Option<String> {
     let parts = [&info.kernel_version, &info.operating_system, &info.os_version];
     let parts: Vec<&str> =
@@ -198,7 +197,7 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
     }
     let name = name.ok_or_else(|| skip(SkipReason::NameNotUsable))?;
     let label = |key: &str| node.labels.get(key).and_then(Option::as_deref);
-    // As one version, the two labels that this program asks to set.
+    // The two labels that wintag asks to set, as one version.
     let with_revision = label(BUILD_LABEL)
         .zip(label(REVISION_LABEL))
         .map(|(build, revision)| format!("{build}.{revision}"));
@@ -208,7 +207,7 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
         ("the label windows.build", with_revision.as_deref().or(label(BUILD_LABEL))),
     ];
     let clues: Vec<Clue<'_>> =
-        found.into_iter().filter_map(|(place, text)| Some(Clue { place, text: text? })).collect();
+        found.into_iter().filter_map(|(source, text)| Some(Clue { source, text: text? })).collect();
     let (host, contradictions) =
         host_of(&clues, tables).ok_or_else(|| skip(SkipReason::SwarmVersionUnknown))?;
     let wanted = version_labels(host.version);
@@ -228,15 +227,18 @@ mod tests {
 
     fn inspect(id: &str, hostname: &str, system: &str, labels: Value) -> Value {
         json!({
-            "ID": id, "Version": {"Index": 9}, "Spec": {"Labels": labels, "Role": "worker", "Availability": "active"},
-            "Description": {"Hostname": hostname, "Platform": {"Architecture": "x86_64", "OS": system}},
+            "ID": id, "Version": {"Index": 9}, "Spec": {"Labels": labels, "Role": "worker",
+                "Availability": "active"},
+            "Description": {"Hostname": hostname, "Platform": {"Architecture": "x86_64",
+                "OS": system}},
             "Status": {"State": "ready", "Addr": "192.0.2.1"},
         })
     }
 
     fn info(node_id: &str, name: &str, kernel: &str, system: &str) -> Value {
         json!({
-            "ID": "3NLK", "Name": name, "OSType": "windows", "KernelVersion": kernel, "OperatingSystem": system,
+            "ID": "3NLK", "Name": name, "OSType": "windows", "KernelVersion": kernel,
+                "OperatingSystem": system,
             "Swarm": {"NodeID": node_id, "LocalNodeState": "active"},
         })
     }
@@ -282,7 +284,8 @@ mod tests {
 
     #[test]
     fn labels_are_those_that_are_missing() {
-        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1"});
+        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393",
+            "windows.revision": "1"});
         let body =
             json!([inspect("n1", "a", "windows", has), info("n1", "a", OF_2016, "")]).to_string();
         let node = read(&body).remove(0).unwrap();
@@ -294,7 +297,8 @@ mod tests {
 
     #[test]
     fn the_labels_that_were_set_are_read_back() {
-        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393", "windows.revision": "1715"});
+        let has = json!({"OS": "windows", "OsVersion": "10.0.14393", "windows.build": "14393",
+            "windows.revision": "1715"});
         let node = read(&inspect("n1", "a", "windows", has).to_string()).remove(0).unwrap();
         assert_eq!(
             (node.host.version.to_string().as_str(), node.labels.len()),

@@ -5,6 +5,7 @@ use json_patch::Patch;
 use serde_json::json;
 
 use super::*;
+use crate::platforms::kubernetes::admission::review::{MAX_CONTAINERS, Review};
 
 const OF_TABLES: [u32; 12] =
     [14393, 16299, 17134, 17763, 17763, 18362, 18363, 19041, 19042, 20348, 25398, 26100];
@@ -107,7 +108,8 @@ fn one_build_becomes_a_selector() {
 
 #[test]
 fn windows_server_2016_needs_the_revision_too() {
-    let exact = json!({"node.kubernetes.io/windows-build": "10.0.14393", "wintag/windows-revision": "1715"});
+    let exact = json!({"node.kubernetes.io/windows-build": "10.0.14393",
+        "wintag/windows-revision": "1715"});
     check_selector(&["x:14393.1715"], &[], exact.clone());
     check_selector(&["x:14393.1715"], &["14393.1715", "14393.1770", "17763"], exact);
     check_unchanged(&pod_of(&["x:14393.1715"]), &["14393.1770", "17763"], Decision::RunsNowhere, 1);
@@ -130,7 +132,8 @@ fn several_builds_become_an_affinity() {
 fn an_affinity_is_added_to_what_is_there() {
     let of_term = |more: Value| json!({"matchExpressions": [more]});
     let zone = json!({"key": "zone", "operator": "In", "values": ["a"]});
-    let build = json!({"key": "node.kubernetes.io/windows-build", "operator": "In", "values": ["10.0.20348", "10.0.26100"]});
+    let build = json!({"key": "node.kubernetes.io/windows-build", "operator": "In",
+        "values": ["10.0.20348", "10.0.26100"]});
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
     let with = |affinity: Value| {
         let mut pod = pod_of(&["x:20348"]);
@@ -145,7 +148,8 @@ fn an_affinity_is_added_to_what_is_there() {
         json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}});
     assert_eq!(with(preferred)["nodeAffinity"][required], alone);
     let terms = json!([of_term(zone.clone()), {"matchFields": []}]);
-    let both = json!([{"matchExpressions": [zone, build]}, {"matchFields": [], "matchExpressions": [build]}]);
+    let both = json!([{"matchExpressions": [zone, build]}, {"matchFields": [],
+        "matchExpressions": [build]}]);
     assert_eq!(
         with(json!({"nodeAffinity": {required: {"nodeSelectorTerms": terms}}}))["nodeAffinity"]
             [required]["nodeSelectorTerms"],
@@ -192,8 +196,12 @@ fn a_pod_that_selects_is_believed_or_warned() {
     check_unchanged(&selecting("x:14393.1715", "10.0.14393"), &[], Decision::SelectsItself, 1);
     let mut pod = pod_of(&["x:17763"]);
     let terms = |operator: &str| {
-        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
-            {"matchExpressions": [{"key": "node.kubernetes.io/windows-build", "operator": operator, "values": ["10.0.20348"]}]}
+        json!(
+            {
+            "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "node.kubernetes.io/windows-build", "operator": operator,
+                "values": ["10.0.20348"]}]}
         ]}}})
     };
     pod["affinity"] = terms("In");
@@ -231,9 +239,11 @@ fn what_needs_no_selector_is_not_touched() {
 #[test]
 fn every_sort_of_container_and_every_way_to_be_windows_counts() {
     for sort in ["initContainers", "ephemeralContainers"] {
-        let pod = json!({"nodeSelector": {"kubernetes.io/os": "windows"}, "containers": [{"image": "unknown"}], sort: [{"image": "x:17763"}]});
+        let pod = json!({"nodeSelector": {"kubernetes.io/os": "windows"},
+            "containers": [{"image": "unknown"}], sort: [{"image": "x:17763"}]});
         let (admission, spec) = admitted(&pod, &[]);
-        let both = json!({"kubernetes.io/os": "windows", "node.kubernetes.io/windows-build": "10.0.17763"});
+        let both = json!({"kubernetes.io/os": "windows",
+            "node.kubernetes.io/windows-build": "10.0.17763"});
         assert_eq!(
             (admission.decision, &spec["nodeSelector"]),
             (Decision::Selected, &both),
