@@ -24,6 +24,7 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
 /// The application: the context of answers, and background work.
 pub struct App {
     context: Arc<Context>,
+    registries: Option<Arc<Registries>>,
     metrics: Arc<Metrics>,
 }
 
@@ -49,6 +50,7 @@ impl App {
             fresh_for: settings.fresh_for,
             state_dir: settings.state_dir,
         };
+        let prepared = (!settings.offline).then(|| registries.clone());
         let catalogue = Catalogue::new(
             registries,
             settings.tables,
@@ -63,7 +65,7 @@ impl App {
             kubernetes_hosts: settings.kubernetes_hosts,
             clock,
         };
-        Ok(Self { context: Arc::new(context), metrics })
+        Ok(Self { context: Arc::new(context), registries: prepared, metrics })
     }
 
     /// The context of answers.
@@ -97,6 +99,10 @@ impl App {
         traces: Traces,
     ) -> io::Result<()> {
         in_background(&self.context, Catalogue::load_snapshot).await;
+        if let Some(registries) = self.registries {
+            // Beside the first answers, which seldom need a registry.
+            tokio::task::spawn_blocking(move || registries.prepare());
+        }
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
         let served =

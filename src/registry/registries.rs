@@ -22,10 +22,11 @@ use crate::images::Repository;
 #[derive(Clone)]
 pub struct Registries {
     upstreams: Arc<BTreeMap<String, Upstream>>,
+    usual_client: EgressClient,
 }
 
 impl Registries {
-    /// Checks the settings, reads the CA files and builds the HTTP clients. Nothing is sent yet.
+    /// Checks the settings and reads the CA files. Nothing is sent yet.
     ///
     /// # Errors
     /// When a name, a mirror or a CA file cannot be used.
@@ -47,13 +48,7 @@ impl Registries {
         exchange_timeout: Duration,
         observer: Option<Observer>,
     ) -> Result<Self, SetupError> {
-        let usual_client = EgressClient::build(Vec::new(), observer.clone())?;
-        if usual_client.has_no_ca() {
-            tracing::warn!(
-                "this system has no CA certificates, so https works only for registries with a \
-                 ca_file; install the system's CA certificates or set SSL_CERT_FILE"
-            );
-        }
+        let usual_client = EgressClient::usual(observer.clone());
         let mut upstreams = BTreeMap::new();
         for (name, registry) in settings.registries {
             let base = base_url(&name, &registry)?;
@@ -74,7 +69,12 @@ impl Registries {
             );
             upstreams.insert(name, upstream);
         }
-        Ok(Self { upstreams: Arc::new(upstreams) })
+        Ok(Self { upstreams: Arc::new(upstreams), usual_client })
+    }
+
+    /// Builds the HTTP clients now and not for the first request. It takes some milliseconds.
+    pub fn prepare(&self) {
+        self.usual_client.prepare();
     }
 
     /// Whether this registry, named as references name it, may be queried.

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
@@ -26,37 +26,57 @@ const USER_AGENT: &str = concat!("wintag/", env!("CARGO_PKG_VERSION"));
 /// HTTP clients for one set of trusted certificates. Cheap to clone.
 #[derive(Clone)]
 pub struct EgressClient {
+    clients: Arc<LazyLock<Clients, BuildClients>>,
+    observer: Option<Observer>,
+}
+
+type BuildClients = Box<dyn FnOnce() -> Clients + Send>;
+
+struct Clients {
     configured: Client,
     public_only: Client,
     // `public_only` shares this resolver; here it decides about literal addresses.
     resolver: Arc<PublicOnly>,
     has_no_ca: bool,
-    observer: Option<Observer>,
 }
 
 impl EgressClient {
-    /// Builds clients that trust the system's CAs and these certificates. On a system without CAs
-    /// only http works. The observer is called after each request.
+    /// Clients that trust the system's CAs and these certificates. The observer is called after
+    /// each request.
     pub fn build(
         certificates: Vec<Certificate>,
         observer: Option<Observer>,
     ) -> Result<Self, reqwest::Error> {
-        let resolver = Arc::new(PublicOnly::of_system());
-        let usual = builder().tls_certs_merge(certificates.clone()).build();
-        let has_no_ca = usual.is_err();
-        let trusting = || match has_no_ca {
-            false => builder().tls_certs_merge(certificates.clone()),
-            true => builder().tls_certs_only([]),
-        };
-        let configured = usual.or_else(|_| trusting().build())?;
-        // Its own pool: a connection that was made without the check must not be reused under it.
-        let public_only = trusting().dns_resolver(Arc::clone(&resolver)).build()?;
-        Ok(Self { configured, public_only, resolver, has_no_ca, observer })
+        let clients = Clients::build(certificates)?;
+        let client = Self::lazy(Box::new(|| clients), observer);
+        client.prepare();
+        Ok(client)
     }
 
-    /// Whether there is no CA certificate, so that https does not work.
-    pub fn has_no_ca(&self) -> bool {
-        self.has_no_ca
+    /// Clients that trust the system's CAs. They are built for the first request, because reading
+    /// the CAs takes longer than answering offline.
+    pub fn usual(observer: Option<Observer>) -> Self {
+        let build = || {
+            let clients = Clients::build(Vec::new());
+            let clients = clients.expect("a client that trusts no CA can be built");
+            if clients.has_no_ca {
+                tracing::warn!(
+                    "this system has no CA certificates, so https works only for registries with \
+                     a ca_file; install the system's CA certificates or set SSL_CERT_FILE"
+                );
+            }
+            clients
+        };
+        Self::lazy(Box::new(build), observer)
+    }
+
+    fn lazy(build: BuildClients, observer: Option<Observer>) -> Self {
+        Self { clients: Arc::new(LazyLock::new(build)), observer }
+    }
+
+    /// Builds the clients, if they are not built yet.
+    pub fn prepare(&self) {
+        LazyLock::force(&self.clients);
     }
 
     /// Sends a request and reads the response. After a broken connection it is sent once more: the
@@ -66,8 +86,10 @@ impl EgressClient {
     /// When there is no whole response within the bounds. Any status is a response.
     pub async fn get(&self, request: &EgressRequest) -> Result<EgressResponse, RegistryError> {
         let client = match request.reach {
-            Reach::Configured => &self.configured,
-            Reach::PublicOnly if self.resolver.admits(&request.url) => &self.public_only,
+            Reach::Configured => &self.clients.configured,
+            Reach::PublicOnly if self.clients.resolver.admits(&request.url) => {
+                &self.clients.public_only
+            }
             Reach::PublicOnly => return Err(not_public()),
         };
         match self.attempt(client, request, request.resends).await {
@@ -88,13 +110,30 @@ impl EgressClient {
         let result = attempt(client, request).instrument(span.span().clone()).await;
         let result = result.map_err(|failure| match failure {
             Failure::Transport(error) => {
-                (describe(&error, self.has_no_ca), is_broken_connection(&error))
+                (describe(&error, self.clients.has_no_ca), is_broken_connection(&error))
             }
             Failure::Unusable(error) => (error, false),
         });
         let span =
             span.end(result.as_ref().map(|response| response.status).map_err(|(error, _)| error));
         result.map(|response| EgressResponse { span, ..response })
+    }
+}
+
+impl Clients {
+    /// On a system without CAs only http works.
+    fn build(certificates: Vec<Certificate>) -> Result<Self, reqwest::Error> {
+        let resolver = Arc::new(PublicOnly::of_system());
+        let usual = builder().tls_certs_merge(certificates.clone()).build();
+        let has_no_ca = usual.is_err();
+        let trusting = || match has_no_ca {
+            false => builder().tls_certs_merge(certificates.clone()),
+            true => builder().tls_certs_only([]),
+        };
+        let configured = usual.or_else(|_| trusting().build())?;
+        // Its own pool: a connection that was made without the check must not be reused under it.
+        let public_only = trusting().dns_resolver(Arc::clone(&resolver)).build()?;
+        Ok(Self { configured, public_only, resolver, has_no_ca })
     }
 }
 
