@@ -131,7 +131,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for UpToVisitor<T,
         let mut found = Vec::new();
         while let Some(entry) = list.next_element()? {
             if found.len() == MAX {
-                return Err(A::Error::custom(format!("more than {MAX} entries")));
+                return Err(A::Error::custom(format!("at most {MAX} entries are allowed")));
             }
             found.push(entry);
         }

@@ -90,7 +90,7 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
         entries.extend(some);
         // Each node is described twice.
         if entries.len() > 2 * MAX_NODES {
-            return Err(refuse(format!("more than {} entries", 2 * MAX_NODES)));
+            return Err(refuse(format!("at most {} entries are allowed", 2 * MAX_NODES)));
         }
     }
     if entries.is_empty() {
