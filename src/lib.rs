@@ -170,5 +170,6 @@ pub mod cli;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::catalogue::check_snapshot as snapshot;
+    pub use crate::http::fuzzing::*;
     pub use crate::registry::fuzzing::*;
 }

@@ -16,6 +16,8 @@ mod problems;
 mod document;
 mod admin;
 mod shutdown;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 use std::io;
 use std::net::TcpListener;

@@ -225,12 +225,12 @@ async fn a_failure_is_one_line_and_a_status_in_every_format() {
             ),
             (
                 "image=%24%28id%29&host=16299&pin=%60id%60",
-                "error: invalid-parameter: a parameter is wrong - image: not-allowed - pin: \
+                "error: invalid-parameter: invalid parameter - image: not-allowed - pin: \
                  not-allowed: one of release kb build\n",
             ),
             (
                 "image=iis&host=16299&%24%28id%29=1&_=1",
-                "error: invalid-parameter: a parameter is wrong - unknown-parameter - \
+                "error: invalid-parameter: invalid parameter - unknown-parameter - \
                  unknown-parameter\n",
             ),
         ] {

@@ -43,10 +43,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::telemetry::Metrics;
 use refusal::{BareRefusal, Refusal};
-use state::{SharedState, State};
+use state::State;
 
 pub use refusal::REQUEST_TIMEOUT;
-pub use state::Answering;
+pub use state::{Answering, SharedState, has_body};
 
 /// A connection on which nothing was asked or written for this time is closed, after twice the
 /// time at most. It is longer than a request takes: a body takes at most five seconds, and its
@@ -433,7 +433,8 @@ mod tests {
     async fn s10_nothing_is_read_while_a_request_is_answered() {
         let (mut connection, mut client) = connected(100);
         let library = Library::default();
-        let answering = Answering::on(connection.shared_state());
+        connection.shared.state.set(State::Answering);
+        let answering = Answering(Some(connection.shared_state()));
         client.write_all(&[b'y'; 10]).await.expect("it is taken");
         for _ in 0..100 {
             assert_eq!((library.read(&mut connection), library.wakes()), (0, 0));

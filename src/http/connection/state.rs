@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 /// What the next byte from the client belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub enum State {
     Ended,
     /// A body, of which this many bytes are to come.
     Body {
-        /// By the `Content-Length` of the head.
+        /// By the `Content-Length` of the head; never zero, because handing nothing on would mean the
+        /// end of the connection.
         bytes_left: usize,
     },
     /// Another request, while this one is being answered. Nothing is handed on.
@@ -68,6 +69,12 @@ impl State {
     }
 }
 
+/// Whether the request says that it has a body.
+pub fn has_body(request: &HttpRequest) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING)
+}
+
 /// The state of a connection, and whether anything has been asked on it.
 #[derive(Debug, Default)]
 pub struct SharedState {
@@ -78,20 +85,21 @@ pub struct SharedState {
 }
 
 /// A request that is being answered. The next one is read when this is dropped.
-pub struct Answering(Option<Rc<SharedState>>);
+pub struct Answering(pub(super) Option<Rc<SharedState>>);
 
 impl Answering {
     /// Begins to answer a request, or as much of it as there is when it has a body.
-    pub fn begin(request: &HttpRequest, has_body: bool) -> Self {
+    pub fn begin(request: &HttpRequest) -> Self {
         let shared = request.conn_data::<Rc<SharedState>>().cloned();
         if let Some(shared) = &shared {
             shared.has_request.set(true);
             let length = request.headers().get(CONTENT_LENGTH);
             let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
             match length {
-                _ if !has_body => shared.state.set(State::Answering),
-                Some(bytes_left) => shared.state.set(State::Body { bytes_left }),
-                None => {}
+                _ if !has_body(request) => shared.state.set(State::Answering),
+                Some(bytes_left) if bytes_left > 0 => shared.state.set(State::Body { bytes_left }),
+                // A body in chunks, or one of `00` bytes.
+                _ => {}
             }
         }
         Self(shared)
@@ -102,12 +110,6 @@ impl Answering {
         if let Some(shared) = request.conn_data::<Rc<SharedState>>() {
             shared.state.set(State::Answering);
         }
-    }
-
-    #[cfg(test)]
-    pub fn on(shared: Rc<SharedState>) -> Self {
-        shared.state.set(State::Answering);
-        Self(Some(shared))
     }
 }
 

@@ -6,12 +6,12 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 
 use crate::api::problem::{Problem, ProblemKind};
+use crate::http::connection::has_body;
 use crate::http::{reply, routes};
 
 /// The longest path and query. The longest that makes sense is a list of 64 hosts; proxies in
@@ -37,12 +37,6 @@ pub async fn contain_panics(
         let response = reply::problem_as(wants_text, &Problem::new(ProblemKind::Internal, detail));
         Err(InternalError::from_response("a handler panicked", response).into())
     })
-}
-
-/// Whether the request says that it has a body.
-pub fn has_body(request: &HttpRequest) -> bool {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.is_some_and(|length| length != "0") || request.headers().contains_key(TRANSFER_ENCODING)
 }
 
 fn too_large(request: &HttpRequest) -> Option<Problem> {

@@ -106,8 +106,7 @@ impl Middleware {
             let route = self.requests.route(Some(response_cache::PATH));
             return (Ok(request.into_response(response)), route);
         }
-        let has_body = guard::has_body(request.request());
-        let _answering = Answering::begin(request.request(), has_body);
+        let _answering = Answering::begin(request.request());
         let answered = guard::contain_panics(request, next).await.map(reply::in_asked_form);
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);
