@@ -21,8 +21,8 @@ pub enum State {
     Ended,
     /// A body, of which this many bytes are to come.
     Body {
-        /// By the `Content-Length` of the head; never zero, because handing nothing on would mean the
-        /// end of the connection.
+        /// By the `Content-Length` of the head; never zero, because handing nothing on would mean
+        /// the end of the connection.
         bytes_left: usize,
     },
     /// Another request, while this one is being answered. Nothing is handed on.
