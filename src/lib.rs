@@ -164,8 +164,7 @@ pub mod config;
 pub mod app;
 pub mod cli;
 
-/// The door for the fuzz targets (`tests/fuzz`) to the parsers that are private. It is in no
-/// ordinary build.
+/// Private parsers, for the fuzz targets (`tests/fuzz`). No ordinary build has them.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {

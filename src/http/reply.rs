@@ -126,7 +126,7 @@ fn accept_json(request: &HttpRequest, metadata: &Metadata) -> Result<(), Problem
     Err(Problem::new(ProblemKind::NotAcceptable, "answers are application/json".to_owned()))
 }
 
-/// A problem that a handler returns is written as JSON; [`in_asked_form`] makes it text.
+/// A problem that a handler returns is written as JSON; `in_asked_form` makes it text.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

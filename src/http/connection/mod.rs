@@ -137,8 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if is_woken && !self.idle_check.is_elapsed() {
             return Poll::Pending;
         }
-        // Unconstrained, because a task that has used up its budget would be told to wait without
-        // being woken.
+        // Unconstrained, because a task that has used up its cooperative budget would return
+        // pending without being woken.
         while pin!(unconstrained(self.idle_check.as_mut())).poll(context).is_ready() {
             if self.is_idle && !self.shared.has_request.get() {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "the connection is idle");
