@@ -204,7 +204,7 @@ async fn a_digest_that_is_not_known_is_empty_or_a_problem() {
     assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(4), &b""[..]));
     let talk = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(
-        talk.contains("nanoserver:1709: the digest is not known")
+        talk.contains("nanoserver:1709: the digest is unknown")
             && talk.contains("format=reference"),
         "{talk}"
     );
