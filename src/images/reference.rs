@@ -143,7 +143,9 @@ impl ParseReferenceError {
 /// (RFC 4343), and without the default port of https.
 pub fn canonical_registry(written: &str) -> String {
     let small = written.to_ascii_lowercase();
-    small.strip_suffix(HTTPS_PORT).map(str::to_owned).unwrap_or(small)
+    // A host has one port: `a:443:443` is none, and must not become `a:443`.
+    let host = small.strip_suffix(HTTPS_PORT).filter(|host| !host.contains(':'));
+    host.map(str::to_owned).unwrap_or(small)
 }
 
 const HTTPS_PORT: &str = ":443";
