@@ -87,7 +87,7 @@ impl App {
         self.serve_until(Some(signals), listeners, behaviour, traces).await
     }
 
-    /// As [`Self::serve`], until one of these signals; without them, for ever.
+    /// As [`Self::serve`], until one of these signals; without signals, it never ends.
     ///
     /// # Errors
     /// As there.

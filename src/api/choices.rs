@@ -46,6 +46,11 @@ impl IsolationChoice {
         std::iter::once((Self::ANY, None)).chain(modes)
     }
 
+    /// The words of the parameter.
+    pub fn words() -> Vec<&'static str> {
+        Self::all().map(|(word, _)| word).collect()
+    }
+
     /// Reads the parameter `isolation`; `None` if any mode is acceptable.
     pub fn read(params: &mut Params) -> Option<Isolation> {
         params.choice("isolation", &Self::all().collect::<Vec<_>>()).flatten()
@@ -54,7 +59,7 @@ impl IsolationChoice {
 
 impl PartialSchema for IsolationChoice {
     fn schema() -> RefOr<Schema> {
-        words("Acceptable isolation modes.", Self::all().map(|(word, _)| word))
+        schema_of("Acceptable isolation modes.", Self::words())
     }
 }
 
@@ -76,6 +81,11 @@ impl Format {
     /// Every form.
     pub fn all() -> impl Iterator<Item = Self> {
         std::iter::once(Self::Json).chain(TextFormat::ALL.map(Self::Text))
+    }
+
+    /// The words of the parameter.
+    pub fn words() -> Vec<&'static str> {
+        Self::all().map(Self::as_str).collect()
     }
 
     /// The word of the parameter.
@@ -103,13 +113,13 @@ impl Format {
 
 impl PartialSchema for Format {
     fn schema() -> RefOr<Schema> {
-        words("Form of an answer.", Self::all().map(Self::as_str))
+        schema_of("Form of an answer.", Self::words())
     }
 }
 
 impl ToSchema for Format {}
 
-fn words(description: &str, words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+fn schema_of(description: &str, words: Vec<&'static str>) -> RefOr<Schema> {
     let schema: Object = ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(description))

@@ -1,6 +1,7 @@
 //! Parameters of a request: all that is invalid is found, and reported together.
 
-use std::collections::HashMap;
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
 
 use utoipa::IntoParams;
 
@@ -16,10 +17,19 @@ const MAX_PROBLEMS: usize = 12;
 
 /// The parameters of a request, and their problems.
 pub struct Params {
-    values: HashMap<String, String>,
+    values: BTreeMap<String, Value>,
+    /// The names that the operation documents. Listing them costs more than the rest of a request,
+    /// so that it is done only to refuse a parameter.
+    documented: LazyCell<Vec<String>>,
     problems: Vec<(ProblemKind, ErrorObject)>,
     /// How many problems there are beyond the limit.
     more_problems: usize,
+}
+
+struct Value {
+    text: String,
+    /// Whether the operation has looked at it.
+    is_read: bool,
 }
 
 /// The parameters of an operation without any.
@@ -29,35 +39,47 @@ pub struct NoParams {}
 impl Params {
     /// The parameters of an operation, which allows the names that it documents.
     pub fn new<P: IntoParams>(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let allowed: Vec<String> =
-            P::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
-        let mut params = Self { values: HashMap::new(), problems: Vec::new(), more_problems: 0 };
+        let names = || P::into_params(|| None).into_iter().map(|each| each.name).collect();
+        let mut params = Self {
+            values: BTreeMap::new(),
+            documented: LazyCell::new(names),
+            problems: Vec::new(),
+            more_problems: 0,
+        };
         for (name, value) in pairs {
-            if !allowed.contains(&name) {
-                // The name is the caller's text, and shown only if it could be a name.
-                let shown = if is_name(&name) { name.as_str() } else { "(unprintable)" };
-                let message = match allowed.as_slice() {
-                    [] => "unknown parameter; this call takes none".to_owned(),
-                    names => format!("unknown parameter; must be one of {}", names.join(", ")),
-                };
-                params.refuse_among(shown, UNKNOWN_PARAMETER, message, allowed.clone());
-            } else if value.len() > MAX_VALUE_BYTES {
-                params.refuse(
-                    &name,
-                    "too-long",
-                    format!("must have at most {MAX_VALUE_BYTES} bytes"),
-                );
-            } else if params.values.insert(name.clone(), value).is_some() {
+            let too_long = value.len() > MAX_VALUE_BYTES;
+            let repeated = params.values.contains_key(&name);
+            if !(too_long || repeated) {
+                params.values.insert(name, Value { text: value, is_read: false });
+            } else if !params.documented.contains(&name) {
+                params.refuse_unknown(&name);
+            } else if too_long {
+                let message = format!("must have at most {MAX_VALUE_BYTES} bytes");
+                params.refuse(&name, "too-long", message);
+            } else {
                 params.refuse(&name, "repeated-parameter", "must be given only once".to_owned());
             }
         }
         params
     }
 
+    fn refuse_unknown(&mut self, name: &str) {
+        let allowed: Vec<String> = LazyCell::force(&self.documented).clone();
+        // The name is the caller's text, and shown only if it could be a name.
+        let shown = if is_name(name) { name } else { "(unprintable)" };
+        let message = match allowed.as_slice() {
+            [] => "unknown parameter; this call takes none".to_owned(),
+            names => format!("unknown parameter; must be one of {}", names.join(", ")),
+        };
+        self.refuse_among(shown, UNKNOWN_PARAMETER, message, allowed);
+    }
+
     /// The value of a parameter, if it is given. An empty value is refused: it is more likely a
     /// variable that is not set than intended, and would silently change the question.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        let value = self.values.get(name)?.trim().to_owned();
+        let value = self.values.get_mut(name)?;
+        value.is_read = true;
+        let value = value.text.trim().to_owned();
         if value.is_empty() {
             self.values.remove(name);
             self.refuse(
@@ -193,7 +215,12 @@ impl Params {
     /// When there is any. Problems of one kind keep it; several kinds make an `invalid-parameter`
     /// that lists them all, even if one of them is a registry that is not allowed: the request has
     /// to be changed in any case, and no other status would cover all of them.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
+        for (name, value) in std::mem::take(&mut self.values) {
+            if !(value.is_read || self.documented.contains(&name)) {
+                self.refuse_unknown(&name);
+            }
+        }
         let mut problems = self.problems;
         let kind = match problems.as_slice() {
             [] => return Ok(()),

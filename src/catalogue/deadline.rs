@@ -55,7 +55,7 @@ mod tests {
         };
         assert_eq!(left(false), (1800, 10_000));
         clock.advance(Duration::from_secs(5));
-        // The list came late, and the tag is asked for with the time that such a question has.
+        // The list came late, so the manifest gets its own full time.
         assert_eq!(left(true), (1800, 5000));
         clock.advance(Duration::from_secs(1));
         assert_eq!(left(true), (800, 4000));

@@ -6,7 +6,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::answers::{Architecture, Pin};
+use crate::api::choices::{Format, IsolationChoice};
 use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
+use crate::windows::Platform;
 
 /// Examples for the help of a command, followed by the exit statuses.
 macro_rules! examples {
@@ -94,18 +97,14 @@ pub(super) struct ResolveArguments {
     pub(super) image: String,
     #[command(flatten)]
     pub(super) host: HostArguments,
-    /// Acceptable isolation modes: any, process, hyperv [default: any]
-    #[arg(long)]
+    #[arg(long, help = choices("Acceptable isolation modes", &IsolationChoice::words(), "any"))]
     pub(super) isolation: Option<String>,
-    /// Kind of tag: release, kb, build [default: release]
-    #[arg(long)]
+    #[arg(long, help = choices("Kind of tag", Pin::WORDS, "release"))]
     pub(super) pin: Option<String>,
     /// Exact update, such as KB4043961
     #[arg(long)]
     pub(super) kb: Option<String>,
-    /// Output format: json, or text: tag, reference, pinned, env, github, azure, powershell,
-    /// dockerfile, compose, swarm, kubernetes [default: json]
-    #[arg(long)]
+    #[arg(long, help = choices("Output format", &Format::words(), "json"))]
     pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
@@ -131,11 +130,9 @@ pub(super) struct HostArguments {
     /// Whether the host is a server or a client, where the version does not say: server, client
     #[arg(long, value_name = "TYPE")]
     pub(super) host_type: Option<String>,
-    /// Architecture of the image: amd64, arm64, arm [default: amd64]
-    #[arg(long)]
+    #[arg(long, help = choices("Architecture of the image", Architecture::WORDS, "amd64"))]
     pub(super) arch: Option<String>,
-    /// Platform that runs the container: docker, kubernetes, swarm [default: docker]
-    #[arg(long)]
+    #[arg(long, help = choices("Platform that runs the container", Platform::WORDS, "docker"))]
     pub(super) platform: Option<String>,
 }
 
@@ -219,7 +216,12 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Explains where the calls of the service are to somebody who tries one as a command.
+/// The help of an option with a closed set of values.
+fn choices(purpose: &str, words: &[&str], default: &str) -> String {
+    format!("{purpose}: {} [default: {default}]", words.join(", "))
+}
+
+/// Says that the calls of the service are not commands.
 fn with_advice(mut error: clap::Error) -> clap::Error {
     /// clap may take them for misspelt commands, such as `tags` for `diagnose`.
     const CALLS: [&str; 5] = ["matrix", "identify", "releases", "images", "tags"];

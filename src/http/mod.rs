@@ -66,7 +66,7 @@ pub struct Behaviour {
     pub drain_delay: Duration,
 }
 
-/// Serves until a signal, or for ever without signals. The listener for operators is the last to
+/// Serves until a signal; without signals, it never ends. The listener for operators is the last to
 /// stop.
 ///
 /// # Errors

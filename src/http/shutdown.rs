@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal as Interrupt, Signal as Terminate, SignalKind, signal};
 #[cfg(windows)]
-use tokio::signal::windows::{CtrlC as Interrupt, CtrlClose as Terminate, ctrl_c, ctrl_close};
+use tokio::signal::windows::{CtrlC as Interrupt, ctrl_c, ctrl_close, ctrl_shutdown};
 
 /// How long requests under way get after the listener is closed. With the default delay before, it
 /// is 25 seconds in all, less than the 30 that Kubernetes gives a container.
@@ -62,11 +62,28 @@ enum StopSignal {
     Interrupt,
 }
 
-/// The signals that stop the service: SIGTERM and SIGINT; on Windows, the closing of the console
-/// and Ctrl-C.
+/// The signals that stop the service: SIGTERM and SIGINT; on Windows, the end of the console or of
+/// the system (which is how `docker stop` ends a Windows container), and Ctrl-C.
 pub struct Signals {
     terminate: Terminate,
     interrupt: Interrupt,
+}
+
+/// Receives the closing of the console and the shutdown of the system.
+#[cfg(windows)]
+struct Terminate {
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Terminate {
+    async fn recv(&mut self) -> Option<()> {
+        tokio::select! {
+            closed = self.close.recv() => closed,
+            ended = self.shutdown.recv() => ended,
+        }
+    }
 }
 
 impl Signals {
@@ -88,7 +105,8 @@ impl Signals {
     /// As there.
     #[cfg(windows)]
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: ctrl_close()?, interrupt: ctrl_c()? })
+        let terminate = Terminate { close: ctrl_close()?, shutdown: ctrl_shutdown()? };
+        Ok(Self { terminate, interrupt: ctrl_c()? })
     }
 
     async fn next(&mut self) -> StopSignal {

@@ -93,7 +93,7 @@ impl ImageReference {
     pub const MAX_TEXT_BYTES: usize = 512;
 }
 
-/// Why a text is not an image reference.
+/// The reason why a text is not an image reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseReferenceError {
     /// Longer than [`ImageReference::MAX_TEXT_BYTES`].
@@ -105,11 +105,10 @@ pub enum ParseReferenceError {
     /// Not in the grammar of references.
     #[error("not an image reference; write it like mcr.microsoft.com/windows/nanoserver:ltsc2022")]
     Grammar,
-    /// The same where a repository was asked for.
+    /// The same where only a repository is allowed.
     #[error("not a repository; write it like mcr.microsoft.com/windows/nanoserver")]
     RepositoryGrammar,
-    /// The name has capital letters, which the grammar of the OCI distribution specification has
-    /// not.
+    /// The name has capital letters, which the OCI distribution specification does not allow.
     #[error("image names are written in small letters: {small}")]
     Capitals {
         /// The text in small letters, which is a reference; the tag is left as it is, because its
@@ -121,15 +120,13 @@ pub enum ParseReferenceError {
         "the digest of an image reference is written @sha256: and 64 lower-case hexadecimal digits"
     )]
     Digest,
-    /// A repository was asked for, and a tag or digest was given with it.
-    #[error(
-        "a repository is wanted here: leave the tag or digest out, or ask check, which takes one"
-    )]
+    /// A tag or digest where only a repository is allowed.
+    #[error("must be a repository: leave the tag or digest out, or use check, which takes one")]
     NotARepository,
 }
 
 impl ParseReferenceError {
-    /// This error where a repository was asked for: the words for it name no tag.
+    /// This error where only a repository is allowed, in words that name no tag.
     pub(super) fn of_a_repository(self) -> Self {
         match self {
             Self::Grammar => Self::RepositoryGrammar,
@@ -140,11 +137,13 @@ impl ParseReferenceError {
 }
 
 /// A registry host in its canonical form: in small letters, because the names of hosts have no case
-/// (RFC 4343), and without the default port of https.
+/// (RFC 4343), and without the default port of https. The port stays where it alone shows that the
+/// name is a host: `myhost:443/x` is not `myhost/x`, a repository of Docker Hub.
 pub fn canonical_registry(written: &str) -> String {
     let small = written.to_ascii_lowercase();
-    // A host has one port: `a:443:443` is none, and must not become `a:443`.
-    let host = small.strip_suffix(HTTPS_PORT).filter(|host| !host.contains(':'));
+    // A host has at most one port: `a.b:443:443` is not a host, and must not become `a.b:443`.
+    let host =
+        small.strip_suffix(HTTPS_PORT).filter(|host| !host.contains(':') && names_host(host));
     host.map(str::to_owned).unwrap_or(small)
 }
 
@@ -178,7 +177,7 @@ impl FromStr for ImageReference {
     }
 }
 
-/// The text with its registry host, if it has one, in canonical form.
+/// The text with its registry host, if any, in canonical form.
 fn with_canonical_registry(text: &str) -> Cow<'_, str> {
     match text.split_once('/') {
         Some((host, rest)) if names_host(host) => {
@@ -323,13 +322,15 @@ mod tests {
         );
         check("Localhost/x", "localhost/x");
         check("a.example:4430/x", "a.example:4430/x");
+        check("myhost:443/x", "myhost:443/x");
+        check("localhost:443/x", "localhost/x");
         check(&format!("A.example:443/x:Y@{DIGEST}"), &format!("a.example/x:Y@{DIGEST}"));
         check(&format!("a.example/x:y@{DIGEST}"), &format!("a.example/x:y@{DIGEST}"));
         check(&format!("a.example/x@{DIGEST}"), &format!("a.example/x@{DIGEST}"));
     }
 
     #[test]
-    fn what_is_not_a_reference_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             " ",
@@ -342,6 +343,8 @@ mod tests {
             "user:pw@host/x",
             "a/../b",
             "a/b:é",
+            "0:443:443/x/x:t",
+            "a.example:443:443/x",
             &"a".repeat(600),
         ] {
             assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn capital_letters_in_a_name_are_the_error_that_is_told() {
+    fn the_error_of_a_name_with_capital_letters_says_so() {
         let small = |text: &str| match text.parse::<ImageReference>() {
             Err(ParseReferenceError::Capitals { small }) => Some(small),
             _ => None,
@@ -457,7 +460,7 @@ mod tests {
         }
 
         #[test]
-        fn so_are_references_with_a_character_changed(
+        fn mutated_references_are_read_as_the_oci_crate_reads_them(
             text in references(),
             changes in proptest::collection::vec(
                 (0..80_usize, 0..3_u8, "[-a-cA-C0-9_.:/@ é+]"), 1..4,

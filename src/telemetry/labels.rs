@@ -38,7 +38,7 @@ words! {
 
     /// The source of the facts of an answer.
     pub enum AnswerSource {
-        /// A registry, asked for this answer.
+        /// A registry, queried for this answer.
         Registry = "registry",
         /// The cache, with fresh facts from a registry.
         Cache = "cache",

@@ -17,7 +17,7 @@
 //! 4. *Answers take the form of a later request.* The library's codec keeps the version, the method
 //!    and the keep-alive of the request decoded last. With two in the pipeline, the answer to a GET
 //!    before a HEAD has no body. Here requests are handed on one at a time (`state.rs`).
-//! 5. *A client that does not read holds its connection for ever.* The keep-alive timer runs only
+//! 5. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer runs only
 //!    when nothing is left to write, and nothing times the writing. Here a connection on which
 //!    nothing moves is closed.
 //!
@@ -266,7 +266,7 @@ mod tests {
 
     const DATE: &str = "date: Wed, 12 Aug 2026 00:00:00 GMT";
 
-    /// A connection, and its other end, which takes so many bytes at a time.
+    /// A connection, and its other end, which accepts this many bytes at a time.
     fn connected(bytes: usize) -> (Connection<DuplexStream>, DuplexStream) {
         let (here, there) = duplex(bytes);
         (Connection::new(here), there)

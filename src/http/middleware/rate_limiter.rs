@@ -2,7 +2,7 @@
 //!
 //! Clients share a table of fixed size, so that no number of addresses makes it grow. The bucket of
 //! a client depends on a secret of this process; two clients with the same bucket share its limit.
-//! An attacker who wants to use up the limits of others must keep their buckets full: at the
+//! An attacker trying to use up the limits of others must keep their buckets full: at the
 //! default limit that takes a hundred answered requests a second for each bucket, which for one
 //! bucket in a hundred is more than this service can answer at all. There is no lock, and nothing
 //! to clean up.
