@@ -8,13 +8,13 @@ use utoipa::ToSchema;
 use super::context::Context;
 use super::host::HostDescription;
 use super::observed::{Recalled, recall};
-use super::question::{Architecture, AskedHost, ResolveQuestion};
+use super::question::{AskedHost, ResolveQuestion};
 use super::remark::Remark;
 use super::suggestions::{Suggestions, suggestions};
 use crate::catalogue::{
     Deadline, Entry, EntryMismatch, Found, FoundImage, Freshness, KnownTag, Manifest, Miss, Wanted,
 };
-use crate::images::{Digest, NamedImage, Selector, Tag, TagArchitecture};
+use crate::images::{Architecture, Digest, NamedImage, Selector, Tag, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 /// The tag of a reference without tag or digest, as every client reads it.

@@ -32,7 +32,7 @@ pub use diagnose::{Diagnosed, Remedy, RemedyCode, diagnose};
 pub use host::HostDescription;
 pub use lists::{Identity, Images, Releases};
 pub use matrix::{Matrix, MatrixHost, all_hosts, all_images, matrix};
-pub use question::{Architecture, AskedHost, Pin, ResolveQuestion};
+pub use question::{AskedHost, ResolveQuestion};
 pub use remark::{Remark, RemarkCode};
 pub use renovate::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, feed};
 pub use resolve::{Alternative, Resolution, ResolveRefusal, Shortfall, resolve};

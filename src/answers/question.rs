@@ -2,53 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::images::{NamedImage, TagArchitecture};
+use crate::images::{Architecture, NamedImage, Pin};
 use crate::windows::{
     Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform, WindowsVersion,
 };
-use crate::words::words;
-
-words! {
-    /// The architecture of an image, as image indexes and configurations name it.
-    #[derive(Default)]
-    pub enum Architecture {
-        /// 64-bit x86.
-        #[default]
-        Amd64 = "amd64",
-        /// 64-bit ARM; images from ltsc2025 on.
-        Arm64 = "arm64",
-        /// 32-bit ARM; only a few nanoserver 1809 images.
-        Arm = "arm",
-    }
-
-    /// The form of tag.
-    #[derive(Default)]
-    pub enum Pin {
-        /// The floating tag of the release, which has the latest updates.
-        #[default]
-        Release = "release",
-        /// The tag that names the KB.
-        Kb = "kb",
-        /// The tag that names the full version.
-        Build = "build",
-    }
-}
-
-impl Architecture {
-    /// How well a tag fits: 0 is best, `None` is another architecture. A tag that names no
-    /// architecture is an index; the indexes of the base images hold amd64 only, so only a tag that
-    /// names ARM fits ARM.
-    pub const fn rank_of(self, named: Option<TagArchitecture>) -> Option<usize> {
-        match (self, named) {
-            (Self::Amd64, None)
-            | (Self::Arm64, Some(TagArchitecture::Arm64))
-            | (Self::Arm, Some(TagArchitecture::Arm32v7)) => Some(0),
-            (Self::Amd64, Some(TagArchitecture::Amd64))
-            | (Self::Arm, Some(TagArchitecture::Arm)) => Some(1),
-            _ => None,
-        }
-    }
-}
 
 /// The host of a question, and what else its text could mean.
 #[derive(Clone, Debug)]

@@ -8,15 +8,14 @@ use jiff::civil::Date;
 use super::context::Context;
 use super::host::{kb_of_version, released};
 use super::observed::still_true;
-use super::question::{Architecture, AskedHost, Pin, ResolveQuestion};
-use super::resolve::candidates::Candidates;
+use super::question::{AskedHost, ResolveQuestion};
 use super::resolve::selection::{Alternative, Selection, Shortfall};
 use super::tags::from_manifest;
 use crate::catalogue::{
-    Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError, RepositoryTags,
-    Wanted,
+    Candidates, Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError,
+    RepositoryTags, Wanted,
 };
-use crate::images::{Digest, NamedImage, Tag};
+use crate::images::{Architecture, Digest, NamedImage, Pin, Tag};
 use crate::windows::{Kb, Tables, WindowsVersion};
 
 /// The most manifests that are fetched for one feed: of the newest release, which an updater
@@ -117,11 +116,11 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     let found = catalogue.tags(&image.repository, &deadline).await.map_err(FeedRefusal::Miss)?;
     let mut freshness = found.freshness;
     let line = line(question, &found.value, tables, today)?;
-    let candidates = Candidates::new(&found.value, line.architecture, tables);
+    let candidates = found.value.candidates(line.architecture, tables);
     let mut releases: Vec<FeedRelease> = Vec::new();
     let mut reads_left =
         if freshness.provenance == Provenance::Embedded { 0 } else { MAX_CONFIRMED_RELEASES };
-    for (tag, version) in fitting(&candidates, &line) {
+    for (tag, version) in fitting(candidates, &line) {
         let mut manifest =
             catalogue.known_manifest(&image.repository, Wanted::Tag(tag.text.clone()));
         if releases.is_empty() && reads_left > 0 {
@@ -146,7 +145,7 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
         releases.push(release(tag, version, digest, tables));
     }
     if releases.is_empty() {
-        return Err(no_build_tag(Some(line.build), line.ceiling, &candidates, Vec::new()));
+        return Err(no_build_tag(Some(line.build), line.ceiling, candidates, Vec::new()));
     }
     let out_of_support = tables.image_support_ended(line.build, image.base(), today).is_some();
     Ok(Feed { image: image.clone(), releases, out_of_support, today, freshness })
@@ -174,7 +173,7 @@ fn line<'a>(
     };
     let architecture = asked.architecture;
     let refuse = |build, ceiling, nearest| {
-        Err(no_build_tag(build, ceiling, &Candidates::new(tags, architecture, tables), nearest))
+        Err(no_build_tag(build, ceiling, tags.candidates(architecture, tables), nearest))
     };
     let lowest = |build| [host.ceiling(build), max].into_iter().flatten().min();
     match Selection::new(&asked, tags, tables, today).plan() {
@@ -192,20 +191,18 @@ fn line<'a>(
 
 /// The build tags of the line, the newest first. All are of one form, because an updater cannot
 /// compare two forms.
-fn fitting<'a>(
-    candidates: &Candidates<'a>,
-    line: &Line<'_>,
-) -> Vec<(&'a KnownTag, WindowsVersion)> {
-    let tags = candidates.of_build(line.build).map_or(&[][..], |tags| tags.of_form(Pin::Build));
+fn fitting<'a>(candidates: Candidates<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag, WindowsVersion)> {
+    let tags =
+        || candidates.of_build(line.build).into_iter().flat_map(|tags| tags.of_form(Pin::Build));
     let form = |tag: &Tag| (tag.flavour, tag.architecture);
-    let first = tags.first().and_then(|tag| tag.parsed.as_ref());
+    let first = tags().next().and_then(|tag| tag.parsed.as_ref());
     let wanted = line.written_like.or(first).map(form);
     let is_within = |version: WindowsVersion| {
         line.ceiling.is_none_or(|ceiling| version.revision <= Some(ceiling))
     };
-    let of_form = tags.iter().filter(|tag| tag.parsed.as_ref().map(form) == wanted);
+    let of_form = tags().filter(|tag| tag.parsed.as_ref().map(form) == wanted);
     of_form
-        .filter_map(|tag| Some((*tag, tag.version.filter(|version| is_within(*version))?)))
+        .filter_map(|tag| Some((tag, tag.version.filter(|version| is_within(*version))?)))
         .collect()
 }
 
@@ -229,11 +226,11 @@ fn release(
 fn no_build_tag(
     build: Option<u32>,
     ceiling: Option<u32>,
-    candidates: &Candidates<'_>,
+    candidates: Candidates<'_>,
     nearest: Vec<Alternative>,
 ) -> FeedRefusal {
     let with_build_tags =
-        candidates.builds().filter(|(_, tags)| !tags.of_form(Pin::Build).is_empty());
+        candidates.builds().filter(|(_, tags)| tags.of_form(Pin::Build).next().is_some());
     FeedRefusal::NoBuildTag {
         build,
         ceiling,

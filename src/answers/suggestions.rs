@@ -3,10 +3,10 @@
 use strsim::osa_distance;
 
 use super::context::Context;
-use super::question::{Architecture, Pin, ResolveQuestion};
-use super::resolve::candidates::Candidates;
+use super::question::ResolveQuestion;
 use super::resolve::resolve;
-use crate::catalogue::{Deadline, KnownTag, Miss, RegistryError, RepositoryTags};
+use crate::catalogue::{Candidates, Deadline, KnownTag, Miss, RegistryError, RepositoryTags};
+use crate::images::{Architecture, Pin};
 use crate::windows::Tables;
 
 /// The most tags that are named beside the one that runs; people read only a few.
@@ -54,12 +54,11 @@ pub(super) async fn suggestions(
         return suggestions;
     };
     suggestions.runs = resolve(context, question).await.ok().map(|resolution| resolution.tag);
-    let candidates = Candidates::new(&tags.value, question.architecture, context.tables);
-    let similar = of_the_build(wanted, &candidates, context.tables)
+    let candidates = tags.value.candidates(question.architecture, context.tables);
+    let similar = of_the_build(wanted, candidates, context.tables)
         .into_iter()
         .chain(spelt_like(wanted, &tags.value));
-    let newest =
-        candidates.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).first().copied());
+    let newest = candidates.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).next());
     for tag in similar.chain(newest) {
         let is_named =
             suggestions.runs.as_ref() == Some(&tag.text) || suggestions.others.contains(&tag.text);
@@ -77,26 +76,23 @@ pub(super) fn nearest_tag<'a>(
     tags: &'a RepositoryTags,
     tables: &Tables,
 ) -> Option<&'a KnownTag> {
-    let of_build =
-        of_the_build(wanted, &Candidates::new(tags, Architecture::default(), tables), tables);
+    let of_build = of_the_build(wanted, tags.candidates(Architecture::default(), tables), tables);
     of_build.or_else(|| spelt_like(wanted, tags).into_iter().next())
 }
 
 /// The tag of the build that the name stands for; of the nearest revision if it names one.
 fn of_the_build<'a>(
     wanted: &str,
-    candidates: &Candidates<'a>,
+    candidates: Candidates<'a>,
     tables: &Tables,
 ) -> Option<&'a KnownTag> {
     let version = KnownTag::new(wanted.to_owned(), None, tables).version?;
     let tags = candidates.of_build(version.build)?;
-    let distance = |tag: &&&KnownTag| {
-        let revision = tag.version.and_then(|version| version.revision);
-        revision.zip(version.revision).map_or(u32::MAX, |(one, other)| one.abs_diff(other))
+    let distance = |tag: &&KnownTag| {
+        tag.revision().zip(version.revision).map_or(u32::MAX, |(one, other)| one.abs_diff(other))
     };
-    let nearest =
-        version.revision.and_then(|_| tags.of_form(Pin::Build).iter().min_by_key(distance));
-    nearest.copied().or_else(|| tags.any())
+    let nearest = version.revision.and_then(|_| tags.of_form(Pin::Build).min_by_key(distance));
+    nearest.or_else(|| tags.any())
 }
 
 /// The tags that are spelt similarly, the nearest first.

@@ -11,13 +11,11 @@ use utoipa::ToSchema;
 use super::context::Context;
 use super::host::kb_of_version;
 use super::observed::still_true;
-use super::question::Architecture;
-use super::resolve::candidates::kb_of;
 use crate::catalogue::{
     Catalogue, Deadline, Entry, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags,
     Wanted,
 };
-use crate::images::{Digest, NamedImage, Tag, TagArchitecture, TagKind};
+use crate::images::{Architecture, Digest, NamedImage, Tag, TagArchitecture, TagKind};
 use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
 
 /// The most manifests that are fetched for one answer: enough for a tag and all its siblings (a
@@ -175,7 +173,7 @@ fn fits(
                 .is_some_and(|build| Some(build) == tables.build_of_line(line) || is_version(build))
     });
     let of_kb = question.kb.is_none_or(|kb| {
-        kb_of(tag) == Some(kb)
+        tag.kb() == Some(kb)
             || version
                 .is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
     });
@@ -319,7 +317,7 @@ fn list(
         build: os_version.map(|version| version.build),
         revision: os_version.and_then(|version| version.revision),
         os_version,
-        kb: kb_of(tag).or_else(|| os_version.and_then(|version| kb_of_version(version, tables))),
+        kb: tag.kb().or_else(|| os_version.and_then(|version| kb_of_version(version, tables))),
         architecture: tag
             .parsed
             .as_ref()

@@ -5,7 +5,8 @@ use utoipa::IntoParams;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
-use crate::answers::{Architecture, CheckQuestion};
+use crate::answers::CheckQuestion;
+use crate::images::Architecture;
 use crate::windows::{HostKind, Platform};
 
 /// The parameters of `/check`.

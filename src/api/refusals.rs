@@ -4,10 +4,10 @@ use jiff::tz::TimeZone;
 
 use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
 use crate::answers::{
-    CheckQuestion, CheckRefusal, Pin, ResolveQuestion, ResolveRefusal, Shortfall, Suggestions,
+    CheckQuestion, CheckRefusal, ResolveQuestion, ResolveRefusal, Shortfall, Suggestions,
 };
 use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
-use crate::images::{NamedImage, Selector};
+use crate::images::{NamedImage, Pin, Selector};
 
 impl Problem {
     /// Why this image could not be looked up.

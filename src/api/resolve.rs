@@ -6,7 +6,8 @@ use super::choices::{Format, ImageName, IsolationChoice};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::Reading;
-use crate::answers::{Architecture, Pin, Resolution, ResolveQuestion};
+use crate::answers::{Resolution, ResolveQuestion};
+use crate::images::{Architecture, Pin};
 use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{HostKind, Platform};
 

@@ -7,7 +7,8 @@ use super::choices::ImageName;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
-use crate::answers::{Architecture, Freshness, ListedTag, ListedTags, TagsQuestion};
+use crate::answers::{Freshness, ListedTag, ListedTags, TagsQuestion};
+use crate::images::Architecture;
 use crate::images::MAX_TAG_BYTES;
 
 /// The default number of tags in an answer.

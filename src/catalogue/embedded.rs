@@ -12,7 +12,8 @@ use jiff::civil::Date;
 use crate::images::{Digest, Repository};
 use crate::windows::Tables;
 
-use super::tags::{KnownTag, Observation, RepositoryTags};
+use super::known_tag::{KnownTag, Observation};
+use super::tags::RepositoryTags;
 
 const CATALOGUE: &str = include_str!("../images/data/catalogue.csv");
 

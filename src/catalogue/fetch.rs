@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::known_tag::KnownTag;
 use super::metrics;
 use super::shrinkage::ShrinkageCheck;
-use super::tags::{KnownTag, RepositoryTags};
+use super::tags::RepositoryTags;
 use crate::clock::Clock;
 use crate::images::Repository;
 use crate::registry::{Manifest, Registries, RegistryError, Wanted};

@@ -7,6 +7,8 @@
 mod lookups;
 mod freshness;
 mod miss;
+mod known_tag;
+mod candidates;
 mod tags;
 mod deadline;
 mod fetch;
@@ -20,12 +22,14 @@ mod persistence;
 mod snapshot;
 
 pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryError, Wanted};
+pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
 pub use freshness::{Found, Freshness, Provenance};
+pub use known_tag::{KnownTag, Observation};
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
 pub use single_flight::MAX_FLIGHTS;
 pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]
 pub use snapshot::check_snapshot;
-pub use tags::{KnownTag, Observation, RepositoryTags};
+pub use tags::RepositoryTags;

@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use super::cache::CacheEntry;
+use super::known_tag::KnownTag;
 use super::lookups::Catalogue;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
-use super::tags::{KnownTag, RepositoryTags};
+use super::tags::RepositoryTags;
 use crate::images::Repository;
 
 impl Catalogue {

@@ -2,45 +2,14 @@
 
 use std::cmp::Reverse;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::OnceLock;
 
 use hashbrown::HashTable;
 
-use crate::images::{Digest, Tag, TagKind};
+use super::candidates::{Candidates, Preference};
+use super::known_tag::KnownTag;
+use crate::images::{Architecture, TagKind};
 use crate::windows::{Tables, WindowsVersion};
-
-/// A tag and the meaning of its name.
-#[derive(Clone, Debug)]
-pub struct KnownTag {
-    /// The tag as the registry has it.
-    pub text: String,
-    /// Its parts, when it is in the grammar.
-    pub parsed: Option<Tag>,
-    /// The Windows version that the name stands for: with its revision for a build tag and for a
-    /// KB tag whose revision is known, without for a release tag.
-    pub version: Option<WindowsVersion>,
-    /// The observation in the embedded catalogue; `None` for a list from a registry.
-    pub observation: Option<Box<Observation>>,
-}
-
-/// An observation of a tag from the time when the embedded catalogue was gathered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observation {
-    /// The os.version of its image.
-    pub os_version: Option<WindowsVersion>,
-    /// The digest that the tag pointed to.
-    pub digest: Option<Digest>,
-    /// The date, as `2026-08-12` or `2018-03`; empty when it is not known.
-    pub observed: String,
-    /// The kind of evidence; the words are explained beside the data.
-    pub evidence: String,
-}
-
-impl Observation {
-    /// Whether the only evidence is a mention of the tag in public code.
-    pub fn is_a_mention(&self) -> bool {
-        self.evidence.starts_with("mention")
-    }
-}
 
 /// The tags of one repository.
 #[derive(Clone, Debug)]
@@ -49,31 +18,8 @@ pub struct RepositoryTags {
     /// The index of each tag, found by its text; the text itself is only in the tag.
     by_text: HashTable<usize>,
     state: RandomState,
-}
-
-impl KnownTag {
-    /// Parses a tag with the help of the Windows tables.
-    pub fn new(text: String, observation: Option<Box<Observation>>, tables: &Tables) -> Self {
-        let parsed = Tag::parse(&text);
-        let version = parsed.as_ref().and_then(|tag| tag.version(tables));
-        Self { text, parsed, version, observation }
-    }
-
-    /// Whether the tag was seen to point to this digest. A digest always names the same image, and a
-    /// mere mention proves nothing.
-    pub fn was_seen_at(&self, digest: &Digest) -> bool {
-        self.observation
-            .as_deref()
-            .is_some_and(|seen| seen.digest.as_ref() == Some(digest) && !seen.is_a_mention())
-    }
-
-    /// The form of the tag. One that names a release outside the tables is `Other` too.
-    pub fn kind(&self) -> TagKind {
-        match (&self.parsed, self.version) {
-            (Some(tag), Some(_)) => tag.kind(),
-            _ => TagKind::Other,
-        }
-    }
+    /// For each architecture, once a question needs it.
+    preferences: [OnceLock<Preference>; Architecture::ALL.len()],
 }
 
 /// The position of a tag in the list, before its text decides.
@@ -110,7 +56,7 @@ impl RepositoryTags {
             // The capacity suffices, so that nothing is ever hashed again.
             by_text.insert_unique(state.hash_one(tag.text.as_str()), at, |_| 0);
         }
-        Self { tags, by_text, state }
+        Self { tags, by_text, state, preferences: Default::default() }
     }
 
     /// All tags: the newest build first, and of each the release tags, then the newest revision
@@ -127,6 +73,15 @@ impl RepositoryTags {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
+    }
+
+    /// The tags to choose from for this architecture.
+    pub fn candidates(&self, architecture: Architecture, tables: &Tables) -> Candidates<'_> {
+        let preference = self
+            .preferences
+            .get(architecture as usize)
+            .map(|known| known.get_or_init(|| Preference::new(&self.tags, architecture, tables)));
+        Candidates::new(&self.tags, preference)
     }
 
     /// The tag with this text.

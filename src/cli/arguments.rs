@@ -6,9 +6,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::answers::{Architecture, Pin};
 use crate::api::choices::{Format, IsolationChoice};
 use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
+use crate::images::{Architecture, Pin};
 use crate::windows::Platform;
 
 /// Examples for the help of a command, followed by the exit statuses.

@@ -105,6 +105,18 @@ words! {
         /// Any other form. It is listed, never chosen.
         Other = "other",
     }
+
+    /// The form of a tag to choose.
+    #[derive(Default)]
+    pub enum Pin {
+        /// The floating tag of the release, which has the latest updates.
+        #[default]
+        Release = "release",
+        /// The tag that names the KB.
+        Kb = "kb",
+        /// The tag that names the full version.
+        Build = "build",
+    }
 }
 
 impl Tag {

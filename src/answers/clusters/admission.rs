@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::answers::context::Context;
-use crate::answers::question::Architecture;
 use crate::catalogue::{Entry, Wanted};
-use crate::images::{Digest, NamedImage, Selector};
+use crate::images::{Architecture, Digest, NamedImage, Selector};
 use crate::platforms::kubernetes::admission::{Admission, Cluster, ImageVersions, Request};
 use crate::windows::{HostKind, WindowsVersion};
 

@@ -3,7 +3,6 @@
 // In reading order.
 
 pub(super) mod selection;
-pub(super) mod candidates;
 mod nearest;
 
 use std::sync::Arc;
@@ -14,15 +13,14 @@ use utoipa::ToSchema;
 use crate::answers::context::Context;
 use crate::answers::host::{HostDescription, kb_of_version};
 use crate::answers::observed::{Recalled, recall};
-use crate::answers::question::{Pin, ResolveQuestion};
+use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
 use crate::catalogue::{
     Catalogue, Deadline, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted,
 };
-use crate::images::{Digest, NamedImage, TagKind};
+use crate::images::{Digest, NamedImage, Pin, TagKind};
 use crate::windows::{Isolation, Kb, Reason, Verdict, WindowsVersion, verdict};
 
-use candidates::kb_of;
 pub use selection::{Alternative, Pins, Shortfall};
 use selection::{Candidate, Selection};
 
@@ -261,7 +259,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         reference: format!("{}:{tag}", question.image.repository),
         digest,
         os_version,
-        kb: kb_of_version(os_version, tables).or_else(|| kb_of(candidate.tag)),
+        kb: kb_of_version(os_version, tables).or_else(|| candidate.tag.kb()),
         isolation,
         isolation_supported: compatibility.supported(),
         pins: selection.pins(os_version.build),

@@ -1,10 +1,9 @@
 //! The nearest tags, and why each falls short: for the answers in which no tag fits.
 
-use crate::answers::question::Pin;
-use crate::catalogue::KnownTag;
+use crate::catalogue::{BuildTags, KnownTag};
+use crate::images::Pin;
 use crate::windows::{Isolation, Reason};
 
-use super::candidates::BuildTags;
 use super::selection::{Alternative, Choice, MAX_ALTERNATIVES, Selection, Shortfall};
 
 impl<'a> Selection<'a> {
@@ -16,7 +15,7 @@ impl<'a> Selection<'a> {
     /// The tags nearest to the host; previews come last.
     fn nearest(&self) -> Vec<Alternative> {
         let own = self.question.host.version;
-        let mut builds: Vec<(u32, &BuildTags<'a>)> = self.candidates.builds().collect();
+        let mut builds: Vec<(u32, BuildTags<'a>)> = self.candidates.builds().collect();
         builds.sort_by_key(|(build, _)| (!self.was_released(*build), build.abs_diff(own.build)));
         self.shortfalls(builds.into_iter().filter_map(|(build, tags)| {
             let revision = own.revision.filter(|_| build == own.build);

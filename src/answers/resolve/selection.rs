@@ -12,13 +12,12 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answers::question::{Pin, ResolveQuestion};
-use crate::catalogue::{KnownTag, RepositoryTags};
+use crate::answers::question::ResolveQuestion;
+use crate::catalogue::{BuildTags, Candidates, KnownTag, RepositoryTags};
+use crate::images::Pin;
 use crate::windows::{
     Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
 };
-
-use super::candidates::{BuildTags, Candidates, kb_of};
 
 /// The most alternatives in an answer, the nearest first; more would hide them.
 pub(super) const MAX_ALTERNATIVES: usize = 5;
@@ -124,7 +123,7 @@ impl<'a> Selection<'a> {
         tables: &'a Tables,
         today: Date,
     ) -> Self {
-        let candidates = Candidates::new(tags, question.architecture, tables);
+        let candidates = tags.candidates(question.architecture, tables);
         let mut selection = Self { question, candidates, choices: Vec::new(), tables, today };
         selection.choices = selection.choices();
         selection
@@ -155,7 +154,7 @@ impl<'a> Selection<'a> {
             return Err(Shortfall::NoSuchForm {
                 build,
                 pin,
-                above_ceiling: tags.is_some_and(|tags| !tags.of_form(pin).is_empty()),
+                above_ceiling: tags.is_some_and(|tags| tags.of_form(pin).next().is_some()),
                 nearest: self.other_forms(*best, others),
             });
         }
@@ -190,10 +189,8 @@ impl<'a> Selection<'a> {
             by_name.iter().filter_map(|tag| tag.version).chain(brought).collect();
         let is_update =
             |tag: &&KnownTag| tag.version.is_some_and(|version| versions.contains(&version));
-        let by_version: Vec<&'a KnownTag> = builds()
-            .flat_map(|tags| tags.of_form(Pin::Build).iter().copied())
-            .filter(is_update)
-            .collect();
+        let by_version: Vec<&'a KnownTag> =
+            builds().flat_map(|tags| tags.of_form(Pin::Build)).filter(is_update).collect();
         let pin = self.question.pin;
         let (named, others) = if pin == Pin::Build || by_name.is_empty() {
             (by_version, by_name)
@@ -259,7 +256,7 @@ impl<'a> Selection<'a> {
         &self,
         by_build: &Compatibility,
         build: u32,
-        tags: &BuildTags<'a>,
+        tags: BuildTags<'a>,
     ) -> Option<&'a KnownTag> {
         let host = self.question.host.version;
         let revision = host.revision.filter(|_| host.build == build)?;
@@ -289,8 +286,8 @@ impl<'a> Selection<'a> {
         let Some(first) = tags.pick(pin, self.question.host.ceiling(build)) else {
             return Vec::new();
         };
-        let from_first = tags.of_form(pin).iter().skip_while(|tag| tag.text != first.text);
-        from_first.copied().take(MAX_TRIES_PER_BUILD).filter_map(candidate).collect()
+        let from_first = tags.of_form(pin).skip_while(|tag| tag.text != first.text);
+        from_first.take(MAX_TRIES_PER_BUILD).filter_map(candidate).collect()
     }
 
     /// The best tag of each of these builds, except for the tag that was chosen.
@@ -346,7 +343,8 @@ impl<'a> Selection<'a> {
                 !self.verdict(version.without_revision()).supported().is_empty()
             })
         };
-        let mut kbs: Vec<Kb> = self.candidates.kbs().filter(runs).filter_map(kb_of).collect();
+        let mut kbs: Vec<Kb> =
+            self.candidates.kbs().filter(runs).filter_map(KnownTag::kb).collect();
         kbs.dedup();
         kbs
     }
