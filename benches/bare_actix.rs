@@ -1,10 +1,10 @@
 //! The least that an answer over actix-web can cost: a server that gives the bytes of a file to
-//! everyone who asks.
+//! every client.
 //!
 //! `benches/run` compares wintag with it. What could make a difference beside the work itself is
 //! the same on both sides: the version of actix-web and its features, the allocator, the profile it
 //! is built with, as many workers as there are cores for it, and no header but the media type and
-//! what actix-web adds by itself, unless it is told to send others.
+//! what actix-web adds by itself, unless options name others.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,7 +15,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use clap::Parser;
 
-/// Answers every request with the bytes of a file, as JSON, until it is told to stop.
+/// Answers every request with the bytes of a file, as JSON, until a signal.
 #[derive(Parser)]
 struct Arguments {
     /// The file. It is read once.

@@ -187,7 +187,7 @@ fn catalogue_tags() -> Vec<String> {
     csv::Reader::from_reader(rows.as_bytes()).into_records().map(column).collect()
 }
 
-/// So many tags in the forms of real ones: three tags for each revision of four builds.
+/// This many tags in the forms of real ones: three tags for each revision of four builds.
 fn made_up_tags(count: usize) -> Vec<String> {
     let lines =
         [(14393, "ltsc2016"), (17763, "ltsc2019"), (20348, "ltsc2022"), (26100, "ltsc2025")];

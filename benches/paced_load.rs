@@ -6,7 +6,7 @@
 //! and with them the long waits.)
 //!
 //! One thread looks after all connections without ever sleeping, because a timer of the system or
-//! of tokio would be late by more than an answer takes. So give it a core of its own.
+//! of tokio would be late by more than an answer takes. So reserve a core for it.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -32,7 +32,7 @@ struct Arguments {
     connections: usize,
     /// After how many seconds it is given up.
     #[arg(long, default_value_t = 60)]
-    patience_seconds: u64,
+    timeout_seconds: u64,
 }
 
 /// What in the target is replaced by the number of the request.
@@ -77,7 +77,7 @@ fn measure(arguments: &Arguments) -> io::Result<Vec<Duration>> {
         (0..arguments.connections.max(1)).map(open).collect::<io::Result<Vec<_>>>()?;
     let mut latencies = Vec::with_capacity(arguments.requests);
     let start = Instant::now();
-    let end = start + Duration::from_secs(arguments.patience_seconds);
+    let end = start + Duration::from_secs(arguments.timeout_seconds);
     let due_at = |number: usize, now| match arguments.rate {
         Some(rate) => start + Duration::from_secs_f64(number as f64 / rate),
         None => now,
@@ -88,7 +88,7 @@ fn measure(arguments: &Arguments) -> io::Result<Vec<Duration>> {
         if now > end {
             return Err(io::Error::new(ErrorKind::TimedOut, "the answers do not come"));
         }
-        // In turn, so that none is idle for so long that the server closes it.
+        // In turn, so that the server closes none as idle.
         turn = (turn + 1) % connections.len();
         let connection = &mut connections[turn];
         let under_way = connection.due;

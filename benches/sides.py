@@ -33,7 +33,7 @@ def check_and_build():
     if missing:
         raise SystemExit(f"missing: {', '.join(missing)}")
     if not {int(SERVER_CORE), int(CLIENT_CORE)} <= os.sched_getaffinity(0):
-        raise SystemExit("two cores are needed, one for the servers and one for those who ask")
+        raise SystemExit("two cores are needed, one for the servers and one for the clients")
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--bin", "wintag"]
     command += [word for example in EXAMPLES for word in ("--example", example)]
     subprocess.run(command, cwd=TOP, check=True, timeout=3600)
@@ -52,15 +52,15 @@ def free_port():
 
 
 def wait_for(address, seconds=20):
-    """Waits until somebody listens at HOST:PORT."""
+    """Waits for a listener at HOST:PORT."""
     host, port = address.split(":")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             return socket.create_connection((host, int(port)), 1).close()
         except OSError:
-            time.sleep(0.02)
-    raise SystemExit(f"nobody listens at {address}")
+            time.sleep(0.0005)
+    raise SystemExit(f"no listener at {address}")
 
 
 class Side:
@@ -215,7 +215,7 @@ def wrk(side, target, seconds, script=None):
 def paced_load(side, target, requests, rate=None, connections=16):
     """The quantiles of the latency in microseconds, of requests at a steady rate."""
     command = ["taskset", "-c", CLIENT_CORE, PROGRAMS / "examples/paced-load", side.address, target]
-    command += ["--requests", requests, "--connections", connections, "--patience-seconds", 300]
+    command += ["--requests", requests, "--connections", connections, "--timeout-seconds", 300]
     command += ["--rate", rate] if rate else []
     run = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=330)
     if run.returncode != 0:

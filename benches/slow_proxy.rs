@@ -2,7 +2,7 @@
 //! passes it on.
 //!
 //! The time is added to each request and not to each connection, as a real distance would. Each
-//! request is told on standard error, numbered, so that one can see how many round trips an answer
+//! request is printed on stderr with a number, which shows how many round trips an answer
 //! took.
 
 use std::io;
@@ -15,7 +15,7 @@ use clap::Parser;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes requests without a body on to a server, each a little later, until it is told to stop.
+/// Passes requests without a body on to a server, each a little later, until a signal.
 #[derive(Parser)]
 struct Arguments {
     /// Address and port of the server.
@@ -44,7 +44,7 @@ async fn main() -> io::Result<()> {
     loop {
         let (client, _) = listener.accept().await?;
         let requests = requests.clone();
-        // A connection that breaks concerns nobody else.
+        // A broken connection affects no other.
         tokio::spawn(async move { pass_on(client, upstream, delay, &requests).await });
     }
 }

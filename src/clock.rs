@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_moves_when_told() {
+    fn a_manual_clock_moves_when_set() {
         let clock = Clock::manual("2026-08-12T23:00:00Z".parse().unwrap());
         clock.advance(Duration::from_secs(7200));
         assert_eq!(clock.now().elapsed, Duration::from_secs(7200));

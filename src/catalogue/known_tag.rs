@@ -45,7 +45,7 @@ impl KnownTag {
         Self { text, parsed, version, observation }
     }
 
-    /// Whether the tag was seen to point to this digest. A digest always names the same image, and a
+    /// Whether the tag was seen to point to this digest. A digest always names the same image; a
     /// mere mention proves nothing.
     pub fn was_seen_at(&self, digest: &Digest) -> bool {
         self.observation

@@ -181,7 +181,7 @@ pub fn query(text: &str) {
 pub fn tables(text: &str) {
     let _ = Families::from_csv(text);
     let _ = Tables::from_csv(text, text);
-    // A table of its own beside one that is right.
+    // A wrong table beside a correct one.
     let (releases, kbs) = text.split_once('\0').unwrap_or((text, ""));
     let _ = Tables::from_csv(releases, kbs);
 }

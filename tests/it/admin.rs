@@ -1,4 +1,4 @@
-//! The listener for those who run the service.
+//! The operators' listener.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -217,13 +217,13 @@ async fn health_is_told_in_detail() {
     assert_eq!(service.ask_admin("GET", "/livez", &[]).await.text, "ok\n");
     assert_eq!(service.ask_admin("GET", "/readyz", &[]).await.text, "ok\n");
     service.json("/tags?image=nanoserver").await;
-    let told = service.ask_admin("GET", "/readyz?verbose", &[]).await.text;
-    let lines: Vec<&str> = told.lines().collect();
+    let answered = service.ask_admin("GET", "/readyz?verbose", &[]).await.text;
+    let lines: Vec<&str> = answered.lines().collect();
     assert_eq!(lines[..2], ["[+]embedded ok", "[+]snapshot off"]);
     assert!(
         lines[2]
             .starts_with("[+]repository mcr.microsoft.com/windows/nanoserver source=registry age="),
-        "{told}"
+        "{answered}"
     );
     assert_eq!(lines[3..], ["readyz check passed"]);
 }
@@ -234,9 +234,13 @@ async fn f15_a_state_directory_that_cannot_be_used_is_told() {
     let state_dir = file.path().to_str().expect("its name is text");
     let service =
         Service::start(&["--offline", "--admin-listen", "127.0.0.1:0", "--state-dir", state_dir]);
-    let told = service.ask_admin("GET", "/readyz?verbose", &[]).await;
-    assert_eq!(told.status, StatusCode::OK);
-    assert!(told.text.contains("[+]snapshot failed: cannot read the snapshot "), "{}", told.text);
+    let answered = service.ask_admin("GET", "/readyz?verbose", &[]).await;
+    assert_eq!(answered.status, StatusCode::OK);
+    assert!(
+        answered.text.contains("[+]snapshot failed: cannot read the snapshot "),
+        "{}",
+        answered.text
+    );
 }
 
 #[tokio::test]

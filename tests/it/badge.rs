@@ -7,7 +7,7 @@ use crate::support::docker_registry::DockerRegistry;
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::service::Service;
 
-/// A registry address where nobody listens: port 9 is the discard service, long gone everywhere.
+/// A registry address without a listener: port 9 is the discard service, long obsolete.
 const UNREACHABLE: &str = "127.0.0.1:9";
 
 fn short(badge: &Value) -> String {

@@ -243,7 +243,7 @@ fn a_flag_beats_a_variable_beats_the_file() {
     let config = folder.path().join("wintag.toml");
     std::fs::write(&config, "offline = true\nlisten = '127.0.0.1:1'\n").expect("it is writable");
     let config = config.to_str().expect("the path is text");
-    // Port 1 cannot be had by a test that is not root, and by root it is told apart by the text.
+    // Only root can bind port 1; then the text makes the difference.
     let listens_on = |arguments: &[&str], variable: Option<&str>| {
         let mut command = Command::new(WINTAG);
         command
@@ -279,7 +279,7 @@ fn an_empty_variable_is_not_set_and_a_flag_may_take_back_what_the_file_says() {
     let unknown =
         ["check", "mcr.microsoft.com/dotnet/sdk:8.0", "--host", "16299", "--config", config];
     let unreachable = ["--mirror", "mcr.microsoft.com=http://127.0.0.1:9"];
-    // Offline nobody knows the image; else the registry is asked and cannot be.
+    // Offline, the image is unknown; otherwise the registry is queried and unreachable.
     check(&unknown, 2, "", "offline");
     check(&[&unknown[..], &unreachable[..], &["--offline=false"]].concat(), 4, "", "");
     for (variable, status) in [("false", 4), ("0", 4), ("1", 2), ("", 2)] {

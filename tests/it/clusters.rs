@@ -335,8 +335,7 @@ async fn images_of_two_revisions_of_2016_run_on_no_node() {
 async fn admission_knows_what_was_asked_before_and_asks_nobody() {
     let registry = DockerRegistry::start();
     let service = Service::mirrored(&registry.host(), &[]);
-    // A single manifest, of which the name says nothing to those who only know the grammar of other
-    // repositories.
+    // A single manifest whose name means nothing in the grammar of other repositories.
     let image = "mcr.microsoft.com/windows/servercore:10.0.17763.557-amd64";
     let (pod, response) = admit(&service, "mcr.microsoft.com/dotnet/framework/aspnet:4.8").await;
     assert_eq!(

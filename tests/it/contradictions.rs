@@ -82,7 +82,7 @@ async fn a_check_without_a_tag_names_tags_of_the_registry() {
         "{problem}"
     );
 
-    // Nobody answers: the embedded catalogue still names tags.
+    // No registry answers: the embedded catalogue still names tags.
     let answer =
         Service::mirrored("127.0.0.1:9", &[]).get("/check?image=servercore&host=17763").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

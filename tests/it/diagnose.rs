@@ -100,8 +100,8 @@ fn the_table_has_many_texts_and_many_that_are_none() {
         cases().into_iter().partition(|case| !case.code.is_empty());
     assert!(known.len() >= 40 && unknown.len() >= 10, "{} and {}", known.len(), unknown.len());
     let has_row = |row: u32| known.iter().any(|case| case.name == format!("e{row:02}"));
-    // Every error of the collection that can be told from text; 35 to 37 are symptoms and no
-    // messages.
+    // Every error of the collection that has a text; 35 to 37 are symptoms without a
+    // message.
     assert!((1..=39).filter(|row| !(35..=37).contains(row)).all(has_row));
     let files = fs::read_dir(folder()).expect("it is committed");
     for file in

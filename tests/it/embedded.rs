@@ -45,7 +45,7 @@ async fn a_release_tag_is_what_was_seen_until_the_next_patches() {
 async fn a_digest_that_is_not_given_is_explained() {
     let service = StillService::on(PATCH_DAY);
     for (query, code) in [
-        // It was seen, but nobody wrote down when.
+        // It was seen, but the date is not recorded.
         ("image=nanoserver&host=17763", MAY_HAVE_MOVED),
         ("image=servercore&host=17763", MAY_HAVE_MOVED),
         // It was seen after the end of support, in a list without digests.

@@ -1,5 +1,4 @@
-//! The test registry for people: `cargo run --example filled-registry` runs it until it is told to
-//! stop.
+//! The test registry for people: `cargo run --example filled-registry` runs it until a signal.
 //!
 //! `docker`, `skopeo` and wintag itself can then be pointed at it. It is an example and not a test,
 //! though it lies among the tests because it shares their fixture.

@@ -241,7 +241,7 @@ async fn a_failure_is_one_line_and_a_status_in_every_format() {
     }
 }
 
-/// Runs a script in a shell with the address of the service as `$WINTAG`, in a folder of its own.
+/// Runs a script in a shell with the address of the service as `$WINTAG`, in an empty folder.
 fn run(shell: &str, script: &str, service: &Service) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(shell);

@@ -95,7 +95,7 @@ async fn everything_is_described() {
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 need(&parameter["description"], format!("{at}: {}", parameter["name"]));
                 // What must be given shows what it looks like; the rest shows it in its text,
-                // because Swagger UI would fill in an example that nobody asked
+                // because Swagger UI would fill in an example that the user did not ask
                 // for.
                 let has_example = !parameter["example"].is_null();
                 assert!(

@@ -119,7 +119,7 @@ async fn the_newest_digest_is_read_and_no_other() {
     assert_eq!(requests.len(), 2, "{requests:?}");
     assert!(requests[0].starts_with(tags) && requests[1] == manifest, "{requests:?}");
 
-    // What another question has learnt is told too.
+    // Facts that another question fetched appear too.
     let second = others().next().expect("there are more")["version"].as_str().expect("a text");
     let check = service.json(&format!("/check?image=windows/servercore:{second}&host=20348")).await;
     let read = registry.settled_requests().len();

@@ -428,7 +428,7 @@ async fn a_login_that_is_refused_leaves_the_embedded_catalogue() {
 
 #[tokio::test]
 async fn without_a_registry_the_embedded_catalogue_answers() {
-    // Nobody listens on the discard port.
+    // The discard port has no listener.
     for service in [Service::offline(), Service::mirrored("127.0.0.1:9", &[])] {
         let answer = service.json("/resolve?image=microsoft/nanoserver&host=16299").await;
         assert_eq!((&answer["tag"], &answer["isolation"]), (&"1709".into(), &"process".into()));

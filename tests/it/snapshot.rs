@@ -22,7 +22,7 @@ fn state_dir() -> (TempDir, String) {
     (folder, path)
 }
 
-/// A service whose registry nobody runs, with this state directory.
+/// A service whose registry does not run, with this state directory.
 fn without_registry(state_dir: &str, options: &[&str]) -> Service {
     Service::mirrored("127.0.0.1:1", &[&["--state-dir", state_dir], options].concat())
 }
@@ -40,8 +40,11 @@ async fn fill(state_dir: &str) -> Value {
 #[tokio::test]
 async fn f02_a_service_that_starts_without_its_registry_knows_what_it_was_told() {
     let (_folder, state_dir) = state_dir();
-    let told = fill(&state_dir).await;
-    assert!(told["digest"].as_str().is_some_and(|digest| digest.starts_with("sha256:")), "{told}");
+    let answered = fill(&state_dir).await;
+    assert!(
+        answered["digest"].as_str().is_some_and(|digest| digest.starts_with("sha256:")),
+        "{answered}"
+    );
 
     let service = without_registry(&state_dir, &[]);
     let answer = service.send("GET", QUESTION, &[]).await;
@@ -50,8 +53,8 @@ async fn f02_a_service_that_starts_without_its_registry_knows_what_it_was_told()
     let known = answer.json();
     assert_eq!(known["freshness"]["source"], "snapshot");
     assert_eq!(known["freshness"]["stale"], false);
-    assert_eq!(known["freshness"]["as_of"], told["freshness"]["as_of"]);
-    assert_eq!((&known["tag"], &known["digest"]), (&told["tag"], &told["digest"]));
+    assert_eq!(known["freshness"]["as_of"], answered["freshness"]["as_of"]);
+    assert_eq!((&known["tag"], &known["digest"]), (&answered["tag"], &answered["digest"]));
     assert!(service.terminate().success());
 
     // What was loaded and not renewed stays as old as it was.
@@ -60,8 +63,8 @@ async fn f02_a_service_that_starts_without_its_registry_knows_what_it_was_told()
     let stale = service.json(QUESTION).await;
     assert_eq!(stale["freshness"]["source"], "snapshot");
     assert_eq!(stale["freshness"]["stale"], true);
-    assert_eq!(stale["freshness"]["as_of"], told["freshness"]["as_of"]);
-    assert_eq!(stale["digest"], told["digest"]);
+    assert_eq!(stale["freshness"]["as_of"], answered["freshness"]["as_of"]);
+    assert_eq!(stale["digest"], answered["digest"]);
 
     // A registry that is there again renews it.
     let registry = DockerRegistry::start();
@@ -69,7 +72,7 @@ async fn f02_a_service_that_starts_without_its_registry_knows_what_it_was_told()
         Service::mirrored(&registry.host(), &["--state-dir", &state_dir, "--fresh-for", "1s"]);
     let renewed = service.json(QUESTION).await;
     assert_eq!(renewed["freshness"]["source"], "registry");
-    assert_eq!(renewed["digest"], told["digest"]);
+    assert_eq!(renewed["digest"], answered["digest"]);
 }
 
 #[tokio::test]
@@ -115,7 +118,7 @@ async fn f16_a_link_is_neither_read_nor_written_through() {
     assert_eq!(fs::read(&elsewhere).expect("it is still there"), before);
 }
 
-/// Root may write to any directory, so that these are ones where nobody can.
+/// Root may write to any directory, so these are directories in which even root cannot.
 #[tokio::test]
 async fn f15_a_directory_that_cannot_be_written_stops_nothing() {
     let (folder, _) = state_dir();
@@ -131,14 +134,17 @@ async fn f15_a_directory_that_cannot_be_written_stops_nothing() {
 #[tokio::test]
 async fn f19_a_killed_service_starts_again() {
     let (folder, state_dir) = state_dir();
-    let told = fill(&state_dir).await;
+    let answered = fill(&state_dir).await;
     fs::write(folder.path().join("catalogue.snapshot.unfinished"), "wintag-snapshot 1 sha")
         .expect("writable");
     let service = without_registry(&state_dir, &[]);
     let killed = tool("kill", "procps", &["-9", &service.id().to_string()]);
     assert!(killed.status.success());
     drop(service);
-    assert_eq!(without_registry(&state_dir, &[]).json(QUESTION).await["digest"], told["digest"]);
+    assert_eq!(
+        without_registry(&state_dir, &[]).json(QUESTION).await["digest"],
+        answered["digest"]
+    );
 }
 
 #[tokio::test]

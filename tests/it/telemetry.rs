@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::collector::{Collector, Span};
 use crate::support::docker_registry::DockerRegistry;
 use crate::support::misbehaving_registry::MisbehavingRegistry;
-use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate};
+use crate::support::misbehaving_registry::behaviour::{Behaviour, Latch};
 use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::service::{Answer, Service, WINTAG};
 
@@ -35,7 +35,7 @@ async fn ask_traced(service: &Service, method: &str, path: &str) -> Answer {
     service.send(method, path, &[("traceparent", &format!("00-{TRACE_ID}-{CALLER_ID}-01"))]).await
 }
 
-/// What is told of a request under an attribute, of the names that begin so.
+/// The attributes of a request whose names begin so.
 fn attributes<'a>(span: &'a Span, names: &[&str]) -> Vec<&'a str> {
     names.iter().map(|name| span.attribute(name)).collect()
 }
@@ -50,7 +50,7 @@ async fn what_registries_are_asked_is_in_the_trace() {
     let service = traced_mirror(&collector, &registry.host(), &[]);
     service.get("/tags?image=servercore").await;
     let answer = ask_traced(&service, "GET", "/resolve?image=nanoserver&host=17763").await.json();
-    // Nobody is asked, and it belongs to the trace of another request.
+    // The cache answers, and the request belongs to the trace of another request.
     service.get("/resolve?image=nanoserver&host=17763").await;
     let address = service.address().to_owned();
     assert!(service.terminate().success());
@@ -112,7 +112,7 @@ async fn registries_are_told_nothing_of_a_trace() {
     let holdings = Holdings::usual();
     let realm = format!("http://{}/token", registry.authority());
     registry.behave(move |asked| match asked.path() {
-        "/token" => Behaviour::json(r#"{"token":"of-nobody"}"#),
+        "/token" => Behaviour::json(r#"{"token":"anonymous"}"#),
         _ if asked.header("authorization").is_empty() => {
             Behaviour::unauthorized(&format!("Bearer realm=\"{realm}\",service=\"x\""))
         }
@@ -199,8 +199,8 @@ async fn each_problem_of_a_batch_names_the_trace() {
 #[tokio::test]
 async fn a_span_ends_with_its_answer() {
     let collector = Collector::start();
-    let gate = Gate::closed();
-    let behaviour = Behaviour::status(500).held(&gate);
+    let latch = Latch::closed();
+    let behaviour = Behaviour::status(500).held(&latch);
     let registry = MisbehavingRegistry::start(move |_| behaviour.clone()).await;
     let service = traced_mirror(&collector, &registry.authority(), &[]);
     assert_eq!(ask_traced(&service, "GET", "/tags?image=nanoserver").await.status, 200);
@@ -212,7 +212,7 @@ async fn a_span_ends_with_its_answer() {
         }
     };
     assert!(spans.iter().all(|span| span.kind == 2 && span.name == "GET /tags"), "{spans:?}");
-    gate.open();
+    latch.open();
 }
 
 #[tokio::test]
@@ -270,7 +270,8 @@ async fn a_registry_that_fails_is_logged_once() {
     let service = Service::mirrored("127.0.0.1:1", &[]);
     service.get("/tags?image=nanoserver").await;
     let line = service.line_with("querying the registry failed").await;
-    let logged: Value = serde_json::from_str(&line).expect("a line is JSON where nobody looks");
+    let logged: Value =
+        serde_json::from_str(&line).expect("a line is JSON if stderr is not a terminal");
     assert_eq!(logged["level"], "WARN");
     assert_eq!(logged["registry"], "mcr.microsoft.com");
     assert_eq!(logged["repository"], "windows/nanoserver");
@@ -291,7 +292,7 @@ async fn the_log_can_be_text_and_of_other_levels() {
     assert!(service.admin_address().is_some());
     let silent =
         Service::start(&["--offline", "--log-level", "error", "--admin-listen", "127.0.0.1:0"]);
-    assert_eq!(silent.admin_address(), None, "where it listens is told by an event");
+    assert_eq!(silent.admin_address(), None, "an event gives the address");
 }
 
 /// As the specification of OpenTelemetry wants it.

@@ -17,9 +17,9 @@
 //! 4. *Answers take the form of a later request.* The library's codec keeps the version, the method
 //!    and the keep-alive of the request decoded last. With two in the pipeline, the answer to a GET
 //!    before a HEAD has no body. Here requests are handed on one at a time (`state.rs`).
-//! 5. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer runs only
-//!    when nothing is left to write, and nothing times the writing. Here a connection on which
-//!    nothing moves is closed.
+//! 5. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer
+//!    runs only when nothing is left to write, and nothing times the writing. Here a connection on
+//!    which nothing moves is closed.
 //!
 //! `tests/it/faults/inbound.rs` shows each with the whole program.
 

@@ -9,7 +9,7 @@ use super::bed::{
     Bed, Fault, always, check_faults, check_of, delay, nonsense, outage, service_with_mirror,
     tags_of,
 };
-use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate, Response};
+use crate::support::misbehaving_registry::behaviour::{Behaviour, Latch, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::tls::Authority;
 use crate::support::misbehaving_registry::{MisbehavingRegistry, closed_address};
@@ -121,7 +121,7 @@ async fn f08_a_broken_front_of_a_registry_is_an_outage() {
 #[tokio::test]
 async fn f08_an_address_that_cannot_be_reached_is_an_outage() {
     let port = closed_address().split_once(':').expect("it has a port").1.to_owned();
-    // A label of 64 bytes is no name, so that nobody is asked for its address.
+    // A label of 64 bytes is not a valid name, so that no name server is queried.
     let no_name = format!("{}.example", "a".repeat(64));
     for host in ["255.255.255.255", "0.0.0.0", &no_name] {
         let (service, _folder) = service_with_mirror(&format!("http://{host}:{port}"), "", &[]);
@@ -202,8 +202,8 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
     bed.registry.behave(move |_| {
         Response::new(404, unknown).header("content-type", "application/json").into()
     });
-    // That what was there is gone is believed the second time, half a minute later: a test of the
-    // shelf shows that.
+    // A deletion is believed only the second time, half a minute later: a test of the cache shows
+    // that.
     let answer = bed.service.json(&check_of(0)).await;
     assert_eq!(answer["freshness"]["stale"], true);
     // What was never there is not there.
@@ -228,16 +228,16 @@ async fn f08_a_name_that_cannot_be_looked_up_leaves_what_was_known() {
         ["--fresh-for", "0s", "--state-dir", state.path().to_str().expect("its name is text")];
     let (service, _folder) =
         service_with_mirror(&format!("http://{}", registry.authority()), "", &options);
-    let told = [service.json(&tags_of(0)).await, service.json(&check_of(0)).await];
+    let before = [service.json(&tags_of(0)).await, service.json(&check_of(0)).await];
     assert!(service.terminate().success());
-    // A label of 64 bytes is no name, so that nobody is asked for its address.
+    // A label of 64 bytes is not a valid name, so that no name server is queried.
     let (service, _folder) =
         service_with_mirror(&format!("http://{}.example", "a".repeat(64)), "", &options);
-    for (question, told) in [tags_of(0), check_of(0)].iter().zip(told) {
+    for (question, before) in [tags_of(0), check_of(0)].iter().zip(before) {
         let answer = service.json(question).await;
         let freshness = &answer["freshness"];
         assert_eq!((&freshness["source"], &freshness["stale"]), (&"snapshot".into(), &true.into()));
-        assert_eq!((&answer["tags"], &answer["entries"]), (&told["tags"], &told["entries"]));
+        assert_eq!((&answer["tags"], &answer["entries"]), (&before["tags"], &before["entries"]));
     }
 }
 
@@ -250,30 +250,30 @@ async fn f05_the_caller_is_told_when_to_come_back() {
         // The second is answered from memory, by what is left of the time.
         for _ in 0..2 {
             let answer = bed.get(&tags_of(0)).await;
-            let seconds = answer.json()["retry_after_seconds"].as_u64().expect("it is told");
+            let seconds = answer.json()["retry_after_seconds"].as_u64().expect("the answer has it");
             assert!((least..=most).contains(&seconds), "{asked_for}: {seconds}");
             assert_eq!(answer.header("retry-after"), seconds.to_string());
         }
     }
 }
 
-/// The registry answers only when it was asked for all siblings of a tag that may be under way
-/// together: one after the other they would never come.
+/// The registry answers only once the requests for all siblings of a tag are in progress: one after
+/// the other, they would never arrive.
 #[tokio::test]
 async fn f04_the_tags_of_one_answer_are_read_together() {
     const TAGS: [&str; 4] = ["ltsc2022", "10.0.20348.2113", "ltsc2022-KB5032198", "10.0.20348"];
     let holdings = Holdings::of(&TAGS.map(|tag| (tag, "10.0.20348.2113")));
-    let (gate, waiting) = (Gate::closed(), AtomicUsize::new(0));
+    let (latch, waiting) = (Latch::closed(), AtomicUsize::new(0));
     let bed = Bed::start(move |asked| {
         let answer = holdings.answer(asked);
         if !asked.path().contains("/manifests/") {
             return answer;
         }
-        // So many exchanges with one registry are under way at a time.
+        // The limit of concurrent requests to one registry.
         if waiting.fetch_add(1, Ordering::SeqCst) + 1 == 3 {
-            gate.open();
+            latch.open();
         }
-        answer.held(&gate)
+        answer.held(&latch)
     })
     .await;
     let answer = bed.service.json(&tags_of(0)).await;

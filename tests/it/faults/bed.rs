@@ -14,8 +14,8 @@ use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry, Script};
 use crate::support::service::{Answer, Service};
 
-/// How many cases a bed has at most. Each has a registry name and a repository of its own, so that
-/// no case decides another.
+/// How many cases a bed has at most. Each has its own registry name and repository, so that
+/// no case affects another.
 const MAX_CASES: usize = 40;
 
 /// A service whose configured registries are all the misbehaving one.
@@ -202,7 +202,7 @@ pub async fn check_faults(faults: Vec<Fault>) {
     assert_eq!(bed.registry.requests().len(), asked_then, "a failure is not repeated at once");
 }
 
-/// How often each target was asked for.
+/// How often each target was requested.
 fn attempts(requests: &[Asked]) -> BTreeMap<&str, usize> {
     let mut attempts = BTreeMap::new();
     for asked in requests {

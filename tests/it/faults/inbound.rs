@@ -8,7 +8,7 @@ use wintag::catalogue::MAX_FLIGHTS;
 
 use super::bed::{Bed, tags_of};
 use crate::support::misbehaving_registry::MisbehavingRegistry;
-use crate::support::misbehaving_registry::behaviour::Gate;
+use crate::support::misbehaving_registry::behaviour::Latch;
 use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::raw_client::{RawAnswer, RawClient, exchange};
 use crate::support::service::{Answer, Service};
@@ -109,7 +109,7 @@ async fn s10_one_client_has_a_part_of_the_connections_only() {
     assert_eq!(
         excess.answer().await.map(|answer| answer.status),
         Some(200),
-        "who watches is always answered"
+        "the operators' listener always answers"
     );
     excess.send(get(QUESTION)).await;
     let refused = excess.answer().await.expect("it is answered");
@@ -174,7 +174,7 @@ async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
     let refused = client.answer().await.expect("it is answered");
     assert_eq!((refused.status, &json(&refused)["code"]), (400, &"malformed-request".into()));
     assert!(client.answer().await.is_none());
-    // Nobody fills the log with that, also not who goes away at once.
+    // Neither such requests nor clients that disconnect at once fill the log.
     for _ in 0..20 {
         let mut client = RawClient::connect(service.address()).await;
         client.send("no request\r\n\r\n").await;
@@ -188,10 +188,10 @@ async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
 #[tokio::test]
 async fn s10_many_requests_at_once_are_answered_one_after_the_other() {
     const MANY: usize = 2000;
-    let (gate, holdings) = (Gate::closed(), Holdings::usual());
-    let script_gate = gate.clone();
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
+    let script_latch = latch.clone();
     let registry =
-        MisbehavingRegistry::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+        MisbehavingRegistry::start(move |asked| holdings.answer(asked).held(&script_latch)).await;
     let service = Service::mirrored(&registry.authority(), &[]);
     let mut client = RawClient::connect(service.address()).await;
     // The first waits for the registry, and the last of those with a body has the others behind it.
@@ -210,7 +210,7 @@ async fn s10_many_requests_at_once_are_answered_one_after_the_other() {
     client.send(questions).await;
     let end = get("/livez");
     client.send(&end).await;
-    gate.open();
+    latch.open();
     for at in 0..MANY + 3 {
         let answer = client.answer().await.expect("it is answered");
         assert_eq!(answer.status, 200, "{at}: {}", String::from_utf8_lossy(&answer.body));
@@ -221,10 +221,10 @@ async fn s10_many_requests_at_once_are_answered_one_after_the_other() {
 #[tokio::test]
 async fn s12_only_what_must_wait_is_turned_away() {
     const TOO_MANY: usize = 20;
-    let (gate, holdings) = (Gate::closed(), Holdings::usual());
-    let script_gate = gate.clone();
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
+    let script_latch = latch.clone();
     let registry = MisbehavingRegistry::start(move |asked| match asked.path().contains("/cold/") {
-        true => holdings.answer(asked).held(&script_gate),
+        true => holdings.answer(asked).held(&script_latch),
         false => holdings.answer(asked),
     })
     .await;
@@ -240,7 +240,7 @@ async fn s12_only_what_must_wait_is_turned_away() {
         clients.push(client);
     }
     let mut answers: FuturesUnordered<_> = clients.iter_mut().map(RawClient::answer).collect();
-    // The registry answers nobody yet, so that these are the ones that do not wait.
+    // The registry does not answer yet, so these are the requests that do not wait.
     for answer in answers.by_ref().take(TOO_MANY).collect::<Vec<_>>().await {
         let answer = answer.expect("it is answered");
         let problem = json(&answer);
@@ -262,7 +262,7 @@ async fn s12_only_what_must_wait_is_turned_away() {
         service.json("/resolve?image=nanoserver&host=20348").await["freshness"]["source"],
         "embedded"
     );
-    gate.open();
+    latch.open();
     for answer in answers.collect::<Vec<_>>().await {
         assert_eq!(answer.map(|answer| answer.status), Some(200));
     }
@@ -270,7 +270,7 @@ async fn s12_only_what_must_wait_is_turned_away() {
     assert_eq!(late.map(|answer| answer.status), Some(200), "there is room again");
 }
 
-/// A service that has been told to stop, and goes on for an hour.
+/// A service that received SIGTERM and drains for an hour.
 async fn draining() -> Service {
     let service =
         Service::start(&["--offline", "--drain-delay", "1h", "--admin-listen", "127.0.0.1:0"]);
@@ -303,7 +303,7 @@ async fn f18_readiness_ends_before_the_answers_do() {
         "new connections are answered"
     );
     assert!(client.answer().await.is_none(), "connections are not kept");
-    // Told a second time, it ends at once.
+    // A second signal ends it at once.
     service.signal("TERM");
     assert_eq!(service.ended().code(), Some(0));
 }
@@ -318,10 +318,10 @@ async fn f18_told_at_the_keyboard_it_does_not_wait() {
 
 #[tokio::test]
 async fn f18_a_service_that_is_told_to_stop_answers_first() {
-    let (gate, holdings) = (Gate::closed(), Holdings::usual());
-    let script_gate = gate.clone();
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
+    let script_latch = latch.clone();
     let Bed { registry, service, .. } =
-        Bed::start(move |asked| holdings.answer(asked).held(&script_gate)).await;
+        Bed::start(move |asked| holdings.answer(asked).held(&script_latch)).await;
     let mut waiting = RawClient::connect(service.address()).await;
     waiting.send(get(&tags_of(0))).await;
     registry.arrived(1).await;
@@ -335,7 +335,7 @@ async fn f18_a_service_that_is_told_to_stop_answers_first() {
     for client in &mut idle {
         assert!(client.answer().await.is_none());
     }
-    gate.open();
+    latch.open();
     assert_eq!(waiting.answer().await.map(|answer| answer.status), Some(200));
     assert_eq!(service.ended().code(), Some(0));
 }

@@ -46,7 +46,7 @@ enum Failure {
     Slow,
 }
 
-/// What is asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Thing {
     List,
@@ -89,7 +89,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The time of an exchange with a registry that never answers.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// One case: a part of the registry under a name of its own.
+/// One case: a part of the registry under its own name.
 #[derive(Clone, Copy, Debug)]
 struct World {
     known: Known,
@@ -130,9 +130,9 @@ impl World {
             Failure::Slow => TIMEOUT,
         });
         match self.known {
-            // Nobody is asked.
+            // No request is sent.
             Known::Fresh => Ok((Provenance::Cache, false)),
-            // A private fact is for those who may still read it.
+            // Private facts are served only while the registry permits it.
             Known::Stale if is_private && self.failure == Failure::Refused => refusal,
             // Anything else leaves it, also the first 404.
             Known::Stale => Ok((Provenance::Cache, true)),
@@ -349,7 +349,7 @@ async fn check_known(known: Known, registries: &Arc<Registries>, fail: impl Fn(W
     FAILURES.len() * ENTRANCES.len()
 }
 
-/// The second time the failure is remembered, or the gate is shut, and the rules are the same.
+/// The second time the negative cache or the open circuit answers, and the rules are the same.
 async fn check_failing(bed: &Bed, repository: &str, world: World) {
     for _ in 0..2 {
         bed.check(repository, world, |thing| world.expected(thing)).await;
@@ -390,7 +390,7 @@ async fn f21_every_failure_meets_everything_that_is_known_and_asked() {
     let mut checked: usize =
         join_all(learnt.map(|known| check_known(known, &common, fail))).await.into_iter().sum();
     for world in worlds.into_iter().filter(|world| world.known == Known::Embedded) {
-        // The catalogue has repositories of one registry only, so that each needs one of its own.
+        // The catalogue has repositories of one registry only, so that each case needs its own.
         let own = registries(&authority, [(world, "mcr.microsoft.com".to_owned())].into_iter());
         let clock = Clock::manual("2026-08-12T00:00:00Z".parse().expect("it is a moment"));
         fail(world);

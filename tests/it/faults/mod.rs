@@ -4,7 +4,7 @@
 
 mod availability;
 pub mod bed;
-mod crowd;
+mod concurrency;
 mod good_mode;
 mod inbound;
 mod matrix;

@@ -288,7 +288,7 @@ async fn f04_nothing_is_left_of_slow_exchanges() {
         _ => Behaviour::Silence,
     })
     .await;
-    // A runtime of its own, so that all its tasks are those of the service.
+    // A separate runtime, so that all its tasks belong to the service.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime can be made");

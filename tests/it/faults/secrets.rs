@@ -265,8 +265,8 @@ async fn o02_hostile_text_stays_within_one_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn x18_what_may_not_be_read_is_told_in_the_same_words() {
-    // What is asked for without a token, what the token opens, and what the registry then says.
+async fn x18_a_forbidden_and_a_missing_repository_get_the_same_answer() {
+    // The request without a token, the scope of the token, and the registry's answer with it.
     let bed = Bed::start(|asked| {
         let case = super::bed::case_of(asked).unwrap_or(0);
         match (asked.path(), asked.header("authorization")) {
@@ -302,7 +302,7 @@ async fn x18_what_may_not_be_read_is_told_in_the_same_words() {
         }
         assert_eq!(seen[0], seen[1]);
         assert_eq!(seen[1], seen[2]);
-        // To check a tag that is not there, the tags are asked for too, to name others.
+        // A check of a missing tag also fetches the list, to name other tags.
         let exchanges = if round == 1 { 4 } else { 3 };
         assert_eq!((seen[0].0.as_u16(), seen[0].3), (404, exchanges));
     }

@@ -1,4 +1,4 @@
-//! F13, X04, X05, X17: who is given a token or a password, and over which connection.
+//! F13, X04, X05, X17: which hosts get a token or a password, and over which connection.
 
 use super::bed::{Bed, CANARY, case_of, check_of, resolve_of, service_with_mirror, tags_of};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
@@ -132,8 +132,8 @@ async fn x05_what_a_challenge_says_stays_in_its_place() {
     assert_eq!(targets[1], "/token?service=a%26scope%3Db%23c&scope=d%26account%3De", "{targets:?}");
 }
 
-/// A registry over TLS that says who it is with a certificate for `name`, and a service that is
-/// told to trust `trusted`, if anybody.
+/// A registry over TLS with a certificate for `name`, and a service that trusts `trusted`, if
+/// it is given.
 async fn over_tls(
     name: &str,
     trusted: Option<&Authority>,

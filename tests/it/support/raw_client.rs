@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 
 /// Longer than any answer takes; then the test has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection.
 pub struct RawClient(BufReader<TcpStream>);
@@ -35,7 +35,9 @@ impl RawClient {
 
     /// The next answer, or nothing when the service has closed the connection.
     pub async fn answer(&mut self) -> Option<RawAnswer> {
-        tokio::time::timeout(PATIENCE, self.read()).await.expect("the service answers or closes")
+        tokio::time::timeout(ANSWER_TIMEOUT, self.read())
+            .await
+            .expect("the service answers or closes")
     }
 
     async fn read(&mut self) -> Option<RawAnswer> {
@@ -58,7 +60,7 @@ impl RawClient {
     }
 }
 
-/// One exchange on a connection of its own.
+/// One exchange on a new connection.
 pub async fn exchange(address: &str, bytes: impl AsRef<[u8]>) -> Option<RawAnswer> {
     let mut client = RawClient::connect(address).await;
     client.send(bytes).await;

@@ -13,7 +13,7 @@ use serde_json::Value;
 /// The program under test.
 pub const WINTAG: &str = env!("CARGO_BIN_EXE_wintag");
 
-const NO_PANIC: &str = "nobody panics while holding it";
+const NO_PANIC: &str = "no holder of the lock panics";
 
 /// A running service; dropping it stops the process.
 pub struct Service {
@@ -61,7 +61,7 @@ impl Service {
         command.env("DOCKER_CONFIG", "/nonexistent");
         // Services of many tests run at once, and the default port is one.
         command.env("WINTAG_ADMIN_LISTEN", "off");
-        // Nobody has to notice that it stops.
+        // No load balancer has to notice the shutdown.
         command.env("WINTAG_DRAIN_DELAY", "0s");
         command.envs(variables.iter().copied());
         let mut process = command
@@ -156,13 +156,13 @@ impl Service {
         post_as(&self.address, path, media, body).await
     }
 
-    /// Asks the listener for those who run the service, which must be on.
+    /// Sends a request to the operators' listener, which must be on.
     pub async fn ask_admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let address = self.admin_address.as_ref().expect("the listener was asked for");
+        let address = self.admin_address.as_ref().expect("the listener is enabled");
         self.send_to(address, method, path, headers).await
     }
 
-    /// `127.0.0.1:PORT` of the listener for those who run the service, when it is on.
+    /// `127.0.0.1:PORT` of the operators' listener, when it is on.
     pub fn admin_address(&self) -> Option<&str> {
         self.admin_address.as_deref()
     }

@@ -4,7 +4,7 @@
 //! and the order of the images that support decides. What is committed (the examples of the OpenAPI
 //! document and of the README) is the answer of one day, and is compared whole with the answer of
 //! the same day. So the routes of the program are served by the process of the tests, with a clock
-//! that stands still; the program itself has no way to be told the time.
+//! that stands still; the program itself cannot be given the time.
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -61,7 +61,7 @@ impl BaseRepository<'_> {
     }
 
     /// The version inside: as recorded, else as the tag says it, else as the same tag without its
-    /// ending has it, else the newest of the build that has a tag of its own here, else the
+    /// ending has it, else the newest of the build that has its own tag here, else the
     /// build alone.
     fn os_version(&self, row: &Row) -> String {
         if !row.os_version.is_empty() {
@@ -210,7 +210,7 @@ fn put_images(content: &mut Content, repository: &str, platforms: Vec<Platform>)
     platforms.into_iter().enumerate().map(put).collect()
 }
 
-/// Makes what BuildKit puts beside an image: a manifest of its own for the platform
+/// Makes the attestation that BuildKit adds to an image: a separate manifest for the platform
 /// `unknown/unknown`.
 fn put_attestation(content: &mut Content, repository: &str, image_digest: &str) -> Entry {
     let config = content.put_config(repository, b"{}");

@@ -34,7 +34,7 @@ pub struct Options {
     pub content: Option<Content>,
     /// The port on 127.0.0.1; a free one when not given.
     pub port: Option<u16>,
-    /// The one user who may read, with the password; everyone when not given.
+    /// The only user with read access, and the password; without it, access is public.
     pub login: Option<(String, String)>,
     /// Where the access log goes.
     pub log: Option<PathBuf>,
@@ -214,7 +214,7 @@ fn requests_in(log: &str) -> Vec<String> {
 
 /// The storage folder that holds everything. Writing some ten thousand files and folders can take
 /// many seconds, so it is written once and kept in the build folder under a name that changes with
-/// the content; nobody writes into it afterwards.
+/// the content; nothing writes into it afterwards.
 fn shared_storage() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

@@ -9,16 +9,16 @@ pub enum Behaviour {
     Answer(Response),
     /// These bytes, which need not be HTTP, and the end of the connection.
     Raw(Vec<u8>),
-    /// So many bytes of the answer, and then a reset.
+    /// This many bytes of the answer, then a reset.
     ResetAfter(Response, usize),
     /// The answer byte by byte, with a pause after each.
     Trickle(Response),
-    /// A body without an announced length and with so many bytes.
+    /// A body of this many bytes, without an announced length.
     Flood(Response, usize),
     /// Nothing, for as long as the client waits.
     Silence,
-    /// This, once the gate is open.
-    Held(Gate, Box<Behaviour>),
+    /// This, once the latch is open.
+    Held(Latch, Box<Behaviour>),
 }
 
 impl Behaviour {
@@ -42,9 +42,9 @@ impl Behaviour {
         Response::new(401, "{}").header("www-authenticate", challenge).into()
     }
 
-    /// The same, once the gate is open.
-    pub fn held(self, gate: &Gate) -> Self {
-        Self::Held(gate.clone(), Box::new(self))
+    /// The same, once the latch is open.
+    pub fn held(self, latch: &Latch) -> Self {
+        Self::Held(latch.clone(), Box::new(self))
     }
 }
 
@@ -125,11 +125,11 @@ impl Response {
     }
 }
 
-/// A gate that a test opens once, for all who stand before it.
+/// Holds answers back until a test opens it.
 #[derive(Clone)]
-pub struct Gate(watch::Sender<bool>);
+pub struct Latch(watch::Sender<bool>);
 
-impl Gate {
+impl Latch {
     pub fn closed() -> Self {
         Self(watch::channel(false).0)
     }
@@ -140,7 +140,7 @@ impl Gate {
 
     pub async fn opened(&self) {
         let mut state = self.0.subscribe();
-        // The sender lives in `self`, so this ends only with the gate open.
+        // The sender lives in `self`, so this ends only with the latch open.
         let _ = state.wait_for(|open| *open).await;
     }
 }

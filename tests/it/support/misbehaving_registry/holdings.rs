@@ -41,7 +41,7 @@ impl Holdings {
         ])
     }
 
-    /// The same in pages of so many tags, for whoever does not ask for another size.
+    /// The same in pages of this many tags, unless the client requests another size.
     pub fn in_pages_of(mut self, page_size: usize) -> Self {
         self.page_size = Some(page_size);
         self

@@ -32,8 +32,8 @@ pub type Script = Arc<dyn Fn(&Asked) -> Behaviour + Send + Sync>;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
 /// A head that is longer is not a request of the program under test.
 const MAX_HEAD_BYTES: u64 = 64 << 10;
-/// Nothing that a test waits for takes longer; then it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any wait in a test takes; then the test has failed.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -161,11 +161,11 @@ impl MisbehavingRegistry {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many requests have arrived.
+    /// Waits until this many requests have arrived.
     pub async fn arrived(&self, count: usize) {
         let mut arrived = self.shared.arrived.subscribe();
         let wait = arrived.wait_for(|arrived| *arrived >= count);
-        tokio::time::timeout(PATIENCE, wait)
+        tokio::time::timeout(WAIT_TIMEOUT, wait)
             .await
             .expect("the requests arrive")
             .expect("the registry lives");
@@ -229,8 +229,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         let mut behaviour = script(&asked);
         shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         shared.arrived.send_modify(|arrived| *arrived += 1);
-        while let Behaviour::Held(gate, then) = behaviour {
-            gate.opened().await;
+        while let Behaviour::Held(latch, then) = behaviour {
+            latch.opened().await;
             behaviour = *then;
         }
         match behaviour {
@@ -251,7 +251,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 flood(&mut stream, &response, byte_count).await?
             }
             Behaviour::Silence => until_the_client_leaves(&mut stream).await?,
-            Behaviour::Held(..) => unreachable!("the loop above opened all gates"),
+            Behaviour::Held(..) => unreachable!("the loop above opened all latches"),
         }
         return stream.shutdown().await;
     }
@@ -309,7 +309,7 @@ async fn until_the_client_leaves<S: AsyncRead + Unpin>(stream: &mut S) -> std::i
     Ok(())
 }
 
-/// The address of a port that nobody listens on.
+/// The address of a port without a listener.
 pub fn closed_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
     listener.local_addr().expect("it is bound").to_string()

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// An authority that nobody trusts unless told to.
+/// A certificate authority that clients trust only if configured to.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }

@@ -1,4 +1,4 @@
-//! S01 to S03: many who ask the same at once make one request.
+//! S01 to S03: concurrent identical questions share one request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,28 +8,27 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::bed::{Bed, tags_of};
-use crate::support::misbehaving_registry::behaviour::{Behaviour, Gate};
+use crate::support::misbehaving_registry::behaviour::{Behaviour, Latch};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry};
 use crate::support::raw_client::{RawClient, exchange};
 use crate::support::service::Service;
 
-/// So many requests are under way at once, each on a connection of its own.
-const CROWD: usize = 10_000;
-/// Where the system allows fewer open files, so many at least; with fewer this shows nothing.
-const SMALLEST_CROWD: usize = 2_000;
-/// Open files beside the connections of the crowd, of this test and of those that run at the same
-/// time.
+/// Concurrent requests, each on its own connection.
+const MAX_CLIENTS: usize = 10_000;
+/// The minimum where the system allows fewer open files; fewer would show nothing.
+const MIN_CLIENTS: usize = 2_000;
+/// Other open files, of this test and of those that run at the same time.
 const OTHER_FILES: usize = 1_000;
-/// A repository that the embedded catalogue does not have, so that everybody must wait.
-const QUESTION: &str = "/resolve?image=mcr.microsoft.com/crowd/x&host=20348";
+/// A repository that the embedded catalogue does not have, so that every client must wait.
+const QUESTION: &str = "/resolve?image=mcr.microsoft.com/concurrent/x&host=20348";
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
 }
 
-/// The tags behind a gate, for those with the token only.
-fn behind_a_gate(asked: &Asked, gate: &Gate, holdings: &Holdings) -> Behaviour {
+/// Tags that only a token opens, held back by a latch.
+fn held_back(asked: &Asked, latch: &Latch, holdings: &Holdings) -> Behaviour {
     if asked.path() == "/token" {
         return Behaviour::json(r#"{"token":"good","expires_in":300}"#);
     }
@@ -38,37 +37,38 @@ fn behind_a_gate(asked: &Asked, gate: &Gate, holdings: &Holdings) -> Behaviour {
         return Behaviour::unauthorized(&format!(r#"Bearer realm="{realm}",service="x""#));
     }
     match asked.path().ends_with("/tags/list") {
-        true => holdings.answer(asked).held(gate),
+        true => holdings.answer(asked).held(latch),
         false => holdings.answer(asked),
     }
 }
 
-/// How large the crowd can be: two processes have a socket for each of it, within the same limit
-/// each.
-fn crowd() -> usize {
+/// How many clients are possible: each needs a socket in both processes, each with this limit.
+fn client_count() -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files is known");
     let allowed = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    let crowd = allowed.min(CROWD);
+    let count = allowed.min(MAX_CLIENTS);
     assert!(
-        crowd >= SMALLEST_CROWD,
-        "only {crowd} sockets: raise the hard limit of open files for this test"
+        count >= MIN_CLIENTS,
+        "only {count} sockets: raise the hard limit of open files for this test"
     );
-    if crowd < CROWD {
-        eprintln!("s01: {crowd} at once and not {CROWD}, because no more files may be open here");
+    if count < MAX_CLIENTS {
+        eprintln!(
+            "s01: {count} at once and not {MAX_CLIENTS}, because no more files may be open here"
+        );
     }
-    crowd
+    count
 }
 
-/// Asks on a connection of its own. Plain sockets: the crowd must cost less than what it asks for.
-fn ask_in_crowd(address: &str) -> TcpStream {
+/// Sends the question on a new connection. Plain sockets, so that clients cost less than answers.
+fn send_question(address: &str) -> TcpStream {
     let mut client = TcpStream::connect(address).expect("the service listens");
     client.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a time");
     client.write_all(get(QUESTION).as_bytes()).expect("the service reads");
     client
 }
 
-/// The status and the body of the one answer.
-fn answer_in_crowd(client: TcpStream) -> (u16, Value) {
+/// The status and the body of the answer.
+fn read_answer(client: TcpStream) -> (u16, Value) {
     let mut reader = BufReader::new(client);
     let (mut head, mut length) = (String::new(), 0);
     while !head.ends_with("\r\n\r\n") {
@@ -88,13 +88,13 @@ fn answer_in_crowd(client: TcpStream) -> (u16, Value) {
     (status, serde_json::from_slice(&body).expect("answers are JSON"))
 }
 
-/// Does what blocks beside the registry, which runs on the thread of the test.
+/// Runs blocking work on another thread, because the registry runs on the thread of the test.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("it does not panic")
 }
 
-/// Waits until so many questions are under way in the service, by its own count. `false` when the
-/// first were answered before that, because nobody waits longer than ten seconds.
+/// Waits until this many questions are in progress in the service, by its own count. `false` if the
+/// first were answered before that, because no question waits longer than ten seconds.
 async fn are_under_way(service: &Service, count: usize) -> bool {
     let sample = format!("wintag_requests_under_way {count}");
     loop {
@@ -109,42 +109,41 @@ async fn are_under_way(service: &Service, count: usize) -> bool {
     }
 }
 
-/// Asks with so many at once; `false` where the machine is too slow for so many to ask in ten
+/// Sends this many questions at once; `false` if the machine is too slow to send them within ten
 /// seconds.
-async fn check_crowd(crowd: usize) -> bool {
-    let (gate, holdings) = (Gate::closed(), Holdings::usual());
+async fn check_single_flight(count: usize) -> bool {
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
     let digest = holdings.digest("ltsc2022").to_owned();
-    let script_gate = gate.clone();
+    let script_latch = latch.clone();
     let registry =
-        MisbehavingRegistry::start(move |asked| behind_a_gate(asked, &script_gate, &holdings))
-            .await;
+        MisbehavingRegistry::start(move |asked| held_back(asked, &script_latch, &holdings)).await;
     let service = Service::mirrored(&registry.authority(), &["--admin-listen", "127.0.0.1:0"]);
 
     let address = service.address().to_owned();
     let clients =
-        blocking(move || (0..crowd).map(|_| ask_in_crowd(&address)).collect::<Vec<_>>()).await;
-    if !are_under_way(&service, crowd).await {
+        blocking(move || (0..count).map(|_| send_question(&address)).collect::<Vec<_>>()).await;
+    if !are_under_way(&service, count).await {
         return false;
     }
     // The question without a token, the token, the question with it.
     registry.arrived(3).await;
-    gate.open();
+    latch.open();
     for (status, body) in
-        blocking(|| clients.into_iter().map(answer_in_crowd).collect::<Vec<_>>()).await
+        blocking(|| clients.into_iter().map(read_answer).collect::<Vec<_>>()).await
     {
         assert_eq!(
             (status, &body["tag"], &body["digest"]),
             (200, &"ltsc2022".into(), &digest.as_str().into())
         );
     }
-    let list = "/v2/crowd/x/tags/list";
-    let manifest = "/v2/crowd/x/manifests/ltsc2022";
+    let list = "/v2/concurrent/x/tags/list";
+    let manifest = "/v2/concurrent/x/manifests/ltsc2022";
     let targets = registry.targets();
     assert_eq!(targets[..1], [list]);
     assert!(targets[1].starts_with("/token?"), "{targets:?}");
     assert_eq!(targets[2..], [list, manifest]);
     // All of them waited for that one list, but for those that the service began to answer as the
-    // gate opened: one for each of its threads.
+    // latch opened: one for each of its threads.
     let metrics = service.ask_admin("GET", "/metrics", &[]).await.text;
     let waited = metrics.lines().find_map(|line| {
         line.strip_prefix("wintag_cache_requests_total{layer=\"tags\",result=\"new\"} ")?
@@ -152,25 +151,25 @@ async fn check_crowd(crowd: usize) -> bool {
             .ok()
     });
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    assert!(waited.is_some_and(|waited| waited + threads >= crowd), "{metrics}");
+    assert!(waited.is_some_and(|waited| waited + threads >= count), "{metrics}");
     true
 }
 
 #[tokio::test]
-async fn s01_ten_thousand_who_ask_the_same_make_one_request() {
-    let mut crowd = crowd();
-    while !check_crowd(crowd).await {
-        eprintln!("s01: this machine is too slow just now for {crowd} to ask within ten seconds");
-        assert!(crowd > SMALLEST_CROWD, "a crowd of {crowd} is the smallest that shows anything");
-        crowd = (crowd / 2).max(SMALLEST_CROWD);
+async fn s01_ten_thousand_identical_questions_make_one_request() {
+    let mut count = client_count();
+    while !check_single_flight(count).await {
+        eprintln!("s01: this machine is too slow just now for {count} to ask within ten seconds");
+        assert!(count > MIN_CLIENTS, "{count} clients are the minimum");
+        count = (count / 2).max(MIN_CLIENTS);
     }
-    eprintln!("s01: {crowd} asked at once");
+    eprintln!("s01: {count} asked at once");
 }
 
 #[tokio::test]
 async fn s02_a_fetch_outlives_the_client_that_caused_it() {
-    let gate = Gate::closed();
-    let answer = Behaviour::from(tag_list(&["ltsc2022"])).held(&gate);
+    let latch = Latch::closed();
+    let answer = Behaviour::from(tag_list(&["ltsc2022"])).held(&latch);
     let bed = Bed::start(move |_| answer.clone()).await;
     let mut leader = RawClient::connect(bed.service.address()).await;
     leader.send(get(&tags_of(0))).await;
@@ -178,7 +177,7 @@ async fn s02_a_fetch_outlives_the_client_that_caused_it() {
     drop(leader);
     let mut follower = RawClient::connect(bed.service.address()).await;
     follower.send(get(&tags_of(0))).await;
-    gate.open();
+    latch.open();
     let answer = follower.answer().await.expect("it is answered");
     let body: Value = serde_json::from_slice(&answer.body).expect("answers are JSON");
     assert_eq!((answer.status, &body["tags"][0]["tag"]), (200, &"ltsc2022".into()));
@@ -186,19 +185,19 @@ async fn s02_a_fetch_outlives_the_client_that_caused_it() {
 }
 
 #[tokio::test]
-async fn s03_a_failure_is_shared_and_not_tried_again_by_each() {
-    const CROWD: usize = 200;
-    let gate = Gate::closed();
-    let failure = Behaviour::status(500).held(&gate);
+async fn s03_concurrent_callers_share_a_failure() {
+    const MAX_CLIENTS: usize = 200;
+    let latch = Latch::closed();
+    let failure = Behaviour::status(500).held(&latch);
     let bed = Bed::start(move |_| failure.clone()).await;
     let mut clients = Vec::new();
-    for _ in 0..CROWD {
+    for _ in 0..MAX_CLIENTS {
         let mut client = RawClient::connect(bed.service.address()).await;
         client.send(get(&tags_of(0))).await;
         clients.push(client);
     }
     bed.registry.arrived(1).await;
-    gate.open();
+    latch.open();
     for answer in join_all(clients.iter_mut().map(RawClient::answer)).await {
         assert_eq!(answer.map(|answer| answer.status), Some(503));
     }
