@@ -122,7 +122,16 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
     let deadline = Deadline::begin(&context.clock);
     let found = match catalogue.image(&image.repository, wanted.clone(), &deadline).await {
         Ok(found) => found,
-        Err(miss) => return Err(refuse(context, question, miss, wanted, &deadline).await),
+        Err(miss) => {
+            let by_name = match &wanted {
+                Wanted::Tag(tag) => catalogue.known_by_name(&image.repository, tag),
+                Wanted::Digest(_) => None,
+            };
+            match by_name {
+                Some(tag) => FoundImage::Observation(tag),
+                None => return Err(refuse(context, question, miss, wanted, &deadline).await),
+            }
+        }
     };
     let (digest, entries, of_the_tag, freshness) = match found {
         FoundImage::Manifest(Found { value, freshness }) => {

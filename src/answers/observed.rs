@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
-use crate::images::{Digest, TagKind};
+use crate::images::{Digest, Tag, TagKind};
 use crate::windows::{Base, Tables, WindowsVersion};
 
 use super::remark::Remark;
@@ -63,7 +63,8 @@ pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recal
         Some(observation) if seen.is_none() => {
             Remark::embedded_tag_may_have_moved(&tag.text, &when_and_what(observation))
         }
-        _ => Remark::embedded_digest_unknown(&tag.text),
+        Some(_) => Remark::embedded_digest_unknown(&tag.text),
+        None => Remark::known_by_name_only(&tag.text),
     });
     Recalled { digest, os_version, warning }
 }
@@ -81,7 +82,7 @@ fn when_and_what(observation: &Observation) -> String {
 }
 
 fn may_move(tag: &KnownTag) -> bool {
-    let is_dated = tag.parsed.as_ref().is_some_and(|parsed| parsed.date.is_some());
+    let is_dated = tag.parsed.as_ref().is_some_and(Tag::is_dated);
     !is_dated && !matches!(tag.kind(), TagKind::Kb | TagKind::Build)
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::images::{Architecture, NamedImage, Pin};
+use crate::images::{Architecture, Core, NamedImage, Pin, Software, Tag, TagBase};
 use crate::windows::{
-    Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform, WindowsVersion,
+    Base, Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform,
+    WindowsVersion,
 };
 
 /// The host of a question, and what else its text could mean.
@@ -57,6 +58,8 @@ impl AskedHost {
 pub struct ResolveQuestion {
     /// The image.
     pub image: Arc<NamedImage>,
+    /// The tag whose software is wanted; `None` for a base image of any tag.
+    pub tag: Option<Tag>,
     /// The host.
     pub host: AskedHost,
     /// The only acceptable isolation mode; `None` if both are acceptable.
@@ -76,6 +79,7 @@ impl ResolveQuestion {
     pub fn new(image: Arc<NamedImage>, host: AskedHost) -> Self {
         Self {
             image,
+            tag: None,
             host,
             isolation: None,
             pin: Pin::default(),
@@ -83,5 +87,21 @@ impl ResolveQuestion {
             platform: Platform::default(),
             architecture: Architecture::default(),
         }
+    }
+
+    /// The software whose tags may be the answer.
+    pub fn software(&self) -> Software {
+        self.tag.as_ref().map(Tag::software).unwrap_or_default()
+    }
+
+    /// The tag, if it names no Windows release, so that only its index tells which builds it has.
+    pub fn shared_tag(&self) -> Option<&Tag> {
+        self.tag.as_ref().filter(|tag| tag.core == Core::None)
+    }
+
+    /// The base that decides how long the image is supported.
+    pub fn base(&self) -> Base {
+        let named = self.tag.as_ref().and_then(|tag| tag.base).and_then(TagBase::base);
+        named.unwrap_or_else(|| self.image.base())
     }
 }

@@ -39,12 +39,16 @@ words! {
         HostSupportLimited = "host-support-limited",
         HyperVByDefault = "hyperv-by-default",
         ImageOutOfSupport = "image-out-of-support",
+        KnownByNameOnly = "known-by-name-only",
         LegacyName = "legacy-name",
         ManifestUnavailable = "manifest-unavailable",
+        NoImageForHost = "no-image-for-host",
+        NextVersion = "next-version",
         NodeContradictsItself = "node-contradicts-itself",
         OtherFormOfTag = "other-form-of-tag",
         RegistryContradictsTag = "registry-contradicts-tag",
         SafePin = "safe-pin",
+        SharedTagUnknown = "shared-tag-unknown",
         SwarmIgnoresOsVersion = "swarm-ignores-os-version",
         TagSkipped = "tag-skipped",
     }
@@ -68,7 +72,11 @@ impl RemarkCode {
             Self::SwarmIgnoresOsVersion => swarm::SOURCE_OS_VERSION,
             Self::EmbeddedDigestUnknown
             | Self::EmbeddedTagNotProven
+            | Self::KnownByNameOnly
             | Self::ManifestUnavailable
+            | Self::NextVersion
+            | Self::NoImageForHost
+            | Self::SharedTagUnknown
             | Self::RegistryContradictsTag
             | Self::TagSkipped => SOURCE_DISTRIBUTION,
         }
@@ -132,6 +140,51 @@ impl Remark {
 
     fn new(code: RemarkCode, message: String) -> Self {
         Self { code: code.as_str(), message, source: code.source() }
+    }
+
+    /// The warning that a shared tag has no image for the host; `versions` are those it has.
+    pub(super) fn no_image_for_host(tag: &str, versions: &[String]) -> Self {
+        let message = match versions {
+            [] => format!("the tag {tag} has no Windows image for this architecture"),
+            versions => {
+                let versions = versions.join(", ");
+                format!(
+                    "no image of the tag {tag} runs on the host as requested: it has {versions}"
+                )
+            }
+        };
+        Self::new(RemarkCode::NoImageForHost, message)
+    }
+
+    /// The warning that the answer is the next version of the software, because no image of the
+    /// requested tag runs on the host in process isolation; `versions` are those that it has.
+    pub(super) fn next_version(tag: &str, versions: &[String], next: &str) -> Self {
+        let message = format!(
+            "no image of the tag {tag} runs on the host in process isolation: it has {}; {next} is \
+             the next version that does",
+            versions.join(", ")
+        );
+        Self::new(RemarkCode::NextVersion, message)
+    }
+
+    /// The warning that only the name of the tag was read.
+    pub(super) fn known_by_name_only(tag: &str) -> Self {
+        Self::new(
+            RemarkCode::KnownByNameOnly,
+            format!(
+                "no registry was queried for {tag}: its Windows release is read from its name, and \
+                 whether the tag exists is not known"
+            ),
+        )
+    }
+
+    /// The warning that the index of a shared tag could not be read.
+    pub(super) fn shared_tag_unknown(tag: &str, why: &str) -> Self {
+        let message = format!(
+            "the tag {tag} names no Windows release, and its index is not known ({why}); this is \
+             a tag of the same software by its name"
+        );
+        Self::new(RemarkCode::SharedTagUnknown, message)
     }
 
     pub(super) fn host_out_of_support(name: &str, ended: Date) -> Self {

@@ -9,13 +9,14 @@ use super::context::Context;
 use super::host::{kb_of_version, released};
 use super::observed::still_true;
 use super::question::{AskedHost, ResolveQuestion};
-use super::resolve::selection::{Alternative, Selection, Shortfall};
+use super::resolve::selection::Selection;
+use super::resolve::shortfall::{Alternative, Shortfall};
 use super::tags::from_manifest;
 use crate::catalogue::{
     Candidates, Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError,
     RepositoryTags, Wanted,
 };
-use crate::images::{Architecture, Digest, NamedImage, Pin, Tag};
+use crate::images::{Architecture, Digest, NamedImage, Pin, Software, Tag};
 use crate::windows::{Kb, Tables, WindowsVersion};
 
 /// The most manifests that are fetched for one feed: of the newest release, which an updater
@@ -105,6 +106,12 @@ struct Line<'a> {
     written_like: Option<&'a Tag>,
 }
 
+impl Line<'_> {
+    fn software(&self) -> Software {
+        self.written_like.map(Tag::software).unwrap_or_default()
+    }
+}
+
 /// Answers the question.
 ///
 /// # Errors
@@ -116,7 +123,7 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     let found = catalogue.tags(&image.repository, &deadline).await.map_err(FeedRefusal::Miss)?;
     let mut freshness = found.freshness;
     let line = line(question, &found.value, tables, today)?;
-    let candidates = found.value.candidates(line.architecture, tables);
+    let candidates = found.value.candidates(&line.software(), line.architecture, tables);
     let mut releases: Vec<FeedRelease> = Vec::new();
     let mut reads_left =
         if freshness.provenance == Provenance::Embedded { 0 } else { MAX_CONFIRMED_RELEASES };
@@ -173,7 +180,12 @@ fn line<'a>(
     };
     let architecture = asked.architecture;
     let refuse = |build, ceiling, nearest| {
-        Err(no_build_tag(build, ceiling, tags.candidates(architecture, tables), nearest))
+        Err(no_build_tag(
+            build,
+            ceiling,
+            tags.candidates(&Software::default(), architecture, tables),
+            nearest,
+        ))
     };
     let lowest = |build| [host.ceiling(build), max].into_iter().flatten().min();
     match Selection::new(&asked, tags, tables, today).plan() {
@@ -185,7 +197,9 @@ fn line<'a>(
             refuse(Some(build), lowest(build), nearest)
         }
         Err(Shortfall::NoneRuns { nearest, .. }) => refuse(None, None, nearest),
-        Err(Shortfall::NoTags | Shortfall::KbNotFound { .. }) => refuse(None, None, Vec::new()),
+        Err(Shortfall::NoTags | Shortfall::VersionNeeded { .. } | Shortfall::KbNotFound { .. }) => {
+            refuse(None, None, Vec::new())
+        }
     }
 }
 
@@ -194,7 +208,7 @@ fn line<'a>(
 fn fitting<'a>(candidates: Candidates<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag, WindowsVersion)> {
     let tags =
         || candidates.of_build(line.build).into_iter().flat_map(|tags| tags.of_form(Pin::Build));
-    let form = |tag: &Tag| (tag.flavour, tag.architecture);
+    let form = |tag: &Tag| (tag.base, tag.architecture);
     let first = tags().next().and_then(|tag| tag.parsed.as_ref());
     let wanted = line.written_like.or(first).map(form);
     let is_within = |version: WindowsVersion| {

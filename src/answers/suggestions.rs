@@ -6,7 +6,7 @@ use super::context::Context;
 use super::question::ResolveQuestion;
 use super::resolve::resolve;
 use crate::catalogue::{Candidates, Deadline, KnownTag, Miss, RegistryError, RepositoryTags};
-use crate::images::{Architecture, Pin};
+use crate::images::{Architecture, Pin, Tag};
 use crate::windows::Tables;
 
 /// The most tags that are named beside the one that runs; people read only a few.
@@ -54,7 +54,8 @@ pub(super) async fn suggestions(
         return suggestions;
     };
     suggestions.runs = resolve(context, question).await.ok().map(|resolution| resolution.tag);
-    let candidates = tags.value.candidates(question.architecture, context.tables);
+    let candidates =
+        tags.value.candidates(&question.software(), question.architecture, context.tables);
     let similar = of_the_build(wanted, candidates, context.tables)
         .into_iter()
         .chain(spelt_like(wanted, &tags.value));
@@ -76,7 +77,9 @@ pub(super) fn nearest_tag<'a>(
     tags: &'a RepositoryTags,
     tables: &Tables,
 ) -> Option<&'a KnownTag> {
-    let of_build = of_the_build(wanted, tags.candidates(Architecture::default(), tables), tables);
+    let software = Tag::parse(wanted).map(|tag| tag.software()).unwrap_or_default();
+    let of_build =
+        of_the_build(wanted, tags.candidates(&software, Architecture::default(), tables), tables);
     of_build.or_else(|| spelt_like(wanted, tags).into_iter().next())
 }
 

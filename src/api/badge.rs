@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::choices::{ImageName, IsolationChoice};
+use super::choices::{IsolationChoice, TaggedImage};
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
@@ -26,7 +26,7 @@ const CACHE_SECONDS_STALE: u32 = 300;
 pub struct BadgeParams {
     /// A family or a repository, as in `/resolve`.
     #[param(inline, example = "nanoserver")]
-    pub image: ImageName,
+    pub image: TaggedImage,
     /// The host, as in `/resolve`.
     #[param(example = "17763", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub host: String,

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::params::Params;
+use crate::images::MAX_TAG_BYTES;
 use crate::platforms::formats::TextFormat;
 use crate::windows::{Isolation, Platform};
 
@@ -14,25 +15,48 @@ const IMAGE_PATTERN: &str = "^([A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\\.[A-Za-z0-9]+(-+[
                              (/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$";
 /// The longest image of that grammar in bytes: a registry of 109 and a path of 127 bytes.
 const MAX_IMAGE_BYTES: usize = 237;
+/// The grammar of a tag.
+const TAG_PATTERN: &str = "(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$";
 
 /// A family or a repository.
 pub struct ImageName(pub String);
 
 impl PartialSchema for ImageName {
     fn schema() -> RefOr<Schema> {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some(
-                "A family of base images, or a repository, also by its old Docker Hub name.",
-            ))
-            .min_length(Some(1))
-            .max_length(Some(MAX_IMAGE_BYTES))
-            .pattern(Some(IMAGE_PATTERN));
-        RefOr::T(Schema::Object(schema.build()))
+        image_schema(
+            "A family of base images, or a repository, also by its old Docker Hub name.",
+            IMAGE_PATTERN.to_owned(),
+            MAX_IMAGE_BYTES,
+        )
     }
 }
 
 impl ToSchema for ImageName {}
+
+/// A family or a repository, and a tag.
+pub struct TaggedImage(pub String);
+
+impl PartialSchema for TaggedImage {
+    fn schema() -> RefOr<Schema> {
+        image_schema(
+            "A family of base images, or a repository, also with a tag.",
+            format!("{}{TAG_PATTERN}", IMAGE_PATTERN.trim_end_matches('$')),
+            MAX_IMAGE_BYTES + 1 + MAX_TAG_BYTES,
+        )
+    }
+}
+
+impl ToSchema for TaggedImage {}
+
+fn image_schema(description: &str, pattern: String, max_bytes: usize) -> RefOr<Schema> {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .min_length(Some(1))
+        .max_length(Some(max_bytes))
+        .pattern(Some(pattern));
+    RefOr::T(Schema::Object(schema.build()))
+}
 
 /// The acceptable isolation modes: any, or one.
 pub struct IsolationChoice(pub Option<Isolation>);

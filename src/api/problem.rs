@@ -41,6 +41,7 @@ macro_rules! problem_kinds {
 problem_kinds! {
     InvalidParameter = 400 "invalid-parameter" "invalid parameter",
     MalformedRequest = 400 "malformed-request" "malformed request",
+    VersionNeeded = 400 "version-needed" "the image needs a version",
     RegistryNotAllowed = 403 "registry-not-allowed" "registry not allowed",
     HostNotAllowed = 403 "host-not-allowed" "host name not allowed",
     UnknownImage = 404 "unknown-image" "unknown image",

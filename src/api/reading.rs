@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::answers::{AskedHost, Context, ResolveQuestion};
 use crate::catalogue::{Catalogue, RegistryError};
-use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector};
+use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector, Tag};
 use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
 use super::choices::IsolationChoice;
 use super::params::Params;
-use super::problem::{ALLOW_REGISTRY, ErrorObject, ProblemKind};
+use super::problem::{ALLOW_REGISTRY, ErrorObject, NOT_ALLOWED, ProblemKind};
 
 /// What reading needs to know.
 #[derive(Clone, Copy)]
@@ -88,15 +88,34 @@ impl Reading<'_> {
         decided("host", reading).map_err(|refused| params.refuse_with(refused)).ok()
     }
 
+    /// The parameter `image` where it may have a tag.
+    fn tagged_image(&self, params: &mut Params) -> Option<(NamedImage, Option<Tag>)> {
+        let text = params.optional("image").unwrap_or_default();
+        match self.families.read_reference(&text) {
+            Ok((image, Selector::Tag(tag))) => {
+                self.allowed(params, &image).then(|| (image, Tag::parse(&tag)))
+            }
+            Ok((_, Selector::Digest { .. })) => {
+                let message = "a digest selects one image already; give a tag or none, or use \
+                               check, which takes a digest";
+                params.refuse("image", NOT_ALLOWED, message.to_owned());
+                None
+            }
+            // A repository alone has errors of its own.
+            Ok((_, Selector::Default)) | Err(_) => Some((self.image(params)?, None)),
+        }
+    }
+
     /// The parameters `image`, `host`, `host_type`, `arch` and `isolation`: a question for a
     /// release tag on Docker.
     pub fn question(&self, params: &mut Params) -> Option<ResolveQuestion> {
-        let image = self.image(params);
+        let image = self.tagged_image(params);
         let host = self.host(params);
         let architecture = params.word("arch").unwrap_or_default();
         let isolation = IsolationChoice::read(params);
-        let question = ResolveQuestion::new(Arc::new(image?), host?);
-        Some(ResolveQuestion { architecture, isolation, ..question })
+        let (image, tag) = image?;
+        let question = ResolveQuestion::new(Arc::new(image), host?);
+        Some(ResolveQuestion { tag, architecture, isolation, ..question })
     }
 
     /// The parameters `host` and `host_type`, also when the text leaves it open which host it is.

@@ -9,6 +9,9 @@ use crate::answers::{
 use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
 use crate::images::{NamedImage, Pin, Selector};
 
+/// The most versions of a software that are listed; more would hide the newest.
+const MAX_STEMS: usize = 10;
+
 impl Problem {
     /// Why this image could not be looked up.
     pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
@@ -78,10 +81,34 @@ impl Problem {
         let host = question.host.version;
         let architecture = question.architecture.as_str();
         match shortfall {
-            Shortfall::NoTags => Self::new(
-                ProblemKind::NoCompatibleTag,
-                format!("{repository} has no tag for {architecture} that names a Windows release"),
-            ),
+            Shortfall::NoTags => {
+                let of_software = question
+                    .tag
+                    .as_ref()
+                    .map_or_else(String::new, |tag| format!(" and the software of {tag}"));
+                let detail = format!(
+                    "{repository} has no tag for {architecture}{of_software} that names a Windows \
+                     release"
+                );
+                Self::new(ProblemKind::NoCompatibleTag, detail)
+            }
+            Shortfall::VersionNeeded { stems } => {
+                let shown = stems.get(..MAX_STEMS).unwrap_or(stems);
+                let detail = format!(
+                    "the tags of {repository} name versions of its software: name one, as in \
+                     {repository}:{}; those that run on {host} are listed",
+                    shown.first().map_or("VERSION", String::as_str)
+                );
+                let kind = ProblemKind::VersionNeeded;
+                let mut problem = Self::new(kind, detail.clone());
+                problem.errors.push(ErrorObject {
+                    parameter: Some("image".to_owned()),
+                    code: kind.code().to_owned(),
+                    message: detail,
+                    allowed: shown.to_vec(),
+                });
+                problem
+            }
             Shortfall::NoneRuns { nearest, skipped } => {
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,

@@ -2,7 +2,7 @@
 
 use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
-use super::choices::{Format, ImageName, IsolationChoice};
+use super::choices::{Format, IsolationChoice, TaggedImage};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
 use super::reading::Reading;
@@ -17,10 +17,12 @@ use crate::windows::{HostKind, Platform};
 #[schema(as = Question)]
 pub struct ResolveParams {
     /// A family of base images (`nanoserver`, `servercore` or `windowsservercore`, `server`,
-    /// `windows`, `iis`), or a repository, also by its old Docker Hub name.
+    /// `windows`, `iis`), or a repository, also by its old Docker Hub name. With a tag, such as
+    /// `golang:1.26` or `mcr.microsoft.com/dotnet/aspnet:8.0-nanoserver-1809`: the tag of the same
+    /// software for the host.
     #[param(inline, example = "nanoserver")]
-    #[schema(schema_with = ImageName::schema)]
-    pub image: ImageName,
+    #[schema(schema_with = TaggedImage::schema)]
+    pub image: TaggedImage,
     /// The host, in any form that a machine prints: a build, a version, a release name, a product
     /// name, the output of `ver`, `docker info` or `kubectl get nodes`.
     #[param(example = "20348", min_length = 1, pattern = "[0-9A-Za-z]")]
@@ -104,7 +106,8 @@ impl ResolveRequest {
     pub fn canonical(&self, format: Format) -> String {
         let question = &self.question;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("image", &question.image.repository.to_string());
+        let tag = question.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}"));
+        query.append_pair("image", &format!("{}{tag}", question.image.repository));
         query.append_pair("host", &question.host.version.to_string());
         query.append_pair("host_type", question.host.kind.as_str());
         query.append_pair("arch", question.architecture.as_str());
@@ -131,7 +134,7 @@ impl ResolveRequest {
 /// When the registry's answer is not safe as text, or when the text has a digest that is not known.
 pub fn resolution_text(resolution: &Resolution, format: TextFormat) -> Result<String, Problem> {
     let chosen = Chosen {
-        repository: &resolution.image.repository,
+        repository: &resolution.image.named.repository,
         tag: &resolution.tag,
         digest: resolution.digest.as_ref(),
         host: resolution.host.os_version,

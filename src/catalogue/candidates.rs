@@ -1,15 +1,84 @@
-//! The candidates: the tags of a repository that could be chosen, sorted by build and form.
+//! The candidates: the tags of one software in a repository, sorted by Windows build and form.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::known_tag::KnownTag;
-use crate::images::{Architecture, Core, Flavour, Pin, Separator, Tag, TagKind};
+use crate::images::{Architecture, Core, Pin, Separator, Software, Tag};
 use crate::windows::{Kb, Tables};
 
-/// The order in which the tags of a list are preferred for one architecture. It depends on the list
-/// alone, so that it is sorted once and serves all questions.
+/// The tags of a list by their software. A tag is in two groups: of its own base, and of any base.
 #[derive(Clone, Debug)]
-pub struct Preference {
+pub struct SoftwareIndex(HashMap<Software, Group>);
+
+/// The tags of one software.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Their positions in the list, in its order.
+    positions: Vec<usize>,
+    /// For each architecture, once a question needs it.
+    preferences: [OnceLock<Preference>; Architecture::ALL.len()],
+}
+
+impl SoftwareIndex {
+    /// Groups the tags of a list.
+    pub fn new(tags: &[KnownTag]) -> Self {
+        let mut groups: HashMap<Software, Group> = HashMap::new();
+        for (at, tag) in tags.iter().enumerate() {
+            let Some(software) = tag.parsed.as_ref().map(Tag::software) else { continue };
+            if software.base.is_some() {
+                let of_any_base = Software { base: None, ..software.clone() };
+                groups.entry(of_any_base).or_default().positions.push(at);
+            }
+            groups.entry(software).or_default().positions.push(at);
+        }
+        Self(groups)
+    }
+
+    /// The tags of this software to choose from for this architecture.
+    pub fn candidates<'a>(
+        &'a self,
+        tags: &'a [KnownTag],
+        software: &Software,
+        architecture: Architecture,
+        tables: &Tables,
+    ) -> Candidates<'a> {
+        let preference = self.0.get(software).and_then(|group| {
+            let known = group.preferences.get(architecture as usize)?;
+            let new = || Preference::new(tags, &group.positions, architecture, tables);
+            Some(known.get_or_init(new))
+        });
+        Candidates { tags, builds: preference.map_or(&[], |preference| &preference.builds) }
+    }
+
+    /// The stems that have a tag of a build that `runs`, the newest version first.
+    pub fn stems(
+        &self,
+        tags: &[KnownTag],
+        architecture: Architecture,
+        tables: &Tables,
+        runs: impl Fn(u32) -> bool,
+    ) -> Vec<String> {
+        let of_any_base = self.0.keys().filter(|software| {
+            software.base.is_none() && !software.stem.is_empty() && !software.is_dated()
+        });
+        let mut stems: Vec<String> = of_any_base
+            .filter(|software| {
+                let candidates = self.candidates(tags, software, architecture, tables);
+                candidates.builds().any(|(build, _)| runs(build))
+            })
+            .map(|software| software.stem.clone())
+            .collect();
+        stems.sort_by_cached_key(|stem| Reverse(version_key(stem)));
+        stems
+    }
+}
+
+/// The order in which the tags of a software are preferred for one architecture. It depends on the
+/// list alone, so that it is sorted once and serves all questions.
+#[derive(Clone, Debug)]
+struct Preference {
     /// By build, the newest first.
     builds: Vec<(u32, Forms)>,
 }
@@ -34,19 +103,24 @@ pub struct BuildTags<'a> {
 
 impl Preference {
     /// Sorts the tags, which come by build, the newest first. A tag is never chosen, and left out,
-    /// if it is of another architecture or in another language, if it has a date, if it is not in
-    /// the grammar, or if it names no known release.
-    pub fn new(tags: &[KnownTag], architecture: Architecture, tables: &Tables) -> Self {
+    /// if it is of another architecture or in another language, or if it names no known release.
+    fn new(
+        tags: &[KnownTag],
+        positions: &[usize],
+        architecture: Architecture,
+        tables: &Tables,
+    ) -> Self {
         let mut builds: Vec<(u32, Forms)> = Vec::new();
-        for (at, tag) in tags.iter().enumerate() {
+        for &at in positions {
+            let Some(tag) = tags.get(at) else { continue };
             let (Some(parsed), Some(version)) = (&tag.parsed, tag.version) else { continue };
             let fits = parsed.locale.is_none()
                 && architecture.rank_of(parsed.named_architecture()).is_some();
-            let pin = match parsed.kind() {
-                TagKind::Release => Pin::Release,
-                TagKind::Kb => Pin::Kb,
-                TagKind::Build => Pin::Build,
-                TagKind::Other => continue,
+            let pin = match parsed.core {
+                Core::Line(_) => Pin::Release,
+                Core::Kb { .. } => Pin::Kb,
+                Core::Build(_) => Pin::Build,
+                Core::None => continue,
             };
             if !fits {
                 continue;
@@ -78,11 +152,6 @@ impl Preference {
 }
 
 impl<'a> Candidates<'a> {
-    /// The tags of the list in this order of preference.
-    pub(super) fn new(tags: &'a [KnownTag], preference: Option<&'a Preference>) -> Self {
-        Self { tags, builds: preference.map_or(&[], |preference| &preference.builds) }
-    }
-
     /// The builds that have tags, the newest first.
     pub fn builds(self) -> impl Iterator<Item = (u32, BuildTags<'a>)> {
         self.builds.iter().map(move |(build, forms)| (*build, BuildTags { tags: self.tags, forms }))
@@ -150,16 +219,22 @@ fn rank(
 ) -> (usize, usize, usize, usize) {
     let Some(parsed) = &tag.parsed else { return (usize::MAX, 0, 0, 0) };
     let of_architecture = architecture.rank_of(parsed.named_architecture()).unwrap_or(usize::MAX);
-    let of_flavour = match parsed.flavour {
-        None => 0,
-        Some(Flavour::WindowsServerCore) => 1,
-        Some(Flavour::NanoServer) => 2,
-    };
+    let of_base = parsed.base.map_or(0, |base| base as usize + 1);
     let of_line = parsed.line().map_or(0, |line| tables.line_rank(build, line));
     let separators = [kb_separator(parsed), parsed.architecture.map(|(separator, _)| separator)];
     let of_separators =
         separators.iter().filter(|separator| **separator == Some(Separator::Underscore)).count();
-    (of_architecture, of_flavour, of_line, of_separators)
+    (of_architecture, of_base, of_line, of_separators)
+}
+
+/// The numbers and words of a version, so that `1.10` comes after `1.9`.
+fn version_key(text: &str) -> Vec<(Option<u64>, String)> {
+    text.split(['.', '-', '_', '+'])
+        .map(|part| {
+            part.parse()
+                .map_or_else(|_| (None, part.to_owned()), |number| (Some(number), String::new()))
+        })
+        .collect()
 }
 
 fn kb_separator(tag: &Tag) -> Option<Separator> {

@@ -1,7 +1,7 @@
 //! A tag of a list, and the meaning of its name.
 
 use crate::images::{Core, Digest, Tag, TagKind};
-use crate::windows::{Kb, Tables, WindowsVersion};
+use crate::windows::{Base, Kb, Tables, WindowsVersion};
 
 /// A tag and the meaning of its name.
 #[derive(Clone, Debug)]
@@ -59,6 +59,11 @@ impl KnownTag {
             (Some(tag), Some(_)) => tag.kind(),
             _ => TagKind::Other,
         }
+    }
+
+    /// The base that the tag names.
+    pub fn base(&self) -> Option<Base> {
+        self.parsed.as_ref()?.base?.base()
     }
 
     /// The KB that the tag names.

@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
-use crate::images::Repository;
+use crate::images::{self, Repository};
 use crate::registry::{Manifest, Registries, RegistryError, Wanted};
 use crate::telemetry::{CacheLayer, Metrics};
 use crate::windows::{Tables, WindowsVersion};
@@ -208,6 +208,16 @@ impl Catalogue {
     /// The version that a tag stands for by its name alone.
     pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
         KnownTag::new(tag.to_owned(), None, self.tables).version
+    }
+
+    /// A tag that names a Windows release, as far as its name tells, where no registry may be
+    /// queried and the tags of the repository are not known.
+    pub fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<Found<KnownTag>> {
+        let tag = KnownTag::new(tag.to_owned(), None, self.tables);
+        let is_only_known = self.offline
+            && self.known_tags(repository).is_none()
+            && images::is_plausible(repository);
+        (is_only_known && tag.version.is_some()).then(|| self.as_embedded(Arc::new(tag)))
     }
 
     /// How fresh the known tags of a repository are now; no registry is queried.

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use hashbrown::HashTable;
 
-use super::candidates::{Candidates, Preference};
+use super::candidates::{Candidates, SoftwareIndex};
 use super::known_tag::KnownTag;
-use crate::images::{Architecture, TagKind};
+use crate::images::{Architecture, Software, TagKind};
 use crate::windows::{Tables, WindowsVersion};
 
 /// The tags of one repository.
@@ -18,8 +18,8 @@ pub struct RepositoryTags {
     /// The index of each tag, found by its text; the text itself is only in the tag.
     by_text: HashTable<usize>,
     state: RandomState,
-    /// For each architecture, once a question needs it.
-    preferences: [OnceLock<Preference>; Architecture::ALL.len()],
+    /// Once a question needs it.
+    by_software: OnceLock<SoftwareIndex>,
 }
 
 /// The position of a tag in the list, before its text decides.
@@ -56,7 +56,7 @@ impl RepositoryTags {
             // The capacity suffices, so that nothing is ever hashed again.
             by_text.insert_unique(state.hash_one(tag.text.as_str()), at, |_| 0);
         }
-        Self { tags, by_text, state, preferences: Default::default() }
+        Self { tags, by_text, state, by_software: OnceLock::new() }
     }
 
     /// All tags: the newest build first, and of each the release tags, then the newest revision
@@ -75,13 +75,26 @@ impl RepositoryTags {
         self.tags.is_empty()
     }
 
-    /// The tags to choose from for this architecture.
-    pub fn candidates(&self, architecture: Architecture, tables: &Tables) -> Candidates<'_> {
-        let preference = self
-            .preferences
-            .get(architecture as usize)
-            .map(|known| known.get_or_init(|| Preference::new(&self.tags, architecture, tables)));
-        Candidates::new(&self.tags, preference)
+    /// The tags of this software to choose from for this architecture.
+    pub fn candidates(
+        &self,
+        software: &Software,
+        architecture: Architecture,
+        tables: &Tables,
+    ) -> Candidates<'_> {
+        let index = self.by_software.get_or_init(|| SoftwareIndex::new(&self.tags));
+        index.candidates(&self.tags, software, architecture, tables)
+    }
+
+    /// The stems that have a tag of a build that `runs`, the newest version first.
+    pub fn stems(
+        &self,
+        architecture: Architecture,
+        tables: &Tables,
+        runs: impl Fn(u32) -> bool,
+    ) -> Vec<String> {
+        let index = self.by_software.get_or_init(|| SoftwareIndex::new(&self.tags));
+        index.stems(&self.tags, architecture, tables, runs)
     }
 
     /// The tag with this text.

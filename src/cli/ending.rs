@@ -77,9 +77,10 @@ pub(super) fn explain(problem: &Problem) -> Ending {
         eprintln!("  {}", problem.available_kbs.join(", "));
     }
     match problem.kind() {
-        ProblemKind::InvalidParameter | ProblemKind::UnknownImage | ProblemKind::UnknownHost => {
-            Ending::BadArguments
-        }
+        ProblemKind::InvalidParameter
+        | ProblemKind::VersionNeeded
+        | ProblemKind::UnknownImage
+        | ProblemKind::UnknownHost => Ending::BadArguments,
         ProblemKind::NoCompatibleTag | ProblemKind::KbNotFound => Ending::NoTag,
         ProblemKind::RegistryNotAllowed
         | ProblemKind::UpstreamInvalid

@@ -1,9 +1,20 @@
 //! The architecture of an image, and how tags name it.
 
-use super::tag::TagArchitecture;
 use crate::words::words;
 
 words! {
+    /// The architecture as tags write it.
+    pub enum TagArchitecture {
+        /// 64-bit x86.
+        Amd64 = "amd64",
+        /// 64-bit ARM.
+        Arm64 = "arm64",
+        /// 32-bit ARM.
+        Arm32v7 = "arm32v7",
+        /// The older word for `arm32v7`.
+        Arm = "arm",
+    }
+
     /// The architecture of an image, as image indexes and configurations name it.
     #[derive(Default)]
     pub enum Architecture {

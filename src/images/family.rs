@@ -70,6 +70,15 @@ pub struct NamedImage {
 }
 
 impl NamedImage {
+    /// The base of all images of this repository, if it is known.
+    pub fn known_base(&self) -> Option<Base> {
+        const SERVER_CORE: &str = "windows/servercore";
+        let base = self.family.as_ref()?.base;
+        let is_certain =
+            base == Base::Nanoserver || self.repository.path().starts_with(SERVER_CORE);
+        is_certain.then_some(base)
+    }
+
     /// Which base decides how long the image is supported; without a family, Server Core.
     pub fn base(&self) -> Base {
         self.family.as_ref().map_or(Base::Servercore, |family| family.base)
@@ -117,7 +126,7 @@ pub enum FamilyError {
 #[derive(serde::Deserialize)]
 struct Row {
     family: String,
-    base: Base,
+    base: String,
     repository: String,
     names: String,
     legacy_names: String,
@@ -151,9 +160,10 @@ impl Families {
             let words = |text: &str| {
                 text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
             };
+            let base = row.base.parse().map_err(|error| bad(format!("base {error}")))?;
             families.add(Family {
                 name: row.family,
-                base: row.base,
+                base,
                 repository,
                 names: words(&row.names),
                 legacy_names: words(&row.legacy_names),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::digest::Digest;
-use super::tag::MAX_TAG_BYTES;
+use super::tag::is_tag;
 
 /// A repository in a registry, such as `mcr.microsoft.com/windows/nanoserver`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -256,14 +256,6 @@ fn is_component(text: &str) -> bool {
 fn is_enclosed(text: &str, kind: impl Fn(&u8) -> bool) -> bool {
     let bytes = text.as_bytes();
     bytes.first().is_some_and(&kind) && bytes.last().is_some_and(&kind)
-}
-
-/// Letters, digits, `_`, `.` and `-`; the last two not at the start.
-fn is_tag(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    (1..=MAX_TAG_BYTES).contains(&text.len())
-        && text.bytes().all(is_inner)
-        && !text.starts_with(['.', '-'])
 }
 
 /// The longest path of a repository (distribution/reference, `RepositoryNameTotalLengthMax`).

@@ -87,14 +87,14 @@ words! {
     }
 }
 
-/// The base that a family of images is built on; it decides how long the images are supported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Base {
-    /// Nano Server.
-    Nanoserver,
-    /// Server Core, and every image with the same lifetime: server, windows, IIS.
-    Servercore,
+words! {
+    /// The base that an image is built on; it decides how long the image is supported.
+    pub enum Base {
+        /// Nano Server.
+        Nanoserver = "nanoserver",
+        /// Server Core, and every image with the same lifetime: server, windows, IIS.
+        Servercore = "windowsservercore",
+    }
 }
 
 impl Release {

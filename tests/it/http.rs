@@ -476,7 +476,11 @@ async fn the_detail_alone_says_what_is_allowed() {
     for (path, said) in [
         ("/resolve?image=nanoserver&host=1709&format=yaml", "json, tag, reference"),
         ("/resolve?image=nanoserver&host=22H2", "Windows 11, version 22H2 (22621)"),
-        ("/resolve?image=nanoserver:1709&host=1709", "check"),
+        (
+            "/resolve?image=nanoserver@sha256:308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8\
+             841be5b538a&host=1709",
+            "check",
+        ),
         ("/identify?hots=1709", "host, host_type"),
         ("/releases?build=1709", "takes none"),
     ] {

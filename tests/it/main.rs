@@ -21,5 +21,6 @@ mod registry_fixture;
 mod renovate;
 mod resolve;
 mod snapshot;
+mod software;
 mod support;
 mod telemetry;

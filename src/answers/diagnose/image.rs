@@ -155,7 +155,7 @@ fn rebuild(case: &Case<'_>, resolution: &Resolution) -> Remedy {
 /// The newest tag that is not above the host's revision.
 pub(super) fn pin_revision(case: &Case<'_>) -> Vec<Remedy> {
     let Some((resolution, tag)) = case.resolution().zip(safe_pin(case)) else { return Vec::new() };
-    let repository = &resolution.image.repository;
+    let repository = &resolution.image.named.repository;
     let message = "until the host is updated, use the newest tag that is not above its revision: \
                    use this line in the Dockerfile";
     let remedy = Remedy::new(RemedyCode::PinRevision, message)
@@ -198,7 +198,7 @@ pub(super) fn other_release(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 fn use_other_release(resolution: &Resolution, tag: &str, isolation: Option<Isolation>) -> Remedy {
-    let repository = &resolution.image.repository;
+    let repository = &resolution.image.named.repository;
     let message =
         "use another release of the image that runs on this host, in this line of the Dockerfile";
     let mut remedy = Remedy::new(RemedyCode::UseOtherRelease, message).image(repository, tag);

@@ -98,6 +98,7 @@ impl Remedy {
     }
 
     pub(super) fn resolved(self, resolution: &Resolution) -> Self {
-        self.image(&resolution.image.repository, &resolution.tag).isolated(resolution.isolation)
+        self.image(&resolution.image.named.repository, &resolution.tag)
+            .isolated(resolution.isolation)
     }
 }

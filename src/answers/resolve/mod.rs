@@ -2,27 +2,33 @@
 
 // In reading order.
 
+pub(super) mod shortfall;
 pub(super) mod selection;
 mod nearest;
+mod settle;
+mod shared;
 
 use std::sync::Arc;
 
+use futures_util::future::{OptionFuture, join};
+use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answers::context::Context;
 use crate::answers::host::{HostDescription, kb_of_version};
-use crate::answers::observed::{Recalled, recall};
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
 use crate::catalogue::{
-    Catalogue, Deadline, Freshness, Manifest, Miss, Provenance, RegistryError, Wanted,
+    Deadline, Found, Freshness, KnownTag, Miss, Provenance, RepositoryTags, Wanted,
 };
 use crate::images::{Digest, NamedImage, Pin, TagKind};
-use crate::windows::{Isolation, Kb, Reason, Verdict, WindowsVersion, verdict};
+use crate::windows::{Base, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
-pub use selection::{Alternative, Pins, Shortfall};
 use selection::{Candidate, Selection};
+use settle::{Settled, from_catalogue, from_registry, still_runs};
+use shared::Shared;
+pub use shortfall::{Alternative, Pins, Shortfall};
 
 /// The most candidates that are looked at for one answer; each may cost a request to the registry.
 /// The first is right unless a registry contradicts itself.
@@ -31,10 +37,8 @@ const MAX_CANDIDATES: usize = 4;
 /// The answer of `/resolve`: one tag, the isolation mode, and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Resolution {
-    /// The requested image.
-    #[serde(serialize_with = "NamedImage::serialize")]
-    #[schema(value_type = NamedImage)]
-    pub image: Arc<NamedImage>,
+    /// The image.
+    pub image: ResolvedImage,
     /// The requested host.
     pub host: HostDescription,
     /// The tag to use.
@@ -46,6 +50,13 @@ pub struct Resolution {
     /// The digest that the tag points to; null if it is not known.
     #[schema(value_type = Option<String>, pattern = "^sha256:[0-9a-f]{64}$")]
     pub digest: Option<Digest>,
+    /// The digest of the one image for the host, which leaves an engine no choice; null if it is
+    /// not known. It is `digest` where the tag has one image only.
+    #[schema(value_type = Option<String>, pattern = "^sha256:[0-9a-f]{64}$")]
+    pub manifest_digest: Option<Digest>,
+    /// The requested tag, if it is shared by several Windows builds; else null.
+    #[schema(example = json!(null))]
+    pub shared_tag: Option<String>,
     /// The Windows version of the image; three parts if only its release is known.
     #[schema(value_type = String, example = "10.0.16299.1087")]
     pub os_version: WindowsVersion,
@@ -68,6 +79,21 @@ pub struct Resolution {
     pub freshness: Freshness,
 }
 
+/// The image of an answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ResolvedImage {
+    /// The requested image.
+    #[serde(flatten)]
+    #[schema(inline, value_type = NamedImage)]
+    pub named: Arc<NamedImage>,
+    /// The software and its version in the requested tag; null without a tag, empty for `latest`.
+    #[schema(example = json!(null))]
+    pub stem: Option<String>,
+    /// The base of the answered tag; null if it is not known.
+    #[schema(example = "nanoserver")]
+    pub base: Option<Base>,
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolveRefusal {
@@ -75,14 +101,6 @@ pub enum ResolveRefusal {
     Miss(Miss),
     /// No tag fits.
     Shortfall(Box<Shortfall>, Freshness),
-}
-
-/// The image behind a candidate, as far as it is known.
-struct Settled {
-    digest: Option<Digest>,
-    os_version: WindowsVersion,
-    warnings: Vec<Remark>,
-    freshness: Freshness,
 }
 
 /// Answers the question.
@@ -97,11 +115,38 @@ pub async fn resolve(
     let today = context.now().date();
     let deadline = Deadline::begin(&context.clock);
     let repository = &question.image.repository;
-    let tags = catalogue.tags(repository, &deadline).await.map_err(ResolveRefusal::Miss)?;
+    // The manifest of the tag is most likely needed, and is fetched while the list is.
+    let asked_manifest =
+        OptionFuture::from(question.tag.as_ref().map(|tag| {
+            catalogue.manifest(repository, Wanted::Tag(tag.to_string()), true, &deadline)
+        }));
+    let (tags, asked_manifest) = join(catalogue.tags(repository, &deadline), asked_manifest).await;
+    let tags = match tags {
+        Ok(tags) => tags,
+        Err(miss) => return by_name(context, question, today, miss),
+    };
     let refuse = |shortfall| ResolveRefusal::Shortfall(Box::new(shortfall), tags.freshness);
+    let with_latest = latest_of(question, &tags.value, tables);
+    let question = with_latest.as_ref().unwrap_or(question);
     let selection = Selection::new(question, &tags.value, tables, today);
-    let plan = selection.plan().map_err(refuse)?;
     let mut skipped = Vec::new();
+    if let Some(tag) = question.shared_tag() {
+        let tag = KnownTag::new(tag.to_string(), None, tables);
+        let manifest = match asked_manifest {
+            Some(manifest) => manifest,
+            None => {
+                catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, &deadline).await
+            }
+        };
+        match shared::settle(catalogue, &selection, &tag, manifest, tags.freshness, &deadline).await
+        {
+            Shared::Settled(candidate, settled) => {
+                return Ok(conclude(&selection, &candidate, *settled));
+            }
+            Shared::Unsettled(remark) => skipped.push(remark),
+        }
+    }
+    let plan = selection.plan().map_err(|shortfall| refuse(with_skipped(shortfall, &skipped)))?;
     for candidate in plan.iter().take(MAX_CANDIDATES) {
         let settled = if tags.freshness.provenance == Provenance::Embedded {
             Ok(from_catalogue(&selection, candidate, tags.freshness))
@@ -120,103 +165,60 @@ pub async fn resolve(
     Err(refuse(selection.none_runs(skipped)))
 }
 
-/// Checks that the tag still runs as its name promises, now that more is known of it; an error says
-/// why not.
-fn still_runs(
+/// The answer from the name of the requested tag alone, where nothing else is known.
+fn by_name(
+    context: &Context,
     question: &ResolveQuestion,
-    candidate: &Candidate<'_>,
-    settled: Settled,
-) -> Result<Settled, String> {
-    let version = settled.os_version;
-    let compatibility = verdict(question.host.facts(), Some(version), question.platform);
-    if compatibility.of(candidate.isolation).verdict != Verdict::Yes {
-        return Err(format!("it is {version}, which does not run as its name promises"));
-    }
-    let is_pinned_by_revision = question.pin != Pin::Release && question.kb.is_none();
-    let ceiling = question.host.ceiling(version.build).filter(|_| is_pinned_by_revision);
-    if ceiling.is_some_and(|ceiling| version.revision.is_some_and(|revision| revision > ceiling)) {
-        return Err(format!("it is {version}, which is above the host's revision"));
-    }
-    Ok(settled)
+    today: Date,
+    miss: Miss,
+) -> Result<Resolution, ResolveRefusal> {
+    let repository = &question.image.repository;
+    let known = question
+        .tag
+        .as_ref()
+        .and_then(|tag| context.catalogue.known_by_name(repository, &tag.to_string()));
+    let Some(Found { value, freshness }) = known else { return Err(ResolveRefusal::Miss(miss)) };
+    let tags = RepositoryTags::new(vec![KnownTag::clone(&value)]);
+    let selection = Selection::new(question, &tags, context.tables, today);
+    let plan = selection
+        .plan()
+        .map_err(|shortfall| ResolveRefusal::Shortfall(Box::new(shortfall), freshness))?;
+    let Some(candidate) = plan.first() else { return Err(ResolveRefusal::Miss(miss)) };
+    let settled = from_catalogue(&selection, candidate, freshness);
+    Ok(conclude(&selection, candidate, settled))
 }
 
-/// What the registry says of the tag; an error says why the tag cannot be used.
-async fn from_registry(
-    catalogue: &Catalogue,
+/// The question for `latest`, where a repository is named without a tag, has that one, and has no
+/// tags of base images.
+fn latest_of(
     question: &ResolveQuestion,
-    candidate: &Candidate<'_>,
-    deadline: &Deadline,
-    freshness: Freshness,
-) -> Result<Settled, String> {
-    let wanted = Wanted::Tag(candidate.tag.text.clone());
-    // There is a fallback: the name of the tag alone gives an answer.
-    match catalogue.manifest(&question.image.repository, wanted, true, deadline).await {
-        Ok(found) => {
-            let freshness = freshness.combine(found.freshness);
-            from_manifest(question, candidate, &found.value, freshness)
+    tags: &RepositoryTags,
+    tables: &Tables,
+) -> Option<ResolveQuestion> {
+    let of_any_tag = tags.candidates(&question.software(), question.architecture, tables);
+    let needs_tag = question.tag.is_none() && of_any_tag.builds().next().is_none();
+    let latest = tags.find("latest").filter(|_| needs_tag)?;
+    Some(ResolveQuestion { tag: latest.parsed.clone(), ..question.clone() })
+}
+
+/// The refusal, with what was found out about the requested tag.
+fn with_skipped(shortfall: Shortfall, remarks: &[Remark]) -> Shortfall {
+    match shortfall {
+        Shortfall::NoneRuns { nearest, mut skipped } => {
+            skipped.extend(remarks.iter().map(|remark| remark.message.clone()));
+            Shortfall::NoneRuns { nearest, skipped }
         }
-        Err(Miss::Registry(RegistryError::NotFound { .. })) => {
-            Err("it is listed, but the registry has no manifest for it".to_owned())
+        Shortfall::NoTags if !remarks.is_empty() => {
+            let skipped = remarks.iter().map(|remark| remark.message.clone()).collect();
+            Shortfall::NoneRuns { nearest: Vec::new(), skipped }
         }
-        Err(miss) => Ok(Settled {
-            digest: None,
-            os_version: candidate.version,
-            warnings: vec![Remark::manifest_unavailable(&candidate.tag.text, &miss.to_string())],
-            freshness,
-        }),
-    }
-}
-
-fn from_manifest(
-    question: &ResolveQuestion,
-    candidate: &Candidate<'_>,
-    manifest: &Manifest,
-    freshness: Freshness,
-) -> Result<Settled, String> {
-    let named = candidate.version;
-    let architecture = question.architecture.as_str();
-    if manifest.windows_images(architecture).next().is_none() {
-        return Err(format!("the registry has no Windows image for {architecture} under it"));
-    }
-    let versions = || manifest.windows_images(architecture).filter_map(|it| it.windows_version());
-    let said =
-        versions().find(|version| version.build == named.build).or_else(|| versions().next());
-    let Some(said) = said else {
-        return Err("the registry gives no os.version for it".to_owned());
-    };
-    let mut warnings = Vec::new();
-    // The first images say only 10.0.14393; the name of a build tag says more and contradicts
-    // nothing.
-    let is_vague = said.build == named.build && said.revision.is_none();
-    let contradicts = said.build != named.build
-        || named.revision.is_some_and(|named| said.revision != Some(named));
-    if contradicts && !is_vague {
-        warnings.push(Remark::registry_contradicts_tag(&candidate.tag.text, said));
-    }
-    let os_version = if is_vague { named } else { said };
-    Ok(Settled { digest: Some(manifest.digest.clone()), os_version, warnings, freshness })
-}
-
-/// What the embedded catalogue says of the tag.
-fn from_catalogue(
-    selection: &Selection<'_>,
-    candidate: &Candidate<'_>,
-    freshness: Freshness,
-) -> Settled {
-    let base = selection.question.image.base();
-    let Recalled { digest, os_version, warning } =
-        recall(candidate.tag, base, selection.today, selection.tables);
-    Settled {
-        digest,
-        os_version: os_version.unwrap_or(candidate.version),
-        warnings: warning.into_iter().collect(),
-        freshness,
+        other => other,
     }
 }
 
 fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settled) -> Resolution {
     let Selection { question, tables, today, .. } = *selection;
-    let Settled { digest, os_version, warnings: of_the_tag, freshness } = settled;
+    let Settled { digest, manifest_digest, os_version, warnings: of_the_tag, freshness } = settled;
     let tag = &candidate.tag.text;
     let facts = question.host.facts();
     let host = HostDescription::of(&question.host, tables, today);
@@ -232,7 +234,9 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
     if question.image.is_legacy {
         warnings.push(Remark::legacy_name(&question.image));
     }
-    let ended = tables.image_support_ended(os_version.build, question.image.base(), today);
+    let base = candidate.tag.base().or_else(|| question.image.known_base());
+    let base_of_life = base.unwrap_or_else(|| question.base());
+    let ended = tables.image_support_ended(os_version.build, base_of_life, today);
     warnings.extend(ended.map(|ended| Remark::image_out_of_support(tag, ended)));
     warnings.extend(mode.warnings.iter().map(remark));
     if mode.warnings.contains(&Reason::ImageRevisionNewerThanHost)
@@ -253,11 +257,17 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         .then_some(&compatibility.process.reasons);
     let reasons = mode.reasons.iter().chain(refused.into_iter().flatten()).map(remark).collect();
     Resolution {
-        image: question.image.clone(),
+        image: ResolvedImage {
+            named: question.image.clone(),
+            stem: question.tag.as_ref().map(|tag| tag.stem.clone()),
+            base,
+        },
         host,
         tag: tag.clone(),
         reference: format!("{}:{tag}", question.image.repository),
         digest,
+        manifest_digest,
+        shared_tag: question.shared_tag().map(ToString::to_string),
         os_version,
         kb: kb_of_version(os_version, tables).or_else(|| candidate.tag.kb()),
         isolation,

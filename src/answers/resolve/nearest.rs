@@ -4,7 +4,8 @@ use crate::catalogue::{BuildTags, KnownTag};
 use crate::images::Pin;
 use crate::windows::{Isolation, Reason};
 
-use super::selection::{Alternative, Choice, MAX_ALTERNATIVES, Selection, Shortfall};
+use super::selection::{Choice, MAX_ALTERNATIVES, Selection};
+use super::shortfall::{Alternative, Shortfall};
 
 impl<'a> Selection<'a> {
     /// No tag runs; these should have by their names, and were skipped.

@@ -9,9 +9,8 @@
 //! and the nearest tags are computed only for the answers that have them.
 
 use jiff::civil::Date;
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::shortfall::{Alternative, Pins, Shortfall};
 use crate::answers::question::ResolveQuestion;
 use crate::catalogue::{BuildTags, Candidates, KnownTag, RepositoryTags};
 use crate::images::Pin;
@@ -36,66 +35,6 @@ pub struct Candidate<'a> {
     pub isolation: Isolation,
 }
 
-/// A tag that was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Alternative {
-    /// The tag.
-    #[schema(example = "ltsc2016")]
-    pub tag: String,
-    /// The isolation mode it runs in; null if it runs in none.
-    pub isolation: Option<Isolation>,
-    /// The Windows version that its name stands for.
-    #[schema(value_type = String, example = "10.0.14393")]
-    pub os_version: WindowsVersion,
-    /// Why it runs or falls short, as codes.
-    #[schema(value_type = Vec<String>)]
-    pub reasons: Vec<&'static str>,
-}
-
-/// The tag of each form; null if the repository has none that fits the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Pins {
-    /// The floating tag of the release.
-    #[schema(example = "1709")]
-    pub release: Option<String>,
-    /// The newest KB tag that is not above the host's revision.
-    #[schema(example = "1709-KB4493441")]
-    pub kb: Option<String>,
-    /// The newest build tag that is not above the host's revision.
-    #[schema(example = "10.0.16299.1087")]
-    pub build: Option<String>,
-}
-
-/// Why no tag fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shortfall {
-    /// The repository has no tag for this architecture that names a Windows release.
-    NoTags,
-    /// There are tags, but none runs on the host as requested.
-    NoneRuns {
-        /// The nearest tags, and why each falls short.
-        nearest: Vec<Alternative>,
-        /// The tags that should have run by their names, and why they were skipped.
-        skipped: Vec<String>,
-    },
-    /// The build that runs has no tag of the requested form.
-    NoSuchForm {
-        /// The build.
-        build: u32,
-        /// The requested form.
-        pin: Pin,
-        /// Whether there are tags of that form, all of them above the host's revision.
-        above_ceiling: bool,
-        /// The other forms of that build, and other builds.
-        nearest: Vec<Alternative>,
-    },
-    /// No tag names this KB.
-    KbNotFound {
-        /// The KBs of the builds that run on the host, the newest first.
-        available: Vec<Kb>,
-    },
-}
-
 /// A build that runs, and the isolation mode to run it in.
 #[derive(Clone, Copy)]
 pub(super) struct Choice<'a> {
@@ -105,9 +44,22 @@ pub(super) struct Choice<'a> {
     exact: Option<&'a KnownTag>,
 }
 
+/// Puts the tag of the question before other tags that run in the same mode, or in Hyper-V
+/// isolation where it runs in process isolation.
+fn asked_first<'a>(mut plan: Vec<Candidate<'a>>, asked: Candidate<'a>) -> Vec<Candidate<'a>> {
+    let is_as_good = asked.isolation == Isolation::Process
+        || plan.first().is_none_or(|first| first.isolation == asked.isolation);
+    if is_as_good {
+        plan.retain(|other| other.tag.text != asked.tag.text);
+        plan.insert(0, asked);
+    }
+    plan
+}
+
 /// A question, and the tags that could answer it.
 pub struct Selection<'a> {
     pub(super) question: &'a ResolveQuestion,
+    pub(super) tags: &'a RepositoryTags,
     pub(super) tables: &'a Tables,
     pub(super) today: Date,
     pub(super) candidates: Candidates<'a>,
@@ -123,8 +75,8 @@ impl<'a> Selection<'a> {
         tables: &'a Tables,
         today: Date,
     ) -> Self {
-        let candidates = tags.candidates(question.architecture, tables);
-        let mut selection = Self { question, candidates, choices: Vec::new(), tables, today };
+        let candidates = tags.candidates(&question.software(), question.architecture, tables);
+        let mut selection = Self { question, tags, candidates, choices: Vec::new(), tables, today };
         selection.choices = selection.choices();
         selection
     }
@@ -135,11 +87,42 @@ impl<'a> Selection<'a> {
     /// When no tag fits; the nearest ones are named.
     pub fn plan(&self) -> Result<Vec<Candidate<'a>>, Shortfall> {
         if self.candidates.builds().next().is_none() {
-            return Err(Shortfall::NoTags);
+            return Err(self.no_tags());
         }
         match self.question.kb {
             Some(kb) => self.plan_by_kb(kb),
-            None => self.plan_by_pin(),
+            None => match (self.plan_by_pin(), self.asked_tag()) {
+                (Ok(plan), Some(asked)) => Ok(asked_first(plan, asked)),
+                (Err(_), Some(asked)) => Ok(vec![asked]),
+                (plan, None) => plan,
+            },
+        }
+    }
+
+    /// The tag of the question, if it has the form that is asked for and runs as requested.
+    fn asked_tag(&self) -> Option<Candidate<'a>> {
+        let asked = self.candidate(&self.question.tag.as_ref()?.to_string());
+        let pin = self.question.pin;
+        asked.filter(|it| pin == Pin::Release || it.tag.kind().as_str() == pin.as_str())
+    }
+
+    /// The tag of the list with this text, and the isolation mode that its name allows.
+    pub(super) fn candidate(&self, text: &str) -> Option<Candidate<'a>> {
+        let tag = self.tags.find(text)?;
+        let version = tag.version?;
+        Some(Candidate { tag, version, isolation: self.isolation_for(&self.verdict(version))? })
+    }
+
+    /// Why there are no tags to choose from.
+    fn no_tags(&self) -> Shortfall {
+        let runs = |build| !self.verdict(WindowsVersion::of_build(build)).supported().is_empty();
+        let stems = || self.tags.stems(self.question.architecture, self.tables, runs);
+        match &self.question.tag {
+            Some(_) => Shortfall::NoTags,
+            None => match stems() {
+                stems if stems.is_empty() => Shortfall::NoTags,
+                stems => Shortfall::VersionNeeded { stems },
+            },
         }
     }
 
@@ -266,7 +249,7 @@ impl<'a> Selection<'a> {
 
     /// The isolation mode to use, if the image runs as requested. If both modes are acceptable, the
     /// host's default is used where it works.
-    fn isolation_for(&self, compatibility: &Compatibility) -> Option<Isolation> {
+    pub(super) fn isolation_for(&self, compatibility: &Compatibility) -> Option<Isolation> {
         match self.question.isolation {
             Some(wanted) => (compatibility.of(wanted).verdict == Verdict::Yes).then_some(wanted),
             None => compatibility.recommended(self.question.host.kind),
@@ -356,7 +339,7 @@ impl<'a> Selection<'a> {
 
     /// Supported images first, then those whose support ended, then previews.
     fn support_rank(&self, build: u32) -> u8 {
-        let base = self.question.image.base();
+        let base = self.question.base();
         match self.tables.image_support_ended(build, base, self.today) {
             _ if !self.was_released(build) => 2,
             Some(_) => 1,

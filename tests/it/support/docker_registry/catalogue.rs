@@ -49,7 +49,7 @@ pub fn revisions_of_updates() -> HashMap<(u32, String), u32> {
         .collect()
 }
 
-fn csv_rows<T: DeserializeOwned>(text: &'static str) -> impl Iterator<Item = T> {
+pub fn csv_rows<T: DeserializeOwned>(text: &'static str) -> impl Iterator<Item = T> {
     csv::Reader::from_reader(text.as_bytes())
         .into_deserialize()
         .map(|row| row.expect("the data files of this repository are well-formed"))

@@ -11,6 +11,7 @@ pub mod bodies;
 mod catalogue;
 pub mod content;
 pub mod storage;
+pub mod software;
 mod tags;
 
 use std::fs::{self, File};
