@@ -10,11 +10,12 @@ use super::host::HostDescription;
 use super::observed::{Recalled, recall};
 use super::question::{AskedHost, ResolveQuestion};
 use super::remark::Remark;
+use super::resolve::resolve;
 use super::suggestions::{Suggestions, suggestions};
 use crate::catalogue::{
     Deadline, Entry, EntryMismatch, Found, FoundImage, Freshness, KnownTag, Manifest, Miss, Wanted,
 };
-use crate::images::{Architecture, Digest, NamedImage, Selector, Tag, TagArchitecture};
+use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
 use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
 
 /// The tag of a reference without tag or digest, as every client reads it.
@@ -50,6 +51,8 @@ pub struct Checked {
     pub isolation: Option<Isolation>,
     /// All isolation modes that work.
     pub isolation_supported: Vec<Isolation>,
+    /// A reference of the same software that runs, if this one does not; null if none is known.
+    pub suggestion: Option<String>,
     /// Every entry of the image index, or the single image.
     pub entries: Vec<CheckedEntry>,
     /// Possible problems with this answer.
@@ -170,7 +173,41 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         digest,
     };
     let runs = (!is_unknown).then_some(isolation.is_some());
-    Ok(Checked { image, host, runs, isolation, isolation_supported, entries, warnings, freshness })
+    let suggestion = match runs {
+        Some(false) => suggestion(context, question, &wanted).await,
+        Some(true) | None => None,
+    };
+    Ok(Checked {
+        image,
+        host,
+        runs,
+        isolation,
+        isolation_supported,
+        suggestion,
+        entries,
+        warnings,
+        freshness,
+    })
+}
+
+/// The reference of the same software that runs on the host.
+async fn suggestion(
+    context: &Context,
+    question: &CheckQuestion,
+    wanted: &Wanted,
+) -> Option<String> {
+    let Wanted::Tag(tag) = wanted else { return None };
+    let asked = ResolveQuestion { tag: Tag::parse(tag), ..instead_of(question) };
+    resolve(context, &asked).await.ok().map(|resolution| resolution.reference)
+}
+
+/// The question for another tag of the image.
+fn instead_of(question: &CheckQuestion) -> ResolveQuestion {
+    ResolveQuestion {
+        platform: question.platform,
+        architecture: question.architecture,
+        ..ResolveQuestion::new(Arc::new(question.image.clone()), question.host.clone())
+    }
 }
 
 fn wanted(question: &CheckQuestion) -> Wanted {
@@ -192,11 +229,9 @@ async fn refuse(
     let Wanted::Tag(tag) = wanted else {
         return CheckRefusal { miss, looked_for: None, suggestions: Suggestions::default() };
     };
-    let instead = ResolveQuestion {
-        platform: question.platform,
-        architecture: question.architecture,
-        ..ResolveQuestion::new(Arc::new(question.image.clone()), question.host.clone())
-    };
+    // Siblings, if the tag names its build; otherwise any tag of a base image.
+    let named = Tag::parse(&tag).filter(|tag| tag.core != Core::None);
+    let instead = ResolveQuestion { tag: named, ..instead_of(question) };
     let suggestions = suggestions(context, &instead, &miss, &tag, deadline).await;
     CheckRefusal { miss, looked_for: Some(tag), suggestions }
 }

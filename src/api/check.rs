@@ -46,7 +46,7 @@ pub fn read_check(
     let mut params = Params::new::<CheckParams>(pairs);
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
-    let architecture = params.word("arch").unwrap_or_default();
+    let architecture = params.word_with("arch", Architecture::read).unwrap_or_default();
     let platform = params.word("platform").unwrap_or_default();
     let ((image, selector), host) = params.finish_with(reference.zip(host))?;
     Ok(CheckQuestion { image, selector, host, architecture, platform })

@@ -109,9 +109,17 @@ impl Params {
 
     /// A word of a closed set.
     pub fn word<T: std::str::FromStr<Err = UnknownWord>>(&mut self, name: &str) -> Option<T> {
+        self.word_with(name, str::parse)
+    }
+
+    /// A word of a closed set, read with a function that knows other spellings too.
+    pub fn word_with<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, UnknownWord>,
+    ) -> Option<T> {
         let value = self.optional(name)?;
-        value
-            .parse()
+        read(&value)
             .map_err(|unknown: UnknownWord| self.refuse_word(name, unknown.allowed.iter().copied()))
             .ok()
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::answers::{AskedHost, Context, ResolveQuestion};
 use crate::catalogue::{Catalogue, RegistryError};
-use crate::images::{Families, FamilyError, NamedImage, ParseReferenceError, Selector, Tag};
+use crate::images::{
+    Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Selector, Tag,
+};
 use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
 use super::choices::IsolationChoice;
@@ -111,7 +113,7 @@ impl Reading<'_> {
     pub fn question(&self, params: &mut Params) -> Option<ResolveQuestion> {
         let image = self.tagged_image(params);
         let host = self.host(params);
-        let architecture = params.word("arch").unwrap_or_default();
+        let architecture = params.word_with("arch", Architecture::read).unwrap_or_default();
         let isolation = IsolationChoice::read(params);
         let (image, tag) = image?;
         let question = ResolveQuestion::new(Arc::new(image), host?);

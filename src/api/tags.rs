@@ -64,7 +64,7 @@ pub fn read_tags(
     let release = word(&mut params, "release");
     let tag = word(&mut params, "tag");
     let kb = params.parsed("kb");
-    let architecture = params.word("arch");
+    let architecture = params.word_with("arch", Architecture::read);
     let offset = params.number("offset", 0, MAX_OFFSET).unwrap_or(0);
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let image = params.finish_with(image)?;

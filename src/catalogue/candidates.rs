@@ -18,7 +18,7 @@ struct Group {
     /// Their positions in the list, in its order.
     positions: Vec<usize>,
     /// For each architecture, once a question needs it.
-    preferences: [OnceLock<Preference>; Architecture::ALL.len()],
+    preferences: [OnceLock<Box<Preference>>; Architecture::ALL.len()],
 }
 
 impl SoftwareIndex {
@@ -46,7 +46,7 @@ impl SoftwareIndex {
     ) -> Candidates<'a> {
         let preference = self.0.get(software).and_then(|group| {
             let known = group.preferences.get(architecture as usize)?;
-            let new = || Preference::new(tags, &group.positions, architecture, tables);
+            let new = || Box::new(Preference::new(tags, &group.positions, architecture, tables));
             Some(known.get_or_init(new))
         });
         Candidates { tags, builds: preference.map_or(&[], |preference| &preference.builds) }

@@ -41,6 +41,8 @@ impl RepositoryTags {
     /// The memory of one tag, in bytes, for the bound on the whole cache: the text, its parts,
     /// which repeat it, and its slot in the index. A generous estimate.
     const BYTES_PER_TAG: usize = 400;
+    /// The same for a tag of its own software, which has two groups in the index by software.
+    const BYTES_PER_SOFTWARE: usize = 600;
 
     /// Sorts and indexes a list.
     pub fn new(mut tags: Vec<KnownTag>) -> Self {
@@ -105,7 +107,11 @@ impl RepositoryTags {
 
     /// The approximate memory of this list, in bytes.
     pub fn weight(&self) -> usize {
-        self.tags.len().saturating_mul(Self::BYTES_PER_TAG)
+        let has_stem =
+            |tag: &&KnownTag| tag.parsed.as_ref().is_some_and(|tag| !tag.stem.is_empty());
+        let of_software = self.tags.iter().filter(has_stem).count();
+        let of_tags = self.tags.len().saturating_mul(Self::BYTES_PER_TAG);
+        of_tags.saturating_add(of_software.saturating_mul(Self::BYTES_PER_SOFTWARE))
     }
 }
 

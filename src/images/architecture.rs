@@ -1,6 +1,6 @@
 //! The architecture of an image, and how tags name it.
 
-use crate::words::words;
+use crate::words::{UnknownWord, words};
 
 words! {
     /// The architecture as tags write it.
@@ -29,6 +29,18 @@ words! {
 }
 
 impl Architecture {
+    /// Reads the word, also as other tools write it: `uname -m`, .NET and Windows.
+    ///
+    /// # Errors
+    /// When it is none of these words.
+    pub fn read(text: &str) -> Result<Self, UnknownWord> {
+        match text.to_ascii_lowercase().as_str() {
+            "x86_64" | "x64" => Ok(Self::Amd64),
+            "aarch64" => Ok(Self::Arm64),
+            word => word.parse(),
+        }
+    }
+
     /// How well a tag fits: 0 is best, `None` is another architecture. A tag that names no
     /// architecture is an index; the indexes of the base images hold amd64 only, so only a tag that
     /// names ARM fits ARM.
@@ -41,5 +53,26 @@ impl Architecture {
             | (Self::Arm, Some(TagArchitecture::Arm)) => Some(1),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_other_tools_are_read() {
+        for (text, expected) in [
+            ("amd64", Architecture::Amd64),
+            ("x86_64", Architecture::Amd64),
+            ("x64", Architecture::Amd64),
+            ("AMD64", Architecture::Amd64),
+            ("aarch64", Architecture::Arm64),
+            ("ARM64", Architecture::Arm64),
+            ("arm", Architecture::Arm),
+        ] {
+            assert_eq!(Architecture::read(text), Ok(expected), "{text}");
+        }
+        assert!(Architecture::read("x86").is_err());
     }
 }

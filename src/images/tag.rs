@@ -20,13 +20,12 @@
 //!
 //! | tag | stem | base | core | suffix |
 //! |---|---|---|---|---|
-//! | `ltsc2022`, `1809-amd64`, `10.0.17763.557` | | | the whole tag | |
+//! | `ltsc2022`, `10.0.17763.557` | | | the whole tag | |
 //! | `windowsservercore-ltsc2022` | | `windowsservercore` | `ltsc2022` | |
 //! | `4.8-20250513-nanoserver-1809` | `4.8-20250513` | `nanoserver` | `1809` | |
 //! | `jdk21-nanoserver-1809` | `jdk21` | `nanoserver` | `1809` | |
 //! | `x86_64-v17.8.3-servercore21H2` (GitLab) | `x86_64-v17.8.3` | `servercore` | `21H2` | |
-//! | `1.2-windows-2022`, `1.2-windows-ltsc2022` | `1.2` | `windows` | `2022`, `ltsc2022` | |
-//! | `1.2-ltsc2022` | `1.2` | | `ltsc2022` | |
+//! | `1.2-windows-2022`, `1.2-ltsc2022` | `1.2` | `windows`, none | `2022`, `ltsc2022` | |
 //! | `ltsc2022-filesonly-dev`, `10.0.19042.844-1.0.2.14` | | | the first part | the rest |
 //! | `1.24-windowsservercore` | `1.24` | `windowsservercore` | | |
 //! | `1.24`, `8u1809`, `ubuntu-20.04`, `jammy-2004` | the whole tag | | | |
@@ -62,7 +61,7 @@ pub struct Tag {
     /// The software and its version: `4.8-20250513` in `4.8-20250513-windowsservercore-ltsc2019`;
     /// empty for base images and for `latest`.
     pub stem: String,
-    /// `windowsservercore` in `windowsservercore-ltsc2019`.
+    /// The base that the tag names.
     pub base: Option<TagBase>,
     /// The release, update or version that the tag names.
     pub core: Core,
@@ -188,6 +187,11 @@ impl Tag {
         known.or_else(|| self.base.and_then(|_| tables.build_of_line(&format!("ltsc{line}"))))
     }
 
+    /// Whether the tag has a word that nothing but Windows has.
+    pub fn names_windows(&self) -> bool {
+        self.base.is_some() || self.line().is_some_and(is_windows_line)
+    }
+
     /// The architecture that the tag names.
     pub fn named_architecture(&self) -> Option<TagArchitecture> {
         self.architecture.map(|(_, architecture)| architecture)
@@ -246,7 +250,6 @@ pub(super) fn is_tag(text: &str) -> bool {
 
 /// The tag without a stem that names no Windows release.
 const LATEST: &str = "latest";
-
 /// A tag without its architecture and language.
 #[derive(Default)]
 struct WindowsPart<'t> {
@@ -278,8 +281,7 @@ fn read_end(text: &str) -> Option<WindowsPart<'_>> {
         return Some(read);
     }
     let (stem, line) = text.rsplit_once('-')?;
-    let is_windows = (line.starts_with("ltsc") || line.starts_with("sac")) && is_line(line);
-    (is_windows && !stem.is_empty()).then(|| WindowsPart {
+    (is_windows_line(line) && !stem.is_empty()).then(|| WindowsPart {
         stem,
         core: Core::Line(line.to_owned()),
         ..WindowsPart::default()
@@ -379,6 +381,11 @@ fn is_line(text: &str) -> bool {
             year(digits)
         }
     }
+}
+
+/// A release word that is not a bare number.
+fn is_windows_line(text: &str) -> bool {
+    (text.starts_with("ltsc") || text.starts_with("sac")) && is_line(text)
 }
 
 /// Whether a part of the text is a date, such as `20250513`.

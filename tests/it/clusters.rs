@@ -332,7 +332,7 @@ async fn images_of_two_revisions_of_2016_run_on_no_node() {
 }
 
 #[tokio::test]
-async fn admission_knows_what_was_asked_before_and_asks_nobody() {
+async fn admission_uses_earlier_answers_and_queries_no_registry() {
     let registry = DockerRegistry::start();
     let service = Service::mirrored(&registry.host(), &[]);
     // A single manifest whose name means nothing in the grammar of other repositories.
@@ -342,6 +342,11 @@ async fn admission_knows_what_was_asked_before_and_asks_nobody() {
         (&pod["spec"]["nodeSelector"], &response["auditAnnotations"]["decision"]),
         (&Value::Null, &json!("images-unknown"))
     );
+    // The name of a tag is enough if it has a word that only Windows has.
+    let (pod, _) = admit(&service, "mcr.microsoft.com/dotnet/aspnet:8.0-nanoserver-1809").await;
+    assert_eq!(pod["spec"]["nodeSelector"], json!({BUILD: "10.0.17763"}));
+    let (_, response) = admit(&service, "docker.io/example/x:2004").await;
+    assert_eq!(response["auditAnnotations"]["decision"], "images-unknown");
     admit(&service, image).await;
     assert_eq!(registry.settled_requests(), Vec::<String>::new());
 

@@ -61,6 +61,30 @@ async fn each_tag_is_answered_by_one_of_the_same_software() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Image, host, whether it runs, and the reference that runs instead.
+#[tokio::test]
+async fn a_check_names_the_tag_that_runs() {
+    let (_registry, service) = start();
+    let aspnet = "mcr.microsoft.com/dotnet/aspnet";
+    for (image, host, runs, suggestion) in [
+        (format!("{aspnet}:8.0-nanoserver-ltsc2022"), "20348", true, None),
+        (format!("{aspnet}:8.0-nanoserver-ltsc2022"), "17763", false, Some("8.0-nanoserver-1809")),
+        (format!("{aspnet}:10.0-nanoserver-ltsc2022"), "17763", false, None),
+        (
+            "golang:1.26-nanoserver-ltsc2025".into(),
+            "20348",
+            false,
+            Some("1.26-nanoserver-ltsc2022"),
+        ),
+    ] {
+        let answer = service.json(&format!("/check?image={image}&host={host}")).await;
+        let repository = answer["image"]["repository"].as_str().expect("it has a repository");
+        let expected = suggestion.map(|tag| Value::from(format!("{repository}:{tag}")));
+        assert_eq!(answer["runs"], runs, "{image} on {host}");
+        assert_eq!(answer["suggestion"], expected.unwrap_or_default(), "{image} on {host}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_registry_the_name_of_a_tag_answers() {
     let service = Service::offline();

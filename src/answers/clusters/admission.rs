@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::answers::context::Context;
 use crate::catalogue::{Entry, Wanted};
-use crate::images::{Architecture, Digest, NamedImage, Selector};
+use crate::images::{Architecture, Digest, NamedImage, Selector, Tag};
 use crate::platforms::kubernetes::admission::{Admission, Cluster, ImageVersions, Request};
 use crate::windows::{HostKind, WindowsVersion};
 
@@ -57,8 +57,10 @@ fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
 fn version_of_tag(context: &Context, image: &NamedImage, tag: &str) -> Option<WindowsVersion> {
     let tags = context.catalogue.known_tags(&image.repository);
     let known = tags.as_ref().and_then(|tags| tags.find(tag)).and_then(|tag| tag.version);
-    // The tag may be newer than the list in memory. Tag names in other repositories mean nothing.
-    known.or_else(|| image.family.as_ref().and_then(|_| context.catalogue.version_of_name(tag)))
+    // The tag may be newer than the list in memory. In repositories of other images, a bare number
+    // such as 2004 may be a version of the software.
+    let is_certain = image.family.is_some() || Tag::parse(tag).is_some_and(|it| it.names_windows());
+    known.or_else(|| context.catalogue.version_of_name(tag).filter(|_| is_certain))
 }
 
 fn version_of_digest(
