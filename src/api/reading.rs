@@ -212,14 +212,11 @@ pub fn decided(name: &str, reading: HostReading) -> Result<AskedHost, Refused> {
 
 fn refuse_image(params: &mut Params, error: &FamilyError) {
     match error {
-        FamilyError::Unknown { known } => {
-            params.refuse_as(
-                ProblemKind::UnknownImage,
-                "image",
-                "unknown-image",
-                error.to_string(),
-                known.clone(),
-            );
+        FamilyError::Unknown { similar, known } => {
+            let others = known.iter().filter(|name| !similar.contains(name));
+            let allowed = similar.iter().chain(others).cloned().collect();
+            let kind = ProblemKind::UnknownImage;
+            params.refuse_as(kind, "image", kind.code(), error.to_string(), allowed);
         }
         FamilyError::Reference(ParseReferenceError::Capitals { small }) => {
             params.refuse_among("image", "not-allowed", error.to_string(), vec![small.clone()]);

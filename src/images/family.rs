@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use strsim::osa_distance;
 use utoipa::ToSchema;
 
 use crate::windows::Base;
@@ -11,6 +12,8 @@ use crate::windows::Base;
 use super::reference::{
     DOCKER_HUB, DOCKER_HUB_OFFICIAL, ImageReference, ParseReferenceError, Repository, Selector,
 };
+
+use super::software::repositories_named;
 
 const EMBEDDED: &str = include_str!("data/families.csv");
 
@@ -102,11 +105,14 @@ fn name_of_family<S: Serializer>(
 pub enum FamilyError {
     /// One word that is not the name of a family.
     #[error(
-        "no family of base images has this name; families: {}; name any other image by its \
+        "no family of base images has this name{}; families: {}; name any other image by its \
          repository, such as docker.io/library/golang",
+        did_you_mean(similar),
         known.join(", ")
     )]
     Unknown {
+        /// The families and repositories with a similar name.
+        similar: Vec<String>,
         /// The names of the families.
         known: Vec<String>,
     },
@@ -121,6 +127,16 @@ pub enum FamilyError {
         /// The problem.
         detail: String,
     },
+}
+
+/// The most letters by which a misspelt word differs from the right one.
+const MAX_EDITS: usize = 2;
+
+fn did_you_mean(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        similar => format!("; did you mean {}?", similar.join(" or ")),
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -210,10 +226,22 @@ impl Families {
         }
         if image.family.is_none() && !text.contains('/') {
             return Err(FamilyError::Unknown {
+                similar: self.similar(text),
                 known: self.families.iter().map(|family| family.name.clone()).collect(),
             });
         }
         Ok(image)
+    }
+
+    /// The families that are spelt similarly, and the repositories whose last part is this word.
+    fn similar(&self, word: &str) -> Vec<String> {
+        let is_near = |name: &str| osa_distance(name, word) <= MAX_EDITS && word.len() > MAX_EDITS;
+        let near = self.families.iter().filter(|family| {
+            is_near(&family.name) || family.names.iter().any(|name| is_near(name))
+        });
+        let mut similar: Vec<String> = near.map(|family| family.name.clone()).collect();
+        similar.extend(repositories_named(word).map(str::to_owned));
+        similar
     }
 
     /// Reads any image reference; the name of a family stands for its repository.
@@ -301,5 +329,15 @@ mod tests {
     fn a_typing_error_is_not_an_image_on_docker_hub() {
         assert!(matches!(Families::embedded().read("nanosever"), Err(FamilyError::Unknown { .. })));
         assert!(Families::embedded().read("nanoserver:1709").is_err());
+        let similar = |word| match Families::embedded().read(word) {
+            Err(FamilyError::Unknown { similar, .. }) => similar,
+            other => panic!("{word}: {other:?}"),
+        };
+        assert_eq!(similar("nanosever"), ["nanoserver"]);
+        assert_eq!(similar("golang"), ["docker.io/library/golang"]);
+        let aspnet =
+            ["mcr.microsoft.com/dotnet/aspnet", "mcr.microsoft.com/dotnet/framework/aspnet"];
+        assert_eq!(similar("aspnet"), aspnet);
+        assert!(similar("postgres").is_empty() && similar("x").is_empty());
     }
 }

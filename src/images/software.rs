@@ -13,6 +13,16 @@ pub fn is_plausible(repository: &Repository) -> bool {
     !is_official || SOFTWARE.contains(&format!("\n{repository},"))
 }
 
+/// The recorded repositories whose last part is this word.
+pub(super) fn repositories_named(word: &str) -> impl Iterator<Item = &'static str> {
+    let end = format!("/{word}");
+    let mut last = "";
+    let names = SOFTWARE.lines().skip(1).filter_map(|line| line.split(',').next());
+    // Rows are sorted by repository.
+    let repositories = names.filter(move |name| std::mem::replace(&mut last, name) != *name);
+    repositories.filter(move |name| name.ends_with(&end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
