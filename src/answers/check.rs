@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::context::Context;
 use super::host::HostDescription;
-use super::observed::{Recalled, recall};
+use super::observed::{Recalled, recall, recall_builds};
 use super::question::{AskedHost, ResolveQuestion};
 use super::remark::Remark;
 use super::resolve::resolve;
@@ -125,27 +125,45 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
     let deadline = Deadline::begin(&context.clock);
     let found = match catalogue.image(&image.repository, wanted.clone(), &deadline).await {
         Ok(found) => found,
-        Err(miss) => {
-            let by_name = match &wanted {
-                Wanted::Tag(tag) => catalogue.known_by_name(&image.repository, tag),
-                Wanted::Digest(_) => None,
-            };
-            match by_name {
-                Some(tag) => FoundImage::Observation(tag),
-                None => return Err(refuse(context, question, miss, wanted, &deadline).await),
-            }
-        }
+        Err(miss) => return Err(refuse(context, question, miss, wanted, &deadline).await),
     };
-    let (digest, entries, of_the_tag, freshness) = match found {
-        FoundImage::Manifest(Found { value, freshness }) => {
-            (Some(value.digest.clone()), from_manifest(question, &value), None, freshness)
+    let mut of_the_tag = Vec::new();
+    let (digest, entries, freshness) = match found {
+        FoundImage::Manifest(Found { value, freshness, .. }) => {
+            let may_be_windows = |entry: &Entry| {
+                let mismatch = entry.mismatch(question.architecture.as_str());
+                matches!(mismatch, None | Some(EntryMismatch::OtherArchitecture))
+            };
+            if !value.entries.iter().any(may_be_windows) {
+                of_the_tag.push(Remark::no_windows_image(&image.requested));
+            }
+            (Some(value.digest.clone()), from_manifest(question, &value), freshness)
         }
-        FoundImage::Observation(Found { value, freshness }) => {
+        FoundImage::Observation(Found { value, freshness, instead_of }) => {
+            let base = value.base().unwrap_or_else(|| image.base());
             let Recalled { digest, os_version, warning } = match &wanted {
-                Wanted::Tag(_) => recall(&value, image.base(), today, tables),
+                Wanted::Tag(_) => recall(&value, base, today, tables),
                 Wanted::Digest(digest) => Recalled::of_digest(digest, &value),
             };
-            (digest, vec![from_observation(question, &value, os_version)], warning, freshness)
+            let entries = match recall_builds(&value, base, today, tables) {
+                Some((builds, moved)) if value.version.is_none() => {
+                    of_the_tag.extend(moved);
+                    let version = |build: &u32| Some(WindowsVersion::of_build(*build));
+                    let entry = |build| from_observation(question, &value, version(build));
+                    builds.iter().map(entry).collect()
+                }
+                _ => {
+                    of_the_tag.extend(warning);
+                    vec![from_observation(question, &value, os_version)]
+                }
+            };
+            of_the_tag.extend(instead_of.map(|miss| {
+                Remark::registry_not_used(
+                    &catalogue.server_of(&image.repository),
+                    &miss.to_string(),
+                )
+            }));
+            (digest, entries, freshness)
         }
     };
     let host = HostDescription::of(&question.host, tables, today);

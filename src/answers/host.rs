@@ -146,7 +146,7 @@ fn release_named<'t>(name: Option<&str>, build: u32, tables: &'t Tables) -> Opti
 
 /// The KB that brought this version; the newest if there are several.
 pub fn kb_of_version(version: WindowsVersion, tables: &Tables) -> Option<Kb> {
-    tables.kbs_of(version).last().map(|entry| entry.kb)
+    tables.kbs_of(version).last().and_then(|entry| entry.kb)
 }
 
 /// The day on which this version was released.

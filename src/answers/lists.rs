@@ -186,6 +186,20 @@ pub struct Images {
     pub images: Vec<ListedFamily>,
     /// How many there are.
     pub total: usize,
+    /// Other repositories of which tags are known without a registry; any other repository can be
+    /// named as well.
+    pub repositories: Vec<ListedRepository>,
+}
+
+/// A repository of images that are built on base images.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Repository)]
+pub struct ListedRepository {
+    /// The repository, with its registry.
+    #[schema(value_type = String, example = "docker.io/library/golang")]
+    pub repository: Repository,
+    /// How fresh the tag list in memory is; null if there is none.
+    pub freshness: Option<Freshness>,
 }
 
 /// A family of base images.
@@ -209,7 +223,7 @@ pub struct ListedFamily {
 }
 
 impl Images {
-    /// Every family.
+    /// Every family and known repository.
     pub fn new(families: &Families, catalogue: &Catalogue) -> Self {
         let families = families.iter().map(|family| ListedFamily {
             family: family.name.clone(),
@@ -219,6 +233,14 @@ impl Images {
             freshness: catalogue.freshness(&family.repository),
         });
         let images: Vec<ListedFamily> = families.collect();
-        Self { total: images.len(), images }
+        let is_family = |it: &Repository| images.iter().any(|family| family.repository == *it);
+        let others = catalogue.embedded_repositories().filter(|it| !is_family(it));
+        let repositories = others
+            .map(|repository| ListedRepository {
+                freshness: catalogue.freshness(&repository),
+                repository,
+            })
+            .collect();
+        Self { total: images.len(), images, repositories }
     }
 }

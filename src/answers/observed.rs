@@ -69,6 +69,20 @@ pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recal
     Recalled { digest, os_version, warning }
 }
 
+/// The Windows builds that a shared tag was seen with, and the warning that it may have others now.
+pub fn recall_builds<'a>(
+    tag: &'a KnownTag,
+    base: Base,
+    today: Date,
+    tables: &Tables,
+) -> Option<(&'a [u32], Option<Remark>)> {
+    let observation = tag.observation.as_deref().filter(|seen| !seen.builds.is_empty())?;
+    let warning = still_true(tag, base, today, tables)
+        .is_none()
+        .then(|| Remark::embedded_builds(&tag.text, &when_and_what(observation)));
+    Some((&observation.builds, warning))
+}
+
 /// When an observation was made (a day or a month), and of which version, in words.
 fn when_and_what(observation: &Observation) -> String {
     let Observation { observed, os_version, .. } = observation;
@@ -111,7 +125,7 @@ mod tests {
     fn holds(tag: &str, observed: &str, today: &str) -> bool {
         let tables = Tables::embedded();
         let (observed, evidence) = (observed.to_owned(), "a test".to_owned());
-        let observation = Observation { os_version: None, digest: None, observed, evidence };
+        let observation = Observation { observed, evidence, ..Observation::default() };
         let tag = KnownTag::new(tag.to_owned(), Some(Box::new(observation)), tables);
         still_true(&tag, Base::Servercore, date(today), tables).is_some()
     }

@@ -47,6 +47,7 @@ words! {
         NodeContradictsItself = "node-contradicts-itself",
         OtherFormOfTag = "other-form-of-tag",
         RegistryContradictsTag = "registry-contradicts-tag",
+        RegistryNotUsed = "registry-not-used",
         SafePin = "safe-pin",
         SharedTagUnknown = "shared-tag-unknown",
         SwarmIgnoresOsVersion = "swarm-ignores-os-version",
@@ -78,6 +79,7 @@ impl RemarkCode {
             | Self::NoImageForHost
             | Self::SharedTagUnknown
             | Self::RegistryContradictsTag
+            | Self::RegistryNotUsed
             | Self::TagSkipped => SOURCE_DISTRIBUTION,
         }
     }
@@ -156,6 +158,11 @@ impl Remark {
         Self::new(RemarkCode::NoImageForHost, message)
     }
 
+    /// The warning that an image is for other systems only.
+    pub(super) fn no_windows_image(image: &str) -> Self {
+        Self::new(RemarkCode::NoImageForHost, format!("{image} has no Windows image"))
+    }
+
     /// The warning that the answer is the next version of the software, because no image of the
     /// requested tag runs on the host in process isolation; `versions` are those that it has.
     pub(super) fn next_version(tag: &str, versions: &[String], next: &str) -> Self {
@@ -176,6 +183,13 @@ impl Remark {
                  whether the tag exists is not known"
             ),
         )
+    }
+
+    /// The warning that the embedded catalogue answers, because the registry does not.
+    pub(super) fn registry_not_used(server: &str, why: &str) -> Self {
+        let message =
+            format!("{server} was not used ({why}); the embedded catalogue answers instead");
+        Self::new(RemarkCode::RegistryNotUsed, message)
     }
 
     /// The warning that the index of a shared tag could not be read.
@@ -302,6 +316,17 @@ impl Remark {
             format!(
                 "{tag} was last seen {seen} and moves with each update, so its digest and \
                  revision are missing"
+            ),
+        )
+    }
+
+    /// The warning that the builds of a shared tag are those of a former day.
+    pub(super) fn embedded_builds(tag: &str, seen: &str) -> Self {
+        Self::new(
+            RemarkCode::EmbeddedTagMayHaveMoved,
+            format!(
+                "the Windows builds of the shared tag {tag} are those last seen {seen}; it may \
+                 have others now"
             ),
         )
     }

@@ -16,7 +16,7 @@ use crate::catalogue::{
     Wanted,
 };
 use crate::images::{Architecture, Digest, NamedImage, Tag, TagArchitecture, TagKind};
-use crate::windows::{HostKind, Kb, Tables, WindowsVersion};
+use crate::windows::{Base, HostKind, Kb, Tables, WindowsVersion};
 
 /// The most manifests that are fetched for one answer: enough for a tag and all its siblings (a
 /// floating tag or two, a KB tag, a build tag, each with and without architecture), and few enough
@@ -36,6 +36,10 @@ pub struct TagsQuestion {
     pub kb: Option<Kb>,
     /// Only this tag and those that are the same image.
     pub tag: Option<String>,
+    /// Only tags of this software and version.
+    pub stem: Option<String>,
+    /// Only tags of this base.
+    pub base: Option<Base>,
     /// Only tags of this architecture.
     pub architecture: Option<Architecture>,
     /// How many tags are skipped.
@@ -79,6 +83,12 @@ pub struct ListedTag {
     /// The KB of that version; null if it is not known.
     #[schema(value_type = Option<String>, example = "KB5032198")]
     pub kb: Option<Kb>,
+    /// The software and its version in the name, such as `4.8.1`; empty for base images and for
+    /// `latest`, null if the tag has no such form.
+    #[schema(example = "")]
+    pub stem: Option<String>,
+    /// The base in the name, or of the family; null if neither names one.
+    pub base: Option<Base>,
     /// The architecture in the name; null if the name has none.
     #[schema(value_type = Option<String>)]
     pub architecture: Option<&'static str>,
@@ -137,8 +147,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     }
     let by_digest = by_digest(all, &images.known);
     let mut total = fitting.len();
-    let mut tags: Vec<ListedTag> =
-        rows.iter().map(|tag| list(tag, &images.known, &by_digest, tables)).collect();
+    let mut tags: Vec<ListedTag> = rows.iter().map(|tag| list(tag, &images, &by_digest)).collect();
     if let Some(same_image) = one.and(tags.first()).map(|first| first.same_image.clone()) {
         tags.retain(|tag| question.tag.as_ref() == Some(&tag.tag) || same_image.contains(&tag.tag));
         total = tags.len();
@@ -174,14 +183,19 @@ fn fits(
     });
     let of_kb = question.kb.is_none_or(|kb| {
         tag.kb() == Some(kb)
-            || version
-                .is_some_and(|version| tables.kbs_of(version).iter().any(|entry| entry.kb == kb))
+            || version.is_some_and(|version| {
+                tables.kbs_of(version).iter().any(|entry| entry.kb == Some(kb))
+            })
     });
     let of_architecture = question.architecture.is_none_or(|wanted| {
         let named = tag.parsed.as_ref().and_then(Tag::named_architecture);
         wanted.rank_of(named).is_some()
     });
+    let has_stem = |stem: &String| tag.parsed.as_ref().is_some_and(|tag| tag.stem == *stem);
+    let base = tag.base().or_else(|| question.image.known_base());
     is(question.build)
+        && question.stem.as_ref().is_none_or(has_stem)
+        && (question.base.is_none() || question.base == base)
         && of_release
         && of_kb
         && of_architecture
@@ -301,9 +315,8 @@ fn by_digest<'a>(
 
 fn list(
     tag: &KnownTag,
-    known: &HashMap<&str, Known>,
+    Images { known, image, tables, .. }: &Images<'_>,
     by_digest: &HashMap<&Digest, Vec<&str>>,
-    tables: &Tables,
 ) -> ListedTag {
     let Known { digest, os_version } = known.get(tag.text.as_str()).cloned().unwrap_or_default();
     let same =
@@ -318,6 +331,8 @@ fn list(
         revision: os_version.and_then(|version| version.revision),
         os_version,
         kb: tag.kb().or_else(|| os_version.and_then(|version| kb_of_version(version, tables))),
+        stem: tag.parsed.as_ref().map(|tag| tag.stem.clone()),
+        base: tag.base().or_else(|| image.known_base()),
         architecture: tag
             .parsed
             .as_ref()

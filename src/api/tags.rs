@@ -10,6 +10,7 @@ use super::reading::Reading;
 use crate::answers::{Freshness, ListedTag, ListedTags, TagsQuestion};
 use crate::images::Architecture;
 use crate::images::MAX_TAG_BYTES;
+use crate::windows::Base;
 
 /// The default number of tags in an answer.
 const DEFAULT_LIMIT: usize = 100;
@@ -38,6 +39,12 @@ pub struct TagsParams {
     /// Only this tag and those that are the same image: which KB is `ltsc2019` today?
     #[param(example = "ltsc2022", pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub tag: Option<String>,
+    /// Only tags of this software and version, such as `4.8.1` or `jdk21`.
+    #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
+    pub stem: Option<String>,
+    /// Only tags that name this base.
+    #[param(inline)]
+    pub base: Option<Base>,
     /// Only tags of this architecture.
     #[param(inline)]
     pub arch: Option<Architecture>,
@@ -64,11 +71,13 @@ pub fn read_tags(
     let release = word(&mut params, "release");
     let tag = word(&mut params, "tag");
     let kb = params.parsed("kb");
+    let stem = word(&mut params, "stem");
+    let base = params.word("base");
     let architecture = params.word_with("arch", Architecture::read);
     let offset = params.number("offset", 0, MAX_OFFSET).unwrap_or(0);
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let image = params.finish_with(image)?;
-    Ok(TagsQuestion { image, build, release, kb, tag, architecture, offset, limit })
+    Ok(TagsQuestion { image, build, release, kb, tag, stem, base, architecture, offset, limit })
 }
 
 /// A word that could be a tag.
@@ -130,6 +139,8 @@ fn next_page(question: &TagsQuestion, offset: usize) -> String {
     append("release", question.release.clone());
     append("tag", question.tag.clone());
     append("kb", question.kb.map(|kb| kb.to_string()));
+    append("stem", question.stem.clone());
+    append("base", question.base.map(|base| base.as_str().to_owned()));
     append("arch", question.architecture.map(|architecture| architecture.as_str().to_owned()));
     append("offset", Some(offset.to_string()));
     append("limit", Some(question.limit.to_string()));

@@ -222,6 +222,21 @@ where
         }
     }
 
+    /// Starts to fetch a fact that is neither fresh nor in the negative cache, and waits for
+    /// nothing.
+    pub fn prefetch<F>(&self, key: K, policy: FetchPolicy, fetch: impl FnOnce() -> F)
+    where
+        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+    {
+        let now = self.clock.now();
+        let is_fresh = |entry: CacheEntry<V>| entry.age(now) <= self.ttl.fresh;
+        if !self.usable_at(&key, now).is_some_and(is_fresh)
+            && self.store.failure(&key, now).is_none()
+        {
+            drop(self.fetch_once(key, now, policy, fetch));
+        }
+    }
+
     /// The fetch for this key: the one under way, or a new one unless there are too many.
     fn fetch_once<F>(
         &self,

@@ -1,57 +1,69 @@
-//! The embedded catalogue: the tags of the base images that were known when the program was built.
-//! It is the last fallback when no registry can be queried, and is always marked as such.
+//! The embedded catalogue: the tags that were known when the program was built, of base images and
+//! of images that are built on them. It is the last fallback when no registry can be queried, and
+//! is always marked as such. Of base images it has nearly all tags, of others only some.
 //!
 //! A command needs one repository of it, or none, so that each is parsed when it is first used.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::images::{Digest, Repository};
+use crate::images::{Digest, Repository, SOFTWARE};
 use crate::windows::Tables;
 
 use super::known_tag::{KnownTag, Observation};
 use super::tags::RepositoryTags;
 
-const CATALOGUE: &str = include_str!("../images/data/catalogue.csv");
+const BASE_IMAGES: &str = include_str!("../images/data/catalogue.csv");
 
 /// The embedded catalogue.
 pub struct Embedded {
-    repositories: HashMap<Repository, LazyTags>,
-    as_of: Timestamp,
+    repositories: BTreeMap<&'static str, LazyTags>,
+    as_of: OnceLock<Timestamp>,
     tables: &'static Tables,
 }
 
-/// The rows of a repository, and its tags once they are parsed.
+/// The lines of a repository, and its tags once they are parsed.
 struct LazyTags {
-    rows: Vec<Row>,
+    lines: &'static str,
+    read: fn(&'static str) -> Option<Row>,
+    /// Whether the lines have only some of the tags.
+    is_sample: bool,
     tags: OnceLock<Arc<RepositoryTags>>,
 }
 
-/// One row of the catalogue.
+/// One row of either table: the columns that both have at the same place.
 struct Row {
-    repository: &'static str,
     tag: &'static str,
     os_version: &'static str,
     digest: &'static str,
+    /// The builds of a shared tag, and its base.
+    builds: &'static str,
+    base: &'static str,
     observed: &'static str,
     evidence: &'static str,
 }
 
 impl Row {
-    /// Reads a line. Commas and quotes are in its last column only, the source, which is not used
-    /// here; a test compares this with a CSV reader.
-    fn of(line: &'static str) -> Option<Self> {
+    /// Reads a line of the table of base images. Commas and quotes are in its last column only, the
+    /// source, which is not used here; a test compares this with a CSV reader.
+    fn of_base_image(line: &'static str) -> Option<Self> {
+        Some(Self { builds: "", base: "", ..Self::of_software(line)? })
+    }
+
+    /// Reads a line of the table of other images; its columns for people are the last ones too.
+    fn of_software(line: &'static str) -> Option<Self> {
         let mut columns = line.split(',');
         Some(Self {
-            repository: columns.next()?,
-            tag: columns.next()?,
+            // After the repository.
+            tag: columns.nth(1)?,
             os_version: columns.next()?,
             digest: columns.next()?,
-            // After `digest_kind` and `architecture`.
-            observed: columns.nth(2)?,
+            builds: columns.next()?,
+            base: columns.next()?,
+            observed: columns.next()?,
             evidence: columns.next()?,
         })
     }
@@ -60,6 +72,8 @@ impl Row {
         let observation = Observation {
             os_version: self.os_version.parse().ok(),
             digest: self.digest.parse::<Digest>().ok(),
+            base: self.base.parse().ok(),
+            builds: self.builds.split(';').filter_map(|build| build.parse().ok()).collect(),
             observed: self.observed.to_owned(),
             evidence: self.evidence.to_owned(),
         };
@@ -67,52 +81,73 @@ impl Row {
     }
 }
 
-fn rows() -> impl Iterator<Item = Row> {
-    CATALOGUE.lines().skip(1).filter_map(Row::of)
+/// The repositories of a table and the lines of each, which are together.
+fn by_repository(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut rest = table.split_once('\n').map_or("", |(_, rows)| rows);
+    std::iter::from_fn(move || {
+        let (name, _) = rest.split_once(',')?;
+        let is_of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|it| it.starts_with(','));
+        let end = rest.split_inclusive('\n').take_while(is_of_name).map(str::len).sum();
+        let (lines, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some((name, lines))
+    })
 }
 
 impl Embedded {
     /// Finds the repositories of the catalogue.
-    ///
-    /// # Panics
-    /// Never: a test reads it.
     pub fn read(tables: &'static Tables) -> Self {
-        let mut by_name: HashMap<&str, Vec<Row>> = HashMap::new();
-        // Days that are known only as a month say nothing about the whole.
-        let mut last_day = "";
-        for row in rows() {
-            if row.observed.len() == DAY_BYTES {
-                last_day = last_day.max(row.observed);
-            }
-            by_name.entry(row.repository).or_default().push(row);
-        }
-        let repository = |(name, rows): (&str, Vec<Row>)| {
-            let repository = Repository::parse(name)
-                .expect("the embedded catalogue names repositories; a test reads it");
-            (repository, LazyTags { rows, tags: OnceLock::new() })
+        let lazy = |lines, is_sample| {
+            let read = if is_sample { Row::of_software } else { Row::of_base_image };
+            LazyTags { lines, read, is_sample, tags: OnceLock::new() }
         };
-        let repositories = by_name.into_iter().map(repository).collect();
-        let as_of = last_day
-            .parse::<Date>()
-            .and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC))
-            .map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp());
-        Self { repositories, as_of, tables }
+        let of_software = by_repository(SOFTWARE).map(|(name, lines)| (name, lazy(lines, true)));
+        // IIS is in both tables.
+        let of_bases = by_repository(BASE_IMAGES).map(|(name, lines)| (name, lazy(lines, false)));
+        let repositories = of_software.chain(of_bases).collect();
+        Self { repositories, as_of: OnceLock::new(), tables }
     }
 
     /// The tags of a repository, when the catalogue has it.
     pub fn tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
-        let LazyTags { rows, tags } = self.repositories.get(repository)?;
+        let LazyTags { lines, read, tags, .. } =
+            self.repositories.get(repository.to_string().as_str())?;
         let parse = || {
             Arc::new(RepositoryTags::new(
-                rows.iter().map(|row| row.known_tag(self.tables)).collect(),
+                lines.lines().filter_map(read).map(|row| row.known_tag(self.tables)).collect(),
             ))
         };
         Some(tags.get_or_init(parse).clone())
     }
 
-    /// The latest day on which anything in the catalogue was observed.
+    /// Whether the catalogue has this repository.
+    pub fn has(&self, repository: &Repository) -> bool {
+        self.repositories.contains_key(repository.to_string().as_str())
+    }
+
+    /// Whether the catalogue has nearly all tags of this repository.
+    pub fn has_most_of(&self, repository: &Repository) -> bool {
+        self.repositories.get(repository.to_string().as_str()).is_some_and(|tags| !tags.is_sample)
+    }
+
+    /// The repositories, in the order of their names.
+    pub fn repositories(&self) -> impl Iterator<Item = Repository> {
+        // A test reads all of them.
+        self.repositories.keys().filter_map(|name| Repository::parse(name).ok())
+    }
+
+    /// The latest day on which a base image was observed. Days that are known only as a month say
+    /// nothing about the whole.
     pub fn as_of(&self) -> Timestamp {
-        self.as_of
+        *self.as_of.get_or_init(|| {
+            let days =
+                BASE_IMAGES.lines().filter_map(|line| Some(Row::of_base_image(line)?.observed));
+            days.filter(|day| day.len() == DAY_BYTES)
+                .max()
+                .and_then(|day| day.parse::<Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok())
+                .map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp())
+        })
     }
 }
 
@@ -124,29 +159,39 @@ mod tests {
     use super::*;
 
     fn all_tags(embedded: &Embedded) -> Vec<Arc<RepositoryTags>> {
-        embedded.repositories.keys().filter_map(|name| embedded.tags(name)).collect()
+        embedded.repositories().filter_map(|name| embedded.tags(&name)).collect()
     }
 
     #[test]
     fn the_catalogue_is_read_whole() {
         let embedded = Embedded::read(Tables::embedded());
         let tags: usize = all_tags(&embedded).iter().map(|tags| tags.len()).sum();
-        assert_eq!((tags, embedded.repositories.len()), (1449, 11));
-        assert_eq!(embedded.as_of().to_string(), "2026-08-12T00:00:00Z");
+        assert_eq!((tags, embedded.repositories.len()), (3141, 43));
+        assert_eq!(embedded.as_of().to_string(), "2026-09-18T00:00:00Z");
     }
 
     #[test]
     fn every_row_holds_what_its_columns_promise() {
-        let mut reader = csv::Reader::from_reader(CATALOGUE.as_bytes());
-        for (row, record) in rows().zip(reader.records()) {
-            let columns = [row.repository, row.tag, row.os_version, row.digest];
+        type Read = fn(&'static str) -> Option<Row>;
+        let tables: [(&str, Read); 2] =
+            [(BASE_IMAGES, Row::of_base_image), (SOFTWARE, Row::of_software)];
+        let of_table = |(table, read): (&'static str, Read)| {
+            let records = csv::Reader::from_reader(table.as_bytes()).into_records();
+            table.lines().skip(1).filter_map(read).zip(records)
+        };
+        for (row, record) in tables.into_iter().flat_map(of_table) {
+            let columns = [row.tag, row.os_version, row.digest];
             let record = record.unwrap();
-            assert!(record.iter().take(4).eq(columns), "{record:?}");
+            assert!(record.iter().skip(1).take(3).eq(columns), "{record:?}");
             assert!(record.iter().skip(6).take(2).eq([row.observed, row.evidence]), "{record:?}");
             assert!(
-                row.os_version.is_empty()
-                    || row.os_version.parse::<crate::windows::WindowsVersion>().is_ok()
+                row.builds.is_empty() || record.iter().nth(4) == Some(row.builds),
+                "{record:?}"
             );
+            // A shared tag has several.
+            for version in row.os_version.split(';').filter(|version| !version.is_empty()) {
+                assert!(version.parse::<crate::windows::WindowsVersion>().is_ok(), "{version}");
+            }
             assert!(row.digest.is_empty() || row.digest.parse::<Digest>().is_ok());
             assert!(!row.evidence.is_empty(), "{}", row.tag);
         }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::miss::Miss;
+
 use crate::words::words;
 
 words! {
@@ -70,6 +72,9 @@ pub struct Found<V> {
     pub value: Arc<V>,
     /// How old it is, and where it comes from.
     pub freshness: Freshness,
+    /// Why the registry did not give it, if the embedded catalogue did; `None` also if registries
+    /// are not to be queried.
+    pub instead_of: Option<Miss>,
 }
 
 /// A registry's answer is not dated more finely than that anyway.

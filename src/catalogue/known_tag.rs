@@ -18,12 +18,16 @@ pub struct KnownTag {
 }
 
 /// An observation of a tag from the time when the embedded catalogue was gathered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
     /// The os.version of its image.
     pub os_version: Option<WindowsVersion>,
     /// The digest that the tag pointed to.
     pub digest: Option<Digest>,
+    /// The Windows builds of its images, if they are recorded.
+    pub builds: Vec<u32>,
+    /// The base of its images, if it is recorded.
+    pub base: Option<Base>,
     /// The date, as `2026-08-12` or `2018-03`; empty when it is not known.
     pub observed: String,
     /// The kind of evidence; the words are explained beside the data.

@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::embedded::Embedded;
 use super::fetch::Fetcher;
 use super::freshness::{Found, Freshness, Provenance};
-use super::known_tag::KnownTag;
+use super::known_tag::{KnownTag, Observation};
 use super::metrics;
 use super::miss::Miss;
 use super::shrinkage::{self, ShrinkageCheck};
@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
-use crate::images::{self, Repository};
+use crate::images::{self, Repository, TagKind};
 use crate::registry::{Manifest, Registries, RegistryError, Wanted};
 use crate::telemetry::{CacheLayer, Metrics};
 use crate::windows::{Tables, WindowsVersion};
@@ -101,6 +101,16 @@ impl Catalogue {
         self.registries.allows(repository.registry())
     }
 
+    /// The repositories of the embedded catalogue, in the order of their names.
+    pub fn embedded_repositories(&self) -> impl Iterator<Item = Repository> {
+        self.embedded.repositories()
+    }
+
+    /// The server that is queried for this repository, as messages name it.
+    pub fn server_of(&self, repository: &Repository) -> String {
+        self.registries.server_of(repository.registry())
+    }
+
     /// The tags of a repository.
     ///
     /// # Errors
@@ -117,13 +127,14 @@ impl Catalogue {
         if self.offline {
             return match (cached, embedded) {
                 (Some(entry), _) => found(Lookup::Stale(entry)),
-                (None, Some(tags)) => Ok(self.as_embedded(tags)),
+                (None, Some(tags)) => Ok(self.as_embedded(tags, &Miss::Offline)),
                 (None, None) => Err(Miss::Offline),
             };
         }
+        let has_most = self.embedded.has_most_of(repository);
         let expected_count = shrinkage::expected_count(
             self.tags.last(repository).map(|entry| entry.value.len()),
-            embedded.as_ref().map(|tags| tags.len()),
+            embedded.as_ref().filter(|_| has_most).map(|tags| tags.len()),
             self.registries.is_mirrored(repository.registry()),
         );
         let has_fallback = cached.is_some() || embedded.is_some();
@@ -135,9 +146,44 @@ impl Catalogue {
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
         match (found(lookup), embedded) {
-            (Err(miss), Some(tags)) if miss.is_silence() => Ok(self.as_embedded(tags)),
+            (Err(miss), Some(tags)) if miss.is_silence() => Ok(self.as_embedded(tags, &miss)),
             (found, _) => found,
         }
+    }
+
+    /// The tags of a repository as [`Self::tags`] gives them, and this one if its name alone says
+    /// what it is: the embedded catalogue has only some tags, and only of some repositories.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn tags_and(
+        &self,
+        named: Option<&str>,
+        repository: &Repository,
+        deadline: &Deadline,
+    ) -> Result<Found<RepositoryTags>, Miss> {
+        let found = self.tags(repository, deadline).await;
+        let Some(named) = named.and_then(|named| self.known_by_name(repository, named)) else {
+            return found;
+        };
+        match found {
+            Ok(found)
+                if found.freshness.provenance == Provenance::Embedded
+                    && found.value.find(&named.text).is_none() =>
+            {
+                let tags = found.value.iter().cloned().chain([named]).collect();
+                Ok(Found { value: Arc::new(RepositoryTags::new(tags)), ..found })
+            }
+            Err(miss) if miss == Miss::Offline => {
+                Ok(self.as_embedded(Arc::new(RepositoryTags::new(vec![named])), &miss))
+            }
+            found => found,
+        }
+    }
+
+    /// Whether the tags of a repository are in the cache and need not be fetched.
+    pub fn has_fresh_tags(&self, repository: &Repository) -> bool {
+        self.tags.peek(repository).is_some_and(|entry| self.tags.is_fresh(&entry))
     }
 
     /// The manifest that a tag or digest selects. The embedded catalogue has none; what it knows of
@@ -167,8 +213,19 @@ impl Catalogue {
         found(lookup)
     }
 
-    /// The image that a tag or digest selects: its manifest, or the tag in the embedded catalogue
-    /// when the registry cannot be queried.
+    /// Starts to fetch the manifest of a tag that is likely to be needed, and waits for nothing.
+    pub fn prefetch_manifest(&self, repository: &Repository, tag: String, deadline: &Deadline) {
+        if self.offline || !self.allows(repository) {
+            return;
+        }
+        let wanted = Wanted::Tag(tag);
+        let policy = self.policy(repository, true, deadline);
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted.clone());
+        self.manifests.prefetch((repository.clone(), wanted.clone()), policy, fetch);
+    }
+
+    /// The image that a tag or digest selects: its manifest, or, when the registry cannot be
+    /// queried, the tag in the embedded catalogue or by its name.
     ///
     /// # Errors
     /// As [`Self::tags`].
@@ -184,12 +241,20 @@ impl Catalogue {
             Wanted::Digest(digest) => tags.iter().find(|tag| tag.was_seen_at(digest)).cloned(),
         });
         let has_fallback = embedded.is_some();
-        match (self.manifest(repository, wanted, has_fallback, deadline).await, embedded) {
-            (Ok(found), _) => Ok(FoundImage::Manifest(found)),
-            (Err(miss), Some(tag)) if miss.is_silence() => {
-                Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag))))
-            }
-            (Err(miss), _) => Err(miss),
+        let by_name = match &wanted {
+            Wanted::Tag(tag) => self.known_by_name(repository, tag),
+            Wanted::Digest(_) => None,
+        };
+        let miss = match self.manifest(repository, wanted, has_fallback, deadline).await {
+            Ok(found) => return Ok(FoundImage::Manifest(found)),
+            Err(miss) => miss,
+        };
+        // A repository of which nothing is known may not even exist.
+        let may_exist =
+            miss == Miss::Offline || (miss.is_silence() && self.embedded.has(repository));
+        match embedded.filter(|_| miss.is_silence()).or(by_name.filter(|_| may_exist)) {
+            Some(tag) => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag), &miss))),
+            None => Err(miss),
         }
     }
 
@@ -205,26 +270,40 @@ impl Catalogue {
         cached.or_else(|| self.embedded.tags(repository))
     }
 
+    /// The observation of a tag in the embedded catalogue.
+    pub fn observation(&self, repository: &Repository, tag: &str) -> Option<Box<Observation>> {
+        self.embedded.tags(repository)?.find(tag)?.observation.clone()
+    }
+
     /// The version that a tag stands for by its name alone.
     pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
         KnownTag::new(tag.to_owned(), None, self.tables).version
     }
 
-    /// A tag that names a Windows release, as far as its name tells, where no registry may be
-    /// queried and the tags of the repository are not known.
-    pub fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<Found<KnownTag>> {
+    /// A tag that names a Windows release, as far as its name tells. Of base images the catalogue
+    /// has nearly all tags, so that only one of a newer update is believed.
+    fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<KnownTag> {
         let tag = KnownTag::new(tag.to_owned(), None, self.tables);
-        let is_only_known = self.offline
-            && self.known_tags(repository).is_none()
-            && images::is_plausible(repository);
-        (is_only_known && tag.version.is_some()).then(|| self.as_embedded(Arc::new(tag)))
+        let version = tag.version?;
+        let is_newer = || {
+            let known = self.embedded.tags(repository);
+            let of_build = |it: &&KnownTag| it.version.is_some_and(|it| it.build == version.build);
+            let newest = known.and_then(|known| {
+                known.iter().filter(of_build).filter_map(KnownTag::revision).max()
+            });
+            tag.kind() == TagKind::Build && tag.revision() > newest
+                || tag.kind() == TagKind::Kb && tag.revision().is_none_or(|it| Some(it) > newest)
+        };
+        let is_plausible = images::is_plausible(repository)
+            && (!self.embedded.has_most_of(repository) || is_newer());
+        is_plausible.then_some(tag)
     }
 
     /// How fresh the known tags of a repository are now; no registry is queried.
     pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
         match self.tags.peek(repository) {
             Some(entry) => Some(self.freshness_in_cache(&entry)),
-            None => self.embedded.tags(repository).map(|tags| self.as_embedded(tags).freshness),
+            None => self.embedded.tags(repository).map(|_| self.freshness_of_embedded()),
         }
     }
 
@@ -272,13 +351,13 @@ impl Catalogue {
         Err(RegistryError::NotAllowed { registry: repository.registry().to_owned() }.into())
     }
 
-    fn as_embedded<V>(&self, value: Arc<V>) -> Found<V> {
-        let freshness = Freshness {
-            provenance: Provenance::Embedded,
-            as_of: self.embedded.as_of(),
-            stale: true,
-        };
-        Found { value, freshness }
+    fn freshness_of_embedded(&self) -> Freshness {
+        Freshness { provenance: Provenance::Embedded, as_of: self.embedded.as_of(), stale: true }
+    }
+
+    fn as_embedded<V>(&self, value: Arc<V>, instead_of: &Miss) -> Found<V> {
+        let instead_of = Some(instead_of).filter(|miss| **miss != Miss::Offline).cloned();
+        Found { value, freshness: self.freshness_of_embedded(), instead_of }
     }
 }
 
@@ -301,7 +380,8 @@ fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {
         Lookup::Failed(error) => return Err(error.into()),
         Lookup::Overloaded => return Err(Miss::Overloaded),
     };
-    Ok(Found { freshness: freshness_of(provenance, &entry, stale), value: entry.value })
+    let freshness = freshness_of(provenance, &entry, stale);
+    Ok(Found { value: entry.value, freshness, instead_of: None })
 }
 
 #[cfg(test)]

@@ -25,12 +25,11 @@ impl Digest {
 
     /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        use fmt::Write as _;
+        let digit = |value: u8| char::from_digit(u32::from(value), 16);
         let mut text = String::with_capacity(Self::PREFIX.len() + Self::HEX_DIGITS);
         text.push_str(Self::PREFIX);
-        for byte in Sha256::digest(bytes) {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        }
+        let halves = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        text.extend(halves.filter_map(digit));
         Self(text)
     }
 

@@ -19,5 +19,5 @@ pub use form::{Pin, TagKind};
 pub use reference::{
     ImageReference, ParseReferenceError, Repository, Selector, canonical_registry,
 };
-pub use software::is_plausible;
+pub use software::{SOFTWARE, is_plausible};
 pub use tag::{Core, MAX_TAG_BYTES, Separator, Software, Tag};

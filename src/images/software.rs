@@ -3,7 +3,7 @@
 use super::reference::{DOCKER_HUB, DOCKER_HUB_OFFICIAL, Repository};
 
 /// The recorded tags of these repositories; `data/README.md` explains the columns.
-pub(super) const SOFTWARE: &str = include_str!("data/software.csv");
+pub const SOFTWARE: &str = include_str!("data/software.csv");
 
 /// Whether a repository can be believed to exist without asking its registry. A misspelt family
 /// reads as an official image of Docker Hub, so of those only the recorded ones are.

@@ -532,7 +532,7 @@ mod tests {
         let mut named = 0;
         for row in csv::Reader::from_reader(SOFTWARE.as_bytes()).records() {
             let row = row.expect("the table is well-formed");
-            let (tag, builds, grammar) = (&row[1], &row[3], &row[6]);
+            let (tag, builds, grammar) = (&row[1], &row[4], &row[12]);
             let parsed = Tag::parse(tag).unwrap_or_else(|| panic!("{tag} does not parse"));
             assert_eq!(parsed.to_string(), tag);
             let build = parsed.version(Tables::embedded()).map(|version| version.build);

@@ -87,6 +87,15 @@ impl Registries {
         self.upstreams.get(registry).is_some_and(Upstream::is_mirror)
     }
 
+    /// The server that is queried for this registry, as messages name it: with its mirror.
+    pub fn server_of(&self, registry: &str) -> String {
+        let mirror = self.upstreams.get(registry).and_then(Upstream::mirror);
+        mirror.map_or_else(
+            || registry.to_owned(),
+            |mirror| format!("the mirror {mirror} of {registry}"),
+        )
+    }
+
     /// Whether the settings have credentials for this registry, so that its content may be private.
     /// Those of a docker configuration do not count: whether there are any is known only when the
     /// registry asks for them.

@@ -100,6 +100,11 @@ impl Upstream {
         self.is_mirror
     }
 
+    /// The URL of the mirror, where it is one; it has no credentials in it.
+    pub(super) fn mirror(&self) -> Option<&Url> {
+        Some(&self.base).filter(|_| self.is_mirror)
+    }
+
     /// Whether the settings have credentials for it.
     pub(super) fn has_credentials(&self) -> bool {
         self.authenticator.has_credentials()

@@ -8,13 +8,13 @@ use jiff::civil::Date;
 use super::release::HostKind;
 use super::version::{Kb, WindowsVersion};
 
-/// One pair of a version and the update that brought it, a row of `data/kb.csv`.
+/// A version and the update that brought it, a row of `data/kb.csv`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KbEntry {
     /// The version after the update; its revision is always known.
     pub version: WindowsVersion,
-    /// The update.
-    pub kb: Kb,
+    /// The update, when it is known.
+    pub kb: Option<Kb>,
     /// The day of release, when it is known.
     pub released: Option<Date>,
     /// The kind of release as the source has it: `Standard`, `Preview`, `Out-of-band`, `Hotpatch`,
@@ -24,10 +24,6 @@ pub struct KbEntry {
     pub kinds: Vec<HostKind>,
     /// The update changed container images only; no host ever had this version.
     pub container_only: bool,
-    /// Notes.
-    pub note: String,
-    /// Where the pair comes from.
-    pub source: String,
 }
 
 impl KbEntry {

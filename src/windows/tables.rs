@@ -52,8 +52,9 @@ impl Tables {
                 build_of_line.insert(line.clone(), release.build);
             }
         }
+        let known = |(index, entry): (usize, &KbEntry)| Some((entry.kb?, index));
         let mut position_of_kb: Vec<(Kb, usize)> =
-            kbs.iter().enumerate().map(|(index, entry)| (entry.kb, index)).collect();
+            kbs.iter().enumerate().filter_map(known).collect();
         position_of_kb.sort_unstable();
         Ok(Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb })
     }

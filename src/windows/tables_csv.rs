@@ -98,7 +98,8 @@ pub(super) fn read_kbs(text: &str) -> Result<Vec<KbEntry>, TableError> {
     read_rows("kb.csv", text, KB_COLUMNS, |row| {
         let entry = kb_entry_of(row)?;
         if !pairs.insert((entry.version, entry.kb)) {
-            return Err(format!("{} with {} is there twice", entry.version, entry.kb));
+            let kb = entry.kb.map_or_else(|| "no KB".to_owned(), |kb| kb.to_string());
+            return Err(format!("{} with {kb} is there twice", entry.version));
         }
         entries.push(entry);
         Ok(())
@@ -115,10 +116,10 @@ fn release_of(row: &Row<'_>) -> Result<Release, String> {
         build: row.build()?,
         channel: row.parsed("channel")?,
         available: row.parsed("available")?,
-        mainstream_end: row.date("mainstream_end")?,
-        extended_end: row.date("extended_end")?,
-        long_term_end: row.date("long_term_end")?,
-        security_updates_end: row.date("security_updates_end")?,
+        mainstream_end: row.parsed_if_any("mainstream_end")?,
+        extended_end: row.parsed_if_any("extended_end")?,
+        long_term_end: row.parsed_if_any("long_term_end")?,
+        security_updates_end: row.parsed_if_any("security_updates_end")?,
         lines: row
             .text("lines")
             .split(';')
@@ -126,8 +127,8 @@ fn release_of(row: &Row<'_>) -> Result<Release, String> {
             .filter(|line| !line.is_empty())
             .map(str::to_owned)
             .collect(),
-        nanoserver_end: row.date("nanoserver_end")?,
-        servercore_end: row.date("servercore_end")?,
+        nanoserver_end: row.parsed_if_any("nanoserver_end")?,
+        servercore_end: row.parsed_if_any("servercore_end")?,
         note: row.text("note").to_owned(),
         source: row.required("source")?.to_owned(),
     };
@@ -161,15 +162,14 @@ fn kb_entry_of(row: &Row<'_>) -> Result<KbEntry, String> {
             })
             .collect::<Result<_, String>>()?,
     };
+    row.required("source")?;
     Ok(KbEntry {
         version: WindowsVersion::new(row.build()?, row.parsed("revision")?),
-        kb: row.parsed("kb")?,
-        released: row.date("released")?,
+        kb: row.parsed_if_any("kb")?,
+        released: row.parsed_if_any("released")?,
         container_only: release_type.as_deref() == Some(CONTAINER_ONLY),
         release_type,
         kinds,
-        note: row.text("note").to_owned(),
-        source: row.required("source")?.to_owned(),
     })
 }
 
@@ -236,7 +236,7 @@ impl<'table> Row<'table> {
         text.parse().map_err(|error| format!("{column} {text:?}: {error}"))
     }
 
-    fn date(&self, column: &str) -> Result<Option<Date>, String> {
+    fn parsed_if_any<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, String> {
         if self.text(column).is_empty() { Ok(None) } else { self.parsed(column).map(Some) }
     }
 
@@ -272,13 +272,13 @@ const RELEASE_COLUMNS: &[&str] = &[
 ];
 
 const KB_COLUMNS: &[&str] =
-    &["build", "revision", "kb", "released", "kind_of_release", "os_type", "source", "note"];
+    &["build", "revision", "kb", "released", "kind_of_release", "os_type", "source"];
 
 /// The kind of release of an update that changed images only.
 const CONTAINER_ONLY: &str = "Container-only";
 
-/// The largest table that is read. The built-in list of updates, ten years of them, has 350 kB.
+/// The largest table that is read. The built-in list of updates, ten years of them, has 180 kB.
 const MAX_TABLE_BYTES: usize = 8 * 1024 * 1024;
 
-/// The most rows that are read. The built-in list of updates has 1,510.
+/// The most rows that are read. The built-in list of updates has 1,587.
 const MAX_TABLE_ROWS: usize = 50_000;

@@ -7,12 +7,12 @@ use crate::support::service::get;
 use crate::support::still_service::StillService;
 
 /// A day on which the catalogue was still being gathered, and the last one before the next patches.
-const GATHERED: &str = "2026-08-12T12:00:00Z";
-const LAST_DAY: &str = "2026-09-07T23:59:59Z";
+const GATHERED: &str = "2026-09-18T12:00:00Z";
+const LAST_DAY: &str = "2026-10-12T23:59:59Z";
 /// The day of those patches.
-const PATCH_DAY: &str = "2026-09-08T00:00:00Z";
+const PATCH_DAY: &str = "2026-10-13T00:00:00Z";
 /// What the catalogue saw of `ltsc2022` then.
-const SEEN: &str = "10.0.20348.5499";
+const SEEN: &str = "10.0.20348.5622";
 /// The warning that what was seen need not be true any more.
 const MAY_HAVE_MOVED: &str = "embedded-tag-may-have-moved";
 

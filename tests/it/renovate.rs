@@ -146,8 +146,8 @@ async fn ceilings_and_forms_are_kept() {
         "10.0.20348.2113"
     );
     // The revision of the tag in use is no ceiling, and any form of tag tells its build.
-    assert_eq!(latest("image=servercore&like=10.0.20348.2113").await, "10.0.20348.5499");
-    assert_eq!(latest("image=servercore&like=ltsc2022-KB5005039").await, "10.0.20348.5499");
+    assert_eq!(latest("image=servercore&like=10.0.20348.2113").await, "10.0.20348.5622");
+    assert_eq!(latest("image=servercore&like=ltsc2022-KB5005039").await, "10.0.20348.5622");
     assert_eq!(
         latest("image=iis&like=windowsservercore-10.0.14393.1715").await,
         "windowsservercore-10.0.14393.1944"

@@ -121,7 +121,7 @@ async fn the_table_of_answers() {
         ),
         (
             "image=servercore&host=20348&pin=build",
-            "10.0.20348.5499 process process+hyperv same-build",
+            "10.0.20348.5622 process process+hyperv same-build",
         ),
         (
             "image=servercore&host=26100.4061&pin=build",
@@ -148,7 +148,7 @@ async fn the_table_of_answers() {
         // The revisions of clients are numbered apart: no ceiling.
         (
             "image=servercore&host=26100.7623&host_type=client&pin=build",
-            "10.0.26100.33296 hyperv process+hyperv \
+            "10.0.26100.33438 hyperv process+hyperv \
              hyperv-runs-older-or-equal+hyperv-is-client-default",
         ),
         (
@@ -314,23 +314,23 @@ async fn the_kb_question_is_answered_both_ways() {
     let first = &answer["tags"][0];
     assert_eq!(
         (&first["tag"], &first["os_version"]),
-        (&"ltsc2022".into(), &"10.0.20348.5499".into())
+        (&"ltsc2022".into(), &"10.0.20348.5622".into())
     );
     assert_eq!(
         (&first["kb"], &first["same_image"]),
-        (&"KB5120242".into(), &serde_json::json!(["10.0.20348.5499"]))
+        (&"KB5122882".into(), &serde_json::json!(["10.0.20348.5622"]))
     );
 
     // What is known of a release tag counts wherever it is listed: by its patch, and on any page.
-    let of_kb = bed.service.json("/tags?image=servercore&kb=KB5120242").await;
+    let of_kb = bed.service.json("/tags?image=servercore&kb=KB5122882").await;
     let tags: Vec<(&Value, &Value)> = of_kb["tags"]
         .as_array()
         .expect("a list")
         .iter()
         .map(|tag| (&tag["tag"], &tag["same_image"]))
         .collect();
-    let (release, build) = (serde_json::json!("ltsc2022"), serde_json::json!("10.0.20348.5499"));
-    let both = serde_json::json!([["10.0.20348.5499"], ["ltsc2022"]]);
+    let (release, build) = (serde_json::json!("ltsc2022"), serde_json::json!("10.0.20348.5622"));
+    let both = serde_json::json!([["10.0.20348.5622"], ["ltsc2022"]]);
     assert_eq!(tags, [(&release, &both[0]), (&build, &both[1])]);
     for page in ["limit=1", "limit=1000"] {
         let page = bed.service.json(&format!("/tags?image=servercore&release=21H2&{page}")).await;
@@ -368,11 +368,11 @@ async fn the_list_of_tags_has_pages() {
     let mut next = Some("/tags?image=servercore&limit=400".to_owned());
     while let Some(path) = next {
         let page = bed.service.json(&path).await;
-        assert_eq!(page["total"], 1021);
+        assert_eq!(page["total"], 1025);
         seen += page["tags"].as_array().expect("a list").len();
         next = page["next"].as_str().map(str::to_owned);
     }
-    assert_eq!(seen, 1021);
+    assert_eq!(seen, 1025);
 }
 
 #[tokio::test]
@@ -433,7 +433,7 @@ async fn without_a_registry_the_embedded_catalogue_answers() {
         let answer = service.json("/resolve?image=microsoft/nanoserver&host=16299").await;
         assert_eq!((&answer["tag"], &answer["isolation"]), (&"1709".into(), &"process".into()));
         assert_eq!(answer["freshness"]["source"], "embedded");
-        assert_eq!(answer["freshness"]["as_of"], "2026-08-12T00:00:00Z");
+        assert_eq!(answer["freshness"]["as_of"], "2026-09-18T00:00:00Z");
         let as_text =
             service.get("/resolve?image=microsoft/nanoserver&host=16299&format=tag").await;
         assert_eq!(as_text.text, "1709\n");

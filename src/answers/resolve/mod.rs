@@ -10,7 +10,6 @@ mod shared;
 
 use std::sync::Arc;
 
-use futures_util::future::{OptionFuture, join};
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,14 +18,14 @@ use crate::answers::context::Context;
 use crate::answers::host::{HostDescription, kb_of_version};
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
-use crate::catalogue::{
-    Deadline, Found, Freshness, KnownTag, Miss, Provenance, RepositoryTags, Wanted,
+use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags};
+use crate::images::{Core, Digest, NamedImage, Pin, Tag, TagKind};
+use crate::windows::{
+    Base, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
 };
-use crate::images::{Digest, NamedImage, Pin, TagKind};
-use crate::windows::{Base, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict};
 
 use selection::{Candidate, Selection};
-use settle::{Settled, from_catalogue, from_registry, still_runs};
+use settle::{Settled, Source};
 use shared::Shared;
 pub use shortfall::{Alternative, Pins, Shortfall};
 
@@ -115,32 +114,29 @@ pub async fn resolve(
     let today = context.now().date();
     let deadline = Deadline::begin(&context.clock);
     let repository = &question.image.repository;
-    // The manifest of the tag is most likely needed, and is fetched while the list is.
-    let asked_manifest =
-        OptionFuture::from(question.tag.as_ref().map(|tag| {
-            catalogue.manifest(repository, Wanted::Tag(tag.to_string()), true, &deadline)
-        }));
-    let (tags, asked_manifest) = join(catalogue.tags(repository, &deadline), asked_manifest).await;
-    let tags = match tags {
-        Ok(tags) => tags,
-        Err(miss) => return by_name(context, question, today, miss),
-    };
+    for tag in likely_tags(context, question, today) {
+        catalogue.prefetch_manifest(repository, tag, &deadline);
+    }
+    let named = question.tag.as_ref().map(ToString::to_string);
+    let tags = catalogue.tags_and(named.as_deref(), repository, &deadline).await;
+    let tags = tags.map_err(ResolveRefusal::Miss)?;
     let refuse = |shortfall| ResolveRefusal::Shortfall(Box::new(shortfall), tags.freshness);
     let with_latest = latest_of(question, &tags.value, tables);
     let question = with_latest.as_ref().unwrap_or(question);
     let selection = Selection::new(question, &tags.value, tables, today);
+    let source = Source { catalogue, deadline: &deadline, freshness: tags.freshness };
+    let of_the_registry = tags
+        .instead_of
+        .as_ref()
+        .map(|miss| Remark::registry_not_used(&catalogue.server_of(repository), &miss.to_string()));
     let mut skipped = Vec::new();
     if let Some(tag) = question.shared_tag() {
-        let tag = KnownTag::new(tag.to_string(), None, tables);
-        let manifest = match asked_manifest {
-            Some(manifest) => manifest,
-            None => {
-                catalogue.manifest(repository, Wanted::Tag(tag.text.clone()), true, &deadline).await
-            }
-        };
-        match shared::settle(catalogue, &selection, &tag, manifest, tags.freshness, &deadline).await
-        {
-            Shared::Settled(candidate, settled) => {
+        let text = tag.to_string();
+        let unlisted = || KnownTag::new(text.clone(), None, tables);
+        let tag = tags.value.find(&text).cloned().unwrap_or_else(unlisted);
+        match shared::settle(&source, &selection, &tag).await {
+            Shared::Settled(candidate, mut settled) => {
+                settled.warnings.extend(of_the_registry);
                 return Ok(conclude(&selection, &candidate, *settled));
             }
             Shared::Unsettled(remark) => skipped.push(remark),
@@ -148,14 +144,10 @@ pub async fn resolve(
     }
     let plan = selection.plan().map_err(|shortfall| refuse(with_skipped(shortfall, &skipped)))?;
     for candidate in plan.iter().take(MAX_CANDIDATES) {
-        let settled = if tags.freshness.provenance == Provenance::Embedded {
-            Ok(from_catalogue(&selection, candidate, tags.freshness))
-        } else {
-            from_registry(catalogue, question, candidate, &deadline, tags.freshness).await
-        };
-        match settled.and_then(|settled| still_runs(question, candidate, settled)) {
+        match source.settle(&selection, candidate).await {
             Ok(mut settled) => {
                 settled.warnings.append(&mut skipped);
+                settled.warnings.extend(of_the_registry);
                 return Ok(conclude(&selection, candidate, settled));
             }
             Err(why) => skipped.push(Remark::tag_skipped(&candidate.tag.text, &why)),
@@ -165,27 +157,44 @@ pub async fn resolve(
     Err(refuse(selection.none_runs(skipped)))
 }
 
-/// The answer from the name of the requested tag alone, where nothing else is known.
-fn by_name(
-    context: &Context,
-    question: &ResolveQuestion,
-    today: Date,
-    miss: Miss,
-) -> Result<Resolution, ResolveRefusal> {
+/// The tags whose manifests are most likely needed, where the list is not known yet: the shared tag
+/// of the question, and the answer that follows from the tags known before.
+fn likely_tags(context: &Context, question: &ResolveQuestion, today: Date) -> Vec<String> {
+    let Context { catalogue, tables, .. } = context;
     let repository = &question.image.repository;
-    let known = question
-        .tag
-        .as_ref()
-        .and_then(|tag| context.catalogue.known_by_name(repository, &tag.to_string()));
-    let Some(Found { value, freshness }) = known else { return Err(ResolveRefusal::Miss(miss)) };
-    let tags = RepositoryTags::new(vec![KnownTag::clone(&value)]);
-    let selection = Selection::new(question, &tags, context.tables, today);
-    let plan = selection
-        .plan()
-        .map_err(|shortfall| ResolveRefusal::Shortfall(Box::new(shortfall), freshness))?;
-    let Some(candidate) = plan.first() else { return Err(ResolveRefusal::Miss(miss)) };
-    let settled = from_catalogue(&selection, candidate, freshness);
-    Ok(conclude(&selection, candidate, settled))
+    let shared = |question: &ResolveQuestion| question.shared_tag().map(ToString::to_string);
+    if catalogue.has_fresh_tags(repository) {
+        return shared(question).into_iter().collect();
+    }
+    let known = catalogue.known_tags(repository);
+    let with_latest = known.as_ref().and_then(|tags| latest_of(question, tags, tables));
+    let question = with_latest.as_ref().unwrap_or(question);
+    let of_known = known.as_ref().and_then(|tags| {
+        let selection = Selection::new(question, tags, tables, today);
+        let likely = match question.shared_tag() {
+            Some(tag) => {
+                let seen = catalogue.observation(repository, &tag.to_string());
+                shared::likely(&selection, seen.as_deref())?
+            }
+            None => selection.plan().ok()?.first()?.tag,
+        };
+        Some(likely.text.clone())
+    });
+    let likely = of_known.or_else(|| likely_by_name(question, tables));
+    shared(question).into_iter().chain(likely).collect()
+}
+
+/// The tag of the question if it runs in process isolation by its name, else the same tag with the
+/// word for the host's release.
+fn likely_by_name(question: &ResolveQuestion, tables: &Tables) -> Option<String> {
+    let asked = question.tag.as_ref().filter(|tag| matches!(tag.core, Core::Line(_)))?;
+    let compatibility = verdict(question.host.facts(), asked.version(tables), question.platform);
+    if compatibility.process.verdict == Verdict::Yes {
+        return Some(asked.to_string());
+    }
+    let release = tables.release_for(question.host.version.build, HostKind::Server)?;
+    let core = Core::Line(release.lines.first()?.clone());
+    Some(Tag { core, ..asked.clone() }.to_string())
 }
 
 /// The question for `latest`, where a repository is named without a tag, has that one, and has no
@@ -272,7 +281,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         kb: kb_of_version(os_version, tables).or_else(|| candidate.tag.kb()),
         isolation,
         isolation_supported: compatibility.supported(),
-        pins: selection.pins(os_version.build),
+        pins: selection.pins(candidate, os_version.build),
         reasons,
         warnings,
         alternatives: selection.alternatives(tag),

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use super::shortfall::{Alternative, Pins, Shortfall};
 use crate::answers::question::ResolveQuestion;
 use crate::catalogue::{BuildTags, Candidates, KnownTag, RepositoryTags};
-use crate::images::Pin;
+use crate::images::{Pin, Tag};
 use crate::windows::{
     Compatibility, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
 };
@@ -311,9 +311,18 @@ impl<'a> Selection<'a> {
         tags.pick(Pin::Build, ceiling).or_else(|| tags.pick(Pin::Kb, ceiling))
     }
 
-    /// The tag of each form of this build.
-    pub fn pins(&self, build: u32) -> Pins {
-        let Some(tags) = self.candidates.of_build(build) else { return Pins::default() };
+    /// The tag of each form of this build, of the software of the candidate, which may be the next
+    /// version of the requested one.
+    pub fn pins(&self, candidate: &Candidate<'_>, build: u32) -> Pins {
+        let asked = self.question.software();
+        let software = candidate.tag.parsed.as_ref().map(Tag::software);
+        let candidates = match software
+            .filter(|software| self.question.tag.is_some() && *software != asked)
+        {
+            Some(other) => self.tags.candidates(&other, self.question.architecture, self.tables),
+            None => self.candidates,
+        };
+        let Some(tags) = candidates.of_build(build) else { return Pins::default() };
         let ceiling = self.question.host.ceiling(build);
         let text = |pin| tags.pick(pin, ceiling).map(|tag| tag.text.clone());
         Pins { release: text(Pin::Release), kb: text(Pin::Kb), build: text(Pin::Build) }

@@ -5,7 +5,8 @@ use crate::answers::observed::{Recalled, recall};
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
 use crate::catalogue::{
-    Catalogue, Deadline, Entry, Freshness, Manifest, Miss, RegistryError, Wanted,
+    Catalogue, Deadline, Entry, Found, Freshness, KnownTag, Manifest, Miss, Provenance,
+    RegistryError, Wanted,
 };
 use crate::images::{Digest, Pin};
 use crate::windows::{Verdict, WindowsVersion, verdict};
@@ -20,9 +21,69 @@ pub(super) struct Settled {
     pub freshness: Freshness,
 }
 
+/// Where what is behind a tag is looked up.
+pub(super) struct Source<'a> {
+    pub catalogue: &'a Catalogue,
+    pub deadline: &'a Deadline,
+    /// How fresh the list of tags is.
+    pub freshness: Freshness,
+}
+
+impl Source<'_> {
+    /// The image behind a candidate; an error says why the tag cannot be used.
+    pub async fn settle(
+        &self,
+        selection: &Selection<'_>,
+        candidate: &Candidate<'_>,
+    ) -> Result<Settled, String> {
+        let settled = if self.freshness.provenance == Provenance::Embedded {
+            from_catalogue(selection, candidate, self.freshness)
+        } else {
+            self.settle_by_registry(selection.question, candidate).await?
+        };
+        still_runs(selection.question, candidate, settled)
+    }
+
+    /// The manifest of a tag. There is a fallback: the name of the tag alone gives an answer.
+    pub async fn manifest(
+        &self,
+        question: &ResolveQuestion,
+        tag: &KnownTag,
+    ) -> Result<Found<Manifest>, Miss> {
+        let wanted = Wanted::Tag(tag.text.clone());
+        self.catalogue.manifest(&question.image.repository, wanted, true, self.deadline).await
+    }
+
+    async fn settle_by_registry(
+        &self,
+        question: &ResolveQuestion,
+        candidate: &Candidate<'_>,
+    ) -> Result<Settled, String> {
+        match self.manifest(question, candidate.tag).await {
+            Ok(found) => {
+                let freshness = self.freshness.combine(found.freshness);
+                from_manifest(question, candidate, &found.value, freshness)
+            }
+            Err(Miss::Registry(RegistryError::NotFound { .. })) => {
+                Err("it is listed, but the registry has no manifest for it".to_owned())
+            }
+            Err(miss) => Ok(Settled {
+                digest: None,
+                manifest_digest: None,
+                os_version: candidate.version,
+                warnings: vec![Remark::manifest_unavailable(
+                    &candidate.tag.text,
+                    &miss.to_string(),
+                )],
+                freshness: self.freshness,
+            }),
+        }
+    }
+}
+
 /// Checks that the tag still runs as its name promises, now that more is known of it; an error says
 /// why not.
-pub(super) fn still_runs(
+fn still_runs(
     question: &ResolveQuestion,
     candidate: &Candidate<'_>,
     settled: Settled,
@@ -38,34 +99,6 @@ pub(super) fn still_runs(
         return Err(format!("it is {version}, which is above the host's revision"));
     }
     Ok(settled)
-}
-
-/// What the registry says of the tag; an error says why the tag cannot be used.
-pub(super) async fn from_registry(
-    catalogue: &Catalogue,
-    question: &ResolveQuestion,
-    candidate: &Candidate<'_>,
-    deadline: &Deadline,
-    freshness: Freshness,
-) -> Result<Settled, String> {
-    let wanted = Wanted::Tag(candidate.tag.text.clone());
-    // There is a fallback: the name of the tag alone gives an answer.
-    match catalogue.manifest(&question.image.repository, wanted, true, deadline).await {
-        Ok(found) => {
-            let freshness = freshness.combine(found.freshness);
-            from_manifest(question, candidate, &found.value, freshness)
-        }
-        Err(Miss::Registry(RegistryError::NotFound { .. })) => {
-            Err("it is listed, but the registry has no manifest for it".to_owned())
-        }
-        Err(miss) => Ok(Settled {
-            digest: None,
-            manifest_digest: None,
-            os_version: candidate.version,
-            warnings: vec![Remark::manifest_unavailable(&candidate.tag.text, &miss.to_string())],
-            freshness,
-        }),
-    }
 }
 
 pub(super) fn from_manifest(
@@ -103,7 +136,7 @@ pub(super) fn from_manifest(
 }
 
 /// What the embedded catalogue says of the tag.
-pub(super) fn from_catalogue(
+fn from_catalogue(
     selection: &Selection<'_>,
     candidate: &Candidate<'_>,
     freshness: Freshness,

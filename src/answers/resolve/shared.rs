@@ -1,14 +1,13 @@
 //! Shared tags, such as `1.24` and `latest`: only their index tells which Windows builds they have.
 
 use super::selection::{Candidate, Selection};
-use super::settle::{Settled, from_manifest, from_registry};
+use super::settle::{Settled, Source, from_manifest};
+use crate::answers::observed::recall_builds;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
-use crate::catalogue::{
-    Catalogue, Deadline, Entry, Found, Freshness, KnownTag, Manifest, Miss, RegistryError, Wanted,
-};
-use crate::images::{Pin, Tag};
-use crate::windows::{Isolation, Verdict, WindowsVersion};
+use crate::catalogue::{Entry, Freshness, KnownTag, Manifest, Miss, Observation, RegistryError};
+use crate::images::{Architecture, Digest, Pin, Tag};
+use crate::windows::{Base, Isolation, Verdict, WindowsVersion};
 
 /// The outcome for a shared tag.
 pub(super) enum Shared<'a> {
@@ -18,90 +17,189 @@ pub(super) enum Shared<'a> {
     Unsettled(Remark),
 }
 
-/// An image of the index that runs on the host.
-struct Image<'m> {
-    entry: &'m Entry,
-    version: WindowsVersion,
-    isolation: Isolation,
+/// What a shared tag selects.
+struct Index {
+    digest: Option<Digest>,
+    images: Vec<Image>,
+    warning: Option<Remark>,
+    freshness: Freshness,
 }
 
-/// Finds the image for the host in the index of the tag. A tag that names the Windows build of the
-/// image is preferred if it points to the same image, because engines choose from a shared tag by
-/// rules of their own: BuildKit takes the first Windows image on every host.
+/// An image of the index.
+struct Image {
+    version: WindowsVersion,
+    digest: Option<Digest>,
+}
+
+/// Finds the image for the host in the index of the tag, or among the builds that the embedded
+/// catalogue has for it. A tag that names the Windows build of the image is preferred if it points
+/// to the same image, because engines choose from a shared tag by rules of their own: BuildKit
+/// takes the first Windows image on every host.
 pub(super) async fn settle<'a>(
-    catalogue: &Catalogue,
+    source: &Source<'_>,
     selection: &Selection<'a>,
     tag: &'a KnownTag,
-    manifest: Result<Found<Manifest>, Miss>,
-    freshness: Freshness,
-    deadline: &Deadline,
 ) -> Shared<'a> {
-    let found = match manifest {
-        Ok(found) => found,
-        Err(Miss::Registry(RegistryError::NotFound { .. })) => {
-            let why = "the registry has no manifest for it";
-            return Shared::Unsettled(Remark::tag_skipped(&tag.text, why));
-        }
-        Err(miss) => {
-            return Shared::Unsettled(Remark::shared_tag_unknown(&tag.text, &miss.to_string()));
-        }
+    let index = match Index::of(source, selection, tag).await {
+        Ok(index) => index,
+        Err(why) => return Shared::Unsettled(why),
     };
-    let architecture = selection.question.architecture.as_str();
-    let image = best_image(selection, &found.value, architecture);
-    let freshness = freshness.combine(found.freshness);
-    let runs_in_process = image.as_ref().is_some_and(|image| image.isolation == Isolation::Process);
-    let wants_process = selection.question.isolation != Some(Isolation::HyperV);
-    let versions = versions_of(&found.value, architecture);
-    if !runs_in_process
-        && wants_process
-        && !versions.is_empty()
-        && let Some(next) = next_version(selection)
-        && let Ok(mut settled) =
-            from_registry(catalogue, selection.question, &next, deadline, freshness).await
+    let image = best(selection, &index.images);
+    let versions: Vec<String> =
+        index.images.iter().map(|image| image.version.to_string()).collect();
+    if let Some(next) = next_version(selection, &index.images)
+        && let Ok(mut settled) = source.settle(selection, &next).await
     {
-        let remark = Remark::next_version(&tag.text, &versions, &next.tag.text);
-        settled.warnings.push(remark);
+        settled.warnings.push(Remark::next_version(&tag.text, &versions, &next.tag.text));
         return Shared::Settled(next, Box::new(settled));
     }
-    let Some(image) = image else {
+    let Some((image, isolation)) = image else {
         return Shared::Unsettled(Remark::no_image_for_host(&tag.text, &versions));
     };
-    if let Some(sibling) = selection.candidates.of_build(image.version.build)
-        && let Some(sibling) = sibling.pick(Pin::Release, None)
-        && let Ok(of_sibling) = catalogue
-            .manifest(
-                &selection.question.image.repository,
-                Wanted::Tag(sibling.text.clone()),
-                true,
-                deadline,
-            )
-            .await
-        && of_sibling.value.windows_images(architecture).any(|it| it.digest == image.entry.digest)
+    let version = image.version;
+    let candidate = |tag| Candidate { tag, version, isolation };
+    let repository = &selection.question.image.repository;
+    let base = source.catalogue.observation(repository, &tag.text).and_then(|seen| seen.base);
+    if let Some(sibling) = sibling_for(selection, version.build, base).map(candidate)
+        && let Some(settled) = sibling_of(source, selection, &sibling, &index, image).await
     {
-        let Image { version, isolation, .. } = image;
-        let candidate = Candidate { tag: sibling, version, isolation };
-        let freshness = freshness.combine(of_sibling.freshness);
-        if let Ok(settled) =
-            from_manifest(selection.question, &candidate, &of_sibling.value, freshness)
-        {
-            return Shared::Settled(candidate, Box::new(settled));
-        }
+        return Shared::Settled(sibling, Box::new(settled));
     }
     let settled = Settled {
-        digest: Some(found.value.digest.clone()),
-        manifest_digest: Some(image.entry.digest.clone()),
-        os_version: image.version,
-        warnings: Vec::new(),
-        freshness,
+        digest: index.digest.clone(),
+        manifest_digest: image.digest.clone(),
+        os_version: version,
+        warnings: index.warning.clone().into_iter().collect(),
+        freshness: index.freshness,
     };
-    let candidate = Candidate { tag, version: image.version, isolation: image.isolation };
-    Shared::Settled(candidate, Box::new(settled))
+    Shared::Settled(candidate(tag), Box::new(settled))
+}
+
+/// The tag whose image will most likely be the answer, by the builds and the base that the shared
+/// tag had when the embedded catalogue was gathered.
+pub(super) fn likely<'a>(
+    selection: &Selection<'a>,
+    seen: Option<&Observation>,
+) -> Option<&'a KnownTag> {
+    let builds = seen.map_or(&[][..], |seen| &seen.builds);
+    let images: Vec<Image> = builds.iter().map(|build| Image::of_build(*build)).collect();
+    if let Some(next) = next_version(selection, &images) {
+        return Some(next.tag);
+    }
+    let build = match best(selection, &images) {
+        Some((image, _)) => image.version.build,
+        None => selection.plan().ok()?.first()?.version.build,
+    };
+    sibling_for(selection, build, seen.and_then(|seen| seen.base))
+}
+
+/// The tag of this build that is most likely the same image as the shared tag: of the base that the
+/// tag is known to have had, else of the preferred one.
+fn sibling_for<'a>(
+    selection: &Selection<'a>,
+    build: u32,
+    base: Option<Base>,
+) -> Option<&'a KnownTag> {
+    let tags = selection.candidates.of_build(build)?;
+    tags.of_form(Pin::Release).find(|tag| base.is_none() || tag.base() == base)
+}
+
+/// The image behind a tag that names the build, if it is the same as under the shared tag; without
+/// a registry that follows from the names.
+async fn sibling_of(
+    source: &Source<'_>,
+    selection: &Selection<'_>,
+    sibling: &Candidate<'_>,
+    index: &Index,
+    image: &Image,
+) -> Option<Settled> {
+    let Some(digest) = &image.digest else {
+        let mut settled = source.settle(selection, sibling).await.ok()?;
+        settled.warnings.extend(index.warning.clone());
+        return Some(settled);
+    };
+    let question = selection.question;
+    let found = source.manifest(question, sibling.tag).await.ok()?;
+    let mut images = found.value.windows_images(question.architecture.as_str());
+    if !images.any(|entry| entry.digest == *digest) {
+        return None;
+    }
+    let freshness = index.freshness.combine(found.freshness);
+    from_manifest(question, sibling, &found.value, freshness).ok()
+}
+
+impl Index {
+    /// What the registry says of the tag, else what the embedded catalogue does; an error says why
+    /// neither is known.
+    async fn of(
+        source: &Source<'_>,
+        selection: &Selection<'_>,
+        tag: &KnownTag,
+    ) -> Result<Self, Remark> {
+        let Selection { question, today, tables, .. } = *selection;
+        match source.manifest(question, tag).await {
+            Ok(found) => Ok(Self {
+                digest: Some(found.value.digest.clone()),
+                images: images(&found.value, question.architecture),
+                warning: None,
+                freshness: source.freshness.combine(found.freshness),
+            }),
+            Err(Miss::Registry(RegistryError::NotFound { .. })) => {
+                let why = "the registry has no manifest for it";
+                Err(Remark::tag_skipped(&tag.text, why))
+            }
+            Err(miss) => {
+                let recalled = recall_builds(tag, question.base(), today, tables);
+                let unknown = || Remark::shared_tag_unknown(&tag.text, &miss.to_string());
+                let (builds, warning) = recalled.ok_or_else(unknown)?;
+                Ok(Self {
+                    digest: None,
+                    images: builds.iter().map(|build| Image::of_build(*build)).collect(),
+                    warning,
+                    freshness: source.freshness,
+                })
+            }
+        }
+    }
+}
+
+impl Image {
+    /// An image of which only the build is known.
+    fn of_build(build: u32) -> Self {
+        Self { version: WindowsVersion::of_build(build), digest: None }
+    }
+}
+
+/// The image that runs best, and in which isolation mode: in process isolation, of the host's own
+/// build, then the newest.
+fn best<'i>(selection: &Selection<'_>, images: &'i [Image]) -> Option<(&'i Image, Isolation)> {
+    let own = selection.question.host.version.build;
+    let running = images.iter().filter_map(|image| {
+        Some((image, selection.isolation_for(&selection.verdict(image.version))?))
+    });
+    running.max_by_key(|(Image { version, .. }, isolation)| {
+        (*isolation == Isolation::Process, version.build == own, *version)
+    })
+}
+
+/// The Windows images of an index for this architecture.
+fn images(manifest: &Manifest, architecture: Architecture) -> Vec<Image> {
+    let image = |entry: &Entry| {
+        Some(Image { version: entry.windows_version()?, digest: Some(entry.digest.clone()) })
+    };
+    manifest.windows_images(architecture.as_str()).filter_map(image).collect()
 }
 
 /// The next version of the software in the same line, such as `4.8.1` of `4.8`, that has a tag for
-/// the host in process isolation.
-fn next_version<'a>(selection: &Selection<'a>) -> Option<Candidate<'a>> {
+/// the host in process isolation, where none of these images runs so.
+fn next_version<'a>(selection: &Selection<'a>, images: &[Image]) -> Option<Candidate<'a>> {
     let Selection { question, tags, tables, today, .. } = *selection;
+    let runs_in_process =
+        best(selection, images).is_some_and(|(_, isolation)| isolation == Isolation::Process);
+    let wants_process = question.isolation != Some(Isolation::HyperV);
+    if images.is_empty() || runs_in_process || !wants_process {
+        return None;
+    }
     let asked = question.tag.as_ref().filter(|tag| !tag.stem.is_empty())?;
     let line = format!("{}.", asked.stem);
     let runs = |build| {
@@ -116,27 +214,4 @@ fn next_version<'a>(selection: &Selection<'a>) -> Option<Candidate<'a>> {
         let candidate = selection.candidate(&plan.first()?.tag.text)?;
         Some(candidate).filter(|found| found.isolation == Isolation::Process)
     })
-}
-
-/// The image that runs best: in process isolation, of the host's own build, then the newest.
-fn best_image<'m>(
-    selection: &Selection<'_>,
-    manifest: &'m Manifest,
-    architecture: &str,
-) -> Option<Image<'m>> {
-    let own = selection.question.host.version.build;
-    let images = manifest.windows_images(architecture).filter_map(|entry| {
-        let version = entry.windows_version()?;
-        let isolation = selection.isolation_for(&selection.verdict(version))?;
-        Some(Image { entry, version, isolation })
-    });
-    images.max_by_key(|Image { version, isolation, .. }| {
-        (*isolation == Isolation::Process, version.build == own, *version)
-    })
-}
-
-/// The Windows versions that an index has for this architecture.
-fn versions_of(manifest: &Manifest, architecture: &str) -> Vec<String> {
-    let images = manifest.windows_images(architecture);
-    images.filter_map(|entry| Some(entry.windows_version()?.to_string())).collect()
 }

@@ -10,7 +10,8 @@ use crate::http::reply::{self, Metadata};
 
 /// Base image families
 ///
-/// The names of each family, its repository, and how fresh its tag list is.
+/// The names of each family, its repository, and how fresh its tag list is; and the repositories of
+/// other images of which tags are known.
 #[utoipa::path(
     get, path = "", operation_id = "listImages", tag = "Knowledge",
     responses(

@@ -247,7 +247,7 @@ fn everything_a_text_could_mean_is_told() {
         assert_eq!(could_mean(text, host_type), (decided, names), "{text:?} {host_type:?}");
     }
     // A product without a version is every release of it.
-    assert_eq!(could_mean("Windows 11", None).1.len(), 6);
+    assert_eq!(could_mean("Windows 11", None).1.len(), 7);
     assert_eq!(could_mean("Windows Server", None).1.len(), 12);
     assert!(!could_mean("Windows 11", None).0 && !could_mean("Windows Server", None).0);
 }
