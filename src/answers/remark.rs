@@ -187,8 +187,7 @@ impl Remark {
 
     /// The warning that the embedded catalogue answers, because the registry does not.
     pub(super) fn registry_not_used(server: &str, why: &str) -> Self {
-        let message =
-            format!("{server} was not used ({why}); the embedded catalogue answers instead");
+        let message = format!("the embedded catalogue answers instead of {server}: {why}");
         Self::new(RemarkCode::RegistryNotUsed, message)
     }
 

@@ -22,6 +22,21 @@ impl Problem {
         problem
     }
 
+    /// The same problem; it names the mirror that was queried, if there is one.
+    pub fn asked_of(mut self, mirror: Option<String>) -> Self {
+        let is_of_registry = matches!(
+            self.kind(),
+            ProblemKind::UnknownImage
+                | ProblemKind::UpstreamInvalid
+                | ProblemKind::UpstreamUnavailable
+                | ProblemKind::UpstreamTimeout
+        );
+        if let Some(mirror) = mirror.filter(|_| is_of_registry) {
+            self.detail += &format!(" (asked: {mirror})");
+        }
+        self
+    }
+
     /// Why this image could not be checked, with the tag in question and tags to use instead.
     pub fn of_check(refusal: &CheckRefusal, question: &CheckQuestion) -> Self {
         let CheckRefusal { miss, looked_for, suggestions: Suggestions { runs, others } } = refusal;

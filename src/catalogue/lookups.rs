@@ -111,6 +111,16 @@ impl Catalogue {
         self.registries.server_of(repository.registry())
     }
 
+    /// The mirror that is queried for this repository, as messages name it.
+    pub fn mirror_of(&self, repository: &Repository) -> Option<String> {
+        self.registries.mirror_of(repository.registry())
+    }
+
+    /// The servers whose last answer was an error, as messages name them, and the error.
+    pub fn failing_servers(&self) -> impl Iterator<Item = (String, RegistryError)> {
+        self.registries.failures()
+    }
+
     /// The tags of a repository.
     ///
     /// # Errors
@@ -131,22 +141,26 @@ impl Catalogue {
                 (None, None) => Err(Miss::Offline),
             };
         }
+        let is_mirrored = self.registries.is_mirrored(repository.registry());
         let has_most = self.embedded.has_most_of(repository);
         let expected_count = shrinkage::expected_count(
             self.tags.last(repository).map(|entry| entry.value.len()),
             embedded.as_ref().filter(|_| has_most).map(|tags| tags.len()),
-            self.registries.is_mirrored(repository.registry()),
+            is_mirrored,
         );
         let has_fallback = cached.is_some() || embedded.is_some();
         let policy = FetchPolicy {
-            is_expected: embedded.is_some(),
+            is_expected: embedded.is_some() && !is_mirrored,
             ..self.policy(repository, has_fallback, deadline)
         };
         let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
         match (found(lookup), embedded) {
-            (Err(miss), Some(tags)) if miss.is_silence() => Ok(self.as_embedded(tags, &miss)),
+            (Err(miss), Some(tags)) if miss.is_silence() || (is_mirrored && miss.is_absence()) => {
+                // A mirror that has no such repository says nothing about the registry.
+                Ok(self.as_embedded(tags, &miss))
+            }
             (found, _) => found,
         }
     }

@@ -17,6 +17,11 @@ pub enum Miss {
 }
 
 impl Miss {
+    /// Whether the registry says that there is no such thing.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::NotFound { .. }))
+    }
+
     /// Whether older knowledge may answer instead, because the registry gave no usable answer. A
     /// registry that reports 404 has answered, and a forbidden one stays forbidden.
     pub fn is_silence(&self) -> bool {

@@ -64,7 +64,10 @@ pub(super) async fn check(arguments: CheckArguments, file: ConfigFile) -> Ending
             Err(problem) => return explain(&problem),
         };
     match answers::check(app.context(), &question).await {
-        Err(unchecked) => explain(&Problem::of_check(&unchecked, &question)),
+        Err(unchecked) => {
+            let mirror = app.context().catalogue.mirror_of(&question.image.repository);
+            explain(&Problem::of_check(&unchecked, &question).asked_of(mirror))
+        }
         Ok(checked) => match print_json(&checked) {
             Ending::Answered if checked.isolation.is_none() => Ending::No,
             ending => ending,

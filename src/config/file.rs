@@ -32,10 +32,11 @@ pub struct ConfigFile {
     pub(super) families: Vec<FamilyTable>,
 }
 
-/// How to reach a registry. Naming a registry allows it.
+/// How to reach a registry. Naming a registry allows it, unless it is not enabled.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RegistryTable {
+    pub enabled: Option<bool>,
     pub mirror: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub username: Option<String>,
@@ -240,7 +241,7 @@ mod tests {
             ("log_format = 'xml'", "line 1: log_format: must be one of text, json"),
             ("trusted_proxy = '10.0.0.7'", "line 1: trusted_proxy: must be a list"),
             ("trusted_proxy = ['10.0.0']", "line 1: trusted_proxy: write an address or a network"),
-            ("[registries.a]\nx = 1", "line 2: unknown field `x`, expected one of `mirror`"),
+            ("[registries.a]\nx = 1", "line 2: unknown field `x`, expected one of `enabled`"),
             ("[registries.a]\ntimeout = '1x'", "line 2: write a number and a unit"),
             ("[[families]]\nname = 'a'", "line 1: missing field `repository`"),
             ("listen = 'x", "line 1: "),

@@ -24,9 +24,17 @@ pub use options::{
 };
 pub use values::{AdminListen, LogFormat};
 
-/// The registries that may be asked by default: that of the base images, and Docker Hub, where
-/// most images that are built on them are.
-const DEFAULT_REGISTRIES: [&str; 2] = ["mcr.microsoft.com", "docker.io"];
+/// The registries that may be asked by default: that of the base images, and those where most
+/// images that are built on them are.
+const DEFAULT_REGISTRIES: [&str; 7] = [
+    "mcr.microsoft.com",
+    "docker.io",
+    "ghcr.io",
+    "quay.io",
+    "registry.gitlab.com",
+    "registry.k8s.io",
+    "public.ecr.aws",
+];
 
 /// Each is compared with each image of each pod; there are fewer builds of Windows.
 const MAX_KUBERNETES_HOSTS: usize = 64;
@@ -87,6 +95,7 @@ impl Settings {
             .collect();
         let mut named = BTreeSet::new();
         for (written, table) in file.registries {
+            let is_enabled = table.enabled.unwrap_or(true);
             let (name, settings) = registry_settings(&written, table)?;
             if !named.insert(name.clone()) {
                 let setting = format!("registries.\"{written}\"");
@@ -94,7 +103,11 @@ impl Settings {
                               to case and to :443";
                 return Err(ConfigError::Value { setting, detail: detail.to_owned() });
             }
-            registries.insert(name, settings);
+            if is_enabled {
+                registries.insert(name, settings);
+            } else {
+                registries.remove(&name);
+            }
         }
         for mirror in &source.mirror {
             registries.entry(mirror.registry.clone()).or_default().mirror =

@@ -121,6 +121,8 @@ fn verbose_readiness(context: &Context) -> String {
     if known.len() > MAX_LISTED_REPOSITORIES {
         lines.push(format!("[+]repositories {} more", known.len() - MAX_LISTED_REPOSITORIES));
     }
+    let failing = context.catalogue.failing_servers();
+    lines.extend(failing.map(|(server, error)| format!("[-]server {server}: {error}")));
     lines.push("readyz check passed\n".to_owned());
     lines.join("\n")
 }

@@ -18,7 +18,8 @@ pub async fn resolve(
             Ok(resolution)
         }
         Err(refusal) => {
-            let problem = Problem::of_refusal(&refusal, question);
+            let mirror = context.catalogue.mirror_of(&question.image.repository);
+            let problem = Problem::of_refusal(&refusal, question).asked_of(mirror);
             let source = match &refusal {
                 ResolveRefusal::Shortfall(_, freshness) => source(*freshness),
                 ResolveRefusal::Miss(_) => AnswerSource::Nothing,

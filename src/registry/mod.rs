@@ -12,6 +12,7 @@
 
 mod registries;
 mod settings;
+mod place;
 mod error;
 mod manifest;
 mod tags;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Certificate;
-use url::Url;
 
 use super::circuit::CircuitBreaker;
 use super::egress::{EgressClient, Observer};
 use super::error::{RegistryError, SetupError};
 use super::manifest::{self, Manifest, Wanted};
+use super::place::{DOCKER_HUB, Place};
 use super::rate_limit::UpstreamRateLimit;
 use super::settings::{RegistriesSettings, RegistrySettings};
 use super::tags;
@@ -51,7 +51,7 @@ impl Registries {
         let usual_client = EgressClient::usual(observer.clone());
         let mut upstreams = BTreeMap::new();
         for (name, registry) in settings.registries {
-            let base = base_url(&name, &registry)?;
+            let place = Place::of(&name, &registry)?;
             let client = match extra_certificates(&name, &registry)? {
                 Some(certificates) => EgressClient::build(certificates, observer.clone())?,
                 None => usual_client.clone(),
@@ -60,7 +60,7 @@ impl Registries {
             let circuit = CircuitBreaker::new(rate_limit(&name, &registry), Instant::now());
             let upstream = Upstream::new(
                 &name,
-                base,
+                place,
                 client,
                 registry,
                 settings.docker_config.clone(),
@@ -89,11 +89,14 @@ impl Registries {
 
     /// The server that is queried for this registry, as messages name it: with its mirror.
     pub fn server_of(&self, registry: &str) -> String {
-        let mirror = self.upstreams.get(registry).and_then(Upstream::mirror);
-        mirror.map_or_else(
-            || registry.to_owned(),
-            |mirror| format!("the mirror {mirror} of {registry}"),
-        )
+        let mirror = self.mirror_of(registry).map(|mirror| format!("{mirror} of {registry}"));
+        mirror.unwrap_or_else(|| registry.to_owned())
+    }
+
+    /// The mirror of this registry, as messages name it.
+    pub fn mirror_of(&self, registry: &str) -> Option<String> {
+        let mirror = self.upstreams.get(registry).and_then(Upstream::mirror)?;
+        Some(format!("the mirror {mirror}"))
     }
 
     /// Whether the settings have credentials for this registry, so that its content may be private.
@@ -106,6 +109,13 @@ impl Registries {
     /// The registries that may be queried, in the order of their names.
     pub fn allowed(&self) -> impl Iterator<Item = &str> {
         self.upstreams.keys().map(String::as_str)
+    }
+
+    /// The servers whose last answer was an error, as messages name them, and the error.
+    pub fn failures(&self) -> impl Iterator<Item = (String, RegistryError)> {
+        self.upstreams
+            .iter()
+            .filter_map(|(name, upstream)| Some((self.server_of(name), upstream.last_failure()?)))
     }
 
     /// Each registry that may be queried, and whether its circuit breaker is open.
@@ -149,10 +159,6 @@ impl fmt::Debug for Registries {
     }
 }
 
-/// Docker Hub is named `docker.io` in references and answers at another host (docker's own
-/// `distribution/reference`).
-const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
-
 /// How many requests a registry may get. What is not set follows from what the registries allow:
 /// Docker Hub 100 pulls in six hours from one anonymous address, of which 60 are ours; the
 /// Microsoft registry publishes no number, and a refresh of all repositories in use takes about 100
@@ -173,34 +179,6 @@ fn rate_limit(name: &str, settings: &RegistrySettings) -> UpstreamRateLimit {
 
 /// A CA file larger than this is not one; the bundles of whole systems have about 200 KiB. Ours.
 const MAX_CA_FILE_BYTES: u64 = 4 << 20;
-
-/// Where the registry is reached; the path ends in a slash.
-fn base_url(name: &str, settings: &RegistrySettings) -> Result<Url, SetupError> {
-    let name_error = || SetupError::Name { name: name.to_owned() };
-    // Two path elements, because a single one after `docker.io` gets `library/` put before it.
-    let repository = Repository::parse(&format!("{name}/a/b")).map_err(|_| name_error())?;
-    if repository.registry() != name {
-        return Err(name_error());
-    }
-    let Some(mirror) = &settings.mirror else {
-        let host = if name == DOCKER_HUB.0 { DOCKER_HUB.1 } else { name };
-        return Url::parse(&format!("https://{host}/")).map_err(|_| name_error());
-    };
-    let usable = matches!(mirror.scheme(), "http" | "https")
-        && mirror.has_host()
-        && mirror.username().is_empty()
-        && mirror.password().is_none()
-        && mirror.query().is_none()
-        && mirror.fragment().is_none();
-    if !usable {
-        return Err(SetupError::Mirror { registry: name.to_owned() });
-    }
-    let mut base = mirror.clone();
-    if !base.path().ends_with('/') {
-        base.set_path(&format!("{}/", mirror.path()));
-    }
-    Ok(base)
-}
 
 fn extra_certificates(
     name: &str,
@@ -226,57 +204,6 @@ fn extra_certificates(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn base(name: &str, mirror: Option<&str>) -> Result<String, SetupError> {
-        let mirror = mirror.map(|mirror| Url::parse(mirror).unwrap());
-        base_url(name, &RegistrySettings { mirror, ..RegistrySettings::default() })
-            .map(String::from)
-    }
-
-    #[test]
-    fn registries_are_reached_where_they_are() {
-        assert_eq!(base("mcr.microsoft.com", None).unwrap(), "https://mcr.microsoft.com/");
-        assert_eq!(base("docker.io", None).unwrap(), "https://registry-1.docker.io/");
-        assert_eq!(base("registry.example:5000", None).unwrap(), "https://registry.example:5000/");
-        assert_eq!(
-            base("docker.io", Some("http://127.0.0.1:5000")).unwrap(),
-            "http://127.0.0.1:5000/"
-        );
-        assert_eq!(
-            base("docker.io", Some("https://m.example/hub")).unwrap(),
-            "https://m.example/hub/"
-        );
-    }
-
-    #[test]
-    fn names_that_no_reference_has_are_refused() {
-        for name in [
-            "",
-            "nodots",
-            "MCR.microsoft.com/",
-            "https://a.example",
-            "a.example/x",
-            "u:p@a.example",
-            "a b.c",
-        ] {
-            assert!(matches!(base(name, None), Err(SetupError::Name { .. })), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn mirrors_that_hide_something_are_refused() {
-        for mirror in [
-            "http://u:p@m.example",
-            "ftp://m.example",
-            "http://m.example/?a",
-            "http://m.example/#a",
-        ] {
-            assert!(
-                matches!(base("a.example", Some(mirror)), Err(SetupError::Mirror { .. })),
-                "{mirror:?}"
-            );
-        }
-    }
 
     #[test]
     fn a_ca_file_must_hold_a_certificate() {

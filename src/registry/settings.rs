@@ -23,8 +23,8 @@ pub struct RegistriesSettings {
 #[derive(Clone, Default)]
 pub struct RegistrySettings {
     /// The server that gets the requests for this registry, such as `http://127.0.0.1:5000`. A path
-    /// is put before `/v2/`. Credentials of the docker configuration file are then those of this
-    /// host.
+    /// is put before `/v2/`; what follows a `/v2/` in it is put before the repository, as for a
+    /// project of Harbor. Credentials of the docker configuration file are then those of this host.
     pub mirror: Option<Url>,
     /// A file with further CA certificates (PEM). They are trusted in exchanges for this registry
     /// only.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it arrived.
@@ -17,6 +17,8 @@ pub(super) struct Seen {
     pub target: String,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// The body; empty for GET.
+    pub body: String,
 }
 
 impl Seen {
@@ -128,7 +130,11 @@ async fn serve(
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
-    let seen = Seen { target, headers };
+    let length = headers.get("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let seen = Seen { target, headers, body };
     requests.lock().unwrap().push(seen.clone());
     match answer(&seen) {
         Reply::Bytes(bytes) => stream.write_all(&bytes).await?,

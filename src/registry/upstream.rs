@@ -1,6 +1,7 @@
 //! One registry: an exchange with it, from the first request to a response that can be used.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -12,6 +13,7 @@ use super::auth::Authenticator;
 use super::circuit::CircuitBreaker;
 use super::egress::{Authorization, EgressClient, EgressRequest, EgressResponse, Reach, redirect};
 use super::error::{Missing, RegistryError};
+use super::place::Place;
 use super::settings::{self, RegistrySettings};
 
 /// Time for a whole exchange: connection, authentication, redirects and the last byte of the body.
@@ -20,6 +22,10 @@ pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redirects followed in one exchange. Blob stores take one. Ours.
 const MAX_REDIRECTS: usize = 3;
+
+/// Registries that also redirect lists and manifests, to the storage nearest to the caller
+/// (Kubernetes, `registry.k8s.io/cmd/archeio/docs/request-handling.md`).
+const REDIRECTING: [&str; 1] = ["registry.k8s.io"];
 
 /// Attempts at one exchange (Google's SRE book, "Handling Overload": at most three).
 const MAX_ATTEMPTS: u32 = 3;
@@ -30,7 +36,7 @@ const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(1500);
 /// A registry that may be queried.
 pub(super) struct Upstream {
     name: String,
-    base: Url,
+    place: Place,
     client: EgressClient,
     authenticator: Authenticator,
     circuit: CircuitBreaker,
@@ -38,6 +44,7 @@ pub(super) struct Upstream {
     /// Hosts in private networks where blobs may be.
     blob_hosts: Vec<String>,
     is_mirror: bool,
+    last_failure: Mutex<Option<RegistryError>>,
 }
 
 /// The request of an exchange.
@@ -65,10 +72,10 @@ pub(super) struct Document {
 }
 
 impl Upstream {
-    /// The registry of this name, reached at `base`, whose path ends in a slash.
+    /// The registry of this name, reached at `place`.
     pub(super) fn new(
         name: &str,
-        base: Url,
+        place: Place,
         client: EgressClient,
         mut settings: RegistrySettings,
         docker_config: Option<PathBuf>,
@@ -77,16 +84,17 @@ impl Upstream {
     ) -> Self {
         let is_mirror = settings.mirror.is_some();
         let blob_hosts = std::mem::take(&mut settings.blob_hosts);
-        let authenticator = Authenticator::new(name, base.clone(), settings, docker_config);
+        let authenticator = Authenticator::new(name, place.base.clone(), settings, docker_config);
         Self {
             name: name.to_owned(),
-            base,
+            place,
             client,
             authenticator,
             circuit,
             exchange_timeout,
             blob_hosts,
             is_mirror,
+            last_failure: Mutex::default(),
         }
     }
 
@@ -101,8 +109,19 @@ impl Upstream {
     }
 
     /// The URL of the mirror, where it is one; it has no credentials in it.
-    pub(super) fn mirror(&self) -> Option<&Url> {
-        Some(&self.base).filter(|_| self.is_mirror)
+    pub(super) fn mirror(&self) -> Option<String> {
+        let Place { base, prefix } = &self.place;
+        let prefix = if prefix.is_empty() { "" } else { &format!("v2/{prefix}") };
+        self.is_mirror.then(|| format!("{base}{prefix}").trim_end_matches('/').to_owned())
+    }
+
+    /// The error that it answered last, if it did not answer anything usable since.
+    pub(super) fn last_failure(&self) -> Option<RegistryError> {
+        self.failure().clone()
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<RegistryError>> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the settings have credentials for it.
@@ -110,10 +129,16 @@ impl Upstream {
         self.authenticator.has_credentials()
     }
 
+    /// The path of a repository on the server.
+    fn path(&self, repository_path: &str) -> String {
+        format!("{}{repository_path}", self.place.prefix)
+    }
+
     /// The URL of an endpoint of a repository, such as `tags/list`.
     pub(super) fn endpoint(&self, repository_path: &str, endpoint: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}v2/{repository_path}/{endpoint}", self.base.path()));
+        let mut url = self.place.base.clone();
+        let path = self.path(repository_path);
+        url.set_path(&format!("{}v2/{path}/{endpoint}", self.place.base.path()));
         url
     }
 
@@ -133,6 +158,12 @@ impl Upstream {
                 && attempt < MAX_ATTEMPTS
                 && result.as_ref().is_err_and(is_worth_a_retry);
             if !is_retryable || !self.circuit.may_retry() {
+                match &result {
+                    Ok(_) => *self.failure() = None,
+                    // That a tag does not exist is an answer, but no sign that all is well.
+                    Err(RegistryError::NotFound { what: Missing::Manifest }) => {}
+                    Err(error) => *self.failure() = Some(error.clone()),
+                }
                 return result;
             }
             // Full jitter: callers that failed together must not come back together.
@@ -187,7 +218,8 @@ impl Upstream {
             url: exchange.url.clone(),
             reach: Reach::Configured,
             accept: exchange.accept,
-            authorization: self.authenticator.known(exchange.repository_path),
+            authorization: self.authenticator.known(&self.path(exchange.repository_path)),
+            form: Vec::new(),
             max_body_bytes: exchange.max_body_bytes,
             image: Some(format!("{}/{}", self.name, exchange.repository_path)),
             resends,
@@ -195,13 +227,14 @@ impl Upstream {
         let mut response = self.client.get(&request).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let rejected = request.authorization.take();
-            let authorization =
-                self.authorize(exchange.repository_path, &response, rejected.as_ref()).await?;
+            let authorization = self
+                .authorize(&self.path(exchange.repository_path), &response, rejected.as_ref())
+                .await?;
             request.authorization = Some(authorization);
             request.resends += 1;
             response = self.client.get(&request).await?;
         }
-        if exchange.follow_redirects {
+        if exchange.follow_redirects || REDIRECTING.contains(&self.name.as_str()) {
             response = self.follow(request, response).await?;
         }
         Ok(response)
@@ -233,8 +266,8 @@ impl Upstream {
                 request.authorization = None;
             }
             // Another port of the registry's own host is another service, which is not allowed.
-            let is_allowed =
-                target.origin() == self.base.origin() || settings::lists(&self.blob_hosts, &target);
+            let is_allowed = target.origin() == self.place.base.origin()
+                || settings::lists(&self.blob_hosts, &target);
             request.reach = if is_allowed { Reach::Configured } else { Reach::PublicOnly };
             request.url = target;
             request.resends += 1;

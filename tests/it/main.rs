@@ -16,6 +16,7 @@ mod formats;
 mod hostile;
 mod http;
 mod licences;
+mod mirrors;
 mod openapi;
 mod registry_fixture;
 mod renovate;

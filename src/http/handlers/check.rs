@@ -27,9 +27,10 @@ pub async fn check_image(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_check(query, Reading::from(&**context))?;
-    let checked = answers::check(&context, &question)
-        .await
-        .map_err(|refusal| Problem::of_check(&refusal, &question))?;
+    let checked = answers::check(&context, &question).await.map_err(|refusal| {
+        let mirror = context.catalogue.mirror_of(&question.image.repository);
+        Problem::of_check(&refusal, &question).asked_of(mirror)
+    })?;
     let metadata = Metadata { freshness: Some(checked.freshness), ..Metadata::default() };
     reply::json(&request, &checked, &metadata)
 }

@@ -27,9 +27,10 @@ pub async fn list_tags(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_tags(query, Reading::from(&**context))?;
-    let listed = answers::tags(&context, &question)
-        .await
-        .map_err(|miss| Problem::of_miss(&miss, &question.image))?;
+    let listed = answers::tags(&context, &question).await.map_err(|miss| {
+        let mirror = context.catalogue.mirror_of(&question.image.repository);
+        Problem::of_miss(&miss, &question.image).asked_of(mirror)
+    })?;
     let metadata = Metadata { freshness: Some(listed.freshness), ..Metadata::default() };
     reply::json(&request, &TagsObject::new(&question, listed), &metadata)
 }

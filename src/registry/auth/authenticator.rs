@@ -9,12 +9,12 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::challenge::{self, Challenge};
-use super::credentials;
+use super::credentials::{self, Login};
 use super::realm;
 use super::token::{self, Token, TokenStore};
 use crate::registry::egress::{Authorization, EgressClient, EgressRequest, Reach};
 use crate::registry::error::RegistryError;
-use crate::registry::settings::{Credentials, RegistrySettings};
+use crate::registry::settings::{Credentials, RegistrySettings, Secret};
 
 /// The largest response of a token service (the cap that oras-go uses).
 const MAX_TOKEN_RESPONSE_BYTES: usize = 128 << 10;
@@ -108,7 +108,7 @@ impl Authenticator {
             return Ok(authorization);
         }
         if challenges.contains(&Challenge::Basic)
-            && let Some(credentials) = self.credentials().await?
+            && let Some(Login::Password(credentials)) = self.login().await?
         {
             let authorization = Authorization::Basic(credentials);
             // A second failed login brings nothing, and some registries lock an account after a
@@ -138,16 +138,27 @@ impl Authenticator {
         }
         let realm::TokenService { mut url, is_pinned } =
             realm::parse(realm, &self.registry, &self.base, &self.token_hosts)?;
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
+        let login = if is_pinned { self.login().await? } else { None };
+        let fields = service.map(|service| ("service", service));
+        let fields = fields.into_iter().chain([("scope", scope)]);
+        let (mut form, mut authorization) = (Vec::new(), None);
+        match login {
+            // Only the POST request of distribution, `docs/spec/auth/oauth.md`, takes it.
+            Some(Login::IdentityToken(token)) => {
+                form.extend(fields.map(|(name, value)| (name, Secret::new(value))));
+                form.push(("grant_type", Secret::new("refresh_token")));
+                form.push(("client_id", Secret::new(env!("CARGO_PKG_NAME"))));
+                form.push(("refresh_token", token));
             }
-            query.append_pair("scope", scope);
+            login => {
+                url.query_pairs_mut().extend_pairs(fields);
+                if let Some(Login::Password(credentials)) = login {
+                    authorization = Some(Authorization::Basic(credentials));
+                }
+            }
         }
-        let authorization =
-            if is_pinned { self.credentials().await?.map(Authorization::Basic) } else { None };
         let request = EgressRequest {
+            form,
             url,
             reach: if is_pinned { Reach::Configured } else { Reach::PublicOnly },
             accept: None,
@@ -166,9 +177,9 @@ impl Authenticator {
         }
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
         match &self.configured {
-            Some(credentials) => Ok(Some(credentials.clone())),
+            Some(credentials) => Ok(Some(Login::Password(credentials.clone()))),
             None => {
                 credentials::from_docker_config(self.docker_config.as_deref(), &self.docker_server)
                     .await

@@ -20,7 +20,16 @@ static READERS: Semaphore = Semaphore::const_new(2);
 /// The largest configuration file that is read. Ours.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The credentials in the docker configuration for a server (`registry.example:5000`), from this
+/// What the docker configuration has for a server.
+#[derive(Debug)]
+pub enum Login {
+    /// A user name and a password.
+    Password(Credentials),
+    /// A token that a token service exchanges for others, as `az acr login` leaves it.
+    IdentityToken(Secret),
+}
+
+/// The login in the docker configuration for a server (`registry.example:5000`), from this
 /// file or the default one. `None` where it has none; a file that cannot be read is logged, and
 /// requests are then anonymous.
 ///
@@ -29,7 +38,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub async fn from_docker_config(
     path: Option<&Path>,
     server: &str,
-) -> Result<Option<Credentials>, RegistryError> {
+) -> Result<Option<Login>, RegistryError> {
     let path = path.map(Path::to_path_buf);
     let name = server.to_owned();
     let reading = async {
@@ -49,15 +58,10 @@ pub async fn from_docker_config(
     };
     Ok(match found {
         Some(Ok(DockerCredential::UsernamePassword(username, password))) => {
-            Some(Credentials { username, password: Secret::new(password) })
+            Some(Login::Password(Credentials { username, password: Secret::new(password) }))
         }
-        Some(Ok(DockerCredential::IdentityToken(_))) => {
-            tracing::warn!(
-                server,
-                "identity tokens in the docker configuration are not supported; requests are \
-                 anonymous"
-            );
-            None
+        Some(Ok(DockerCredential::IdentityToken(token))) => {
+            Some(Login::IdentityToken(Secret::new(token)))
         }
         Some(Err(
             CredentialRetrievalError::NoCredentialConfigured
@@ -115,7 +119,10 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), config).unwrap();
         let found = from_docker_config(Some(file.path()), server).await.unwrap();
-        let found = found.as_ref().map(|found| (found.username.as_str(), found.password.expose()));
+        let found = found.as_ref().map(|found| match found {
+            Login::Password(found) => (found.username.as_str(), found.password.expose()),
+            Login::IdentityToken(token) => ("", token.expose()),
+        });
         assert_eq!(found, expected, "{server} in {config}");
     }
 
@@ -127,6 +134,9 @@ mod tests {
         check(config, "https://index.docker.io/v1/", Some(("me", "pw"))).await;
         check(config, "a.example:5000", Some(("me", "pw"))).await;
         check(config, "a.example", None).await;
+        // As `az acr login` writes it: the user name is a row of zeros, and has no password.
+        let config = r#"{"auths":{"a.example":{"auth":"MDAwOg==","identitytoken":"x"}}}"#;
+        check(config, "a.example", Some(("", "x"))).await;
     }
 
     #[tokio::test]
@@ -136,14 +146,11 @@ mod tests {
             "{",
             "[]",
             r#"{"auths":{"a.example":{"auth":"%"}}}"#,
-            r#"{"auths":{"a.example":{"identitytoken":"x"}}}"#,
             r#"{"credHelpers":{"a.example":"no-such-helper"}}"#,
         ] {
             check(config, "a.example", None).await;
         }
-        assert_eq!(
-            from_docker_config(Some(Path::new("/nowhere/config.json")), "a.example").await,
-            Ok(None)
-        );
+        let nowhere = Path::new("/nowhere/config.json");
+        assert!(from_docker_config(Some(nowhere), "a.example").await.unwrap().is_none());
     }
 }

@@ -12,9 +12,11 @@ use crate::registry::settings;
 /// The longest URL of a token service. Ours.
 const MAX_REALM_BYTES: usize = 2 << 10;
 
-/// Token services that live under another domain than their registry.
-/// (Docker Hub: distribution, `docs/spec/auth/token.md`.)
-const PINNED: [(&str, &str); 1] = [("docker.io", "auth.docker.io")];
+/// Token services that are not on the host of their registry. (Docker Hub: distribution,
+/// `docs/spec/auth/token.md`; GitLab: its documentation of the container registry.) Those of
+/// ghcr.io, quay.io and public.ecr.aws are on the registry's own host; registry.k8s.io has none.
+const PINNED: [(&str, &str); 2] =
+    [("docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
 
 /// A token service that may be queried.
 #[derive(Debug, PartialEq, Eq)]

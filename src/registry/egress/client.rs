@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Certificate, Client, Response, StatusCode};
 use tracing::{Instrument as _, Span};
 
@@ -150,6 +150,9 @@ fn builder() -> reqwest::ClientBuilder {
         .no_deflate()
 }
 
+/// The media type of the fields of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 enum Failure {
     Transport(reqwest::Error),
     Unusable(RegistryError),
@@ -162,7 +165,15 @@ impl From<reqwest::Error> for Failure {
 }
 
 async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressResponse, Failure> {
-    let mut builder = client.get(request.url.clone()).header(ACCEPT_ENCODING, "identity");
+    let builder = if request.form.is_empty() {
+        client.get(request.url.clone())
+    } else {
+        let fields = request.form.iter().map(|(name, value)| (name, value.expose()));
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        client.post(request.url.clone()).header(CONTENT_TYPE, FORM).body(body)
+    };
+    let mut builder = builder.header(ACCEPT_ENCODING, "identity");
     if let Some(accept) = request.accept {
         builder = builder.header(ACCEPT, accept);
     }

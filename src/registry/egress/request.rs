@@ -10,7 +10,7 @@ use crate::clock::wall_clock;
 use crate::registry::error::{Missing, RegistryError};
 use crate::registry::settings::{Credentials, Secret};
 
-/// A request; the method is always GET.
+/// A request. The method is GET, or POST with a form.
 #[derive(Clone)]
 pub struct EgressRequest {
     pub url: Url,
@@ -19,6 +19,8 @@ pub struct EgressRequest {
     /// The `Accept` header, if any.
     pub accept: Option<&'static str>,
     pub authorization: Option<Authorization>,
+    /// The fields of the form; empty for GET.
+    pub form: Vec<(&'static str, Secret)>,
     /// The largest body that is read.
     pub max_body_bytes: usize,
     /// The image that the request is about, for traces.

@@ -55,11 +55,10 @@ async fn credentials_go_to_the_token_service_and_not_to_the_registry() {
     assert_eq!(authorizations, ["", BASIC, "Bearer good"]);
 }
 
-#[tokio::test]
-async fn credentials_are_taken_from_the_docker_configuration() {
-    let server = TestServer::start(token_registry).await;
+/// Lists the tags with this login for the server in a docker configuration.
+async fn tags_with_login(server: &TestServer, login: &str) -> Vec<String> {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let config = format!(r#"{{"auths":{{"{}":{{"auth":"bWU6cHc="}}}}}}"#, server.authority());
+    let config = format!(r#"{{"auths":{{"{}":{login}}}}}"#, server.authority());
     std::fs::write(file.path(), config).unwrap();
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
     let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
@@ -67,8 +66,58 @@ async fn credentials_are_taken_from_the_docker_configuration() {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
         docker_config: Some(file.path().to_path_buf()),
     });
-    tags(&registries.unwrap()).await.unwrap();
+    tags(&registries.unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn credentials_are_taken_from_the_docker_configuration() {
+    let server = TestServer::start(token_registry).await;
+    tags_with_login(&server, r#"{"auth":"bWU6cHc="}"#).await;
     assert_eq!(server.requests()[1].header("authorization"), BASIC);
+}
+
+/// As Azure's registry wants it: `az acr login` leaves a refresh token.
+#[tokio::test]
+async fn an_identity_token_is_exchanged_in_a_form() {
+    let server = TestServer::start(token_registry).await;
+    tags_with_login(&server, r#"{"auth":"MDAwOg==","identitytoken":"refresh&me"}"#).await;
+    let request = &server.requests()[1];
+    assert_eq!((&*request.target, request.header("authorization")), ("/token?a=b", ""));
+    assert_eq!(
+        request.body,
+        "service=the+service&scope=repository%3Ax%2Fy%3Apull&grant_type=refresh_token&\
+         client_id=wintag&refresh_token=refresh%26me"
+    );
+}
+
+#[tokio::test]
+async fn a_project_before_the_repository_is_part_of_its_path_and_scope() {
+    let server = TestServer::start(|seen| {
+        if seen.target.starts_with("/token") {
+            return Reply::ok(r#"{"token":"good"}"#);
+        }
+        match seen.header("authorization") {
+            "Bearer good" => Reply::ok(r#"{"tags":["a"]}"#),
+            // Without a scope, as some registries do.
+            _ => unauthorized(&format!("Bearer realm=\"http://{}/token\"", seen.header("host"))),
+        }
+    })
+    .await;
+    let mirror = Some(format!("http://{}/v2/proxy", server.authority()).parse().unwrap());
+    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
+    let registries = Registries::new(RegistriesSettings {
+        registries: BTreeMap::from([("a.example".to_owned(), settings)]),
+        docker_config: Some("/nowhere/config.json".into()),
+    })
+    .unwrap();
+    for _ in 0..2 {
+        assert_eq!(tags(&registries).await.unwrap(), ["a"]);
+    }
+    let list = "/v2/proxy/x/y/tags/list";
+    let token = "/token?scope=repository%3Aproxy%2Fx%2Fy%3Apull";
+    assert_eq!(server.targets(), [list, token, list, list]);
+    let url = format!("http://{}/v2/proxy", server.authority());
+    assert_eq!(registries.server_of("a.example"), format!("the mirror {url} of a.example"));
 }
 
 #[tokio::test]

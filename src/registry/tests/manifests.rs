@@ -197,3 +197,27 @@ async fn x02_redirects_end_after_three() {
     // Two for the manifest, four for the configuration.
     assert_eq!(server.requests().len(), 6);
 }
+
+/// As registry.k8s.io, and only that one, does.
+#[tokio::test]
+async fn a_registry_may_redirect_lists_to_its_own_host_or_to_public_ones() {
+    let server = TestServer::start(|seen| match &*seen.target {
+        "/moved" => Reply::ok(r#"{"tags":["a"]}"#),
+        "/v2/within/tags/list" => Reply::new(307, &[("location", "http://10.0.0.1/x")], ""),
+        _ => Reply::new(307, &[("location", "/moved")], ""),
+    })
+    .await;
+    let mirror: Option<url::Url> = Some(format!("http://{}", server.authority()).parse().unwrap());
+    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
+    let names = ["registry.k8s.io", "a.example"];
+    let registries = Registries::new(RegistriesSettings {
+        registries: names.map(|name| (name.to_owned(), settings.clone())).into(),
+        docker_config: Some("/nowhere/config.json".into()),
+    })
+    .unwrap();
+    let list = async |name: &str| registries.list_tags(&Repository::parse(name).unwrap()).await;
+    assert_eq!(list("registry.k8s.io/pause").await.unwrap(), ["a"]);
+    assert!(is_invalid(list("registry.k8s.io/within").await));
+    assert!(is_invalid(list("a.example/x/y").await));
+    assert_eq!(server.connections(), 4);
+}

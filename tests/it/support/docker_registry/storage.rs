@@ -44,6 +44,16 @@ impl Content {
         digest
     }
 
+    /// The same content, with the repositories in this project.
+    pub fn under(self, project: &str) -> Self {
+        let files =
+            self.files.into_iter().map(|(path, body)| match path.strip_prefix("repositories/") {
+                Some(rest) => (format!("repositories/{project}/{rest}"), body),
+                None => (path, body),
+            });
+        Self { files: files.collect() }
+    }
+
     fn put_blob(&mut self, body: &[u8]) -> String {
         let digest = digest_of(body);
         let hex = hex_of(&digest);
