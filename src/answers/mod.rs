@@ -25,7 +25,8 @@ mod diagnose;
 pub use badge::{BadgeAnswer, badge};
 pub use check::{CheckQuestion, CheckRefusal, Checked, check};
 pub use clusters::{
-    Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, kubernetes_nodes, swarm_nodes,
+    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, kubernetes_nodes,
+    swarm_nodes,
 };
 pub use context::Context;
 pub use diagnose::{Diagnosed, Remedy, RemedyCode, diagnose};

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
-use crate::images::{Digest, Tag, TagKind};
+use crate::images::{Digest, TagKind};
 use crate::windows::{Base, Tables, WindowsVersion};
 
 use super::remark::Remark;
@@ -96,7 +96,7 @@ fn when_and_what(observation: &Observation) -> String {
 }
 
 fn may_move(tag: &KnownTag) -> bool {
-    let is_dated = tag.parsed.as_ref().is_some_and(Tag::is_dated);
+    let is_dated = tag.parsed.as_ref().is_some_and(|tag| tag.day().is_some());
     !is_dated && !matches!(tag.kind(), TagKind::Kb | TagKind::Build)
 }
 

@@ -1,6 +1,8 @@
 //! The use case behind `/renovate`: the build tags of one Windows build, as releases of which each
-//! replaces the previous one. Tags of other builds are never among them.
+//! replaces the previous one; or the tags of the versions of a software for one Windows build. Tags
+//! of other builds are never among them.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -16,7 +18,9 @@ use crate::catalogue::{
     Candidates, Deadline, Freshness, KnownTag, Manifest, Miss, Provenance, RegistryError,
     RepositoryTags, Wanted,
 };
-use crate::images::{Architecture, Digest, NamedImage, Pin, Software, Tag};
+use crate::images::{
+    Architecture, Core, Digest, NamedImage, Pin, Software, Tag, version_key, version_shape,
+};
 use crate::windows::{Kb, Tables, WindowsVersion};
 
 /// The most manifests that are fetched for one feed: of the newest release, which an updater
@@ -124,10 +128,14 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     let mut freshness = found.freshness;
     let line = line(question, &found.value, tables, today)?;
     let candidates = found.value.candidates(&line.software(), line.architecture, tables);
+    let fitting = match line.written_like.filter(|tag| !tag.stem.is_empty()) {
+        Some(like) => versions_like(&found.value, like),
+        None => fitting(candidates, &line),
+    };
     let mut releases: Vec<FeedRelease> = Vec::new();
     let mut reads_left =
         if freshness.provenance == Provenance::Embedded { 0 } else { MAX_CONFIRMED_RELEASES };
-    for (tag, version) in fitting(candidates, &line) {
+    for (tag, version) in fitting {
         let mut manifest =
             catalogue.known_manifest(&image.repository, Wanted::Tag(tag.text.clone()));
         if releases.is_empty() && reads_left > 0 {
@@ -154,7 +162,9 @@ pub async fn feed(context: &Context, question: &FeedQuestion) -> Result<Feed, Fe
     if releases.is_empty() {
         return Err(no_build_tag(Some(line.build), line.ceiling, candidates, Vec::new()));
     }
-    let out_of_support = tables.image_support_ended(line.build, image.base(), today).is_some();
+    let base = line.written_like.and_then(|tag| tag.base?.base());
+    let base = base.unwrap_or_else(|| image.base());
+    let out_of_support = tables.image_support_ended(line.build, base, today).is_some();
     Ok(Feed { image: image.clone(), releases, out_of_support, today, freshness })
 }
 
@@ -220,9 +230,32 @@ fn fitting<'a>(candidates: Candidates<'a>, line: &Line<'_>) -> Vec<(&'a KnownTag
         .collect()
 }
 
+/// The tags of all versions of a software that are written like this one, for the same Windows
+/// release, the newest version first.
+fn versions_like<'a>(tags: &'a RepositoryTags, like: &Tag) -> Vec<(&'a KnownTag, WindowsVersion)> {
+    let is_same_windows = |core: &Core| match (core, &like.core) {
+        (Core::Build(one), Core::Build(other)) => one.build == other.build,
+        (one, other) => one == other,
+    };
+    let shape = version_shape(&like.stem);
+    let is_alike = |tag: &Tag| {
+        let of_like = Tag { stem: tag.stem.clone(), core: tag.core.clone(), ..like.clone() };
+        is_same_windows(&tag.core) && version_shape(&tag.stem) == shape && of_like == *tag
+    };
+    let alike = tags.iter().filter(|tag| tag.parsed.as_ref().is_some_and(is_alike));
+    let mut alike: Vec<_> = alike.filter_map(|tag| Some((tag, tag.version?))).collect();
+    alike.sort_by_cached_key(|(tag, version)| {
+        let stem = tag.parsed.as_ref().map(|tag| version_key(&tag.stem));
+        Reverse((stem, *version))
+    });
+    alike
+}
+
 /// Whether the registry contradicts the name of the tag.
 fn is_another(manifest: &Manifest, tag: &KnownTag, named: WindowsVersion) -> bool {
-    from_manifest(manifest, tag).os_version.is_some_and(|said| said != named)
+    from_manifest(manifest, tag).os_version.is_some_and(|said| {
+        said.build != named.build || (named.revision.is_some() && said != named)
+    })
 }
 
 fn release(
@@ -233,7 +266,9 @@ fn release(
 ) -> FeedRelease {
     let is_preview =
         tables.kbs_of(version).iter().any(|entry| entry.release_type.as_deref() == Some(PREVIEW));
-    let (kb, released) = (kb_of_version(version, tables), released(version, tables));
+    let kb = kb_of_version(version, tables);
+    let day_of_build = || tag.parsed.as_ref().and_then(Tag::day);
+    let released = released(version, tables).or_else(day_of_build);
     FeedRelease { tag: tag.text.clone(), digest, kb, released, is_preview }
 }
 

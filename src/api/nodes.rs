@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::choices::TaggedImage;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
 use crate::answers::{
-    Fleet, FleetNode, FleetRefusal, Freshness, Group, MAX_GROUPS, Remark, Resolution,
+    Fleet, FleetImage, FleetNode, FleetRefusal, Freshness, Group, MAX_GROUPS, Remark, Resolution,
 };
 use crate::images::{Digest, NamedImage};
 use crate::platforms::node::Skipped;
@@ -22,9 +23,9 @@ use crate::windows::{HostKind, Isolation, Platform, Support, WindowsVersion};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NodesParams {
-    /// The family of base images, or the repository, whose tags the nodes run; as in `/resolve`.
-    #[param(example = "servercore", min_length = 1, max_length = 237)]
-    pub image: String,
+    /// The image that the nodes are to run; as in `/resolve`, also with a tag.
+    #[param(inline, example = "servercore")]
+    pub image: TaggedImage,
 }
 
 /// Reads the parameters.
@@ -34,10 +35,11 @@ pub struct NodesParams {
 pub fn read_image(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<Arc<NamedImage>, Problem> {
+) -> Result<FleetImage, Problem> {
     let mut params = Params::new::<NodesParams>(pairs);
-    let image = reading.image(&mut params);
-    params.finish_with(image.map(Arc::new))
+    let image = reading.tagged_image(&mut params);
+    let (image, tag) = params.finish_with(image)?;
+    Ok(FleetImage { image: Arc::new(image), tag })
 }
 
 impl Problem {

@@ -91,7 +91,7 @@ impl Reading<'_> {
     }
 
     /// The parameter `image` where it may have a tag.
-    fn tagged_image(&self, params: &mut Params) -> Option<(NamedImage, Option<Tag>)> {
+    pub fn tagged_image(&self, params: &mut Params) -> Option<(NamedImage, Option<Tag>)> {
         let text = params.optional("image").unwrap_or_default();
         match self.families.read_reference(&text) {
             Ok((image, Selector::Tag(tag))) => {

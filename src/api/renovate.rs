@@ -28,7 +28,8 @@ pub struct RenovateParams {
     pub host: Option<String>,
     /// A tag in use, such as `10.0.17763.1039`, instead of `host`: the releases are tags of the
     /// same build and the same form, with the same base and architecture in their names. Its
-    /// revision is not a ceiling.
+    /// revision is not a ceiling. Of a tag with the version of a software, such as
+    /// `8.0.22-nanoserver-ltsc2022`, they are the other versions for the same Windows release.
     #[param(pattern = "^[A-Za-z0-9._-]{1,128}$")]
     pub like: Option<String>,
     /// The highest acceptable revision, such as that of the oldest of your hosts.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::known_tag::KnownTag;
-use crate::images::{Architecture, Core, Pin, Separator, Software, Tag};
+use crate::images::{Architecture, Core, Pin, Separator, Software, Tag, version_key};
 use crate::windows::{Kb, Tables};
 
 /// The tags of a list by their software. A tag is in two groups: of its own base, and of any base.
@@ -225,16 +225,6 @@ fn rank(
     let of_separators =
         separators.iter().filter(|separator| **separator == Some(Separator::Underscore)).count();
     (of_architecture, of_base, of_line, of_separators)
-}
-
-/// The numbers and words of a version, so that `1.10` comes after `1.9`.
-fn version_key(text: &str) -> Vec<(Option<u64>, String)> {
-    text.split(['.', '-', '_', '+'])
-        .map(|part| {
-            part.parse()
-                .map_or_else(|_| (None, part.to_owned()), |number| (Some(number), String::new()))
-        })
-        .collect()
 }
 
 fn kb_separator(tag: &Tag) -> Option<Separator> {

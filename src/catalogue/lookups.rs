@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::embedded::Embedded;
 use super::fetch::Fetcher;
 use super::freshness::{Found, Freshness, Provenance};
-use super::known_tag::{KnownTag, Observation};
+use super::known_tag::KnownTag;
 use super::metrics;
 use super::miss::Miss;
 use super::shrinkage::{self, ShrinkageCheck};
@@ -17,10 +17,10 @@ use super::snapshot::Snapshot;
 use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
-use crate::images::{self, Repository, TagKind};
+use crate::images::Repository;
 use crate::registry::{Manifest, Registries, RegistryError, Wanted};
 use crate::telemetry::{CacheLayer, Metrics};
-use crate::windows::{Tables, WindowsVersion};
+use crate::windows::Tables;
 
 /// How long a stale entry is used when it cannot be refreshed; longer where its TTL is longer. RFC
 /// 8767 recommends one to three days for stale data in DNS.
@@ -54,7 +54,7 @@ pub struct CatalogueSettings {
 pub struct Catalogue {
     pub(super) registries: Arc<Registries>,
     pub(super) tables: &'static Tables,
-    embedded: Embedded,
+    pub(super) embedded: Embedded,
     pub(super) tags: Cache<Repository, RepositoryTags>,
     pub(super) manifests: Cache<(Repository, Wanted), Manifest>,
     fetcher: Fetcher,
@@ -99,26 +99,6 @@ impl Catalogue {
     /// Whether the registry of this repository may be queried at all.
     pub fn allows(&self, repository: &Repository) -> bool {
         self.registries.allows(repository.registry())
-    }
-
-    /// The repositories of the embedded catalogue, in the order of their names.
-    pub fn embedded_repositories(&self) -> impl Iterator<Item = Repository> {
-        self.embedded.repositories()
-    }
-
-    /// The server that is queried for this repository, as messages name it.
-    pub fn server_of(&self, repository: &Repository) -> String {
-        self.registries.server_of(repository.registry())
-    }
-
-    /// The mirror that is queried for this repository, as messages name it.
-    pub fn mirror_of(&self, repository: &Repository) -> Option<String> {
-        self.registries.mirror_of(repository.registry())
-    }
-
-    /// The servers whose last answer was an error, as messages name them, and the error.
-    pub fn failing_servers(&self) -> impl Iterator<Item = (String, RegistryError)> {
-        self.registries.failures()
     }
 
     /// The tags of a repository.
@@ -272,81 +252,6 @@ impl Catalogue {
         }
     }
 
-    /// The usable manifest in the cache for a tag or digest; no registry is queried.
-    pub fn known_manifest(&self, repository: &Repository, wanted: Wanted) -> Option<Arc<Manifest>> {
-        self.manifests.peek(&(repository.clone(), wanted)).map(|entry| entry.value)
-    }
-
-    /// The usable tags in the cache for a repository, else the embedded ones; no registry is
-    /// queried.
-    pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
-        let cached = self.tags.peek(repository).map(|entry| entry.value);
-        cached.or_else(|| self.embedded.tags(repository))
-    }
-
-    /// The observation of a tag in the embedded catalogue.
-    pub fn observation(&self, repository: &Repository, tag: &str) -> Option<Box<Observation>> {
-        self.embedded.tags(repository)?.find(tag)?.observation.clone()
-    }
-
-    /// The version that a tag stands for by its name alone.
-    pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
-        KnownTag::new(tag.to_owned(), None, self.tables).version
-    }
-
-    /// A tag that names a Windows release, as far as its name tells. Of base images the catalogue
-    /// has nearly all tags, so that only one of a newer update is believed.
-    fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<KnownTag> {
-        let tag = KnownTag::new(tag.to_owned(), None, self.tables);
-        let version = tag.version?;
-        let is_newer = || {
-            let known = self.embedded.tags(repository);
-            let of_build = |it: &&KnownTag| it.version.is_some_and(|it| it.build == version.build);
-            let newest = known.and_then(|known| {
-                known.iter().filter(of_build).filter_map(KnownTag::revision).max()
-            });
-            tag.kind() == TagKind::Build && tag.revision() > newest
-                || tag.kind() == TagKind::Kb && tag.revision().is_none_or(|it| Some(it) > newest)
-        };
-        let is_plausible = images::is_plausible(repository)
-            && (!self.embedded.has_most_of(repository) || is_newer());
-        is_plausible.then_some(tag)
-    }
-
-    /// How fresh the known tags of a repository are now; no registry is queried.
-    pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
-        match self.tags.peek(repository) {
-            Some(entry) => Some(self.freshness_in_cache(&entry)),
-            None => self.embedded.tags(repository).map(|_| self.freshness_of_embedded()),
-        }
-    }
-
-    /// The repositories whose tags are in the cache, by name, and how fresh they are now.
-    pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
-        let usable = self.tags.usable().into_iter();
-        let mut known: Vec<_> =
-            usable.map(|(key, entry)| (key, self.freshness_in_cache(&entry))).collect();
-        known.sort_by(|(one, _), (other, _)| one.cmp(other));
-        known
-    }
-
-    /// Sets the metrics of the fetches under way and of the circuit breakers.
-    pub fn report_state(&self) {
-        for (layer, (fetches, waiting)) in [
-            (CacheLayer::Tags, self.tags.in_flight()),
-            (CacheLayer::Manifests, self.manifests.in_flight()),
-        ] {
-            self.metrics.set_fetches(layer, fetches, waiting);
-        }
-        for (registry, is_open) in self.registries.circuits() {
-            self.metrics.set_circuit(registry, is_open);
-        }
-    }
-
-    fn freshness_in_cache(&self, entry: &CacheEntry<RepositoryTags>) -> Freshness {
-        freshness_of(provenance_in_cache(entry), entry, !self.tags.is_fresh(entry))
-    }
-
     fn policy(
         &self,
         repository: &Repository,
@@ -365,7 +270,7 @@ impl Catalogue {
         Err(RegistryError::NotAllowed { registry: repository.registry().to_owned() }.into())
     }
 
-    fn freshness_of_embedded(&self) -> Freshness {
+    pub(super) fn freshness_of_embedded(&self) -> Freshness {
         Freshness { provenance: Provenance::Embedded, as_of: self.embedded.as_of(), stale: true }
     }
 
@@ -375,14 +280,18 @@ impl Catalogue {
     }
 }
 
-fn provenance_in_cache<V>(entry: &CacheEntry<V>) -> Provenance {
+pub(super) fn provenance_in_cache<V>(entry: &CacheEntry<V>) -> Provenance {
     match entry.age_when_loaded {
         Some(_) => Provenance::Snapshot,
         None => Provenance::Cache,
     }
 }
 
-fn freshness_of<V>(provenance: Provenance, entry: &CacheEntry<V>, stale: bool) -> Freshness {
+pub(super) fn freshness_of<V>(
+    provenance: Provenance,
+    entry: &CacheEntry<V>,
+    stale: bool,
+) -> Freshness {
     Freshness { provenance, as_of: entry.learnt.utc, stale }
 }
 

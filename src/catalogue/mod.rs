@@ -5,6 +5,7 @@
 // In reading order.
 
 mod lookups;
+mod known;
 mod freshness;
 mod miss;
 mod known_tag;

@@ -13,7 +13,7 @@ use super::reference::{
     DOCKER_HUB, DOCKER_HUB_OFFICIAL, ImageReference, ParseReferenceError, Repository, Selector,
 };
 
-use super::software::repositories_named;
+use super::software::{is_plausible, repositories_named};
 
 const EMBEDDED: &str = include_str!("data/families.csv");
 
@@ -211,8 +211,8 @@ impl Families {
     /// Reads the name of a family or of a repository, without tag or digest.
     ///
     /// # Errors
-    /// A single word that is not a family is refused with the list of families: a typing error is
-    /// not taken for an image on Docker Hub.
+    /// A single word that is neither a family nor a known official image is refused with the list
+    /// of families: a typing error is not taken for an image on Docker Hub.
     pub fn read(&self, text: &str) -> Result<NamedImage, FamilyError> {
         if text.len() > Repository::MAX_TEXT_BYTES {
             return Err(ParseReferenceError::RepositoryTooLong.into());
@@ -224,7 +224,7 @@ impl Families {
         if selector != Selector::Default {
             return Err(ParseReferenceError::NotARepository.into());
         }
-        if image.family.is_none() && !text.contains('/') {
+        if image.family.is_none() && !text.contains('/') && !is_plausible(&image.repository) {
             return Err(FamilyError::Unknown {
                 similar: self.similar(text),
                 known: self.families.iter().map(|family| family.name.clone()).collect(),
@@ -334,7 +334,8 @@ mod tests {
             other => panic!("{word}: {other:?}"),
         };
         assert_eq!(similar("nanosever"), ["nanoserver"]);
-        assert_eq!(similar("golang"), ["docker.io/library/golang"]);
+        let golang = Families::embedded().read("golang").unwrap();
+        assert_eq!(golang.repository.to_string(), "docker.io/library/golang");
         let aspnet =
             ["mcr.microsoft.com/dotnet/aspnet", "mcr.microsoft.com/dotnet/framework/aspnet"];
         assert_eq!(similar("aspnet"), aspnet);

@@ -10,6 +10,7 @@ mod form;
 mod reference;
 mod software;
 mod tag;
+mod version;
 
 pub use architecture::{Architecture, TagArchitecture};
 pub use base::TagBase;
@@ -21,3 +22,4 @@ pub use reference::{
 };
 pub use software::{SOFTWARE, is_plausible};
 pub use tag::{Core, MAX_TAG_BYTES, Separator, Software, Tag};
+pub use version::{version_key, version_shape};

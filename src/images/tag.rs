@@ -38,9 +38,12 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
+
 use super::architecture::TagArchitecture;
 use super::base::TagBase;
 use super::form::TagKind;
+use super::version::day_of_version;
 use crate::windows::{Kb, Tables, WindowsVersion};
 use crate::words::words;
 
@@ -121,7 +124,7 @@ words! {
 impl Software {
     /// Whether this is one build of the software, of a certain day.
     pub fn is_dated(&self) -> bool {
-        has_date(&self.stem)
+        day_of_version(&self.stem).is_some()
     }
 }
 
@@ -146,7 +149,7 @@ impl Tag {
 
     /// Which form this tag has.
     pub fn kind(&self) -> TagKind {
-        if self.is_dated() {
+        if self.day().is_some() {
             return TagKind::Other;
         }
         match self.core {
@@ -157,9 +160,9 @@ impl Tag {
         }
     }
 
-    /// Whether the tag has the day of its build, and never moves: `20191112-…`, `4.8-20250513-…`.
-    pub fn is_dated(&self) -> bool {
-        has_date(&self.stem)
+    /// The day of its build, if the tag has it and so never moves: `20191112-…`, `4.8-20250513-…`.
+    pub fn day(&self) -> Option<Date> {
+        day_of_version(&self.stem)
     }
 
     /// The software.
@@ -386,12 +389,6 @@ fn is_line(text: &str) -> bool {
 /// A release word that is not a bare number.
 fn is_windows_line(text: &str) -> bool {
     (text.starts_with("ltsc") || text.starts_with("sac")) && is_line(text)
-}
-
-/// Whether a part of the text is a date, such as `20250513`.
-fn has_date(stem: &str) -> bool {
-    const DATE_DIGITS: usize = 8;
-    stem.split('-').any(|part| part.len() == DATE_DIGITS && all_digits(part))
 }
 
 fn all_digits(text: &str) -> bool {

@@ -220,7 +220,8 @@ fn broken<'c>(before: &'c Contract, now: &'c Contract) -> Vec<&'c str> {
 
 /// Whether the fact is a limit of a parameter that was widened: an image may have a tag.
 fn accepts_more(fact: &str) -> bool {
-    ["get /resolve", "get /badge"].iter().any(|call| {
+    let calls = ["get /resolve", "get /badge", "post /kubernetes/nodes", "post /swarm/nodes"];
+    calls.iter().any(|call| {
         ["pattern", "maxLength"].iter().any(|limit| {
             fact.starts_with(&format!("{call} \"query\" parameter \"image\": {limit} "))
         })

@@ -145,6 +145,18 @@ async fn ceilings_and_forms_are_kept() {
         latest("image=servercore&like=10.0.20348.1&max_revision=2113").await,
         "10.0.20348.2113"
     );
+    // Of a software: all versions for the same Windows release, of the same form.
+    let aspnet = "image=mcr.microsoft.com/dotnet/framework/aspnet";
+    assert_eq!(
+        latest(&format!("{aspnet}&like=4.8-20250513-windowsservercore-ltsc2019")).await,
+        "4.8-20260811-windowsservercore-ltsc2019"
+    );
+    let feed = service
+        .json("/renovate?image=mcr.microsoft.com/dotnet/aspnet&like=8.0.22-nanoserver-ltsc2022")
+        .await;
+    check_schema(&feed);
+    assert!(versions(&feed).iter().all(|tag| tag.ends_with("-nanoserver-ltsc2022")), "{feed}");
+    assert!(versions(&feed).iter().any(|tag| tag.starts_with("8.0.")), "{feed}");
     // The revision of the tag in use is no ceiling, and any form of tag tells its build.
     assert_eq!(latest("image=servercore&like=10.0.20348.2113").await, "10.0.20348.5622");
     assert_eq!(latest("image=servercore&like=ltsc2022-KB5005039").await, "10.0.20348.5622");

@@ -165,3 +165,49 @@ async fn without_a_registry_a_shared_tag_is_what_was_seen() {
         assert!(warnings.contains(warning), "{image} on {host}: {warnings}");
     }
 }
+
+/// What else reads images takes tags of software too.
+#[tokio::test]
+async fn nodes_batches_lists_and_errors_take_tags_of_software() {
+    let (_registry, service) = start();
+    let nodes = include_str!("../data/clusters/kubectl-get-nodes.json");
+    let path = "/kubernetes/nodes?image=golang:1.26";
+    let answer = service.post_as(path, "application/json", nodes.to_owned()).await.json();
+    let tags: Vec<&str> = answer["groups"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|group| group["tag"].as_str().unwrap_or("none"))
+        .collect();
+    // Kubernetes runs process isolation only, and these images are not built for older releases.
+    let (on_2022, on_2025) = ("1.26-windowsservercore-ltsc2022", "1.26-windowsservercore-ltsc2025");
+    assert_eq!(tags, ["none", "none", "none", on_2022, on_2025], "{answer}");
+
+    let questions = serde_json::json!({"requests": [
+        {"image": "golang:1.26", "host": "20348"},
+        {"image": "jenkins/agent:jdk21-nanoserver-1809", "host": "20348"},
+    ]});
+    let answer = service.post("/resolve", &questions).await.json();
+    let tag = |at: usize| answer["results"][at]["resolution"]["tag"].clone();
+    assert_eq!([tag(0), tag(1)], [on_2022, "jdk21-nanoserver-ltsc2022"], "{answer}");
+
+    let listed = service.json("/tags?image=golang&stem=1.26&base=nanoserver").await;
+    let tags: Vec<&str> = listed["tags"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|tag| tag["tag"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(
+        tags,
+        ["1.26-nanoserver-ltsc2025", "1.26-nanoserver-ltsc2022", "1.26-nanoserver"],
+        "{listed}"
+    );
+
+    let error = "docker: no matching manifest for windows/amd64 10.0.20348 in the manifest list \
+                 entries: docker pull golang:1.26-nanoserver-ltsc2025";
+    let answer = service.post_as("/diagnose", "text/plain", error.to_owned()).await.json();
+    let remedies = answer["findings"][0]["remedies"].as_array().expect("a list");
+    let text = serde_json::to_string(remedies).expect("JSON");
+    assert!(text.contains("golang:1.26-nanoserver-ltsc2022"), "{answer}");
+}

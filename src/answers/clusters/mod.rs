@@ -6,4 +6,6 @@ mod nodes;
 mod admission;
 
 pub use admission::admit;
-pub use nodes::{Fleet, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes};
+pub use nodes::{
+    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes,
+};

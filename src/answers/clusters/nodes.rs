@@ -12,7 +12,7 @@ use crate::answers::question::{AskedHost, ResolveQuestion};
 use crate::answers::remark::Remark;
 use crate::answers::resolve::{Resolution, ResolveRefusal, resolve};
 use crate::catalogue::{Freshness, Miss};
-use crate::images::NamedImage;
+use crate::images::{NamedImage, Tag};
 use crate::platforms::node::{ListError, Node, Skipped};
 use crate::platforms::{kubernetes, swarm};
 use crate::windows::{
@@ -73,6 +73,15 @@ pub enum FleetRefusal {
     TooManyGroups(usize),
 }
 
+/// The image that the nodes are to run, and the tag whose software is wanted.
+#[derive(Clone, Debug)]
+pub struct FleetImage {
+    /// The image.
+    pub image: Arc<NamedImage>,
+    /// The tag; `None` for a base image of any tag.
+    pub tag: Option<Tag>,
+}
+
 /// Answers for the output of `kubectl get nodes -o json`.
 ///
 /// # Errors
@@ -80,7 +89,7 @@ pub enum FleetRefusal {
 /// groups.
 pub async fn kubernetes_nodes(
     context: &Context,
-    image: &Arc<NamedImage>,
+    image: &FleetImage,
     list: &[u8],
 ) -> Result<Fleet, FleetRefusal> {
     let read = kubernetes::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
@@ -93,7 +102,7 @@ pub async fn kubernetes_nodes(
 /// As [`kubernetes_nodes`].
 pub async fn swarm_nodes(
     context: &Context,
-    image: &Arc<NamedImage>,
+    image: &FleetImage,
     list: &[u8],
 ) -> Result<Fleet, FleetRefusal> {
     let read = swarm::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
@@ -102,7 +111,7 @@ pub async fn swarm_nodes(
 
 async fn answer_for_nodes(
     context: &Context,
-    image: &Arc<NamedImage>,
+    image: &FleetImage,
     platform: Platform,
     read: Vec<Result<Node, Skipped>>,
 ) -> Result<Fleet, FleetRefusal> {
@@ -152,14 +161,15 @@ fn group(nodes: &[Node]) -> BTreeMap<(WindowsVersion, HostKind, bool), Vec<&Node
 
 /// The question for a group. Its lowest known revision stands for all, because a newer image can
 /// fail on it.
-fn question_for(image: &Arc<NamedImage>, platform: Platform, members: &[&Node]) -> ResolveQuestion {
+fn question_for(image: &FleetImage, platform: Platform, members: &[&Node]) -> ResolveQuestion {
     let known = members.iter().filter(|node| node.host.version.revision.is_some());
     let lowest = known.min_by_key(|node| node.host.version).or(members.first());
     let host =
         lowest.map(|node| node.host.clone()).expect("a group is created with its first node");
     let host = Host { requested: host.version.to_string(), ..host };
     let host = AskedHost::new(host, Vec::new());
-    ResolveQuestion { platform, ..ResolveQuestion::new(image.clone(), host) }
+    let FleetImage { image, tag } = image.clone();
+    ResolveQuestion { tag, platform, ..ResolveQuestion::new(image, host) }
 }
 
 /// The tag that runs on every node. If any does, it is the tag for the oldest Windows: newer images

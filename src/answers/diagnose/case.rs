@@ -21,6 +21,8 @@ pub(super) struct Case<'c> {
     /// The tag of the base that runs on the host, or why there is none; `None` if the host is
     /// unknown.
     pub fitting: Option<Result<Resolution, ResolveRefusal>>,
+    /// The tag of the same software that runs on the host, if the image is built on a base image.
+    pub sibling: Option<Resolution>,
     /// The image itself if it is a base image, else the base image that it is probably built on.
     pub base: &'c NamedImage,
     /// The verdicts of the rule, if the versions of image and host are known.

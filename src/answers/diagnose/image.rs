@@ -32,7 +32,9 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
         return vec![use_matching_tag(case, resolution), rebuild(case, resolution)];
     }
     let mut remedies = vec![rebuild(case, resolution)];
-    if case.image.is_some() {
+    if let Some(sibling) = &case.sibling {
+        remedies.insert(0, use_matching_tag(case, sibling));
+    } else if case.image.is_some() {
         let message = format!(
             "if the image is not your own, use one of its tags that is built for {}, in the \
              Compose file or pod; this lists the versions of a tag",

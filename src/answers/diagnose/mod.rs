@@ -11,9 +11,9 @@ use std::sync::Arc;
 use crate::answers::context::Context;
 use crate::answers::host::HostDescription;
 use crate::answers::question::{AskedHost, ResolveQuestion};
-use crate::answers::resolve::resolve;
+use crate::answers::resolve::{Resolution, resolve};
 use crate::catalogue::{Deadline, RepositoryTags};
-use crate::images::{NamedImage, Selector};
+use crate::images::{NamedImage, Selector, Tag};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
 use crate::windows::{Isolation, verdict};
 
@@ -61,6 +61,7 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         Some(host) => Some(resolve(context, &question(&finding, base.clone(), host.clone())).await),
         None => None,
     };
+    let sibling = sibling_of(context, &finding, image.as_ref().zip(tag), host.as_ref()).await;
     let compatibility = host
         .as_ref()
         .zip(finding.image_version)
@@ -72,6 +73,7 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         tag,
         host: host.as_ref(),
         fitting,
+        sibling,
         base: &base,
         compatibility,
         tags,
@@ -93,6 +95,23 @@ async fn tags_of(
     let image = image.filter(|image| names_tags && image.family.is_some())?;
     let found = context.catalogue.tags(&image.repository, &Deadline::begin(&context.clock)).await;
     found.ok().map(|found| found.value)
+}
+
+/// The tag of the same software that runs on the host, for an image that is built on a base image.
+/// Only for known repositories: an error text must not choose which ones the service reads.
+async fn sibling_of(
+    context: &Context,
+    finding: &Finding,
+    image: Option<(&NamedImage, &str)>,
+    host: Option<&AskedHost>,
+) -> Option<Resolution> {
+    let ((image, tag), host) = image.zip(host)?;
+    if image.family.is_some() || !context.catalogue.has_embedded(&image.repository) {
+        return None;
+    }
+    let question = question(finding, Arc::new(image.clone()), host.clone());
+    let question = ResolveQuestion { tag: Some(Tag::parse(tag)?), ..question };
+    resolve(context, &question).await.ok().filter(|sibling| sibling.tag != tag)
 }
 
 /// The image itself if it is a base image, else its base by its name, else Server Core, on which

@@ -1,0 +1,115 @@
+//! What the catalogue knows without a query, and of the servers that it queries.
+
+use std::sync::Arc;
+
+use super::cache::CacheEntry;
+use super::freshness::Freshness;
+use super::known_tag::{KnownTag, Observation};
+use super::lookups::{Catalogue, freshness_of, provenance_in_cache};
+use super::tags::RepositoryTags;
+use crate::images::{self, Repository, TagKind};
+use crate::registry::{Manifest, RegistryError, Wanted};
+use crate::telemetry::CacheLayer;
+use crate::windows::WindowsVersion;
+
+impl Catalogue {
+    /// The repositories of the embedded catalogue, in the order of their names.
+    pub fn embedded_repositories(&self) -> impl Iterator<Item = Repository> {
+        self.embedded.repositories()
+    }
+
+    /// Whether the embedded catalogue has this repository.
+    pub fn has_embedded(&self, repository: &Repository) -> bool {
+        self.embedded.has(repository)
+    }
+
+    /// The server that is queried for this repository, as messages name it.
+    pub fn server_of(&self, repository: &Repository) -> String {
+        self.registries.server_of(repository.registry())
+    }
+
+    /// The mirror that is queried for this repository, as messages name it.
+    pub fn mirror_of(&self, repository: &Repository) -> Option<String> {
+        self.registries.mirror_of(repository.registry())
+    }
+
+    /// The servers whose last answer was an error, as messages name them, and the error.
+    pub fn failing_servers(&self) -> impl Iterator<Item = (String, RegistryError)> {
+        self.registries.failures()
+    }
+
+    /// The usable manifest in the cache for a tag or digest; no registry is queried.
+    pub fn known_manifest(&self, repository: &Repository, wanted: Wanted) -> Option<Arc<Manifest>> {
+        self.manifests.peek(&(repository.clone(), wanted)).map(|entry| entry.value)
+    }
+
+    /// The usable tags in the cache for a repository, else the embedded ones; no registry is
+    /// queried.
+    pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
+        let cached = self.tags.peek(repository).map(|entry| entry.value);
+        cached.or_else(|| self.embedded.tags(repository))
+    }
+
+    /// The observation of a tag in the embedded catalogue.
+    pub fn observation(&self, repository: &Repository, tag: &str) -> Option<Box<Observation>> {
+        self.embedded.tags(repository)?.find(tag)?.observation.clone()
+    }
+
+    /// The version that a tag stands for by its name alone.
+    pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
+        KnownTag::new(tag.to_owned(), None, self.tables).version
+    }
+
+    /// A tag that names a Windows release, as far as its name tells. Of base images the catalogue
+    /// has nearly all tags, so that only one of a newer update is believed.
+    pub(super) fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<KnownTag> {
+        let tag = KnownTag::new(tag.to_owned(), None, self.tables);
+        let version = tag.version?;
+        let is_newer = || {
+            let known = self.embedded.tags(repository);
+            let of_build = |it: &&KnownTag| it.version.is_some_and(|it| it.build == version.build);
+            let newest = known.and_then(|known| {
+                known.iter().filter(of_build).filter_map(KnownTag::revision).max()
+            });
+            tag.kind() == TagKind::Build && tag.revision() > newest
+                || tag.kind() == TagKind::Kb && tag.revision().is_none_or(|it| Some(it) > newest)
+        };
+        let is_plausible = images::is_plausible(repository)
+            && (!self.embedded.has_most_of(repository) || is_newer());
+        is_plausible.then_some(tag)
+    }
+
+    /// How fresh the known tags of a repository are now; no registry is queried.
+    pub fn freshness(&self, repository: &Repository) -> Option<Freshness> {
+        match self.tags.peek(repository) {
+            Some(entry) => Some(self.freshness_in_cache(&entry)),
+            None => self.embedded.tags(repository).map(|_| self.freshness_of_embedded()),
+        }
+    }
+
+    /// The repositories whose tags are in the cache, by name, and how fresh they are now.
+    pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
+        let usable = self.tags.usable().into_iter();
+        let mut known: Vec<_> =
+            usable.map(|(key, entry)| (key, self.freshness_in_cache(&entry))).collect();
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    /// Sets the metrics of the fetches under way and of the circuit breakers.
+    pub fn report_state(&self) {
+        for (layer, (fetches, waiting)) in [
+            (CacheLayer::Tags, self.tags.in_flight()),
+            (CacheLayer::Manifests, self.manifests.in_flight()),
+        ] {
+            self.metrics.set_fetches(layer, fetches, waiting);
+        }
+        for (registry, is_open) in self.registries.circuits() {
+            self.metrics.set_circuit(registry, is_open);
+        }
+    }
+
+    fn freshness_in_cache(&self, entry: &CacheEntry<RepositoryTags>) -> Freshness {
+        freshness_of(provenance_in_cache(entry), entry, !self.tags.is_fresh(entry))
+    }
+}
