@@ -16,7 +16,10 @@ use crate::catalogue::{
     Deadline, Entry, EntryMismatch, Found, FoundImage, Freshness, KnownTag, Manifest, Miss, Wanted,
 };
 use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
-use crate::windows::{Compatibility, Isolation, Platform, Verdict, WindowsVersion, verdict};
+use crate::windows::{
+    Base, Compatibility, Isolation, Platform, Verdict, WindowsVersion, host_process_verdict,
+    verdict,
+};
 
 /// The tag of a reference without tag or digest, as every client reads it.
 const DEFAULT_TAG: &str = "latest";
@@ -88,6 +91,8 @@ pub struct CheckedEntry {
     /// Its os.version as written; null if it gives none.
     #[schema(example = "10.0.20348.2113")]
     pub os_version: Option<String>,
+    /// Its base; null if it is not known.
+    pub base: Option<Base>,
     /// Whether it runs in process isolation.
     pub process: Verdict,
     /// Whether it runs in Hyper-V isolation.
@@ -294,6 +299,7 @@ fn mismatched(
         digest,
         architecture,
         os_version,
+        base: None,
         process: Verdict::No,
         hyperv: Verdict::No,
         reasons: vec![mismatch.as_str()],
@@ -308,11 +314,26 @@ fn judge(
     os_version: Option<String>,
 ) -> CheckedEntry {
     let version = os_version.as_deref().and_then(|text| text.parse().ok());
-    let compatibility = verdict(question.host.facts(), version, question.platform);
+    let (facts, platform) = (question.host.facts(), question.platform);
+    let (version, compatibility) = if question.image.is_host_process_base() {
+        (version.or(Some(facts.version)), host_process_verdict(facts, platform))
+    } else {
+        (version, verdict(facts, version, platform))
+    };
     let (process, hyperv) = (compatibility.process.verdict, compatibility.hyperv.verdict);
     let reasons = compatibility.reason_codes();
     let compatibility = version.map(|version| (version, compatibility));
-    CheckedEntry { digest, architecture, os_version, process, hyperv, reasons, compatibility }
+    let base = base_of(question);
+    CheckedEntry { digest, architecture, os_version, base, process, hyperv, reasons, compatibility }
+}
+
+/// The base that the tag names, or that all images of the repository have.
+fn base_of(question: &CheckQuestion) -> Option<Base> {
+    let named = match &question.selector {
+        Selector::Tag(tag) | Selector::Digest { tag: Some(tag), .. } => Tag::parse(tag),
+        Selector::Default | Selector::Digest { tag: None, .. } => None,
+    };
+    named.and_then(|tag| tag.base?.base()).or_else(|| question.image.known_base())
 }
 
 /// The entry that runs best: the host's own build first, then process isolation before Hyper-V,

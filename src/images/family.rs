@@ -82,6 +82,12 @@ impl NamedImage {
         is_certain.then_some(base)
     }
 
+    /// Whether the image is the base of HostProcess containers of Kubernetes
+    /// (`microsoft/windows-host-process-containers-base-image`).
+    pub fn is_host_process_base(&self) -> bool {
+        self.repository.path().ends_with("/windows-host-process-containers-base-image")
+    }
+
     /// Which base decides how long the image is supported; without a family, Server Core.
     pub fn base(&self) -> Base {
         self.family.as_ref().map_or(Base::Servercore, |family| family.base)

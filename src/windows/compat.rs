@@ -147,6 +147,21 @@ pub fn verdict(
     Compatibility { process, hyperv }
 }
 
+/// Whether a HostProcess container runs on this host. It uses the host's own Windows, so that the
+/// version of its image does not matter; there is no such container elsewhere.
+pub fn host_process_verdict(host: HostFacts, platform: Platform) -> Compatibility {
+    let runs = platform == Platform::Kubernetes && host.kind == HostKind::Server;
+    let mode =
+        |verdict, reason| ModeVerdict { verdict, reasons: vec![reason], warnings: Vec::new() };
+    let refused = || mode(Verdict::No, Reason::HostProcessNeedsKubernetes);
+    let process = if runs { mode(Verdict::Yes, Reason::HostProcess) } else { refused() };
+    let hyperv = match platform {
+        Platform::Kubernetes if runs => mode(Verdict::No, Reason::KubernetesProcessOnly),
+        _ => refused(),
+    };
+    Compatibility { process, hyperv }
+}
+
 fn process(host: HostFacts, image: WindowsVersion, platform: Platform) -> ModeVerdict {
     let (verdict, reason) = process_rule(host, image);
     let mut warnings = revision_warnings(host, image);

@@ -17,7 +17,8 @@ mod compat;
 
 pub use builds::{BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2};
 pub use compat::{
-    Compatibility, Isolation, ModeVerdict, Platform, Verdict, default_isolation, verdict,
+    Compatibility, Isolation, ModeVerdict, Platform, Verdict, default_isolation,
+    host_process_verdict, verdict,
 };
 pub use host::{
     Edition, Host, HostCandidate, HostError, HostFacts, HostReading, MAX_HOST_TEXT_BYTES, read_host,

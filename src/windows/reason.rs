@@ -31,6 +31,9 @@ const SOURCE_ENGINE_BUG: &str = "https://github.com/moby/moby/issues/53397";
 const SOURCE_NEWER_REVISION: &str = "https://github.com/actions/runner-images/issues/11582";
 /// Windows in Kubernetes.
 const SOURCE_KUBERNETES: &str = "https://kubernetes.io/docs/concepts/windows/intro/";
+/// HostProcess containers.
+const SOURCE_HOST_PROCESS: &str =
+    "https://kubernetes.io/docs/tasks/configure-pod-container/create-hostprocess-pod/";
 /// Pulling by tag with containerd applies the process rule.
 const SOURCE_PULL: &str = "https://github.com/microsoft/Windows-Containers/issues/170";
 /// Images of an older build on a build with an enablement package.
@@ -80,6 +83,16 @@ reasons! {
     /// Process: equal builds (R2, R3).
     SameBuild = "same-build", SOURCE_COMPATIBILITY,
     "image {image} and host {host} have the same build, as process isolation requires";
+
+    /// A HostProcess container, for which versions do not have to match.
+    HostProcess = "host-process", SOURCE_HOST_PROCESS,
+    "HostProcess containers run on every Windows Server node of Kubernetes, whatever the version \
+     of their image; set securityContext.windowsOptions.hostProcess, without which it does not \
+     start";
+
+    /// A HostProcess container outside of Kubernetes, or on a client.
+    HostProcessNeedsKubernetes = "host-process-needs-kubernetes", SOURCE_HOST_PROCESS,
+    "this base image is for HostProcess containers only, which Kubernetes runs on Windows Server";
 
     /// Process on 14393: equal builds and revisions (R4).
     SameRevision = "same-revision", SOURCE_COMPATIBILITY,

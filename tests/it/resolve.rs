@@ -1,7 +1,7 @@
 //! The main job against a real registry that holds the real catalogue.
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::docker_registry::DockerRegistry;
 use crate::support::service::{Answer, Service};
@@ -202,9 +202,12 @@ async fn digest_version_and_kb_come_from_the_registry() {
 async fn a_cold_answer_costs_two_requests_and_a_warm_one_none() {
     let bed = Bed::start();
     let cold = bed.resolve("image=nanoserver&host=20348").await;
+    // They are sent at the same time.
+    let mut requests = bed.registry.settled_requests();
+    requests.sort();
     assert_eq!(
-        bed.registry.settled_requests(),
-        ["GET /v2/windows/nanoserver/tags/list", "GET /v2/windows/nanoserver/manifests/ltsc2022"]
+        requests,
+        ["GET /v2/windows/nanoserver/manifests/ltsc2022", "GET /v2/windows/nanoserver/tags/list"]
     );
     let warm = bed.resolve("image=nanoserver&host=20348").await;
     assert_eq!(bed.registry.settled_requests().len(), 2);
@@ -301,6 +304,23 @@ async fn an_index_is_checked_entry_by_entry() {
 
     let linux = check("test/linux:1", "20348").await;
     assert_eq!(linux["runs"], false);
+    assert_eq!(
+        linux["warnings"][0]["message"],
+        "mcr.microsoft.com/test/linux:1 has no Windows image"
+    );
+
+    let image = "oss/kubernetes/windows-host-process-containers-base-image:1";
+    for (platform, host, isolation, reason) in [
+        ("kubernetes", "17763", json!("process"), "host-process"),
+        ("kubernetes", "26100", json!("process"), "host-process"),
+        ("docker", "26100", Value::Null, "host-process-needs-kubernetes"),
+        ("kubernetes", "22631", Value::Null, "host-process-needs-kubernetes"),
+    ] {
+        let answer = check(image, &format!("{host}&platform={platform}")).await;
+        assert_eq!(answer["isolation"], isolation, "{platform} {host}: {answer}");
+        assert_eq!(answer["runs"], !isolation.is_null(), "{platform} {host}");
+        assert_eq!(reasons(&answer)[0], reason, "{platform} {host}");
+    }
 
     let single = check("test/image-20348-473:1", "26100").await;
     assert_eq!(single["entries"][0]["os_version"], "10.0.20348.473");

@@ -20,6 +20,9 @@ use super::tags::{Says, read, split};
 
 pub use super::catalogue::rows_by_repository as repositories;
 
+/// The base image of HostProcess containers.
+const HOST_PROCESS: &str = "oss/kubernetes/windows-host-process-containers-base-image";
+
 /// All of it.
 pub fn everything() -> Content {
     let mut content = Content::default();
@@ -171,9 +174,11 @@ fn fill_special(content: &mut Content) {
     let windows = |version| Platform::windows("amd64", Some(version), true);
     let linux = |architecture| Platform::plain("linux", architecture);
 
-    let entries =
-        put_images(content, "test/no-os-version", vec![Platform::windows("amd64", None, false)]);
-    content.tag("test/no-os-version", "1", &index(DOCKER_LIST, entries));
+    // The base of HostProcess containers has no version either.
+    for path in ["test/no-os-version", HOST_PROCESS] {
+        let entries = put_images(content, path, vec![Platform::windows("amd64", None, false)]);
+        content.tag(path, "1", &index(DOCKER_LIST, entries));
+    }
 
     let mixed = vec![
         linux("amd64"),
