@@ -4,6 +4,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::docker_registry::DockerRegistry;
+use crate::support::misbehaving_registry::MisbehavingRegistry;
+use crate::support::misbehaving_registry::behaviour::Latch;
+use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::service::{Answer, Service};
 
 /// A service in front of a registry that anyone may read.
@@ -196,6 +199,33 @@ async fn digest_version_and_kb_come_from_the_registry() {
     assert_eq!(answer["reference"], "mcr.microsoft.com/windows/servercore:10.0.20348.2113");
     assert_eq!(answer["freshness"]["source"], "registry");
     assert_eq!(answer["freshness"]["stale"], false);
+}
+
+/// The registry does not give its list before it is asked for the manifest of the tag that will be
+/// the answer.
+#[tokio::test]
+async fn the_likely_manifest_is_fetched_while_the_list_is() {
+    for image in ["nanoserver", "a.example/app:1.0-windowsservercore-ltsc2022"] {
+        let (latch, tag) = (Latch::closed(), image.split_once(':').map_or("ltsc2022", |it| it.1));
+        let (holdings, opening) = (Holdings::of(&[(tag, "10.0.20348.2113")]), latch.clone());
+        let registry = MisbehavingRegistry::start(move |asked| {
+            if asked.path().contains("/manifests/") {
+                opening.open();
+                return holdings.answer(asked);
+            }
+            holdings.answer(asked).held(&latch)
+        })
+        .await;
+        let other = format!("a.example=http://{}", registry.authority());
+        let service = Service::mirrored(&registry.authority(), &["--mirror", &other]);
+        let answer = service.json(&format!("/resolve?image={image}&host=20348")).await;
+        assert_eq!(
+            (&answer["tag"], &answer["freshness"]["source"]),
+            (&tag.into(), &"registry".into())
+        );
+        assert!(answer["digest"].is_string(), "{answer}");
+        assert_eq!(registry.requests().len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -117,6 +117,22 @@ mod tests {
     }
 
     #[test]
+    fn the_token_services_of_the_usual_registries_are_pinned() {
+        for (realm, registry) in [
+            ("https://ghcr.io/token", "ghcr.io"),
+            ("https://quay.io/v2/auth", "quay.io"),
+            ("https://gitlab.com/jwt/auth", "registry.gitlab.com"),
+            ("https://public.ecr.aws/token/", "public.ecr.aws"),
+        ] {
+            check(realm, registry, &format!("https://{registry}/"), Some(true));
+        }
+        // Also behind a mirror, which passes the challenge on.
+        let mirror = "https://m.example/";
+        check("https://gitlab.com/jwt/auth", "registry.gitlab.com", mirror, Some(true));
+        check("https://ghcr.io/token", "ghcr.io", mirror, Some(false));
+    }
+
+    #[test]
     fn x04_addresses_are_pinned_only_as_the_same_server_or_by_configuration() {
         check("http://127.0.0.1:5000/token", "a.example", "http://127.0.0.1:5000/", Some(true));
         check("http://127.0.0.1:5001/token", "a.example", "http://127.0.0.1:5000/", Some(false));
