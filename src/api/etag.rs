@@ -12,15 +12,19 @@ pub fn etag(body: &[u8]) -> String {
     format!("W/\"{:016x}\"", XxHash3_64::oneshot(without_freshness(body)))
 }
 
+/// Longer than any freshness: it has a few dates and names.
+const MAX_FRESHNESS_BYTES: usize = 1024;
+
 /// The body up to its freshness, which is the last field of every answer that has one. The text is
 /// searched, because parsing it costs more than making the answer: in a string of the answer, the
 /// quotes of such a field would be escaped.
 fn without_freshness(body: &[u8]) -> &[u8] {
-    const FIELD: &str = "\"freshness\":{";
-    let end = std::str::from_utf8(body).ok().and_then(|text| {
-        let at = text.rfind(FIELD)?;
-        let rest = text.get(at + FIELD.len()..)?.trim_end().strip_suffix("}}")?;
-        (!rest.contains(['{', '}'])).then_some(at)
+    const FIELD: &[u8] = b"\"freshness\":{";
+    let last = body.len().saturating_sub(MAX_FRESHNESS_BYTES);
+    let end = body.get(last..).and_then(|end| {
+        let at = end.windows(FIELD.len()).rposition(|part| part == FIELD)?;
+        let rest = end.get(at + FIELD.len()..)?.trim_ascii_end().strip_suffix(b"}}")?;
+        (!rest.iter().any(|byte| matches!(byte, b'{' | b'}'))).then_some(last + at)
     });
     end.and_then(|end| body.get(..end)).unwrap_or(body)
 }

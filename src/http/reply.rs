@@ -35,6 +35,8 @@ const PREFLIGHT_MAX_AGE_SECONDS: u32 = 86_400;
 const LINKS: &str = "</openapi.json>; rel=\"service-desc\", </swagger-ui/>; rel=\"service-doc\"";
 /// Where an answer came from, for caches in between (RFC 9211).
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// Most answers are shorter, so that their memory does not grow while they are written.
+const USUAL_BODY_BYTES: usize = 4096;
 /// The media type of answers.
 const JSON: &str = "application/json";
 /// The media type of answers for tools.
@@ -115,7 +117,10 @@ pub fn json<T: Serialize>(
 }
 
 fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
-    serde_json::to_vec(body).map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))
+    let mut bytes = Vec::with_capacity(USUAL_BODY_BYTES);
+    serde_json::to_writer(&mut bytes, body)
+        .map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?;
+    Ok(bytes)
 }
 
 /// Refuses a request that does not accept JSON, unless a parameter chose it.
