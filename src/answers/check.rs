@@ -17,8 +17,8 @@ use crate::catalogue::{
 };
 use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
 use crate::windows::{
-    Base, Compatibility, Isolation, Platform, Verdict, WindowsVersion, host_process_verdict,
-    verdict,
+    Base, Compatibility, Isolation, Platform, Reason, Verdict, WindowsVersion,
+    host_process_verdict, verdict,
 };
 
 /// The tag of a reference without tag or digest, as every client reads it.
@@ -182,9 +182,15 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         warnings.extend(ended.map(|ended| Remark::image_out_of_support(&image.requested, ended)));
         isolation_supported = compatibility.supported();
         isolation = compatibility.recommended(host.kind);
-        let rules = isolation.map(|isolation| &compatibility.of(isolation).warnings);
         let remark = |rule| Remark::of_rule(rule, question.host.facts(), Some(*version));
-        warnings.extend(rules.into_iter().flatten().copied().map(remark));
+        let Compatibility { process, hyperv } = compatibility;
+        let mut rules: Vec<Reason> = Vec::new();
+        for rule in process.warnings.iter().chain(&hyperv.warnings) {
+            if !rules.contains(rule) {
+                rules.push(*rule);
+            }
+        }
+        warnings.extend(rules.into_iter().map(remark));
     }
     warnings.extend(of_the_tag);
     let is_unknown =

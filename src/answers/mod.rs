@@ -29,7 +29,9 @@ pub use clusters::{
     swarm_nodes,
 };
 pub use context::Context;
-pub use diagnose::{Diagnosed, Remedy, RemedyCode, diagnose};
+pub use diagnose::{
+    Diagnosed, Diagnosis, MentionedHost, MentionedImage, Remedy, RemedyCode, diagnose,
+};
 pub use host::HostDescription;
 pub use lists::{Identity, Images, Releases};
 pub use matrix::{Matrix, MatrixHost, all_hosts, all_images, matrix};

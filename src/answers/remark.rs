@@ -50,6 +50,7 @@ words! {
         RegistryNotUsed = "registry-not-used",
         SafePin = "safe-pin",
         SharedTagUnknown = "shared-tag-unknown",
+        SisterImage = "sister-image",
         SwarmIgnoresOsVersion = "swarm-ignores-os-version",
         TagSkipped = "tag-skipped",
     }
@@ -69,6 +70,7 @@ impl RemarkCode {
             Self::LegacyName => SOURCE_MAPPING,
             Self::NodeContradictsItself => SOURCE_COMPATIBILITY,
             Self::OtherFormOfTag => Reason::SameRevision.source(),
+            Self::SisterImage => SOURCE_BASE_IMAGES,
             Self::SafePin => Reason::ImageRevisionNewerThanHost.source(),
             Self::SwarmIgnoresOsVersion => swarm::SOURCE_OS_VERSION,
             Self::EmbeddedDigestUnknown
@@ -85,6 +87,9 @@ impl RemarkCode {
     }
 }
 
+/// Microsoft's page on the base images and what each contains.
+const SOURCE_BASE_IMAGES: &str = "https://learn.microsoft.com/en-us/virtualization/\
+                                  windowscontainers/manage-containers/container-base-images";
 /// Microsoft's page on the life of base images.
 const SOURCE_IMAGE_LIFECYCLE: &str = concat!(
     "https://learn.microsoft.com/en-us/virtualization/windowscontainers/",
@@ -298,6 +303,16 @@ impl Remark {
             format!(
                 "no KB tag has the revision that process isolation requires on build 14393; {tag} \
                  has it"
+            ),
+        )
+    }
+
+    pub(super) fn sister_image(reference: &str) -> Self {
+        Self::new(
+            RemarkCode::SisterImage,
+            format!(
+                "{reference} runs on this host in process isolation: where this image has no tag \
+                 of the host's build, that one replaces it"
             ),
         )
     }

@@ -142,6 +142,16 @@ fn read_question(question: Question, reading: Reading<'_>) -> Result<ResolveQues
     }
 }
 
+/// The answer of `POST /resolve`: to questions in JSON, or to the text of one host.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum PostedAnswer {
+    /// To questions in JSON.
+    Batch(BatchObject),
+    /// To a text.
+    One(Box<Resolution>),
+}
+
 /// The answers of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Batch)]

@@ -4,7 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::answers::{Diagnosed, HostDescription, Remedy, RemedyCode};
+use crate::answers::{
+    Diagnosed, Diagnosis, HostDescription, MentionedHost, MentionedImage, Remedy, RemedyCode,
+};
 use crate::images::NamedImage;
 use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::Isolation;
@@ -14,6 +16,9 @@ const NOTHING_RECOGNISED: &str = "no error was recognised that comes from the Wi
      container. Recognised are errors of Docker, containerd, Swarm, Kubernetes and the Host \
      Compute Service about versions, pulls, isolation and Hyper-V. Send the whole error: the \
      output of docker service ps --no-trunc SERVICE, kubectl describe pod POD, or docker run";
+/// The hint for a text with hosts and without errors.
+const ONLY_HOSTS: &str = "no error was recognised; these are the hosts and images in the text, \
+                          with the tags for them. Send the error as well to get its cause";
 /// The hint for a text without the host, which determines the tag.
 const HOST_MISSING: &str = "add the output of docker info or kubectl describe node: with the host, \
                             the answer includes the tag";
@@ -50,6 +55,10 @@ pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
 pub struct DiagnosisObject {
     /// The recognised errors, in the order of the text; at most 8.
     pub findings: Vec<FindingObject>,
+    /// If no error was recognised: the hosts in the text, with the tags for each; at most 8.
+    pub hosts: Vec<MentionedHost>,
+    /// If no error was recognised: the images in the text, with the tag for the host; at most 8.
+    pub images: Vec<MentionedImage>,
     /// What to send for a better answer, or null if nothing is missing.
     pub hint: Option<String>,
 }
@@ -97,18 +106,22 @@ pub struct EvidenceObject {
     pub text: String,
 }
 
-impl From<&[Diagnosed]> for DiagnosisObject {
-    fn from(diagnosed: &[Diagnosed]) -> Self {
+impl From<&Diagnosis> for DiagnosisObject {
+    fn from(diagnosis: &Diagnosis) -> Self {
+        let Diagnosis { findings: diagnosed, mentioned } = diagnosis;
         let lacks_host = |it: &Diagnosed| {
             it.remedies.iter().any(|remedy| remedy.code == RemedyCode::FindHostVersion)
         };
-        let hint = match diagnosed {
+        let hint = match diagnosed.as_slice() {
+            [] if !mentioned.hosts.is_empty() => Some(ONLY_HOSTS),
             [] => Some(NOTHING_RECOGNISED),
             _ if diagnosed.iter().any(lacks_host) => Some(HOST_MISSING),
             _ => None,
         };
         Self {
             findings: diagnosed.iter().map(FindingObject::from).collect(),
+            hosts: mentioned.hosts.clone(),
+            images: mentioned.images.clone(),
             hint: hint.map(str::to_owned),
         }
     }

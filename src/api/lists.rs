@@ -25,6 +25,15 @@ pub struct IdentifyParams {
     pub host_type: Option<HostKind>,
 }
 
+/// The parameters of `/identify` with the host in the body.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IdentifyTextParams {
+    /// Whether the host is a server or a client.
+    #[param(inline)]
+    pub host_type: Option<HostKind>,
+}
+
 /// Reads the parameters of `/identify` and answers.
 ///
 /// # Errors

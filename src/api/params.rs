@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use utoipa::IntoParams;
 
 use super::problem::{ErrorObject, NOT_ALLOWED, Problem, ProblemKind, UNKNOWN_PARAMETER, is_name};
+use crate::windows::MAX_HOST_TEXT_BYTES;
 use crate::words::UnknownWord;
 
-/// The longest value: more than any line that a machine prints about itself.
-const MAX_VALUE_BYTES: usize = 4096;
+/// The longest value: as long as the longest text of a host, which a body can carry. A query is
+/// limited together with the path.
+const MAX_VALUE_BYTES: usize = MAX_HOST_TEXT_BYTES;
 
 /// How many problems of a request are reported, which is more than there are parameters: a short
 /// request must not make a long answer.

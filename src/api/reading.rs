@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::answers::{AskedHost, Context, ResolveQuestion};
 use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{
-    Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Selector, Tag,
+    Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Repository, Selector, Tag,
 };
 use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
@@ -103,7 +103,12 @@ impl Reading<'_> {
                 params.refuse("image", NOT_ALLOWED, message.to_owned());
                 None
             }
-            // A repository alone has errors of its own.
+            Ok((image, Selector::Default))
+                if text.contains('/') && text.len() <= Repository::MAX_TEXT_BYTES =>
+            {
+                self.allowed(params, &image).then_some((image, None))
+            }
+            // A single word has errors of its own.
             Ok((_, Selector::Default)) | Err(_) => Some((self.image(params)?, None)),
         }
     }
@@ -146,6 +151,10 @@ impl Reading<'_> {
                 HostError::Several { versions } => {
                     let allowed = versions.iter().map(ToString::to_string).collect();
                     let message = format!("{message}; {LISTS_OF_NODES}");
+                    (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, allowed))
+                }
+                HostError::Moving { instead, .. } => {
+                    let allowed = instead.iter().map(ToString::to_string).collect();
                     (ProblemKind::InvalidParameter, error_of(name, AMBIGUOUS, message, allowed))
                 }
                 HostError::NotWindows | HostError::TooOld { .. } | HostError::DockerVersion => {

@@ -124,12 +124,15 @@ impl Problem {
                 });
                 problem
             }
-            Shortfall::NoneRuns { nearest, skipped } => {
+            Shortfall::NoneRuns { nearest, skipped, sister } => {
+                let sister = sister.as_ref().map_or_else(String::new, |reference| {
+                    format!("; {reference} runs there in process isolation instead")
+                });
                 let mut problem = Self::new(
                     ProblemKind::NoCompatibleTag,
                     format!(
                         "no tag of {repository} for {architecture} runs on {host} as requested; \
-                         the nearest are listed with the reasons{}",
+                         the nearest are listed with the reasons{}{sister}",
                         skipped.iter().map(|why| format!("; {why}")).collect::<String>()
                     ),
                 );

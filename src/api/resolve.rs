@@ -62,6 +62,35 @@ pub struct ResolveParams {
     pub format: Option<Format>,
 }
 
+/// The parameters of `/resolve` where the host is a text in the body. With a body in JSON there are
+/// none.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ResolveTextParams {
+    /// With a text: the image, as in GET.
+    pub image: Option<String>,
+    /// With a text: server or client, as in GET.
+    #[param(inline)]
+    pub host_type: Option<HostKind>,
+    /// With a text: the architecture, as in GET.
+    #[param(inline)]
+    pub arch: Option<Architecture>,
+    /// With a text: acceptable isolation modes, as in GET.
+    #[param(inline)]
+    pub isolation: Option<IsolationChoice>,
+    /// With a text: the form of the tag, as in GET.
+    #[param(inline)]
+    pub pin: Option<Pin>,
+    /// With a text: the update that the image must contain, as in GET.
+    pub kb: Option<String>,
+    /// With a text: where the container runs, as in GET.
+    #[param(inline)]
+    pub platform: Option<Platform>,
+    /// With a text: the form of the answer, as in GET.
+    #[param(inline)]
+    pub format: Option<Format>,
+}
+
 /// A request for `/resolve`.
 pub struct ResolveRequest {
     /// The question.

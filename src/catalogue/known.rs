@@ -71,8 +71,11 @@ impl Catalogue {
             let newest = known.and_then(|known| {
                 known.iter().filter(of_build).filter_map(KnownTag::revision).max()
             });
-            tag.kind() == TagKind::Build && tag.revision() > newest
-                || tag.kind() == TagKind::Kb && tag.revision().is_none_or(|it| Some(it) > newest)
+            // A build without any tag is one that the repository ended before.
+            newest.is_some()
+                && (tag.kind() == TagKind::Build && tag.revision() > newest
+                    || tag.kind() == TagKind::Kb
+                        && tag.revision().is_none_or(|it| Some(it) > newest))
         };
         let is_plausible = images::is_plausible(repository)
             && (!self.embedded.has_most_of(repository) || is_newer());

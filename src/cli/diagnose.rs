@@ -41,9 +41,9 @@ pub(super) async fn diagnose(arguments: DiagnoseArguments, file: ConfigFile) -> 
         Ok(text) => text,
         Err(problem) => return explain(&problem),
     };
-    let diagnosed = answers::diagnose(app.context(), &text).await;
-    match print_json(&DiagnosisObject::from(diagnosed.as_slice())) {
-        Ending::Answered if diagnosed.is_empty() => Ending::No,
+    let diagnosis = answers::diagnose(app.context(), &text).await;
+    match print_json(&DiagnosisObject::from(&diagnosis)) {
+        Ending::Answered if diagnosis.findings.is_empty() => Ending::No,
         ending => ending,
     }
 }

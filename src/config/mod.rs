@@ -200,6 +200,7 @@ fn family(table: FamilyTable) -> Result<Family, ConfigError> {
         repository,
         names: table.names,
         legacy_names: table.legacy_names,
+        sisters: Vec::new(),
     })
 }
 

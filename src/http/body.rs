@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ToStrError};
 use actix_web::web::{Bytes, BytesMut, Payload};
-use actix_web::{HttpRequest, http::header::HeaderValue};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -27,6 +27,10 @@ const PIECE_BYTES: usize = 1 << 10;
 static FREE_PIECES: Semaphore = Semaphore::const_new(MAX_ALL_BODIES_BYTES / PIECE_BYTES);
 /// How long a client has to send the body. Slow clients would hold memory and connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The media type of questions and lists.
+pub const JSON: &str = "application/json";
+/// The media type of what programs print.
+pub const TEXT: &str = "text/plain";
 /// The media type that `curl --data` sends by default; it is treated as none.
 const CURL_DEFAULT_MEDIA: &str = "application/x-www-form-urlencoded";
 
@@ -44,7 +48,7 @@ impl Deref for Body {
     }
 }
 
-/// Reads a body of this media type.
+/// Reads a body of one of these media types.
 ///
 /// # Errors
 /// When it is of another type, too large, compressed, slow, or incomplete, or when too many bodies
@@ -52,7 +56,7 @@ impl Deref for Body {
 pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
-    media: &str,
+    media: &[&str],
     max_bytes: usize,
 ) -> Result<Body, Problem> {
     refuse_other_media(request, media)?;
@@ -90,7 +94,7 @@ pub async fn read_json<T: DeserializeOwned>(
     payload: Payload,
     max_bytes: usize,
 ) -> Result<T, Problem> {
-    let body = read(request, payload, "application/json", max_bytes).await?;
+    let body = read(request, payload, &[JSON], max_bytes).await?;
     serde_json::from_slice(&body)
         .map_err(|error| unreadable(&format!("the body is not valid JSON for this call: {error}")))
 }
@@ -105,21 +109,30 @@ fn unreadable(detail: &str) -> Problem {
 }
 
 /// A body without a media type is accepted, and so is one with the default of curl.
-fn refuse_other_media(request: &HttpRequest, media: &str) -> Result<(), Problem> {
+fn refuse_other_media(request: &HttpRequest, media: &[&str]) -> Result<(), Problem> {
     let refuse = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return refuse("send the body uncompressed, without Content-Encoding".to_owned());
     }
-    let given = request.headers().get(CONTENT_TYPE).map(HeaderValue::to_str);
-    let is_supported = match given {
+    let is_supported = match media_of(request) {
         None => true,
         Some(Ok(given)) => {
-            let essence = given.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case(media) || essence.eq_ignore_ascii_case(CURL_DEFAULT_MEDIA)
+            media.iter().chain([&CURL_DEFAULT_MEDIA]).any(|media| given.eq_ignore_ascii_case(media))
         }
         Some(Err(_)) => false,
     };
-    if is_supported { Ok(()) } else { refuse(format!("send the body as {media}")) }
+    if is_supported { Ok(()) } else { refuse(format!("send the body as {}", media.join(" or "))) }
+}
+
+/// Whether the body is sent as plain text.
+pub fn is_text(request: &HttpRequest) -> bool {
+    matches!(media_of(request), Some(Ok(given)) if given.eq_ignore_ascii_case(TEXT))
+}
+
+/// The media type of the body without its parameters.
+fn media_of(request: &HttpRequest) -> Option<Result<&str, ToStrError>> {
+    let given = request.headers().get(CONTENT_TYPE)?.to_str();
+    Some(given.map(|given| given.split(';').next().unwrap_or_default().trim()))
 }
 
 #[cfg(test)]
@@ -135,7 +148,7 @@ mod tests {
         let sent = "x".repeat(10 * PIECE_BYTES + 1);
         let (request, mut payload) = TestRequest::post().set_payload(sent.clone()).to_http_parts();
         let payload = Payload::from_request(&request, &mut payload).await.expect("it is there");
-        let body = read(&request, payload, "text/plain", MAX_BODY_BYTES).await.expect("it is read");
+        let body = read(&request, payload, &[TEXT], MAX_BODY_BYTES).await.expect("it is read");
         assert_eq!(&*body, sent.as_bytes());
         assert_eq!(FREE_PIECES.available_permits(), before - 11);
         drop(body);

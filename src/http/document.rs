@@ -133,9 +133,13 @@ fn add_requests(openapi: &mut utoipa::openapi::OpenApi, examples: &[Example]) {
     for operation in openapi.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
         let id = operation.operation_id.clone().unwrap_or_default();
         let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
-        for content in body.content.values_mut() {
+        let is_answered = |it: &&Example| it.operation == id && it.status == 200;
+        for (media, content) in &mut body.content {
             let RefOr::T(content) = content else { continue };
-            for example in examples.iter().filter(|it| it.operation == id && it.status == 200) {
+            let is_sent = |it: &&Example| {
+                it.sent.as_ref().is_some_and(|sent| sent.is_string() != media.ends_with("json"))
+            };
+            for example in examples.iter().filter(is_answered).filter(is_sent) {
                 let built = ExampleBuilder::new()
                     .summary(&example.summary)
                     .value(example.sent.clone())

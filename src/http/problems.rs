@@ -81,6 +81,8 @@ problem_sets! {
     LookupProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_REGISTRIES, OF_CACHED;
     /// Of an operation that reads a body.
     BodyProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_BODIES;
+    /// Of an operation that reads a host in a body.
+    PostedHostProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_BODIES, OF_HOSTS;
     /// Of an operation that reads a body and may use a registry.
     PostedLookupProblems = OF_ALL, OF_LIMITED, OF_PARAMETERS, OF_BODIES, OF_REGISTRIES;
 }

@@ -63,7 +63,7 @@ routes! {
     "/diagnose" { post diagnose::diagnose }
     "/check" { get check::check_image }
     "/tags" { get tags::list_tags }
-    "/identify" { get identify::identify }
+    "/identify" { get identify::identify, post identify::identify_text }
     "/matrix" { get matrix::compare }
     "/releases" { get releases::list_releases }
     "/images" { get images::list_images }

@@ -43,6 +43,8 @@ pub struct Family {
     pub names: Vec<String>,
     /// The Docker Hub names that it replaced.
     pub legacy_names: Vec<String>,
+    /// The families that have images for other builds and do the same or most of it, by name.
+    pub sisters: Vec<String>,
 }
 
 /// All families, by every name.
@@ -152,6 +154,8 @@ struct Row {
     repository: String,
     names: String,
     legacy_names: String,
+    #[serde(default)]
+    sisters: String,
     source: String,
 }
 
@@ -189,6 +193,7 @@ impl Families {
                 repository,
                 names: words(&row.names),
                 legacy_names: words(&row.legacy_names),
+                sisters: words(&row.sisters),
             });
         }
         Ok(families)

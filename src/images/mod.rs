@@ -22,4 +22,4 @@ pub use reference::{
 };
 pub use software::{SOFTWARE, is_plausible};
 pub use tag::{Core, MAX_TAG_BYTES, Separator, Software, Tag};
-pub use version::{version_key, version_shape};
+pub use version::{version_key, version_shape, without_days};

@@ -34,6 +34,12 @@ pub fn day_of_version(stem: &str) -> Option<Date> {
     stem.split('-').filter(is_day).find_map(|day| Date::strptime("%Y%m%d", day).ok())
 }
 
+/// The version without its days: of `4.8-20250513` it is `4.8`.
+pub fn without_days(stem: &str) -> String {
+    let parts: Vec<&str> = stem.split('-').filter(|part| day_of_version(part).is_none()).collect();
+    parts.join("-")
+}
+
 /// A day in a version: `20250513`.
 const DATE_DIGITS: usize = 8;
 

@@ -217,6 +217,11 @@ pub fn usable_name(name: Option<&str>) -> Option<&str> {
     })
 }
 
+/// Whether a body is JSON and not the text of a program.
+pub fn is_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'[') | None)
+}
+
 /// The body without the byte order mark that Windows PowerShell writes before UTF-8.
 pub fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)

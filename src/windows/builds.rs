@@ -14,6 +14,8 @@ pub const BUILD_2022: u32 = 20348;
 pub const BUILD_ANNUAL_23H2: u32 = 25398;
 /// Windows Server 2025 and Windows 11, version 24H2.
 pub const BUILD_2025: u32 = 26100;
+/// Windows 11, version 25H2.
+pub const BUILD_25H2: u32 = 26200;
 
 /// The long-term builds of the stable-interface era, oldest first (containerd/platforms
 /// v1.0.0-rc.5). The next long-term release is added here and moves the floor of its hosts to

@@ -22,8 +22,8 @@
 use crate::words::words;
 
 use super::builds::{
-    BUILD_1709, BUILD_1803, BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2,
-    stable_floor,
+    BUILD_25H2, BUILD_1709, BUILD_1803, BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025,
+    BUILD_ANNUAL_23H2, stable_floor,
 };
 use super::host::{Edition, HostFacts};
 use super::reason::Reason;
@@ -179,6 +179,7 @@ fn process(host: HostFacts, image: WindowsVersion, platform: Platform) -> ModeVe
         if build >= BUILD_2025 && image.build < BUILD_2025 {
             warnings.push(Reason::FieldReportsPreferHyperV);
         }
+        warnings.extend(reported_to_fail(host, image));
     }
     if verdict == Verdict::No && is_enablement_pair(build, image.build) {
         warnings.push(Reason::ReportedToRunUnsupported);
@@ -189,6 +190,12 @@ fn process(host: HostFacts, image: WindowsVersion, platform: Platform) -> ModeVe
         warnings.push(Reason::KubernetesNodeNotListed);
     }
     ModeVerdict { verdict, reasons: vec![reason], warnings }
+}
+
+/// The pair of which users report failures in both modes.
+fn reported_to_fail(host: HostFacts, image: WindowsVersion) -> Option<Reason> {
+    let is_newer_client = host.kind == HostKind::Client && host.version.build == BUILD_25H2;
+    (is_newer_client && image.build == BUILD_2025).then_some(Reason::ReportedToFailOnNewerClient)
 }
 
 fn process_rule(host: HostFacts, image: WindowsVersion) -> (Verdict, Reason) {
@@ -300,6 +307,7 @@ fn hyperv(
     if host.version.build == BUILD_ANNUAL_23H2 && host.kind == HostKind::Server {
         warnings.push(Reason::AnnualChannelHyperVUndocumented);
     }
+    warnings.extend(reported_to_fail(host, image));
     let mut reasons = vec![Reason::HyperVRunsOlderOrEqual];
     if host.kind == HostKind::Client && process == Verdict::Yes {
         reasons.push(Reason::HyperVIsClientDefault);

@@ -15,7 +15,7 @@ mod host;
 mod reason;
 mod compat;
 
-pub use builds::{BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2};
+pub use builds::{BUILD_25H2, BUILD_2016, BUILD_2019, BUILD_2022, BUILD_2025, BUILD_ANNUAL_23H2};
 pub use compat::{
     Compatibility, Isolation, ModeVerdict, Platform, Verdict, default_isolation,
     host_process_verdict, verdict,

@@ -40,6 +40,8 @@ const SOURCE_PULL: &str = "https://github.com/microsoft/Windows-Containers/issue
 const SOURCE_ENABLEMENT: &str = "https://github.com/docker/for-win/issues/5148";
 /// Trouble in process isolation on Windows Server 2025.
 const SOURCE_FIELD_REPORTS: &str = "https://github.com/microsoft/Windows-Containers/issues/647";
+/// Images of Windows Server 2025 that do not start on Windows 11 25H2.
+const SOURCE_NEWER_CLIENT: &str = "https://github.com/microsoft/hcsshim/issues/2566";
 /// Images published without os.version.
 const SOURCE_OS_VERSION: &str = "https://github.com/containerd/containerd/issues/8070";
 
@@ -194,6 +196,12 @@ reasons! {
     FieldReportsPreferHyperV = "field-reports-prefer-hyperv", SOURCE_FIELD_REPORTS,
     "users report problems with older images in process isolation on 26100 (service start, \
      http.sys); Hyper-V isolation avoids them";
+
+    /// Warning: people report that it fails in both modes, against the rule.
+    ReportedToFailOnNewerClient = "reported-to-fail-on-newer-client", SOURCE_NEWER_CLIENT,
+    "users report that images of build 26100 fail on Windows 11 25H2 in both isolation modes \
+     (0xc0370112, or 'The request is not supported') since updates of late 2025: if {image} fails \
+     on host {host}, use an image of ltsc2022";
 
     /// Warning on a refusal: people report that it runs, unsupported.
     ReportedToRunUnsupported = "reported-to-run-unsupported", SOURCE_ENABLEMENT,

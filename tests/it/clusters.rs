@@ -91,6 +91,36 @@ async fn a_mixed_kubernetes_cluster_gets_a_tag_for_each_build() {
     );
 }
 
+/// What kubectl prints for people, of the same cluster.
+const TABLE: &str = include_str!("../data/clusters/kubectl-get-nodes-wide.txt");
+const DESCRIPTION: &str = include_str!("../data/clusters/kubectl-describe-nodes.txt");
+
+#[tokio::test]
+async fn what_tools_print_for_people_is_a_list_too() {
+    let service = Service::offline();
+    let expected = ["10.0.17763 win1 ltsc2019 process", "10.0.20348 win2 ltsc2022 process"];
+    for text in [TABLE, DESCRIPTION] {
+        let path = "/kubernetes/nodes?image=servercore";
+        let answer = service.post_as(path, "text/plain", text).await.json();
+        assert_eq!(groups(&answer), expected, "{text}");
+    }
+    let table = service.post_as("/kubernetes/nodes?image=servercore", "text/plain", TABLE).await;
+    assert_eq!(table.json()["skipped"][0]["code"], "not-windows");
+    let labelled = answer_for(&service, "/kubernetes/nodes?image=iis", DESCRIPTION).await;
+    let labels = |node: usize| labelled["nodes"][node]["labels"].get(BUILD).is_some();
+    assert!(!labels(0) && labels(1), "the label that is there is not set again");
+    let info = " Server Version: 28.0\n Kernel Version: 10.0 17763 \
+                (17763.1.amd64fre.rs5_release.180914-1434)\n Operating System: Windows Server 2019 \
+                Datacenter Version 1809 (OS Build 17763.1339)\n OSType: windows\n Name: win1\n ID: \
+                x\n";
+    let two = format!("{info}{}", info.replace("win1", "win2").replace("1339", "1397"));
+    let answer = answer_for(&service, "/swarm/nodes?image=servercore", two).await;
+    assert_eq!(groups(&answer), ["10.0.17763 win1+win2 ltsc2019 process"]);
+    let refused = service.post_as("/kubernetes/nodes?image=iis", "text/plain", "no nodes").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.text.contains("kubectl get nodes"), "{}", refused.text);
+}
+
 #[tokio::test]
 async fn one_tag_runs_on_every_node_of_the_stable_interface() {
     let service = Service::offline();

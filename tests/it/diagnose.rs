@@ -109,7 +109,7 @@ fn the_table_has_many_texts_and_many_that_are_none() {
     {
         let is_used = known.iter().chain(&unknown).any(|case| case.text == format!("@{file}"));
         assert!(
-            is_used || ["cases.csv", "README.md"].contains(&file.as_str()),
+            is_used || ["cases.csv", "unrelated.txt", "README.md"].contains(&file.as_str()),
             "no case has {file}"
         );
     }
@@ -321,7 +321,11 @@ async fn the_commands_are_those_to_type() {
             "failed to solve: {mismatch}\nFROM mcr.microsoft.com/windows/servercore:ltsc2019\nOS \
              Version: 10.0.20348"
         ),
-        vec!["FROM mcr.microsoft.com/windows/servercore:ltsc2022"; 2],
+        vec![
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2022",
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2022",
+            "docker build --isolation=hyperv .",
+        ],
     )
     .await;
     check(
@@ -424,4 +428,131 @@ async fn what_powershell_writes_into_a_file_is_read() {
             assert_eq!(answer.json()["findings"][0]["code"], "linux-engine");
         }
     }
+}
+
+async fn codes_of(service: &Service, text: &str) -> Vec<String> {
+    let answer = diagnose(service, text).await;
+    let findings = answer["findings"].as_array().expect("a list");
+    findings.iter().map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect()
+}
+
+/// The sentence of the mismatch, in the languages that Windows has.
+#[tokio::test]
+async fn the_mismatch_is_recognised_in_every_language() {
+    let service = Service::offline();
+    for sentence in [
+        "Das Betriebssystem des Containers entspricht nicht dem Betriebssystem des Hosts.",
+        "Das Betriebssystem des Containers stimmt nicht mit dem Betriebssystem des Hosts überein.",
+        "Le système d’exploitation du conteneur ne correspond pas à celui de l’hôte.",
+        "El sistema operativo del contenedor no coincide con el sistema operativo del host.",
+        "Il sistema operativo del contenitore non corrisponde al sistema operativo dell'host.",
+        "O sistema operacional do contêiner não corresponde ao sistema operacional do host.",
+        "Операционная система контейнера не соответствует операционной системе узла.",
+        "コンテナーのオペレーティング システムがホストのオペレーティング システムと一致しません。",
+        "컨테이너 운영 체제가 호스트 운영 체제와 일치하지 않습니다.",
+        "容器操作系统与主机操作系统不匹配。",
+        "容器作業系統與主機作業系統不相符。",
+    ] {
+        let text = format!("docker: hcs::CreateComputeSystem 1f2e: {sentence}");
+        assert_eq!(codes_of(&service, &text).await, ["os-version-mismatch"], "{sentence}");
+        let with_code = format!("{text} (0xc0370101)");
+        assert_eq!(codes_of(&service, &with_code).await, ["os-version-mismatch"], "{sentence}");
+    }
+}
+
+/// What logs write before each line of a sentence that they wrap.
+#[tokio::test]
+async fn prefixes_of_logs_do_not_hide_a_sentence() {
+    let service = Service::offline();
+    for prefix in [
+        "2024-03-14T04:36:20.1541741Z ",
+        "2024-03-14T04:36:20.1541741Z ##[error]",
+        "[2024-03-14 04:36:20] ",
+        "04:36:20 ",
+        "E1001 14:29:03.759095    8072 remote_runtime.go:105] ",
+        "#12 0.312 ",
+        "web-1  | ",
+        "Mar 14 04:36:20 node1 dockerd[812]: ",
+        "> ",
+    ] {
+        let lines = [
+            "docker: Error response from daemon: hcs::CreateComputeSystem 1f2e: The container ope",
+            "rating system does not ",
+            "match the host operating system.",
+        ];
+        let text = lines.map(|line| format!("{prefix}{line}")).join("\n");
+        assert_eq!(codes_of(&service, &text).await, ["os-version-mismatch"], "{prefix:?}");
+    }
+}
+
+/// Texts about other things have no finding.
+#[tokio::test]
+async fn unrelated_texts_have_no_finding() {
+    let service = Service::offline();
+    let texts = include_str!("../data/diagnosis/unrelated.txt");
+    let texts: Vec<&str> = texts.split("\n---\n").collect();
+    assert!(texts.len() >= 40, "{}", texts.len());
+    for text in texts {
+        assert_eq!(codes_of(&service, text).await, Vec::<String>::new(), "{text}");
+    }
+}
+
+/// A text without an error is answered with the hosts and images in it.
+#[tokio::test]
+async fn hosts_and_images_are_answered_without_an_error() {
+    let service = Service::offline();
+    let info = " Kernel Version: 10.0 17763 (17763.1.amd64fre.rs5_release.180914-1434)\n Operating \
+                System: Windows Server 2019 Datacenter Version 1809 (OS Build 17763.1339)\n image: \
+                mcr.microsoft.com/dotnet/aspnet:8.0-nanoserver-ltsc2022\n";
+    let answer = diagnose(&service, info).await;
+    assert_eq!(answer["hosts"][0]["host"]["os_version"], "10.0.17763.1339");
+    assert_eq!(
+        answer["hosts"][0]["references"][0],
+        "mcr.microsoft.com/windows/servercore:ltsc2019"
+    );
+    assert_eq!(answer["images"][0]["image_os_version"], "10.0.20348");
+    assert_eq!(
+        answer["images"][0]["reference"],
+        "mcr.microsoft.com/dotnet/aspnet:8.0-nanoserver-1809"
+    );
+    assert!(answer["hint"].as_str().is_some_and(|hint| hint.contains("hosts and images")));
+    let none = diagnose(&service, "nothing to see here").await;
+    assert_eq!((&none["hosts"], &none["images"]), (&serde_json::json!([]), &serde_json::json!([])));
+}
+
+/// The output of `systeminfo`, which is too long for a query.
+fn systeminfo() -> String {
+    let mut text = String::from(
+        "Host Name:                 WIN-1\nOS Name:                   Microsoft Windows Server \
+         2022 Datacenter\nOS Version:                10.0.20348 N/A Build 20348\nOS \
+         Manufacturer:           Microsoft Corporation\nProduct ID:                \
+         00454-40000-00001-AA081\nHotfix(s):                 200 Hotfix(s) Installed.\n",
+    );
+    for number in 0..200 {
+        text.push_str(&format!("                           [{number:02}]: KB5{number:06}\n"));
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_whole_systeminfo_is_a_host() {
+    let service = Service::offline();
+    let text = systeminfo();
+    assert!(text.len() > 4096);
+    let send = |path: &'static str| service.post_as(path, "text/plain", text.clone());
+    let resolved = send("/resolve?image=servercore").await;
+    assert_eq!((resolved.status, &resolved.json()["tag"]), (StatusCode::OK, &"ltsc2022".into()));
+    assert_eq!(send("/resolve?image=servercore&format=tag").await.text, "ltsc2022\n");
+    assert_eq!(send("/identify").await.json()["os_version"], "10.0.20348");
+    let missing = send("/resolve").await;
+    assert_eq!(missing.json()["errors"][0]["parameter"], "image");
+    let twice = send("/identify?host=17763").await;
+    assert_eq!(twice.json()["errors"][0]["code"], "repeated-parameter");
+    // Questions in JSON still take no parameters.
+    let questions = serde_json::json!({"questions": [{"image": "iis", "host": "1809"}]});
+    let refused = service.post("/resolve?image=iis", &questions).await;
+    assert_eq!(refused.json()["errors"][0]["code"], "unknown-parameter");
+    let too_long = service.get(&format!("/identify?host={}", "x".repeat(9000))).await;
+    assert_eq!(too_long.status, StatusCode::URI_TOO_LONG);
+    assert!(too_long.text.contains("POST /identify"), "{}", too_long.text);
 }

@@ -77,7 +77,6 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
     for path in [
         "/check",
         "/matrix",
-        "/identify",
         "/releases",
         "/images",
         "/tags",

@@ -20,6 +20,7 @@ mod mirrors;
 mod openapi;
 mod registry_fixture;
 mod renovate;
+mod reports;
 mod resolve;
 mod snapshot;
 mod software;

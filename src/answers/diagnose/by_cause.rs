@@ -10,14 +10,14 @@ use crate::windows::{BUILD_2025, Isolation, Verdict};
 use super::case::Case;
 use super::host::{
     enable_hyperv, exclude_from_scanning, expose_virtualization, find_host_version,
-    find_image_version, fix_pause_image, install_containers, label_nodes, look_at_nodes,
-    other_host, run_elevated, show_events, show_whole_error, switch_engine, update_both,
-    update_client, update_engine, update_host, update_runner, use_linux_nodes, use_newer_host,
-    use_older_engine,
+    find_image_version, fix_pause_image, install_containers, label_nodes, lift_limits,
+    look_at_labels, look_at_nodes, other_host, run_elevated, show_events, show_whole_error,
+    switch_engine, update_both, update_client, update_engine, update_host, update_runner,
+    use_linux_engine, use_linux_nodes, use_matching_architecture, use_newer_host, use_older_engine,
 };
 use super::image::{
-    image_of_the_same_side, look_at_the_image, other_image, other_release, pin_revision,
-    process_tag, pull_single_manifest, use_microsofts_registry,
+    existing_tag, image_of_the_same_side, look_at_the_image, other_image, other_release,
+    pin_revision, process_tag, pull_again, pull_single_manifest, use_microsofts_registry,
 };
 use super::remedy::{Remedy, RemedyCode};
 
@@ -36,33 +36,63 @@ fn of_cause(case: &Case<'_>) -> Vec<Remedy> {
         Cause::NoMatchingManifest => refused_pull(case),
         Cause::ImageNewerThanHost => [other_image(case), other_host(case)].concat(),
         Cause::SandboxImageMismatch => vec![fix_pause_image()],
+        Cause::ArchitectureMismatch => vec![use_matching_architecture(case)],
         Cause::ExitedAtStart if case.process() == Some(Verdict::No) => mismatch(case),
         Cause::ExitedAtStart if case.finding.isolation == Some(Isolation::HyperV) => {
-            vec![enable_hyperv(case), expose_virtualization(), update_host(case)]
+            // Hyper-V works: the container was started in it.
+            vec![lift_limits(), update_host(case)]
         }
         Cause::ExitedAtStart => {
             [vec![update_host(case)], pin_revision(case), hyperv(case), look_up(case)].concat()
         }
+        Cause::HyperVMissing if case.finding.is_for_linux => {
+            vec![
+                switch_engine(RemedyCode::SwitchToLinuxContainers, "Linux"),
+                enable_hyperv(case),
+                expose_virtualization(),
+            ]
+        }
+        // Hyper-V cannot be installed on a machine of a CI service.
+        Cause::HyperVMissing if case.finding.is_hosted => on_hosted_machine(case),
         Cause::HyperVMissing => {
             [vec![enable_hyperv(case), expose_virtualization()], process_tag(case)].concat()
         }
-        Cause::FeatureMissing => vec![install_containers(), enable_hyperv(case)],
+        Cause::FeatureMissing if case.is_new_client_with_older_image() => {
+            let features = vec![install_containers(case), enable_hyperv(case)];
+            [hyperv(case), other_release(case), features].concat()
+        }
+        Cause::FeatureMissing => vec![install_containers(case), enable_hyperv(case)],
         Cause::ClientNeedsHyperV => [hyperv(case), vec![update_client()]].concat(),
         Cause::HostTooOldForEngine => vec![use_older_engine(), use_newer_host()],
         Cause::InvalidIsolation => vec![spell_isolation(case)],
-        Cause::LinuxEngine => vec![switch_engine(RemedyCode::SwitchToWindowsContainers, "Windows")],
-        Cause::UnrecognizedLayer => [vec![update_host(case)], other_release(case)].concat(),
-        Cause::InsiderImage | Cause::TagNotFound | Cause::ProtocolMismatch => other_image(case),
+        Cause::LinuxEngine => linux_engine(case),
+        Cause::UnrecognizedLayer => {
+            // An update of the host often brought this error, so updating is a remedy only for a
+            // host that is known to be behind.
+            let update = case.is_behind_the_image().then(|| update_host(case));
+            let first = update.into_iter().chain([pull_again(case)]).collect();
+            [first, other_release(case)].concat()
+        }
+        Cause::LayerNotActivated => {
+            [pin_revision(case), other_image(case), hyperv(case), vec![exclude_from_scanning()]]
+                .concat()
+        }
+        Cause::TagNotFound => existing_tag(case),
+        Cause::InsiderImage | Cause::ProtocolMismatch => other_image(case),
         Cause::ProcessNotCreated => {
             [vec![update_host(case)], hyperv(case), other_image(case)].concat()
         }
-        Cause::February2020Crash | Cause::ServiceCrash => {
+        Cause::February2020Crash | Cause::February2020Timeout | Cause::ServiceCrash => {
             [vec![update_both(case)], image_of_the_same_side(case), hyperv(case)].concat()
         }
         Cause::StartTimedOut => vec![exclude_from_scanning(), update_host(case)],
         Cause::MovedToMcr => use_microsofts_registry(case),
         Cause::AccessDenied => vec![run_elevated()],
         Cause::NoSuitableNode => vec![look_at_nodes(), label_nodes(case)],
+        Cause::NoMatchingNode => look_at_labels(case),
+        Cause::WindowsEngine if case.finding.setting == Setting::Containerd => {
+            vec![use_linux_engine()]
+        }
         Cause::WindowsEngine => vec![switch_engine(RemedyCode::SwitchToLinuxContainers, "Linux")],
         Cause::HostUnknownToRunner => vec![update_runner()],
         Cause::SandboxNotCreated => vec![show_events(case), fix_pause_image()],
@@ -82,7 +112,7 @@ fn mismatch(case: &Case<'_>) -> Vec<Remedy> {
         if case.finding.setting == Setting::Kubernetes && case.finding.image_version.is_some() {
             [other_host(case), other_image(case)].concat()
         } else {
-            [other_image(case), hyperv(case), other_host(case)].concat()
+            [other_image(case), hyperv(case), classic_builder(case), other_host(case)].concat()
         };
     remedies.extend(in_order);
     if case.finding.image_version.is_none() && case.process().is_none() {
@@ -103,6 +133,7 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
             remedy.code,
             RemedyCode::IsolateWithHyperV
                 | RemedyCode::IsolateHostWithHyperV
+                | RemedyCode::UseClassicBuilder
                 | RemedyCode::FindImageVersion
         )
     });
@@ -154,6 +185,9 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
                 case.finding.names.service_in_command()
             )
         }
+        Setting::Containerd => {
+            format!("nerdctl run --isolation=hyperv {}", case.image_in_command())
+        }
         _ => format!("docker run --isolation=hyperv {}", case.image_in_command()),
     };
     let container = Remedy::new(
@@ -162,6 +196,11 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
             "run this container in Hyper-V isolation, which requires the Hyper-V role{condition}"
         ),
     );
+    let container = container.isolated(Isolation::HyperV).command(command);
+    if case.finding.setting == Setting::Containerd {
+        // The file is Docker's.
+        return vec![container];
+    }
     let host = Remedy::new(
         RemedyCode::IsolateHostWithHyperV,
         format!(
@@ -173,9 +212,46 @@ fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
         ),
     );
     vec![
-        container.isolated(Isolation::HyperV).command(command),
+        container,
         host.isolated(Isolation::HyperV).command(r#"{"exec-opts": ["isolation=hyperv"]}"#),
     ]
+}
+
+/// A build without BuildKit, which has no Hyper-V isolation in engines before pull request 50942 of
+/// moby/moby.
+fn classic_builder(case: &Case<'_>) -> Vec<Remedy> {
+    let may_help = case.finding.setting == Setting::BuildKit
+        && case.compatibility.as_ref().is_none_or(|it| it.hyperv.verdict == Verdict::Yes);
+    let message = "build in Hyper-V isolation with the classic builder, because BuildKit isolates \
+                   with Hyper-V only in engines since moby/moby#50942, where the host's default \
+                   isolation decides. In PowerShell, set $Env:DOCKER_BUILDKIT=0 first";
+    let remedy = Remedy::new(RemedyCode::UseClassicBuilder, message).isolated(Isolation::HyperV);
+    may_help.then(|| remedy.command("docker build --isolation=hyperv .")).into_iter().collect()
+}
+
+/// What is left on a machine of a CI service: process isolation, with an image of its Windows.
+fn on_hosted_machine(case: &Case<'_>) -> Vec<Remedy> {
+    let of_host = process_tag(case);
+    if case.host.is_some() {
+        return of_host;
+    }
+    let message = "machines of CI services have no Hyper-V: use process isolation, with an image \
+                   of the machine's Windows version";
+    let remedy = Remedy::new(RemedyCode::UseProcessIsolation, message)
+        .isolated(Isolation::Process)
+        .command(format!("docker run --isolation=process {}", case.image_in_command()));
+    [vec![remedy], of_host].concat()
+}
+
+/// An engine for Windows containers: Docker Desktop has one to switch to, others do not.
+fn linux_engine(case: &Case<'_>) -> Vec<Remedy> {
+    let switch = switch_engine(RemedyCode::SwitchToWindowsContainers, "Windows");
+    if case.finding.setting != Setting::BuildKit {
+        return vec![switch];
+    }
+    let message = "or, if the engine runs Windows containers already, build with the classic \
+                   builder: set $Env:DOCKER_BUILDKIT=0 first";
+    vec![switch, Remedy::new(RemedyCode::UseClassicBuilder, message).command("docker build .")]
 }
 
 /// The versions that would make the answer more precise.

@@ -8,8 +8,11 @@ use crate::answers::resolve::{Resolution, ResolveRefusal};
 use crate::answers::suggestions::nearest_tag;
 use crate::catalogue::{KnownTag, RepositoryTags};
 use crate::images::NamedImage;
-use crate::platforms::diagnosis::{Cause, Finding};
-use crate::windows::{Compatibility, Isolation, Reason, Tables, Verdict, WindowsVersion, verdict};
+use crate::platforms::diagnosis::{Cause, Finding, Setting};
+use crate::windows::{
+    BUILD_25H2, BUILD_2025, Compatibility, HostKind, Isolation, Reason, Tables, Verdict,
+    WindowsVersion, verdict,
+};
 
 /// The facts of one finding.
 pub(super) struct Case<'c> {
@@ -43,12 +46,21 @@ impl Case<'_> {
             .filter(|_| self.is_about_versions());
         let Some((facts, compatibility)) = facts else { return general.to_owned() };
         let broken = &compatibility.process;
-        match broken.reasons.first().filter(|_| broken.verdict != Verdict::Yes) {
-            Some(reason) => {
+        let reported = [Reason::ReportedToFailOnNewerClient];
+        let reported = broken.warnings.iter().find(|warning| reported.contains(warning));
+        let reason = broken.reasons.first().filter(|_| broken.verdict != Verdict::Yes);
+        match (reason.or(reported), broken.verdict) {
+            (Some(reason), _) => {
                 let rule = Remark::of_rule(*reason, facts, self.finding.image_version).message;
                 format!("{general}. In this case: {rule}")
             }
-            None => general.to_owned(),
+            // The versions are not the cause, so that the image must not be blamed.
+            (None, Verdict::Yes) if self.finding.cause == Cause::OsVersionMismatch => format!(
+                "{general}. In this case the versions in the text fit each other: the error is of \
+                 another image, such as the pause image of a pod or a stage of a build, or the tag \
+                 holds another version now"
+            ),
+            (None, _) => general.to_owned(),
         }
     }
 
@@ -61,6 +73,9 @@ impl Case<'_> {
                 | Cause::ExitedAtStart
                 | Cause::OlderImageNotStarted
                 | Cause::RevisionMismatch2016
+                | Cause::FeatureMissing
+                | Cause::UnrecognizedLayer
+                | Cause::LayerNotActivated
         )
     }
 
@@ -91,6 +106,31 @@ impl Case<'_> {
     /// The tag of the base that runs on the host, if there is one.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.fitting.as_ref()?.as_ref().ok()
+    }
+
+    /// The command line of the engine.
+    pub fn client(&self) -> &'static str {
+        match self.finding.setting {
+            Setting::Containerd => "nerdctl",
+            _ => "docker",
+        }
+    }
+
+    /// Whether the host is known to have older updates than the image of its build.
+    pub fn is_behind_the_image(&self) -> bool {
+        self.host_version().zip(self.finding.image_version).is_some_and(|(host, image)| {
+            host.build == image.build
+                && host.revision.zip(image.revision).is_some_and(|(host, image)| host < image)
+        })
+    }
+
+    /// Whether a client newer than Windows Server 2025 runs an image of that: a pair that fails in
+    /// several reports (`Reason::ReportedToFailOnNewerClient`).
+    pub fn is_new_client_with_older_image(&self) -> bool {
+        let is_new = self
+            .host
+            .is_some_and(|host| host.kind == HostKind::Client && host.version.build == BUILD_25H2);
+        is_new && self.finding.image_version.is_none_or(|image| image.build == BUILD_2025)
     }
 
     /// The version of the host, if it is known.

@@ -17,6 +17,7 @@ pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
             let node = case.finding.names.node_in_command();
             format!("kubectl get node {node} -o jsonpath='{{.status.nodeInfo.kernelVersion}}'")
         }
+        Setting::Containerd => "cmd /c ver".to_owned(),
         _ => "docker info --format '{{.OSVersion}}'".to_owned(),
     };
     let message = "run this to print the host's Windows version, and send its output together \
@@ -25,8 +26,11 @@ pub(super) fn find_host_version(case: &Case<'_>) -> Remedy {
 }
 
 pub(super) fn find_image_version(case: &Case<'_>, why: &str) -> Remedy {
-    let command =
-        format!("docker image inspect --format '{{{{.OsVersion}}}}' {}", case.image_in_command());
+    let command = format!(
+        "{} image inspect --format '{{{{.OsVersion}}}}' {}",
+        case.client(),
+        case.image_in_command()
+    );
     Remedy::new(RemedyCode::FindImageVersion, why).command(command)
 }
 
@@ -80,12 +84,60 @@ pub(super) fn expose_virtualization() -> Remedy {
     .command("Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true")
 }
 
-pub(super) fn install_containers() -> Remedy {
+pub(super) fn install_containers(case: &Case<'_>) -> Remedy {
+    let (server, client) = (
+        "Install-WindowsFeature -Name Containers -Restart",
+        "Enable-WindowsOptionalFeature -Online -FeatureName Containers -All",
+    );
+    let is_client = case.host.is_some_and(|host| host.kind == HostKind::Client);
+    let mut message = "install the Containers feature on the host as an administrator".to_owned();
+    if !is_client {
+        message.push_str(&format!(". On Windows 10 and 11: {client}, then restart"));
+    }
+    Remedy::new(RemedyCode::InstallContainers, message).command(if is_client {
+        client
+    } else {
+        server
+    })
+}
+
+pub(super) fn lift_limits() -> Remedy {
     Remedy::new(
-        RemedyCode::InstallContainers,
-        "install the Containers feature on the host as an administrator",
+        RemedyCode::LiftLimits,
+        "start the container without limits of memory and storage (--memory, --storage-opt): its \
+         virtual machine exits when it gets less than it needs. Hyper-V itself works",
     )
-    .command("Install-WindowsFeature -Name Containers -Restart")
+}
+
+pub(super) fn use_linux_engine() -> Remedy {
+    Remedy::new(
+        RemedyCode::SwitchToLinuxContainers,
+        "pull and run the image with an engine for Linux, such as one in the Windows Subsystem \
+         for Linux: containerd on Windows runs Windows images only",
+    )
+}
+
+pub(super) fn use_matching_architecture(case: &Case<'_>) -> Remedy {
+    let message = "use a client and an engine for the host's processor: those for amd64 on a PC, \
+                   and those for arm64, with images for arm64, on Windows on ARM. Windows \
+                   containers are not emulated";
+    let remedy = Remedy::new(RemedyCode::UseMatchingArchitecture, message);
+    match case.finding.setting {
+        Setting::Containerd => remedy
+            .command(format!("nerdctl pull --platform windows/amd64 {}", case.image_in_command())),
+        _ => remedy.command("docker version --format '{{.Client.Arch}} {{.Server.Arch}}'"),
+    }
+}
+
+/// The labels of the nodes; where the image's build is known, the labels to select.
+pub(super) fn look_at_labels(case: &Case<'_>) -> Vec<Remedy> {
+    let message = "compare the nodeSelector and affinity of the pod with the labels of the nodes: \
+                   the kubelet sets node.kubernetes.io/windows-build on Windows nodes";
+    let command =
+        format!("kubectl get nodes -L {},{}", kubernetes::OS_LABEL, kubernetes::BUILD_LABEL);
+    let look = Remedy::new(RemedyCode::LookAtNodes, message).command(command);
+    let other = case.finding.image_version.map(|_| other_host(case)).unwrap_or_default();
+    [vec![look], other].concat()
 }
 
 pub(super) fn fix_pause_image() -> Remedy {
@@ -238,7 +290,7 @@ pub(super) fn other_host(case: &Case<'_>) -> Vec<Remedy> {
             );
             Remedy::new(RemedyCode::UseMatchingHost, message).command(constrain(case, image))
         }
-        Setting::Docker | Setting::BuildKit | Setting::Ecs => {
+        Setting::Docker | Setting::BuildKit | Setting::Ecs | Setting::Containerd => {
             Remedy::new(RemedyCode::UseMatchingHost, on)
         }
     };

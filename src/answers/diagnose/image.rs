@@ -1,12 +1,12 @@
 //! Remedies on the image: another tag, another base, another way to pull.
 
 use crate::platforms::diagnosis::Setting;
-use crate::windows::{HostKind, Isolation, Verdict, WindowsVersion};
+use crate::windows::{BUILD_2022, HostKind, Isolation, Verdict, WindowsVersion};
 
 use super::case::Case;
 use super::host::{find_host_version, find_image_version};
 use super::remedy::{Remedy, RemedyCode};
-use crate::answers::resolve::{Resolution, ResolveRefusal};
+use crate::answers::resolve::{Resolution, ResolveRefusal, Shortfall};
 
 /// An image that runs on the host: another tag, or a build on another base.
 pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
@@ -22,7 +22,8 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
             };
             let message =
                 format!("no tag of {} can be named for this host: {why}", case.base.repository);
-            return vec![Remedy::new(RemedyCode::NoMatchingTag, message)];
+            let none = Remedy::new(RemedyCode::NoMatchingTag, message);
+            return [use_sister(refusal), vec![none]].concat();
         }
     };
     if case.is_base_image() {
@@ -50,6 +51,21 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
     remedies
 }
 
+/// The image of another family, where this one has none for the host.
+fn use_sister(refusal: &ResolveRefusal) -> Vec<Remedy> {
+    let ResolveRefusal::Shortfall(shortfall, _) = refusal else { return Vec::new() };
+    let Shortfall::NoneRuns { sister: Some(reference), .. } = &**shortfall else {
+        return Vec::new();
+    };
+    let Some((repository, tag)) = reference.rsplit_once(':') else { return Vec::new() };
+    let message = "rebuild your image on this one, which does the same or most of it and has a \
+                   tag for the host: use this line in the Dockerfile";
+    let remedy = Remedy::new(RemedyCode::RebuildOnMatchingBase, message)
+        .image(&repository, tag)
+        .isolated(Isolation::Process);
+    vec![remedy.command(format!("FROM {reference}"))]
+}
+
 /// The tag that runs by its name is the one that failed. Instead of it: a revision that is not
 /// above the host's, or another release that needs no Hyper-V.
 fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> {
@@ -66,6 +82,27 @@ fn instead_of_the_same(case: &Case<'_>, resolution: &Resolution) -> Vec<Remedy> 
         .map(|other| use_other_release(resolution, &other.tag, other.isolation))
         .into_iter()
         .collect()
+}
+
+/// A tag that exists, instead of one that does not: that of the same software and build, else one
+/// that runs on the host.
+pub(super) fn existing_tag(case: &Case<'_>) -> Vec<Remedy> {
+    let Some(sibling) = &case.sibling else { return other_image(case) };
+    let message = "use a tag of the same software and Windows version that exists".to_owned();
+    let mut remedy = use_matching_tag(case, sibling);
+    (remedy.message, remedy.isolation) = (message, None);
+    remedy.command = Some(format!("{} pull {}", case.client(), sibling.reference));
+    let host = case.host.is_none().then(|| find_host_version(case));
+    [remedy].into_iter().chain(host).collect()
+}
+
+/// The image anew, with its containers removed first.
+pub(super) fn pull_again(case: &Case<'_>) -> Remedy {
+    let message = "remove the containers of the image and the image itself, and pull it again: \
+                   layers that were stored before an update of the host can become unreadable";
+    let (client, image) = (case.client(), case.image_in_command());
+    Remedy::new(RemedyCode::PullAgain, message)
+        .command(format!("{client} rmi --force {image}; {client} pull {image}"))
 }
 
 /// An image on the host's side of the February 2020 update. A floating tag is on the newer side.
@@ -88,9 +125,13 @@ fn use_matching_tag(case: &Case<'_>, resolution: &Resolution) -> Remedy {
     let reference = &resolution.reference;
     let names = &case.finding.names;
     let (message, command) = match case.finding.setting {
-        Setting::Docker => (
+        Setting::Docker | Setting::Containerd => (
             "use the tag that runs on this host".to_owned(),
-            format!("docker run --isolation={} {reference}", resolution.isolation.as_str()),
+            format!(
+                "{} run --isolation={} {reference}",
+                case.client(),
+                resolution.isolation.as_str()
+            ),
         ),
         Setting::BuildKit => {
             ("build on the tag that runs on this host".to_owned(), format!("FROM {reference}"))
@@ -187,6 +228,16 @@ fn safe_pin<'c>(case: &'c Case<'_>) -> Option<&'c str> {
 
 /// A tag that is not the one that failed.
 pub(super) fn other_release(case: &Case<'_>) -> Vec<Remedy> {
+    if case.is_new_client_with_older_image() {
+        let of_2022 = case.resolution().and_then(|resolution| {
+            let mut others = resolution.alternatives.iter();
+            let other = others.find(|other| {
+                case.version_of(&other.tag).is_some_and(|version| version.build == BUILD_2022)
+            })?;
+            Some(use_other_release(resolution, &other.tag, other.isolation))
+        });
+        return of_2022.into_iter().collect();
+    }
     let Some(resolution) =
         case.resolution().filter(|fitting| Some(fitting.tag.as_str()) == case.tag)
     else {

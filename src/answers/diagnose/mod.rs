@@ -1,9 +1,11 @@
 //! The use case of `/diagnose`: the errors in a text, and remedies with the tags that run.
 
+mod base;
 mod by_cause;
 mod case;
 mod host;
 mod image;
+mod mentioned;
 mod remedy;
 
 use std::sync::Arc;
@@ -11,16 +13,19 @@ use std::sync::Arc;
 use crate::answers::context::Context;
 use crate::answers::host::HostDescription;
 use crate::answers::question::{AskedHost, ResolveQuestion};
-use crate::answers::resolve::{Resolution, resolve};
+use crate::answers::resolve::{Resolution, ResolveRefusal, resolve};
 use crate::catalogue::{Deadline, RepositoryTags};
-use crate::images::{NamedImage, Selector, Tag};
+use crate::images::{NamedImage, Selector, Tag, without_days};
 use crate::platforms::diagnosis::{self, Cause, Finding, Setting};
-use crate::windows::{Isolation, verdict};
+use crate::windows::{BUILD_2016, HostKind, Isolation, WindowsVersion, read_host, verdict};
 
+pub use mentioned::{Mentioned, MentionedHost, MentionedImage};
 pub use remedy::{Remedy, RemedyCode};
 
+use base::base_of;
 use by_cause::remedies;
 use case::Case;
+use mentioned::mentioned;
 
 /// An error in a text, and its remedies.
 #[derive(Clone, Debug)]
@@ -36,13 +41,26 @@ pub struct Diagnosed {
     pub remedies: Vec<Remedy>,
 }
 
-/// The errors in a text, in its order; empty if none is recognised.
-pub async fn diagnose(context: &Context, text: &str) -> Vec<Diagnosed> {
-    let mut diagnosed = Vec::new();
+/// What a text says.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// The errors, in the order of the text; empty if none is recognised.
+    pub findings: Vec<Diagnosed>,
+    /// The hosts and images, if no error is recognised.
+    pub mentioned: Mentioned,
+}
+
+/// The errors in a text, else the hosts and images in it.
+pub async fn diagnose(context: &Context, text: &str) -> Diagnosis {
+    let mut findings = Vec::new();
     for finding in diagnosis::diagnose(text, context.tables) {
-        diagnosed.push(conclude(context, finding).await);
+        findings.push(conclude(context, finding).await);
     }
-    diagnosed
+    let mentioned = match findings.as_slice() {
+        [] => mentioned(context, text).await,
+        _ => Mentioned::default(),
+    };
+    Diagnosis { findings, mentioned }
 }
 
 async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
@@ -58,10 +76,19 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
     });
     let base = base_of(context, finding.image.as_deref(), image.as_ref());
     let fitting = match &host {
-        Some(host) => Some(resolve(context, &question(&finding, base.clone(), host.clone())).await),
+        Some(host) => Some(fitting(context, question(&finding, base.clone(), host.clone())).await),
         None => None,
     };
-    let sibling = sibling_of(context, &finding, image.as_ref().zip(tag), host.as_ref()).await;
+    // Of a tag that does not exist, only the version in its name is known.
+    let of_tag = || {
+        let version = finding.image_version.filter(|_| finding.cause == Cause::TagNotFound)?;
+        let kind = Some(HostKind::Server);
+        let reading = read_host(&version.to_string(), kind, context.tables).ok()?;
+        Some(AskedHost::new(reading.host?, reading.could_mean))
+    };
+    let asked =
+        if finding.cause == Cause::TagNotFound { of_tag().or(host.clone()) } else { host.clone() };
+    let sibling = sibling_of(context, &finding, image.as_ref().zip(tag), asked.as_ref()).await;
     let compatibility = host
         .as_ref()
         .zip(finding.image_version)
@@ -82,6 +109,27 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
     let (message, remedies) = (case.message(), remedies(&case));
     let host = host.map(|host| HostDescription::of(&host, context.tables, context.now().date()));
     Diagnosed { message, image, host, remedies, finding }
+}
+
+/// The tag of the base for the host. Where the host's revision is missing, which process isolation
+/// on 14393 needs, it is the tag of the build.
+async fn fitting(
+    context: &Context,
+    question: ResolveQuestion,
+) -> Result<Resolution, ResolveRefusal> {
+    let refusal = match resolve(context, &question).await {
+        Ok(resolution) => return Ok(resolution),
+        Err(refusal) => refusal,
+    };
+    let WindowsVersion { build, revision } = question.host.version;
+    if build != BUILD_2016 || revision.is_some() || question.isolation.is_none() {
+        return Err(refusal);
+    }
+    let of_build = resolve(context, &ResolveQuestion { isolation: None, ..question }).await;
+    match of_build.ok().filter(|of_build| of_build.os_version.build == build) {
+        Some(of_build) => Ok(Resolution { isolation: Isolation::Process, ..of_build }),
+        None => Err(refusal),
+    }
 }
 
 /// The tags of the image, if the remedies of the cause name one by the text and not by the host.
@@ -110,30 +158,12 @@ async fn sibling_of(
         return None;
     }
     let question = question(finding, Arc::new(image.clone()), host.clone());
-    let question = ResolveQuestion { tag: Some(Tag::parse(tag)?), ..question };
-    resolve(context, &question).await.ok().filter(|sibling| sibling.tag != tag)
-}
-
-/// The image itself if it is a base image, else its base by its name, else Server Core, on which
-/// most images are built.
-fn base_of(
-    context: &Context,
-    written: Option<&str>,
-    image: Option<&NamedImage>,
-) -> Arc<NamedImage> {
-    if let Some(image) = image.filter(|image| image.family.is_some()) {
-        return Arc::new(image.clone());
+    let mut wanted = Tag::parse(tag)?;
+    if finding.cause == Cause::TagNotFound {
+        wanted.stem = without_days(&wanted.stem);
     }
-    let name = if written.is_some_and(|written| written.contains("nanoserver")) {
-        "nanoserver"
-    } else {
-        "servercore"
-    };
-    let base = context
-        .families
-        .read(name)
-        .expect("the two bases are families; a test reads the embedded table");
-    Arc::new(base)
+    let question = ResolveQuestion { tag: Some(wanted), ..question };
+    resolve(context, &question).await.ok().filter(|sibling| sibling.tag != tag)
 }
 
 fn question(finding: &Finding, image: Arc<NamedImage>, host: AskedHost) -> ResolveQuestion {

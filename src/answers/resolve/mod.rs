@@ -3,6 +3,7 @@
 // In reading order.
 
 pub(super) mod shortfall;
+mod sister;
 pub(super) mod selection;
 mod nearest;
 mod settle;
@@ -120,7 +121,12 @@ pub async fn resolve(
     let named = question.tag.as_ref().map(ToString::to_string);
     let tags = catalogue.tags_and(named.as_deref(), repository, &deadline).await;
     let tags = tags.map_err(ResolveRefusal::Miss)?;
-    let refuse = |shortfall| ResolveRefusal::Shortfall(Box::new(shortfall), tags.freshness);
+    let refuse = |mut shortfall: Shortfall| {
+        if let Shortfall::NoneRuns { sister, .. } = &mut shortfall {
+            *sister = sister::sister(context, question, today);
+        }
+        ResolveRefusal::Shortfall(Box::new(shortfall), tags.freshness)
+    };
     let with_latest = latest_of(question, &tags.value, tables);
     let question = with_latest.as_ref().unwrap_or(question);
     let selection = Selection::new(question, &tags.value, tables, today);
@@ -148,6 +154,10 @@ pub async fn resolve(
             Ok(mut settled) => {
                 settled.warnings.append(&mut skipped);
                 settled.warnings.extend(of_the_registry);
+                let is_of_own_build = candidate.version.build == question.host.version.build;
+                if !is_of_own_build && let Some(sister) = sister::sister(context, question, today) {
+                    settled.warnings.push(Remark::sister_image(&sister));
+                }
                 return Ok(conclude(&selection, candidate, settled));
             }
             Err(why) => skipped.push(Remark::tag_skipped(&candidate.tag.text, &why)),
@@ -213,13 +223,13 @@ fn latest_of(
 /// The refusal, with what was found out about the requested tag.
 fn with_skipped(shortfall: Shortfall, remarks: &[Remark]) -> Shortfall {
     match shortfall {
-        Shortfall::NoneRuns { nearest, mut skipped } => {
+        Shortfall::NoneRuns { nearest, mut skipped, sister } => {
             skipped.extend(remarks.iter().map(|remark| remark.message.clone()));
-            Shortfall::NoneRuns { nearest, skipped }
+            Shortfall::NoneRuns { nearest, skipped, sister }
         }
         Shortfall::NoTags if !remarks.is_empty() => {
             let skipped = remarks.iter().map(|remark| remark.message.clone()).collect();
-            Shortfall::NoneRuns { nearest: Vec::new(), skipped }
+            Shortfall::NoneRuns { nearest: Vec::new(), skipped, sister: None }
         }
         other => other,
     }
@@ -248,7 +258,17 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
     let ended = tables.image_support_ended(os_version.build, base_of_life, today);
     warnings.extend(ended.map(|ended| Remark::image_out_of_support(tag, ended)));
     warnings.extend(mode.warnings.iter().map(remark));
-    if mode.warnings.contains(&Reason::ImageRevisionNewerThanHost)
+    // Tags move to newer revisions only, so that the last one seen is the least it can have.
+    let seen = candidate.tag.observation.as_deref().and_then(|seen| seen.os_version);
+    let at_least = seen
+        .filter(|seen| os_version.revision.is_none() && seen.build == os_version.build)
+        .filter(|seen| {
+            let of_seen = verdict(facts, Some(*seen), question.platform);
+            of_seen.of(isolation).warnings.contains(&Reason::ImageRevisionNewerThanHost)
+        });
+    let newer = Reason::ImageRevisionNewerThanHost;
+    warnings.extend(at_least.map(|seen| Remark::of_rule(newer, facts, Some(seen))));
+    if (at_least.is_some() || mode.warnings.contains(&newer))
         && question.pin == Pin::Release
         && let Some(below) = selection.below_the_host(os_version.build)
     {

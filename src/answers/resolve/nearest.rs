@@ -10,7 +10,7 @@ use super::shortfall::{Alternative, Shortfall};
 impl<'a> Selection<'a> {
     /// No tag runs; these should have by their names, and were skipped.
     pub fn none_runs(&self, skipped: Vec<String>) -> Shortfall {
-        Shortfall::NoneRuns { nearest: self.nearest(), skipped }
+        Shortfall::NoneRuns { nearest: self.nearest(), skipped, sister: None }
     }
 
     /// The tags nearest to the host; previews come last.

@@ -156,6 +156,7 @@ impl<'a> Selection<'a> {
             return Err(Shortfall::NoneRuns {
                 nearest: self.shortfalls(named.into_iter()),
                 skipped: Vec::new(),
+                sister: None,
             });
         }
         plan.sort_by_key(|candidate| candidate.version.build != self.question.host.version.build);

@@ -53,6 +53,8 @@ pub enum Shortfall {
         nearest: Vec<Alternative>,
         /// The tags that should have run by their names, and why they were skipped.
         skipped: Vec<String>,
+        /// The image of a sister family that runs on the host.
+        sister: Option<String>,
     },
     /// The build that runs has no tag of the requested form.
     NoSuchForm {

@@ -33,7 +33,7 @@ pub async fn diagnose(
     payload: web::Payload,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
-    let text = read_text(&body::read(&request, payload, "text/plain", MAX_BODY_BYTES).await?)?;
-    let diagnosed = answers::diagnose(&context, &text).await;
-    reply::json(&request, &DiagnosisObject::from(diagnosed.as_slice()), &Metadata::default())
+    let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;
+    let diagnosis = answers::diagnose(&context, &text).await;
+    reply::json(&request, &DiagnosisObject::from(&diagnosis), &Metadata::default())
 }

@@ -1,12 +1,14 @@
-//! `GET /identify`.
+//! `/identify`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::answers::{Context, Identity};
-use crate::api::lists::{IdentifyParams, read_identify};
+use crate::api::diagnose::read_text;
+use crate::api::lists::{IdentifyParams, IdentifyTextParams, read_identify};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
-use crate::http::problems::HostProblems;
+use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::problems::{HostProblems, PostedHostProblems};
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
 
@@ -26,6 +28,34 @@ pub async fn identify(
     Query(query): Query,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
+    let identity = read_identify(query, Reading::from(&**context), context.now().date())?;
+    reply::json(&request, &identity, &Metadata::default())
+}
+
+/// Windows version in a long text
+///
+/// Takes what a machine prints about itself, such as the whole output of `systeminfo` or `docker
+/// info`, as plain text of up to 16 KiB, and answers as GET does.
+#[utoipa::path(
+    post, path = "", operation_id = "identifyHostText", tag = "Knowledge",
+    params(IdentifyTextParams),
+    request_body(
+        content = String, content_type = "text/plain",
+        description = "The text, as it was printed"
+    ),
+    responses(
+        (status = 200, description = "The Windows version", body = Identity),
+        PostedHostProblems,
+    )
+)]
+pub async fn identify_text(
+    request: HttpRequest,
+    Query(mut query): Query,
+    payload: web::Payload,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Problem> {
+    let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;
+    query.push(("host".to_owned(), text));
     let identity = read_identify(query, Reading::from(&**context), context.now().date())?;
     reply::json(&request, &identity, &Metadata::default())
 }

@@ -35,7 +35,7 @@ pub async fn answer_for_kubernetes_nodes(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
     let image = read_image(query, Reading::from(&**context))?;
-    let body = body::read(&request, payload, "application/json", MAX_LIST_BYTES).await?;
+    let body = body::read(&request, payload, &[body::JSON, body::TEXT], MAX_LIST_BYTES).await?;
     let fleet = answers::kubernetes_nodes(&context, &image, &body).await;
     let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image.image))?;
     reply::json(&request, &NodesObject::of_kubernetes(&fleet), &Metadata::default())

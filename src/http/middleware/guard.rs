@@ -42,7 +42,10 @@ pub async fn contain_panics(
 fn too_large(request: &HttpRequest) -> Option<Problem> {
     let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri_bytes > MAX_URI_BYTES {
-        let detail = format!("path and query may have at most {MAX_URI_BYTES} bytes");
+        let detail = format!(
+            "path and query may have at most {MAX_URI_BYTES} bytes; send a longer text of a host \
+             as the body of POST /resolve or POST /identify, as text/plain"
+        );
         return Some(Problem::new(ProblemKind::UriTooLong, detail));
     }
     let header_bytes: usize =

@@ -53,6 +53,9 @@ causes! {
          such as Windows Server 2016";
     InvalidIsolation = "invalid-isolation",
         "the isolation mode is misspelt: it must be process, hyperv or default";
+    ArchitectureMismatch = "architecture-mismatch",
+        "the client or the engine is built for another processor architecture than the image or \
+         the host; the Windows version is not the cause";
     LinuxEngine = "linux-engine",
         "this is a Windows image, but the engine is running Linux containers";
     UnrecognizedLayer = "unrecognized-layer",
@@ -70,6 +73,13 @@ causes! {
         "a program ended with STATUS_ENTRYPOINT_NOT_FOUND: with process isolation, image and \
          host are often on different sides of the February 2020 update, and 32-bit programs \
          fail first";
+    February2020Timeout = "february-2020-timeout",
+        "the container did not start in time. Microsoft names this message (KB4542617) for an \
+         image and a host on different sides of the February 2020 update";
+    LayerNotActivated = "layer-not-activated",
+        "the host could not mount a layer of the image. This has been reported with process \
+         isolation for images of older updates than the host's, and when another program, such \
+         as a virus scanner, has the files open";
     ServiceCrash = "service-crash",
         "a service in the container crashed. There are many possible causes; one is that \
          image and host are on different sides of the February 2020 update";
@@ -86,13 +96,17 @@ causes! {
         "Microsoft's images are no longer on Docker Hub; they are on mcr.microsoft.com, \
          under different names";
     TagNotFound = "tag-not-found",
-        "the repository has no such tag; base images have had no latest tag since 2019";
+        "the repository has no such tag; base images have had no latest tag since 2019, and dated \
+         tags exist only for the versions that were rebuilt on that date";
     AccessDenied = "access-denied",
         "this is not a version error: the caller has no permission to start containers on \
          the host";
     NoSuitableNode = "no-suitable-node",
         "no node of the swarm is suitable. Swarm compares operating system, architecture and \
          constraints, never the Windows version";
+    NoMatchingNode = "no-matching-node",
+        "no node has the labels that the pod selects; a pod for Windows usually selects \
+         kubernetes.io/os=windows and the build of its image";
     WindowsEngine = "windows-engine",
         "this is a Linux image, but the engine is running Windows containers";
     HostUnknownToRunner = "host-unknown-to-runner",
@@ -111,5 +125,10 @@ impl Cause {
     /// more.
     pub(super) const fn is_vague(self) -> bool {
         matches!(self, Self::SandboxNotCreated | Self::ErrorCutOff)
+    }
+
+    /// Whether this error explains the other one in the same text.
+    pub(super) const fn explains(self, other: Self) -> bool {
+        matches!((self, other), (Self::ArchitectureMismatch, Self::NoMatchingManifest))
     }
 }

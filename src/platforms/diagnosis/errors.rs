@@ -29,8 +29,8 @@ const ERRORS: &str = include_str!("data/errors.csv");
 /// message stands at most a container's identity, a path, or an image reference: 300 characters
 /// are enough. An identity has 64 digits, or is a placeholder of similar length.
 const HOLES: [(&str, &str); 4] = [
-    ("…", "[!-~]{0,300}?"),
-    ("{id}", "[!-9;-~]{0,80}"),
+    ("…", ".{0,300}?"),
+    ("{id}", "[^:]{0,80}"),
     ("{host}", r"(?P<host>10\.0\.\d{5,6}(?:\.\d{1,6})?)?"),
     ("{image}", r"(?P<image>10\.0\.\d{5,6}(?:\.\d{1,6})?)?"),
 ];
@@ -104,7 +104,9 @@ pub(super) fn errors(pasted: &Pasted<'_>) -> Vec<ErrorMatch> {
             let Some(text) = found.name("text") else { continue };
             let start = text.start().saturating_sub(UNLESS_BEFORE_BYTES);
             let end = (text.end() + UNLESS_AFTER_BYTES).min(tight.len());
-            let around = tight.get(start..end).unwrap_or_default();
+            let around = tight
+                .get(tight.floor_char_boundary(start)..tight.floor_char_boundary(end))
+                .unwrap_or_default();
             if error.unless.iter().any(|word| around.contains(word))
                 || error.is_generic && !is_about_containers(pasted, text.range())
                 || error.is_cut_off && !is_cut_off(pasted, text.range())
@@ -172,7 +174,7 @@ fn read_row(row: Row) -> Result<ErrorText, String> {
         return Err("the source is missing".to_owned());
     }
     let tight = |character: &char| !character.is_whitespace() && !is_quotation_mark(*character);
-    let template = row.text.chars().filter(tight).collect::<String>().to_ascii_lowercase();
+    let template = row.text.chars().filter(tight).collect::<String>().to_lowercase();
     let (template, is_cut_off) = match template.strip_suffix(ELLIPSIS) {
         Some(before) => (before, true),
         None => (template.as_str(), false),

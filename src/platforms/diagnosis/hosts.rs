@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{field, is_word};
+use super::sentences::in_sentences;
 use crate::windows::{HostReading, MAX_HOST_TEXT_BYTES, Tables, WindowsVersion, read_host};
 
 /// What one machine prints about itself.
@@ -36,16 +37,38 @@ impl Hosts {
     /// Every host that the clean text mentions.
     pub fn of(clean: &str, tables: &Tables) -> Self {
         let mut texts = HostTexts { tables, known: HashMap::new(), failures_left: MAX_FAILURES };
-        let readings = machines(clean)
-            .into_iter()
-            .filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)))
-            .collect();
+        let mut read = |machines: Vec<Machine>| -> Vec<_> {
+            machines
+                .into_iter()
+                .filter_map(|machine| Some((machine.name.clone(), machine.read(&mut texts)?)))
+                .collect()
+        };
+        let mut readings = read(machines(clean));
+        if readings.is_empty() {
+            let of_sentence =
+                |value| Machine { name: None, facts: vec![("sentence".to_owned(), value)] };
+            readings = read(in_sentences(clean).into_iter().map(of_sentence).collect());
+        }
         // A pod has the field `Node: NAME/10.240.0.6`.
         let node = |(field, value): (&str, &str)| {
             let (name, _address) = value.split_once('/').filter(|_| field == "Node")?;
             is_word(name).then(|| name.to_owned())
         };
         Self { readings, node: clean.lines().filter_map(field).find_map(node) }
+    }
+
+    /// The different hosts.
+    pub fn into_readings(self) -> Vec<HostReading> {
+        let mut different: Vec<HostReading> = Vec::new();
+        for (_, reading) in self.readings {
+            let version = |it: &HostReading| it.host.as_ref().map(|host| host.version);
+            if different.len() < MAX_DIFFERENT
+                && different.iter().all(|known| version(known) != version(&reading))
+            {
+                different.push(reading);
+            }
+        }
+        different
     }
 
     /// The host that an error is about. An error may name the host's version itself; then only a
@@ -107,9 +130,16 @@ impl Machine {
 
     fn read(&self, texts: &mut HostTexts<'_>) -> Option<HostReading> {
         let values = || self.facts.iter().map(|(_, value)| value.as_str());
-        let mut together = values().collect::<Vec<_>>().join("; ");
+        let with_heading = |(heading, value): &(String, String)| {
+            // The number of a registry value says nothing without its name.
+            let is_number = heading.ends_with("ubr") || heading.contains("build");
+            if is_number { format!("{heading} {value}") } else { value.clone() }
+        };
+        let mut together = self.facts.iter().map(with_heading).collect::<Vec<_>>().join("; ");
         together.truncate(together.floor_char_boundary(MAX_HOST_TEXT_BYTES));
-        let readings = std::iter::once(together.as_str()).chain(values());
+        // Remarks follow in parentheses.
+        let without_remark = values().filter_map(|value| value.split_once('(')).map(|(it, _)| it);
+        let readings = std::iter::once(together.as_str()).chain(values()).chain(without_remark);
         readings.filter_map(|text| texts.read(text)).find(|reading| reading.host.is_some())
     }
 }
@@ -218,6 +248,8 @@ fn facts_of(line: &str) -> Vec<(&str, &str)> {
 /// Each text that names no host costs up to some milliseconds, because its nearest readings are
 /// searched; tools print only a few of them.
 const MAX_FAILURES: usize = 8;
+/// More different hosts than a person asks about at once.
+const MAX_DIFFERENT: usize = 8;
 /// More machines in one text make no difference: they have to agree.
 const MAX_MACHINES: usize = 64;
 /// Longer than any value that a machine prints under one heading.
@@ -236,10 +268,22 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
         (
             "",
             concat!(
-                r#"(?i)^(?:[0-9TZ:.-]{20,40} )?[ *|-]*(?:\*\*)?"?"#,
+                r#"(?i)^[ *|-]*(?:[0-9]\.[ ])?(?:\*\*)?"?"#,
                 r"(?P<heading>kernel ?version|operating ?system|os ?image|os ?version|os ?name",
-                r"|os|host|host ?os|windows ?version|buildlabex)",
-                r#""?(?:\*\*)?[ ]*[:=][ ]*(?:\*\*)?[ ]*"?(?P<value>[^"]+)"#,
+                r"|os|host|host ?os(?: ?version)?|windows ?version|buildlabex|winver|edition|node",
+                r"|os ?build(?: ?number)?|osdescription|vmimage|runs-on|caption|build ?number",
+                r"|windows(?:ubr|productname|installationtype|buildlabex)",
+                r"|current ?build(?:number)?",
+                r"|ubr|productname|installationtype|displayversion)",
+                r#""?(?:\*\*)?(?:[ ]*[:=]|[ ]+is[ ])[ ]*(?:\*\*)?[ ]*["']?(?P<value>[^"\n]+)"#,
+            ),
+        ),
+        // `reg query` of the key `Windows NT\CurrentVersion`.
+        (
+            "registry",
+            concat!(
+                r"(?i)^[ ]*(?P<heading>CurrentBuild(?:Number)?|UBR|ProductName|InstallationType)",
+                r"[ ]+REG_(?:SZ|DWORD)[ ]+(?P<value>[!-~][ -~]*)",
             ),
         ),
         // The version in `systeminfo` in any language: `OS Version: 10.0.20348 N/A Build 20348`.
@@ -262,15 +306,9 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
             ),
         ),
         // The log of a hosted build.
-        ("name", r"^[0-9TZ:. -]*(?P<value>Microsoft Windows Server 20[0-9]{2})[ ]*$"),
+        ("name", r"^[ -]*(?P<value>Microsoft Windows Server 20[0-9]{2})[ ]*$"),
         // A command that prints only the version.
-        (
-            "version",
-            concat!(
-                r"^(?:[0-9TZ:.-]{20,40})?[ ']*",
-                r"(?P<value>10\.0\.[0-9]{5}(?:\.[0-9]{1,6})?)[ ']*$",
-            ),
-        ),
+        ("version", r"^[ ']*(?P<value>10\.0\.[0-9]{5}(?:\.[0-9]{1,6})?)[ ']*$"),
         // The name in `systeminfo` in any language.
         (
             "osname",
@@ -315,10 +353,13 @@ static NODE_ROW: LazyLock<Regex> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platforms::diagnosis::pasted::Pasted;
 
     fn check(text: &str, expected: &str) {
         let tables = Tables::embedded();
-        let host = Hosts::of(text, tables).pick(None, tables).and_then(|reading| reading.host);
+        let host = Hosts::of(&Pasted::new(text).clean, tables)
+            .pick(None, tables)
+            .and_then(|reading| reading.host);
         let said = host.map(|host| format!("{} {}", host.version, host.kind)).unwrap_or_default();
         assert_eq!(said, expected, "{text:?}");
     }
@@ -403,6 +444,38 @@ mod tests {
         check(r#""nodeInfo": {"kernelVersion": "10.0.17763.557"}"#, "10.0.17763.557 server");
         let node = |version| format!(r#"{{"nodeInfo":{{"kernelVersion":"{version}"}}}}"#);
         check(&format!("{},{}", node("10.0.17763.557"), node("10.0.20348.1")), "");
+    }
+
+    #[test]
+    fn hosts_are_found_in_sentences_and_names() {
+        for (text, expected) in [
+            ("Host OS Version: 10.0.18362.116 (1903)", "10.0.18362.116 server"),
+            ("Edition: Windows 10 Pro 22H2", "10.0.19045 client"),
+            ("Host: 26100.6905 (after an update)", "10.0.26100.6905 server"),
+            ("Host is Microsoft Windows 10 Pro - 1903", "10.0.18362 client"),
+            ("on host 10.0.17763.557 nothing starts", "10.0.17763.557 server"),
+            ("a Windows Server 2016 instance(14393.2906). Docker", "10.0.14393.2906 server"),
+            ("I tried it on Windows Server 20H2 and failed", "10.0.19042 server"),
+            ("- Windows 10 22H2 (Build 19045.6809), Azure VM", "10.0.19045.6809 client"),
+            ("MINGW64_NT-10.0-19045 DESKTOP 3.4.9", "10.0.19045 client"),
+            ("pool:\n  vmImage: 'windows-2019'", "10.0.17763 server"),
+            ("    runs-on: windows-2022", "10.0.20348 server"),
+            ("job (windows.amd64.server2022.open) using docker image x", "10.0.20348 server"),
+            ("node-image-version=AKSWindows-2025-gen2-26100.6905.251027", "10.0.26100.6905 server"),
+            (r#"unpacked for platform {"386" "windows" "10.0.22631" [] ""}"#, "10.0.22631 client"),
+            (
+                "    CurrentBuild    REG_SZ    20348\n    UBR    REG_DWORD    0x8fc",
+                "10.0.20348.2300 server",
+            ),
+            // Images, and what somebody else has.
+            ("a Windows Server 2019 container on another machine", ""),
+            ("the image is based on Windows Server 2019", ""),
+            ("image for Windows Server 2022", ""),
+            ("mcr.microsoft.com/contoso/app:windows-2022", ""),
+            ("The container is built for Windows 10 22H2", ""),
+        ] {
+            check(text, expected);
+        }
     }
 
     #[test]

@@ -1,46 +1,13 @@
-//! The images, the isolation modes and the settings that a text mentions, with their positions.
+//! The images that a text mentions, with their positions.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
 use crate::images::{ImageReference, Selector, Tag};
-use crate::windows::{Isolation, Platform, Tables, WindowsVersion};
-use crate::words::words;
+use crate::windows::{Tables, WindowsVersion};
 
-words! {
-    /// What runs the container.
-    #[derive(Default)]
-    pub enum Setting {
-        /// A Docker Engine on its own.
-        #[default]
-        Docker = "docker",
-        /// A build by BuildKit.
-        BuildKit = "buildkit",
-        /// A Docker Swarm service.
-        Swarm = "swarm",
-        /// A Kubernetes pod.
-        Kubernetes = "kubernetes",
-        /// A task of Amazon ECS.
-        Ecs = "ecs",
-    }
-}
-
-impl Setting {
-    /// Whether its containers can run in Hyper-V isolation.
-    pub const fn can_isolate_with_hyperv(self) -> bool {
-        matches!(self, Self::Docker | Self::Swarm)
-    }
-
-    /// The platform whose compatibility rules apply.
-    pub const fn platform(self) -> Platform {
-        match self {
-            Self::Kubernetes => Platform::Kubernetes,
-            Self::Swarm => Platform::Swarm,
-            Self::Docker | Self::BuildKit | Self::Ecs => Platform::Docker,
-        }
-    }
-}
+use super::pasted::MAX_MENTIONS;
 
 /// An image in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +59,25 @@ pub(super) fn images(clean: &str) -> Vec<ImageMention> {
 fn mention(at: usize, written: &str) -> Option<ImageMention> {
     // The reference may be the end of a sentence.
     let written = written.trim_end_matches(['.', ':', ',', ';', '/', '@', '-']);
+    let is_version = written.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_version || WORDS_OF_SENTENCES.contains(&written) {
+        return None;
+    }
     let reference: ImageReference = written.parse().ok()?;
     // Platforms look like repositories.
     let is_platform = written.starts_with("windows/a") || written.starts_with("linux/");
     (!is_platform).then(|| ImageMention { at, reference, written: written.to_owned() })
+}
+
+/// The version of the image that a text states under a heading of its own.
+pub(super) fn stated_image_version(clean: &str) -> Option<WindowsVersion> {
+    let mut stated = STATED_VERSION.captures_iter(clean).take(MAX_MENTIONS).filter_map(|found| {
+        let (_, [build, revision]) = found.extract();
+        let revision = revision.strip_prefix('.').and_then(|digits| digits.parse().ok());
+        Some(WindowsVersion { build: build.parse().ok()?, revision })
+    });
+    let first = stated.next()?;
+    stated.all(|other| other == first).then_some(first)
 }
 
 /// The image of `docker run [options] IMAGE …`.
@@ -126,8 +108,8 @@ pub(super) fn version_of_tag(
         Selector::Tag(text) | Selector::Digest { tag: Some(text), .. } => text,
         Selector::Default | Selector::Digest { tag: None, .. } => return None,
     };
-    if let Some(tag) = Tag::parse(text) {
-        return tag.version(tables);
+    if let Some(version) = Tag::parse(text).and_then(|tag| tag.version(tables)) {
+        return Some(version);
     }
     // Images built on a base image name it somewhere in the tag: `4.8-windowsservercore-ltsc2019`.
     // A number alone could be a year, so it counts only after the name of a base.
@@ -144,89 +126,6 @@ pub(super) fn version_of_tag(
     }
     None
 }
-
-/// An isolation mode in the text.
-pub(super) struct IsolationMention {
-    at: usize,
-    isolation: Isolation,
-    origin: Origin,
-}
-
-/// Where an isolation mode comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// A command, a file, or the inspection of a container.
-    Caller,
-    /// The details that the engine prints after an error.
-    Engine,
-    /// The default of the host.
-    HostDefault,
-}
-
-/// Every isolation mode in the tight text.
-pub(super) fn isolations(tight: &str) -> Vec<IsolationMention> {
-    let mention = |found: regex::Match<'_>| {
-        let text = found.as_str();
-        // The first letter tells the alternatives of the pattern apart.
-        let origin = match text.as_bytes() {
-            [b'd', ..] => Origin::HostDefault,
-            [b'h', ..] => Origin::Engine,
-            _ => Origin::Caller,
-        };
-        let is_process = text.ends_with("process") || text.ends_with("false");
-        let isolation = if is_process { Isolation::Process } else { Isolation::HyperV };
-        IsolationMention { at: found.start(), isolation, origin }
-    };
-    ISOLATION.find_iter(tight).take(MAX_MENTIONS).map(mention).collect()
-}
-
-/// The isolation mode of the container that failed at this position of the tight text: the one in
-/// the details after the error, else the one that the caller chose before or after it, else the
-/// default of the host.
-pub(super) fn isolation_at(mentions: &[IsolationMention], error: usize) -> Option<Isolation> {
-    let from = |origin: Origin| mentions.iter().filter(move |mention| mention.origin == origin);
-    let details =
-        from(Origin::Engine).find(|it| (error..error + MAX_DETAILS_BYTES).contains(&it.at));
-    let chosen = || {
-        let before = from(Origin::Caller).take_while(|it| it.at < error).last();
-        before.or_else(|| from(Origin::Caller).next())
-    };
-    details
-        .or_else(chosen)
-        .or_else(|| from(Origin::HostDefault).next())
-        .map(|mention| mention.isolation)
-}
-
-/// Every word of the tight text that only one setting uses.
-pub(super) fn settings(tight: &str) -> Vec<(usize, Setting)> {
-    let mut settings = Vec::new();
-    for (setting, words) in SETTINGS {
-        for word in *words {
-            let found = tight.match_indices(word).take(MAX_MENTIONS);
-            settings.extend(found.map(|(at, _)| (at, *setting)));
-        }
-    }
-    // Compose prints the same about several containers, with an `s`.
-    let is_container = |(at, word): &(usize, &str)| {
-        tight.as_bytes().get(at + word.len()).is_some_and(|next| *next != b's')
-    };
-    let started = tight.match_indices(KUBELET_FAILED_TO_START).filter(is_container);
-    settings.extend(started.take(MAX_MENTIONS).map(|(at, _)| (at, Setting::Kubernetes)));
-    settings.sort_unstable();
-    settings
-}
-
-/// The setting of the container that failed in the tight text: the last one before the end of the
-/// error, else the first one after it.
-pub(super) fn setting_at(settings: &[(usize, Setting)], end: usize) -> Setting {
-    let before = settings.iter().take_while(|(at, _)| *at < end).last();
-    before.or(settings.first()).map(|(_, setting)| *setting).unwrap_or_default()
-}
-
-/// More mentions of one form than any output that people paste.
-const MAX_MENTIONS: usize = 128;
-/// How far after an error the engine's details of the container reach; they name every layer.
-const MAX_DETAILS_BYTES: usize = 8192;
 
 /// The characters of an image reference. Whether they are one, its grammar decides.
 const REFERENCE: &str = "(?P<image>[A-Za-z0-9][A-Za-z0-9._/:@-]+)";
@@ -245,7 +144,8 @@ static IMAGES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"(?i)\bresolve reference "REF""#,
         r"(?i)\bmanifest for REF not found",
         r"\bpull access denied for REF,",
-        r"\bload metadata for REF",
+        r"\b(?:load metadata|resolve\s+source\s+metadata) for REF",
+        r"(?i)\bmanifest list docker://REF",
         // A Dockerfile, and the steps of a build.
         concat!(
             r"(?m)^(?:[ ]*|[ -~]{0,40}Step \d+/\d+ : |[ -~]{0,40}\[[a-z0-9 /-]{1,60}\] )",
@@ -284,51 +184,47 @@ static PULLING: LazyLock<Regex> = LazyLock::new(|| {
 /// A word of a command line.
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r#""[^"]*"|'[^']*'|[^ ]+"#));
 
-/// The default of a host, a choice of the caller, the details of an engine, and the runtime class
-/// of a pod.
-static ISOLATION: LazyLock<Regex> = LazyLock::new(|| {
+/// Words of sentences that follow `docker run` or `image`, and are no images.
+const WORDS_OF_SENTENCES: [&str; 30] = [
+    "a",
+    "again",
+    "an",
+    "and",
+    "any",
+    "as",
+    "at",
+    "but",
+    "by",
+    "command",
+    "container",
+    "error",
+    "fails",
+    "failed",
+    "for",
+    "from",
+    "if",
+    "image",
+    "images",
+    "in",
+    "is",
+    "it",
+    "not",
+    "of",
+    "on",
+    "the",
+    "this",
+    "to",
+    "with",
+    "works",
+];
+
+/// `Container OS Version: 10.0.17763.437`, `Image: 26100.7462`.
+static STATED_VERSION: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
-        r"(?:default)?isolation[=:]?(?:process|hyper-?v)|hvpartition:(?:true|false)",
-        r"|runhcs-wcow-(?:process|hypervisor)",
+        r"(?im)^[ *|-]*(?:container|image)[ ]?(?:os)?[ ]?(?:version|build)?[ ]*[:=][ ]*",
+        r"(?:10\.0\.)?([0-9]{5})((?:\.[0-9]{1,6})?)(?:[^0-9.]|$)",
     ))
 });
-
-/// Words of the tight text that only one setting uses.
-const SETTINGS: &[(Setting, &[&str])] = &[
-    (
-        Setting::Kubernetes,
-        &[
-            "kubernetes.io/",
-            "node-selectors:",
-            "starterror",
-            "containerversion:containerd://",
-            "kubelet",
-            "kubectl",
-            "podsandbox",
-            "sandboxcontainer",
-            "sandboximage",
-            "crictl",
-            "crashloopbackoff",
-            "imagepullbackoff",
-            "containercannotrun",
-            "failedtopullimage",
-        ],
-    ),
-    (
-        Setting::Swarm,
-        &[
-            "dockerservice",
-            "dockerstack",
-            "startingcontainerfailed",
-            "nosuitablenode",
-            "dockernode",
-        ],
-    ),
-    (Setting::Ecs, &["cannotpullcontainererror"]),
-    (Setting::BuildKit, &["failedtosolve", "dockerbuildx", "buildkit", "[internal]load"]),
-];
-/// The kubelet's event for a container, whose name follows.
-const KUBELET_FAILED_TO_START: &str = "error:failedtostartcontainer";
 
 /// The options of `docker run`, `create` and `pull` that take no value.
 const FLAGS_WITHOUT_VALUE: &[&str] = &[
@@ -399,6 +295,35 @@ mod tests {
             &[],
         );
         check("failed to pull image \"<ref>\"", &[]);
+    }
+
+    #[test]
+    fn words_and_versions_are_no_images() {
+        for text in [
+            "docker pull fails",
+            "docker run if it works",
+            "Image: 26100.7462",
+            "in the manifest list entries",
+        ] {
+            check(text, &[]);
+        }
+        check(
+            "resolve \nsource metadata for docker.io/library/python:3.8: no match",
+            &["docker.io/library/python:3.8"],
+        );
+    }
+
+    #[test]
+    fn the_version_of_an_image_can_be_stated() {
+        let stated = |text: &str| stated_image_version(text).map(|version| version.to_string());
+        let check = |text, version: Option<&str>| {
+            assert_eq!(stated(text).as_deref(), version, "{text}");
+        };
+        check("Container OS Version: 10.0.17763.437 (ltsc2019)", Some("10.0.17763.437"));
+        check("container osversion: 10.0.18363.900", Some("10.0.18363.900"));
+        check("Image: 26100.7462", Some("10.0.26100.7462"));
+        check("Image: contoso/app:1", None);
+        check("Image: 26100.1\nImage: 20348.1", None);
     }
 
     #[test]

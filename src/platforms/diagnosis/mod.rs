@@ -19,16 +19,20 @@ mod cause;
 mod pasted;
 mod errors;
 mod mentions;
+mod isolation;
+mod setting;
+mod sentences;
 mod hosts;
 mod names;
 
 pub use cause::Cause;
-pub use mentions::Setting;
 pub use names::Names;
+pub use setting::Setting;
 
 use errors::ErrorMatch;
 use hosts::Hosts;
-use mentions::{ImageMention, IsolationMention};
+use isolation::IsolationMention;
+use mentions::ImageMention;
 use names::NamesInText;
 use pasted::Pasted;
 
@@ -45,6 +49,12 @@ const WORKLOAD: &str = "failedtostartcontainer";
 const MAX_SANDBOX_DISTANCE_BYTES: usize = 500;
 /// The words of engines that pull with containerd.
 const CONTAINERD: [&str; 3] = ["nomatchforplatform", "failedtopullandunpack", "containerd"];
+
+/// The words of CI services on their own machines.
+const HOSTED: [&str; 5] =
+    ["vmimage:", "runs-on:", "hostedtoolcache", "vssadministrator", "runneradmin"];
+/// The engine's details of a container for Linux on Windows, which Docker had until 2022.
+const LINUX: [&str; 2] = ["containertype:linux", "linuxinitrdfile:"];
 
 /// An error in a text, with the facts about it that the text contains.
 #[derive(Clone, Debug)]
@@ -65,6 +75,10 @@ pub struct Finding {
     pub setting: Setting,
     /// Whether containerd pulls the images.
     pub by_containerd: bool,
+    /// Whether the host is a machine of a CI service, which its user cannot change.
+    pub is_hosted: bool,
+    /// Whether the engine's details of the container say that its image is for Linux.
+    pub is_for_linux: bool,
     /// The cluster objects involved.
     pub names: Names,
 }
@@ -76,15 +90,30 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     if errors.iter().any(|error| !error.cause.is_vague()) {
         errors.retain(|error| !error.cause.is_vague());
     }
+    // A longer text says more than one that is a part of it.
+    let is_part = |part: &ErrorMatch, whole: &ErrorMatch| {
+        part.cause != whole.cause
+            && (whole.cause.explains(part.cause)
+                || part.span != whole.span
+                    && whole.span.start <= part.span.start
+                    && part.span.end <= whole.span.end)
+    };
+    let is_said: Vec<bool> =
+        errors.iter().map(|part| errors.iter().any(|whole| is_part(part, whole))).collect();
+    let mut is_said = is_said.into_iter();
+    errors.retain(|_| !is_said.next().unwrap_or_default());
     if errors.is_empty() {
         return Vec::new();
     }
     let facts = Facts {
         images: mentions::images(&pasted.clean),
         hosts: Hosts::of(&pasted.clean, tables),
-        isolations: mentions::isolations(&pasted.tight),
-        settings: mentions::settings(&pasted.tight),
+        isolations: isolation::isolations(&pasted.tight),
+        settings: setting::settings(&pasted.tight),
         by_containerd: CONTAINERD.iter().any(|word| pasted.tight.contains(word)),
+        is_hosted: HOSTED.iter().any(|word| pasted.tight.contains(word)),
+        is_for_linux: LINUX.iter().any(|word| pasted.tight.contains(word)),
+        stated_version: mentions::stated_image_version(&pasted.clean),
         names: NamesInText::of(&pasted.clean),
     };
     let mut findings: Vec<Finding> = Vec::new();
@@ -103,6 +132,29 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
     findings
 }
 
+/// The hosts and images in a text: what tools print of machines, and the images that they name,
+/// each once.
+pub fn mentions(text: &str, tables: &Tables) -> Mentions {
+    let pasted = Pasted::new(text);
+    let hosts = Hosts::of(&pasted.clean, tables).into_readings();
+    let mut images: Vec<(String, Option<WindowsVersion>)> = Vec::new();
+    for image in mentions::images(&pasted.clean) {
+        let version = mentions::version_of_tag(&image.reference, tables);
+        if images.len() < MAX_FINDINGS && images.iter().all(|(known, _)| *known != image.written) {
+            images.push((image.written, version));
+        }
+    }
+    Mentions { hosts, images }
+}
+
+/// The hosts and images in a text, at most [`MAX_FINDINGS`] of each.
+pub struct Mentions {
+    /// The hosts.
+    pub hosts: Vec<HostReading>,
+    /// The images as the text has them, with the version that the tag names.
+    pub images: Vec<(String, Option<WindowsVersion>)>,
+}
+
 /// The facts in a text beside its errors.
 struct Facts {
     images: Vec<ImageMention>,
@@ -110,6 +162,9 @@ struct Facts {
     isolations: Vec<IsolationMention>,
     settings: Vec<(usize, Setting)>,
     by_containerd: bool,
+    is_hosted: bool,
+    is_for_linux: bool,
+    stated_version: Option<WindowsVersion>,
     names: NamesInText,
 }
 
@@ -124,6 +179,7 @@ impl Facts {
     ) -> Finding {
         let ErrorMatch { mut cause, span, host, image: version_in_error } = error;
         let start = span.start.saturating_sub(MAX_SANDBOX_DISTANCE_BYTES);
+        let start = pasted.tight.floor_char_boundary(start);
         let before = pasted.tight.get(start..span.end).unwrap_or_default();
         let since = SANDBOX
             .iter()
@@ -138,12 +194,14 @@ impl Facts {
         let version_of_tag = || mentions::version_of_tag(&image?.reference, tables);
         Finding {
             cause,
-            image_version: version_in_error.or_else(version_of_tag),
+            image_version: version_in_error.or(self.stated_version).or_else(version_of_tag),
             image: image.map(|image| image.written.clone()),
             host: self.hosts.pick(host, tables),
-            isolation: mentions::isolation_at(&self.isolations, span.start),
-            setting: mentions::setting_at(&self.settings, span.end),
+            isolation: isolation::isolation_at(&self.isolations, span.start),
+            setting: setting::setting_at(&self.settings, span.end),
             by_containerd: self.by_containerd,
+            is_hosted: self.is_hosted,
+            is_for_linux: self.is_for_linux,
             names: self.names.pick(clean.end),
             evidence: String::new(),
             span,

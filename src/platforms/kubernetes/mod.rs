@@ -7,6 +7,8 @@
 
 mod affinity;
 pub mod admission;
+mod entry;
+mod printed;
 pub mod nodes;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,11 @@
-//! The list of nodes that `kubectl get nodes -o json` prints.
-
-use std::collections::BTreeMap;
+//! The list of nodes that `kubectl get nodes -o json` prints, or the same as text.
 
 use serde::Deserialize;
 
-use super::{BUILD_LABEL, OS_LABEL, WINDOWS, version_labels};
+use super::entry::{Item, Metadata, Status};
+use super::{BUILD_LABEL, OS_LABEL, WINDOWS, printed, version_labels};
 use crate::platforms::node::{
-    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set,
+    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, is_json, labels_to_set,
     usable_name, without_byte_order_mark,
 };
 use crate::windows::Tables;
@@ -24,43 +23,24 @@ struct Document {
     status: Option<Status>,
 }
 
-/// An entry of the list. Everything may be missing: an entry that cannot be read must not spoil the
-/// others.
-#[derive(Deserialize)]
-struct Item {
-    kind: Option<String>,
-    metadata: Option<Metadata>,
-    status: Option<Status>,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    name: Option<String>,
-    labels: Option<BTreeMap<String, Option<String>>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Status {
-    #[serde(rename = "nodeInfo")]
-    node_info: Option<NodeInfo>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeInfo {
-    operating_system: Option<String>,
-    kernel_version: Option<String>,
-    os_image: Option<String>,
-}
-
-/// Reads the list, each node by itself.
+/// Reads the list, each node by itself; also the table of `kubectl get nodes -o wide`, and the text
+/// of `kubectl describe node`.
 ///
 /// # Errors
 /// When the body is not a list of nodes; the message gives the command that prints one.
 pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, ListError> {
     let refuse = |detail: String| ListError { detail, command: COMMAND };
-    let document: Document = serde_json::from_slice(without_byte_order_mark(body))
-        .map_err(|error| refuse(error.to_string()))?;
+    let body = without_byte_order_mark(body);
+    if !is_json(body) {
+        let items = printed::read(&String::from_utf8_lossy(body));
+        return match items.len() {
+            0 => Err(refuse("neither JSON nor the text that kubectl prints of nodes".to_owned())),
+            1..=MAX_NODES => Ok(items.into_iter().map(|item| read_node(item, tables)).collect()),
+            _ => Err(refuse(format!("at most {MAX_NODES} nodes are allowed"))),
+        };
+    }
+    let document: Document =
+        serde_json::from_slice(body).map_err(|error| refuse(error.to_string()))?;
     let items = match (document.kind.as_deref(), document.items) {
         (Some("List" | "NodeList"), Some(UpTo(items))) => items,
         (Some("Node"), None) => {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{BUILD_LABEL, OS_VERSION_LABEL, REVISION_LABEL, version_labels};
 use crate::platforms::node::{
-    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, labels_to_set,
+    Clue, ListError, MAX_NODES, Node, SkipReason, Skipped, UpTo, host_of, is_json, labels_to_set,
     usable_name, without_byte_order_mark,
 };
 use crate::windows::Tables;
@@ -84,9 +84,23 @@ struct Merged {
 pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, ListError> {
     let refuse = |detail: String| ListError { detail, command: COMMANDS };
     let mut entries: Vec<Entry> = Vec::new();
-    let texts = serde_json::Deserializer::from_slice(without_byte_order_mark(body)).into_iter();
-    for text in texts {
-        let UpTo(some): UpTo<Entry, MAX_NODES> = text.map_err(|error| refuse(error.to_string()))?;
+    let body = without_byte_order_mark(body);
+    let mut texts = serde_json::Deserializer::from_slice(body).into_iter();
+    let mut read_until = 0;
+    while let Some(text) = texts.next() {
+        let some = match text {
+            Ok(UpTo::<Entry, MAX_NODES>(some)) => some,
+            Err(error) => {
+                let rest = body.get(read_until..).unwrap_or_default();
+                let printed = if is_json(rest) { Vec::new() } else { printed(rest) };
+                if printed.is_empty() {
+                    return Err(refuse(error.to_string()));
+                }
+                entries.extend(printed);
+                break;
+            }
+        };
+        read_until = texts.byte_offset();
         entries.extend(some);
         // Each node is described twice.
         if entries.len() > 2 * MAX_NODES {
@@ -118,6 +132,44 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
     }
     Ok(nodes.into_iter().map(|node| read_node(node, tables)).collect())
 }
+
+/// What `docker info` prints as text, of one engine after the other. An entry begins where a field
+/// comes again.
+fn printed(body: &[u8]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let text = String::from_utf8_lossy(body);
+    for (heading, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        let heading = heading.trim();
+        if !PRINTED.contains(&heading) || entries.len() > 2 * MAX_NODES {
+            continue;
+        }
+        let is_set = |entry: &Entry| match heading {
+            "Kernel Version" => entry.kernel_version.is_some(),
+            "Operating System" => entry.operating_system.is_some(),
+            "OSType" => entry.os_type.is_some(),
+            "Name" => entry.name.is_some(),
+            _ => entry.swarm.is_some(),
+        };
+        if entries.last().is_none_or(is_set) {
+            entries.push(Entry::default());
+        }
+        let Some(entry) = entries.last_mut() else { continue };
+        let value = Some(value.trim().to_owned());
+        match heading {
+            "Kernel Version" => entry.kernel_version = value,
+            "Operating System" => entry.operating_system = value,
+            "OSType" => entry.os_type = value,
+            "Name" => entry.name = value,
+            _ => entry.swarm = Some(Membership { node_id: value }),
+        }
+    }
+    // Other lists of Docker have the name of the system as well.
+    entries.retain(|entry| entry.kernel_version.is_some());
+    entries
+}
+
+/// The fields of `docker info` that are read.
+const PRINTED: [&str; 5] = ["Kernel Version", "Operating System", "OSType", "Name", "NodeID"];
 
 /// The position of each node, by the names that `docker info` may give it; `None` for a host name
 /// that several nodes share.

@@ -206,6 +206,53 @@ pub(super) const GOOD: &[Good] = &[
         Server,
     ),
     ("Windows-10-10.0.19045-SP0", 19045, None, Client),
+    // Names of node images, runners, and cloud images.
+    ("AKSWindows-2022-containerd-20348.2655.240814", 20348, Some(2655), Server),
+    ("AKSWindows-23H2-gen2-25398.1611.250518", 25398, Some(1611), Server),
+    ("AKSWindows-2025-gen2-26100.6905.251027", 26100, Some(6905), Server),
+    (
+        "kubernetes.azure.com/node-image-version=AKSWindows-2019-containerd-17763.4851.230914",
+        17763,
+        Some(4851),
+        Server,
+    ),
+    (
+        "MicrosoftWindowsServer:WindowsServer:2019-datacenter-with-containers-g2:17763.6775.250117",
+        17763,
+        Some(6775),
+        Server,
+    ),
+    ("win22/20260317.73", 20348, None, Server),
+    ("win25", 26100, None, Server),
+    ("win19/20250630.1", 17763, None, Server),
+    ("servercore21H2", 20348, None, Server),
+    ("servercore1809", 17763, None, Server),
+    ("nanoserver1809", 17763, None, Server),
+    // Revisions beside a build, and files that have another one.
+    (
+        "Kernel Version: 10.0 17111 (17111.1.amd64fre.rs4_release.180226-1411)\nOperating System: \
+         Windows Server Datacenter Version 1803, Update Build Revision 1",
+        17111,
+        Some(1),
+        Server,
+    ),
+    (
+        "WindowsInstallationType : Client\nWindowsProductName : Windows 10 \
+         Enterprise\nWindowsVersion : 1607\nWindowsUBR : 577",
+        14393,
+        Some(577),
+        Client,
+    ),
+    (
+        "OSDescription : Windows 10 Pro\nOSBuildNumber : 19045\nClientVersion : 10.0.19041.5553",
+        19045,
+        None,
+        Client,
+    ),
+    ("vmcompute.dll 10.0.26100.1150 on Windows Server 2022", 20348, None, Server),
+    ("vmcompute.dll 10.0.20348.1150", 20348, None, Server),
+    ("10.0 26100 (26100.1.arm64fre.ge_release.240331-1435)", 26100, None, Client),
+    ("Windows 10.0.26100 ARM64", 26100, None, Client),
     ("Windows-2019Server-10.0.17763-SP0", 17763, None, Server),
     (
         "10.0 14393 (14393.953.amd64fre.rs1_release_inmarket.170303-1614)\n\

@@ -6,8 +6,9 @@
 //! weighs what was found.
 
 use super::vocabulary::{
-    CLIENT_WORDS, FOREIGN_WORDS, HARMLESS_WORDS, HOME_WORDS, OLD_BUILDS, SERVER_WORDS,
-    UPDATE_REVISION, is_build_word, is_codename, is_half_year, is_value_type, is_windows_word,
+    ARM_WORDS, CLIENT_WORDS, FOREIGN_WORDS, HARMLESS_WORDS, HOME_WORDS, MovingName, OLD_BUILDS,
+    SERVER_WORDS, UPDATE_REVISION, is_build_word, is_codename, is_file_word, is_half_year,
+    is_value_type, is_windows_word, moving_name, year_of_runner,
 };
 use super::words::words_of;
 use crate::windows::builds::BUILD_2016;
@@ -24,6 +25,8 @@ pub(super) struct Clues {
     pub bare: Vec<WindowsVersion>,
     /// Builds of a `BuildLabEx`. See [`patch_level_of_branch`] for what they are worth.
     pub branches: Vec<WindowsVersion>,
+    /// Versions of files of Windows, which may be those of another build.
+    pub files: Vec<WindowsVersion>,
     /// What the registry value `UBR` (update build revision) says: the revision of the host,
     /// whatever stands elsewhere.
     pub update_revisions: Vec<u32>,
@@ -41,6 +44,8 @@ pub(super) struct Clues {
     pub foreign: bool,
     /// Windows or Microsoft is named.
     pub names_windows: bool,
+    /// A name that means another Windows after a while, unless the text has a version too.
+    pub moving: Option<&'static MovingName>,
     /// The text is what `docker version` prints: versions of Docker, and dates on which it was
     /// built.
     pub docker_version: bool,
@@ -53,6 +58,7 @@ pub(super) struct Clues {
     windows_server: bool,
     server_word: bool,
     client_word: bool,
+    arm_word: bool,
     long_term_branch: bool,
 }
 
@@ -62,6 +68,8 @@ impl Clues {
         let words = words_of(text);
         let mut clues = Self { words: words.len(), ..Self::default() };
         clues.automatic = matches!(words.as_slice(), [only] if only.text == "auto");
+        let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        clues.moving = moving_name(&texts);
         let has_heading = |text| words.iter().any(|word| word.before_colon && word.text == text);
         // `Git commit:` and `Built:`.
         clues.docker_version = has_heading("commit") && has_heading("built");
@@ -76,7 +84,9 @@ impl Clues {
                 continue;
             }
             clues.look_at(&word.text, previous, heading);
-            previous = &word.text;
+            // Older engines print `Update Build Revision 1`.
+            let is_revision = previous == "build" && word.text == "revision";
+            previous = if is_revision { UPDATE_REVISION } else { &word.text };
         }
         clues
     }
@@ -90,7 +100,7 @@ impl Clues {
             Some(HostKind::Client)
         } else if self.server_word {
             Some(HostKind::Server)
-        } else if self.client_word {
+        } else if self.client_word || self.arm_word {
             Some(HostKind::Client)
         } else {
             None
@@ -115,6 +125,7 @@ impl Clues {
             "windows" | "win" | "ws" | "windowsserver" | "winserver" | "microsoft" => {
                 self.names_windows = true
             }
+            "akswindows" => (self.names_windows, self.server_word) = (true, true),
             "ltsc" => self.long_term = true,
             "ltsb" => {
                 self.long_term = true;
@@ -130,7 +141,9 @@ impl Clues {
             _ if FOREIGN_WORDS.contains(&word) => self.foreign = true,
             _ if SERVER_WORDS.contains(&word) => self.server_word |= !heading,
             _ if CLIENT_WORDS.contains(&word) => self.client_word |= !heading,
-            UPDATE_REVISION => {}
+            _ if word.ends_with(UPDATE_REVISION) => {}
+            _ if ARM_WORDS.contains(&word) => self.arm_word = true,
+            _ if is_file_word(word) => {}
             _ if HARMLESS_WORDS.contains(&word)
                 || word.ends_with("build")
                 || is_build_word(word) => {}
@@ -144,13 +157,18 @@ impl Clues {
     }
 
     fn look_at_number(&mut self, word: &str, previous: &str) {
-        if previous == UPDATE_REVISION {
+        if previous.ends_with(UPDATE_REVISION) {
             self.say_update_revision(word);
             return;
         }
         let parts: Vec<Option<u32>> = word.split('.').map(number).collect();
         match parts.as_slice() {
             [Some(10), Some(0)] => {}
+            [Some(10), Some(0), Some(build @ 10_000..=999_999), Some(revision)]
+                if is_file_word(previous) =>
+            {
+                self.files.extend(version(*build, Some(*revision)));
+            }
             [Some(10), Some(0), Some(build @ 10_000..=999_999)] => self.say_stated(*build, None),
             [Some(10), Some(0), Some(build @ 10_000..=999_999), Some(revision)] => {
                 self.say_stated(*build, Some(*revision));
@@ -163,6 +181,10 @@ impl Clues {
             [Some(7 | 8)] | [Some(8), Some(1)] if is_windows_word(previous) => {
                 self.say_too_old(format!("Windows {word}"));
             }
+            [Some(number)] if previous == "win" && year_of_runner(*number).is_some() => {
+                self.server_word = true;
+                self.say_name(&format!("20{number}"));
+            }
             [Some(number @ 10..=20)] if is_windows_word(previous) => {
                 self.windows_number.get_or_insert(*number);
             }
@@ -170,6 +192,10 @@ impl Clues {
                 self.say_stated(*build, None);
             }
             [Some(build @ 10_000..=99_999), Some(revision)] if is_build_word(previous) => {
+                self.say_stated(*build, Some(*revision));
+            }
+            // The version of an image in Azure ends with its date: `17763.6775.250117`.
+            [Some(build @ 10_000..=99_999), Some(revision), Some(200_101..=991_231)] => {
                 self.say_stated(*build, Some(*revision));
             }
             [Some(build @ 10_000..=99_999)] => self.say_bare(*build, None),
@@ -187,6 +213,7 @@ impl Clues {
     /// `14393.1715.amd64fre.rs1_release_inmarket.170906-1810` (`BuildLabEx`) and
     /// `16299.rs3_release.170928-1534` (`BuildLab`).
     fn look_at_lab(&mut self, word: &str, parts: &[Option<u32>]) {
+        self.arm_word |= word.contains("arm64fre.");
         let is_lab = word.contains("fre.") || word.contains("chk.") || word.contains("_release.");
         match parts {
             [Some(build), revision, None, ..] if is_lab => self.say_branch(*build, *revision),

@@ -36,6 +36,16 @@ pub enum HostError {
          docker info, or of docker version --format '{{{{json .}}}}'"
     )]
     DockerVersion,
+    /// A name that means another Windows after a while, such as `windows-latest`.
+    #[error("{name} moves to newer versions of Windows: {meaning}; give {}", .instead.join(" or "))]
+    Moving {
+        /// The name.
+        name: &'static str,
+        /// What it means, and since when.
+        meaning: &'static str,
+        /// What to give instead; each is accepted as a host.
+        instead: &'static [&'static str],
+    },
     /// The text names several builds, each in full, as a list of nodes does.
     #[error("this text names several hosts ({}); give one of them", listed(.versions))]
     Several {
@@ -53,8 +63,9 @@ pub enum HostError {
     },
 }
 
-/// The longest text that is read. A whole `docker info` fits.
-pub const MAX_HOST_TEXT_BYTES: usize = 4096;
+/// The longest text that is read. A whole `systeminfo` of a machine with many network adapters and
+/// updates fits, which has 8 KiB.
+pub const MAX_HOST_TEXT_BYTES: usize = 16 * 1024;
 
 fn listed(versions: &[WindowsVersion]) -> String {
     versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -5,6 +5,7 @@ use super::error::{HostError, MAX_HOST_TEXT_BYTES};
 use super::facts::{Edition, Host, HostCandidate, HostReading};
 use super::names::is_named;
 use super::suggest::{MAX_SUGGESTIONS, suggest};
+use super::vocabulary::MovingName;
 use crate::windows::release::{HostKind, Release};
 use crate::windows::tables::Tables;
 use crate::windows::version::WindowsVersion;
@@ -33,6 +34,9 @@ pub fn read_host(
         (Some(version), candidates_of_version(version, kind, tables))
     } else if let Some(what) = clues.too_old {
         return Err(HostError::TooOld { what });
+    } else if let Some(moving) = clues.moving.filter(|_| clues.names.is_empty()) {
+        let MovingName { name, meaning, instead, .. } = *moving;
+        return Err(HostError::Moving { name, meaning, instead });
     } else {
         candidates_of_names(&clues, host_type, tables)?
     };
@@ -62,7 +66,9 @@ fn version_of(clues: &Clues) -> Result<Option<WindowsVersion>, HostError> {
         return Err(HostError::DockerVersion);
     }
     let by_certainty = [&clues.stated, &clues.bare, &clues.branches];
-    let Some(versions) = by_certainty.into_iter().find(|versions| !versions.is_empty()) else {
+    let certain = by_certainty.into_iter().find(|versions| !versions.is_empty());
+    // The version of a file says the build where nothing else does, names included.
+    let Some(versions) = certain.or(Some(&clues.files).filter(|_| clues.names.is_empty())) else {
         return Ok(None);
     };
     let Some(first) = versions.first() else { return Ok(None) };
@@ -183,7 +189,8 @@ fn candidates_of_names(
         .iter()
         .filter(|candidate| candidate.kind == preferred)
         .all(|other| other.build == build);
-    Ok((decided.then_some(WindowsVersion::of_build(build)), candidates))
+    let revision = only_one(clues.update_revisions.iter().copied()).flatten();
+    Ok((decided.then_some(WindowsVersion { build, revision }), candidates))
 }
 
 /// Keeps those releases whose full name is in the text, if there are any. `Windows Server, version

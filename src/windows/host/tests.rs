@@ -125,7 +125,6 @@ fn what_is_not_a_host_is_refused() {
         (DOCKER_VERSION, HostError::DockerVersion),
         (NODES, several(&[(17763, Some(5122)), (20348, Some(2113))])),
         ("Windows", unknown(&[])),
-        ("windows-latest", unknown(&[])),
         ("10.0", unknown(&[])),
         ("10.0.5", unknown(&[])),
         ("10.0.4294967295", unknown(&[])),
@@ -141,6 +140,25 @@ fn what_is_not_a_host_is_refused() {
         assert_eq!(read(text, None), Err(expected), "{text:?}");
     }
     assert_eq!(read(&"1".repeat(MAX_HOST_TEXT_BYTES + 1), None), Err(HostError::TooLong));
+}
+
+#[test]
+fn a_moving_name_says_what_to_give() {
+    for (text, first) in [
+        ("windows-latest", "windows-2025"),
+        ("vmImage: 'Windows-Latest'", "windows-2025"),
+        ("windows-11-arm", "Windows 11 24H2 arm64"),
+        ("WindowsAnnual", "23H2"),
+        ("WINDOWS_LTSC_CONTAINERD", "ltsc2019"),
+    ] {
+        let Err(HostError::Moving { instead, .. }) = read(text, None) else { panic!("{text:?}") };
+        assert_eq!(instead.first(), Some(&first), "{text:?}");
+        for name in instead {
+            assert!(read(name, None).unwrap().host.is_some(), "{name}");
+        }
+    }
+    let ami = "/aws/service/ami-windows-latest/Windows_Server-2025-English-Core";
+    assert_eq!(read(ami, None).unwrap().host.unwrap().version.build, 26100);
 }
 
 #[test]
