@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::context::Context;
 use super::host::HostDescription;
-use super::observed::{Recalled, recall, recall_builds};
+use super::observed::{Recalled, recall, recall_builds, seen_above};
 use super::question::{AskedHost, ResolveQuestion};
 use super::remark::Remark;
 use super::resolve::resolve;
@@ -158,6 +158,12 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
                     builds.iter().map(entry).collect()
                 }
                 _ => {
+                    let (facts, platform) = (question.host.facts(), question.platform);
+                    let newer = Reason::ImageRevisionNewerThanHost;
+                    let seen = os_version
+                        .or(value.version)
+                        .and_then(|version| seen_above(&value, version, facts, platform));
+                    of_the_tag.extend(seen.map(|seen| Remark::of_rule(newer, facts, Some(seen))));
                     of_the_tag.extend(warning);
                     vec![from_observation(question, &value, os_version)]
                 }

@@ -4,7 +4,7 @@ use jiff::civil::{Date, Weekday};
 
 use crate::catalogue::{KnownTag, Observation};
 use crate::images::{Digest, TagKind};
-use crate::windows::{Base, Tables, WindowsVersion};
+use crate::windows::{Base, HostFacts, Platform, Reason, Tables, WindowsVersion, verdict};
 
 use super::remark::Remark;
 
@@ -67,6 +67,22 @@ pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recal
         None => Remark::known_by_name_only(&tag.text),
     });
     Recalled { digest, os_version, warning }
+}
+
+/// The version that a tag was last seen with, where its version now is not known and that one is
+/// above the host's revision: tags move to newer revisions only.
+pub fn seen_above(
+    tag: &KnownTag,
+    version: WindowsVersion,
+    host: HostFacts,
+    platform: Platform,
+) -> Option<WindowsVersion> {
+    let seen = tag.observation.as_deref()?.os_version?;
+    let is_newer = || {
+        let process = verdict(host, Some(seen), platform).process;
+        process.warnings.contains(&Reason::ImageRevisionNewerThanHost)
+    };
+    (version.revision.is_none() && seen.build == version.build && is_newer()).then_some(seen)
 }
 
 /// The Windows builds that a shared tag was seen with, and the warning that it may have others now.

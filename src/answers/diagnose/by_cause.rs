@@ -246,6 +246,12 @@ fn on_hosted_machine(case: &Case<'_>) -> Vec<Remedy> {
 /// An engine for Windows containers: Docker Desktop has one to switch to, others do not.
 fn linux_engine(case: &Case<'_>) -> Vec<Remedy> {
     let switch = switch_engine(RemedyCode::SwitchToWindowsContainers, "Windows");
+    // This is what podman says; it has nothing to switch.
+    if case.finding.evidence.contains("no image found in") {
+        let message = "pull and run the image with an engine for Windows containers, such as \
+                       Docker or nerdctl on Windows: podman runs Linux containers only";
+        return vec![Remedy::new(RemedyCode::SwitchToWindowsContainers, message)];
+    }
     if case.finding.setting != Setting::BuildKit {
         return vec![switch];
     }

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::answers::context::Context;
 use crate::answers::host::{HostDescription, kb_of_version};
+use crate::answers::observed::seen_above;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
 use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags};
@@ -258,14 +259,8 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
     let ended = tables.image_support_ended(os_version.build, base_of_life, today);
     warnings.extend(ended.map(|ended| Remark::image_out_of_support(tag, ended)));
     warnings.extend(mode.warnings.iter().map(remark));
-    // Tags move to newer revisions only, so that the last one seen is the least it can have.
-    let seen = candidate.tag.observation.as_deref().and_then(|seen| seen.os_version);
-    let at_least = seen
-        .filter(|seen| os_version.revision.is_none() && seen.build == os_version.build)
-        .filter(|seen| {
-            let of_seen = verdict(facts, Some(*seen), question.platform);
-            of_seen.of(isolation).warnings.contains(&Reason::ImageRevisionNewerThanHost)
-        });
+    let at_least = seen_above(candidate.tag, os_version, facts, question.platform)
+        .filter(|_| isolation == Isolation::Process);
     let newer = Reason::ImageRevisionNewerThanHost;
     warnings.extend(at_least.map(|seen| Remark::of_rule(newer, facts, Some(seen))));
     if (at_least.is_some() || mode.warnings.contains(&newer))

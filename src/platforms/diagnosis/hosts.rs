@@ -268,7 +268,7 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
         (
             "",
             concat!(
-                r#"(?i)^[ *|-]*(?:[0-9]\.[ ])?(?:\*\*)?"?"#,
+                r#"(?i)^(?:\{"log":")?[ *|-]*(?:[0-9]\.[ ])?(?:\*\*)?"?"#,
                 r"(?P<heading>kernel ?version|operating ?system|os ?image|os ?version|os ?name",
                 r"|os|host|host ?os(?: ?version)?|windows ?version|buildlabex|winver|edition|node",
                 r"|os ?build(?: ?number)?|osdescription|vmimage|runs-on|caption|build ?number",

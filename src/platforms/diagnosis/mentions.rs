@@ -144,6 +144,7 @@ static IMAGES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"(?i)\bresolve reference "REF""#,
         r"(?i)\bmanifest for REF not found",
         r"\bpull access denied for REF,",
+        r"(?i)\bin the manifest list entries: (?P<image>[a-z0-9][a-z0-9._-]*[/:][a-z0-9._/:@-]+)",
         r"\b(?:load metadata|resolve\s+source\s+metadata) for REF",
         r"(?i)\bmanifest list docker://REF",
         // A Dockerfile, and the steps of a build.
@@ -185,7 +186,8 @@ static PULLING: LazyLock<Regex> = LazyLock::new(|| {
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r#""[^"]*"|'[^']*'|[^ ]+"#));
 
 /// Words of sentences that follow `docker run` or `image`, and are no images.
-const WORDS_OF_SENTENCES: [&str; 30] = [
+const WORDS_OF_SENTENCES: [&str; 31] = [
+    "no",
     "a",
     "again",
     "an",

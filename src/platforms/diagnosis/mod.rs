@@ -109,7 +109,7 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
         images: mentions::images(&pasted.clean),
         hosts: Hosts::of(&pasted.clean, tables),
         isolations: isolation::isolations(&pasted.tight),
-        settings: setting::settings(&pasted.tight),
+        settings: setting::settings(&pasted.tight, text),
         by_containerd: CONTAINERD.iter().any(|word| pasted.tight.contains(word)),
         is_hosted: HOSTED.iter().any(|word| pasted.tight.contains(word)),
         is_for_linux: LINUX.iter().any(|word| pasted.tight.contains(word)),
@@ -196,7 +196,8 @@ impl Facts {
             cause,
             image_version: version_in_error.or(self.stated_version).or_else(version_of_tag),
             image: image.map(|image| image.written.clone()),
-            host: self.hosts.pick(host, tables),
+            // What a pod selects that found no node is no host.
+            host: (cause != Cause::NoMatchingNode).then(|| self.hosts.pick(host, tables)).flatten(),
             isolation: isolation::isolation_at(&self.isolations, span.start),
             setting: setting::setting_at(&self.settings, span.end),
             by_containerd: self.by_containerd,

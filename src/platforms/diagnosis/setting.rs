@@ -1,5 +1,9 @@
 //! What runs the containers that a text is about, by the words that only one setting uses.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::pasted::MAX_MENTIONS;
 use crate::windows::Platform;
 use crate::words::words;
@@ -40,9 +44,13 @@ impl Setting {
     }
 }
 
-/// Every word of the tight text that only one setting uses.
-pub(super) fn settings(tight: &str) -> Vec<(usize, Setting)> {
+/// Every word of the tight text that only one setting uses, and the steps of BuildKit, which are in
+/// the text given alone.
+pub(super) fn settings(tight: &str, given: &str) -> Vec<(usize, Setting)> {
     let mut settings = Vec::new();
+    if BUILDKIT_STEP.is_match(given) {
+        settings.push((0, Setting::BuildKit));
+    }
     for (setting, words) in SETTINGS {
         for word in *words {
             let found = tight.match_indices(word).take(MAX_MENTIONS);
@@ -110,5 +118,10 @@ const SETTINGS: &[(Setting, &[&str])] = &[
     ),
     (Setting::Containerd, &["nerdctl"]),
 ];
+/// A step in the plain progress of BuildKit: `#8 [stage-1 2/5] RUN cmd`, `#8 0.731 output`.
+static BUILDKIT_STEP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?m-u)^#[0-9]{1,4} (?:\[[a-z0-9/ -]{1,60}\] |[0-9]{1,6}\.[0-9]{1,3} )")
+        .expect("a test compiles the pattern")
+});
 /// The kubelet's event for a container, whose name follows.
 const KUBELET_FAILED_TO_START: &str = "error:failedtostartcontainer";
