@@ -39,6 +39,18 @@ impl Case<'_> {
     /// The sentence of the cause, with the broken rule if both versions are known.
     pub fn message(&self) -> String {
         let general = self.finding.cause.message();
+        let is_of_layers = matches!(
+            self.finding.cause,
+            Cause::FeatureMissing | Cause::UnrecognizedLayer | Cause::LayerNotActivated
+        );
+        if let Some(host) = self.host.filter(|_| is_of_layers)
+            && self.is_new_client_with_older_image()
+        {
+            let image = Some(WindowsVersion::of_build(BUILD_2025));
+            let reason = Reason::ReportedToFailOnNewerClient;
+            let reported = Remark::of_rule(reason, host.facts(), image).message;
+            return format!("{general}. On this host there is another cause: {reported}");
+        }
         let facts = self
             .host
             .map(AskedHost::facts)
@@ -46,10 +58,8 @@ impl Case<'_> {
             .filter(|_| self.is_about_versions());
         let Some((facts, compatibility)) = facts else { return general.to_owned() };
         let broken = &compatibility.process;
-        let reported = [Reason::ReportedToFailOnNewerClient];
-        let reported = broken.warnings.iter().find(|warning| reported.contains(warning));
         let reason = broken.reasons.first().filter(|_| broken.verdict != Verdict::Yes);
-        match (reason.or(reported), broken.verdict) {
+        match (reason, broken.verdict) {
             (Some(reason), _) => {
                 let rule = Remark::of_rule(*reason, facts, self.finding.image_version).message;
                 format!("{general}. In this case: {rule}")
