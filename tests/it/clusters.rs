@@ -116,6 +116,10 @@ async fn what_tools_print_for_people_is_a_list_too() {
     let two = format!("{info}{}", info.replace("win1", "win2").replace("1339", "1397"));
     let answer = answer_for(&service, "/swarm/nodes?image=servercore", two).await;
     assert_eq!(groups(&answer), ["10.0.17763 win1+win2 ltsc2019 process"]);
+    // No node is lost without a word.
+    let many = " Kernel Version: 10.0.17763.1\n Name: n\n".repeat(10_001);
+    let refused = service.post_as("/swarm/nodes?image=servercore", "text/plain", many).await;
+    assert!(refused.text.contains("at most 10000 entries"), "{}", refused.text);
     let refused = service.post_as("/kubernetes/nodes?image=iis", "text/plain", "no nodes").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.text.contains("kubectl get nodes"), "{}", refused.text);

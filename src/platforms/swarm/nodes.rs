@@ -88,16 +88,15 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
     let mut texts = serde_json::Deserializer::from_slice(body).into_iter();
     let mut read_until = 0;
     while let Some(text) = texts.next() {
-        let some = match text {
-            Ok(UpTo::<Entry, MAX_NODES>(some)) => some,
+        let (some, is_last) = match text {
+            Ok(UpTo::<Entry, MAX_NODES>(some)) => (some, false),
             Err(error) => {
                 let rest = body.get(read_until..).unwrap_or_default();
                 let printed = if is_json(rest) { Vec::new() } else { printed(rest) };
                 if printed.is_empty() {
                     return Err(refuse(error.to_string()));
                 }
-                entries.extend(printed);
-                break;
+                (printed, true)
             }
         };
         read_until = texts.byte_offset();
@@ -105,6 +104,9 @@ pub fn read(body: &[u8], tables: &Tables) -> Result<Vec<Result<Node, Skipped>>, 
         // Each node is described twice.
         if entries.len() > 2 * MAX_NODES {
             return Err(refuse(format!("at most {} entries are allowed", 2 * MAX_NODES)));
+        }
+        if is_last {
+            break;
         }
     }
     if entries.is_empty() {
