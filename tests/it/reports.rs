@@ -46,33 +46,34 @@ async fn ask(service: &Service, case: &Case) -> Answer {
     }
 }
 
-fn text(value: &Value) -> &str {
+fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
 fn codes(remarks: &Value) -> String {
-    let codes = remarks.as_array().into_iter().flatten().map(|remark| text(&remark["code"]));
+    let codes = remarks.as_array().into_iter().flatten().map(|remark| text_of(&remark["code"]));
     codes.collect::<Vec<_>>().join(" ")
 }
 
 /// The answer in a line: what a person judges.
 fn line(answer: &Answer) -> String {
     let (status, answer) = (answer.status.as_u16(), answer.json());
-    let host = |host: &Value| format!("{} {}", text(&host["os_version"]), text(&host["kind"]));
+    let host =
+        |host: &Value| format!("{} {}", text_of(&host["os_version"]), text_of(&host["kind"]));
     if status != 200 {
-        return format!("{status} {}: {}", text(&answer["code"]), text(&answer["detail"]));
+        return format!("{status} {}: {}", text_of(&answer["code"]), text_of(&answer["detail"]));
     }
     if let Some(findings) = answer["findings"].as_array() {
         let mut line = String::new();
         for finding in findings {
-            let of = |name: &str| text(&finding[name]);
-            let (image, host) = (text(&finding["image"]["requested"]), host(&finding["host"]));
+            let of = |name: &str| text_of(&finding[name]);
+            let (image, host) = (text_of(&finding["image"]["requested"]), host(&finding["host"]));
             write!(line, "{} | image {image} {}", of("code"), of("image_os_version"))
                 .and_then(|()| write!(line, " | host {host} | {} ", of("platform")))
                 .and_then(|()| write!(line, "{} |", of("isolation")))
                 .expect("it grows");
             for remedy in finding["remedies"].as_array().into_iter().flatten() {
-                line.push_str(&format!(" {}", text(&remedy["code"])));
+                line.push_str(&format!(" {}", text_of(&remedy["code"])));
                 if let Some(reference) = remedy["reference"].as_str() {
                     line.push_str(&format!("={reference}"));
                 }
@@ -87,17 +88,17 @@ fn line(answer: &Answer) -> String {
         return line.trim_end_matches(" || ").to_owned();
     }
     if let Some(groups) = answer["groups"].as_array() {
-        let group = |it: &Value| format!("{} {}", text(&it["os_version"]), text(&it["tag"]));
+        let group = |it: &Value| format!("{} {}", text_of(&it["os_version"]), text_of(&it["tag"]));
         let groups: Vec<String> = groups.iter().map(group).collect();
-        let all = text(&answer["one_for_all"]["tag"]);
+        let all = text_of(&answer["one_for_all"]["tag"]);
         return format!(
             "groups {} | for all {all} | why {}",
             groups.join(", "),
-            text(&answer["why"])
+            text_of(&answer["why"])
         );
     }
     if let Some(releases) = answer["releases"].as_array() {
-        let first = releases.first().map_or("-", |it| text(&it["version"]));
+        let first = releases.first().map_or("-", |it| text_of(&it["version"]));
         return format!("{} releases, {first} first", releases.len());
     }
     if answer["response"].is_object() {
@@ -107,14 +108,14 @@ fn line(answer: &Answer) -> String {
         let warnings = codes(&answer["warnings"]);
         return format!(
             "{} {} | pins {} | {warnings}",
-            text(&answer["tag"]),
-            text(&answer["isolation"]),
+            text_of(&answer["tag"]),
+            text_of(&answer["isolation"]),
             answer["pins"]
         );
     }
     if answer.get("runs").is_some() {
         let warnings = codes(&answer["warnings"]);
-        return format!("runs {} {} | {warnings}", answer["runs"], text(&answer["isolation"]));
+        return format!("runs {} {} | {warnings}", answer["runs"], text_of(&answer["isolation"]));
     }
     match &answer["os_version"] {
         Value::Null => format!("could be {}", answer["could_mean"]),
@@ -140,6 +141,25 @@ async fn every_report_has_the_answer_that_was_judged() {
     } else {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+}
+
+/// One reader reads hosts, alone and beside an error.
+#[tokio::test]
+async fn hosts_are_read_beside_an_error_as_they_are_alone() {
+    const ERROR: &str = "docker: Error response from daemon: hcs::CreateComputeSystem 1f2e: The \
+                         container operating system does not match the host operating system.";
+    let service = Service::offline();
+    let hosts = cases().into_iter().filter(|case| case.id.starts_with('h'));
+    let mut read = 0;
+    for case in hosts.filter(|case| case.answer.starts_with("10.0.")) {
+        let text = format!("{ERROR}\n{}\n", case.input);
+        let answer = service.post_as("/diagnose", "text/plain", text).await.json();
+        let host = &answer["findings"][0]["host"];
+        let line = format!("{} {}", text_of(&host["os_version"]), text_of(&host["kind"]));
+        assert_eq!(line, case.answer, "{}", case.id);
+        read += 1;
+    }
+    assert_eq!(read, 46);
 }
 
 #[test]

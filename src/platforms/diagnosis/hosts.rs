@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{field, is_word};
-use super::sentences::in_sentences;
+use super::sentences::{in_sentences, lines_alone};
 use crate::windows::{HostReading, MAX_HOST_TEXT_BYTES, Tables, WindowsVersion, read_host};
 
 /// What one machine prints about itself.
@@ -44,10 +44,14 @@ impl Hosts {
                 .collect()
         };
         let mut readings = read(machines(clean));
-        if readings.is_empty() {
-            let of_sentence =
-                |value| Machine { name: None, facts: vec![("sentence".to_owned(), value)] };
-            readings = read(in_sentences(clean).into_iter().map(of_sentence).collect());
+        for mentioned in [in_sentences, lines_alone] {
+            if readings.is_empty() {
+                let machine = |value| {
+                    let facts = vec![("sentence".to_owned(), value)];
+                    Machine { name: None, facts }
+                };
+                readings = read(mentioned(clean).into_iter().map(machine).collect());
+            }
         }
         // A pod has the field `Node: NAME/10.240.0.6`.
         let node = |(field, value): (&str, &str)| {
@@ -460,6 +464,15 @@ mod tests {
             ("MINGW64_NT-10.0-19045 DESKTOP 3.4.9", "10.0.19045 client"),
             ("pool:\n  vmImage: 'windows-2019'", "10.0.17763 server"),
             ("    runs-on: windows-2022", "10.0.20348 server"),
+            ("error\nWINDOWS_SERVER_2022_CORE\n", "10.0.20348 server"),
+            ("2022-datacenter-azure-edition-core", "10.0.20348 server"),
+            ("2019-datacenter-with-containers-g2", "10.0.17763 server"),
+            ("vs2017-win2016", "10.0.14393 server"),
+            ("servercore21H2", "10.0.20348 server"),
+            ("contoso/app:ltsc2022", ""),
+            ("servercore:ltsc2019", ""),
+            ("ltsc2019: Pulling from windows/servercore", ""),
+            ("FROM servercore-2019", ""),
             ("job (windows.amd64.server2022.open) using docker image x", "10.0.20348 server"),
             ("node-image-version=AKSWindows-2025-gen2-26100.6905.251027", "10.0.26100.6905 server"),
             (r#"unpacked for platform {"386" "windows" "10.0.22631" [] ""}"#, "10.0.22631 client"),

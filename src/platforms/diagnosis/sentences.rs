@@ -25,6 +25,27 @@ pub(super) fn in_sentences(clean: &str) -> Vec<String> {
     machines
 }
 
+/// The lines that could be the name of a machine's Windows and nothing else, such as
+/// `WINDOWS_SERVER_2022_CORE`. The reader of hosts decides; they count only where no sentence names
+/// a machine either.
+pub(super) fn lines_alone(clean: &str) -> Vec<String> {
+    let is_name = |line: &&str| {
+        (MIN_NAME_BYTES..=MAX_NAME_BYTES).contains(&line.len())
+            && line.split(' ').count() <= MAX_NAME_WORDS
+            && OF_WINDOWS.is_match(line)
+            && !OF_SOMETHING_ELSE.is_match(&line.replace("with-containers", ""))
+    };
+    let lines = clean.lines().map(|line| line.trim_matches([' ', '-', '*', '"', '\'', ',']));
+    lines.filter(is_name).take(MAX_MENTIONS).map(str::to_owned).collect()
+}
+
+/// The shortest name is `win25`.
+const MIN_NAME_BYTES: usize = 5;
+/// Longer than any name of a cloud's image.
+const MAX_NAME_BYTES: usize = 120;
+/// More words are a sentence.
+const MAX_NAME_WORDS: usize = 6;
+
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a test compiles every pattern")
 }
@@ -36,6 +57,8 @@ static SENTENCES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?P<value>AKSWindows-[0-9A-Za-z.-]{5,60})",
         r"\b(?P<value>(?:MINGW|MSYS|CYGWIN|UCRT|CLANG)[0-9A-Z]{0,4}_NT-10\.0-[0-9]{5})\b",
         r"\b(?P<value>Windows-1[01]-10\.0\.[0-9]{5}(?:-SP0)?)\b",
+        // An image of Azure, with its version.
+        r"\b(?P<value>MicrosoftWindows(?:Server|Desktop):[A-Za-z0-9:._-]{5,100})",
         // The queue of a build farm, and the label of a runner.
         r"\bwindows\.amd64\.(?P<value>server20[0-9]{2})\b",
         r"(?:^|[^:/A-Za-z0-9-])(?P<value>windows-20(?:16|19|22|25))\b",
@@ -56,6 +79,21 @@ static SENTENCES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         ),
     ];
     forms.into_iter().map(regex).collect()
+});
+
+/// A word of Windows, as names of hosts have.
+static OF_WINDOWS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)win(?:dows|[0-9]|-)|server(?:core)?[ _-]?[0-9]|ltsc_?20|datacenter|10\.0\.[0-9]{5}")
+});
+
+/// A line about an image, an update or an error, or of JSON or a program.
+static OF_SOMETHING_ELSE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"(?i)\b(?:images?|containers?|tags?|docker|nerdctl|podman|pull(?:ing|ed)?|from|manifest",
+        r"|error|fail(?:ed|s)?|KB[0-9]{6,7}|mcr\.microsoft\.com|sha256)\b",
+        r#"|["{}<>$]|windows/|(?:nanoserver|servercore|windows|server):"#,
+        r"|[a-z0-9]:[a-z0-9._-]*(?:ltsc|windows)|^10\.0\.[0-9.]+$",
+    ))
 });
 
 /// Before the version of an image in a sentence.
