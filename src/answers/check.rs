@@ -183,19 +183,22 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         warnings.push(Remark::legacy_name(image));
     }
     let (mut isolation, mut isolation_supported) = (None, Vec::new());
-    if let Some((version, compatibility)) = best_entry(question, &entries) {
+    let best = best_entry(question, &entries);
+    if let Some((version, compatibility)) = best {
         let ended = tables.image_support_ended(version.build, image.base(), today);
         warnings.extend(ended.map(|ended| Remark::image_out_of_support(&image.requested, ended)));
         isolation_supported = compatibility.supported();
         isolation = compatibility.recommended(host.kind);
+    }
+    let newest = || {
+        let known = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
+        known.max_by_key(|(version, _)| *version)
+    };
+    if let Some((version, Compatibility { process, hyperv })) = best.or_else(newest) {
+        // Those of both modes, as in a cell of the matrix.
+        let mut rules: Vec<Reason> = process.warnings.clone();
+        rules.extend(hyperv.warnings.iter().filter(|rule| !process.warnings.contains(rule)));
         let remark = |rule| Remark::of_rule(rule, question.host.facts(), Some(*version));
-        let Compatibility { process, hyperv } = compatibility;
-        let mut rules: Vec<Reason> = Vec::new();
-        for rule in process.warnings.iter().chain(&hyperv.warnings) {
-            if !rules.contains(rule) {
-                rules.push(*rule);
-            }
-        }
         warnings.extend(rules.into_iter().map(remark));
     }
     warnings.extend(of_the_tag);

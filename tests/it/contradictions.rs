@@ -149,3 +149,34 @@ async fn the_hosts_revision_is_a_ceiling_in_every_mode() {
         assert_eq!(above.expect("it is named")["isolation"], "hyperv", "{mode}");
     }
 }
+
+/// A check warns of everything that the matrix shows in the cell of the same host and image.
+#[tokio::test]
+async fn a_check_has_every_warning_of_the_matrix() {
+    let service = Service::offline();
+    let pairs = [
+        ("10.0.20348.2113", "10.0.17763.5122", "docker"),
+        ("10.0.26100.32230", "10.0.20348.2113", "docker"),
+        ("10.0.17763.1039", "10.0.17763.557", "docker"),
+        ("10.0.17763.503", "10.0.17763.557", "kubernetes"),
+        ("10.0.26200.7462", "10.0.26100.6905", "docker"),
+        ("10.0.18363.900", "10.0.18362.175", "docker"),
+        ("10.0.18363.900", "10.0.20348.2113", "kubernetes"),
+        ("10.0.14393.1715", "10.0.14393.1770", "docker"),
+    ];
+    for (host, image, platform) in pairs {
+        let matrix = format!("/matrix?hosts={host}&images={image}&platform={platform}");
+        let cell = service.json(&matrix).await["cells"][0].clone();
+        let check = format!("/check?image=servercore:{image}&host={host}&platform={platform}");
+        let answer = service.json(&check).await;
+        let codes: Vec<&str> = answer["warnings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|warning| warning["code"].as_str())
+            .collect();
+        for warning in cell["warnings"].as_array().expect("a list") {
+            assert!(codes.contains(&warning.as_str().expect("a code")), "{check}: {codes:?}");
+        }
+    }
+}
