@@ -504,3 +504,25 @@ async fn a_registry_that_goes_away_leaves_what_it_said() {
         (&"cache".into(), &true.into())
     );
 }
+
+/// Where a family has no image of the host's build, the answer names the one that has.
+#[tokio::test]
+async fn the_image_of_a_sister_family_is_named() {
+    let service = Service::offline();
+    for (query, sister) in [
+        ("image=windows&host=20348", "windows/server:ltsc2022"),
+        ("image=windows&host=26100", "windows/server:ltsc2025"),
+        ("image=iis:nanoserver&host=17763", "windows/servercore/iis:windowsservercore-ltsc2019"),
+    ] {
+        let answer = service.json(&format!("/resolve?{query}")).await;
+        let warnings = answer["warnings"].as_array().expect("a list");
+        let named = warnings.iter().find(|warning| warning["code"] == "sister-image");
+        let message = named.and_then(|warning| warning["message"].as_str()).unwrap_or_default();
+        assert!(message.starts_with(&format!("mcr.microsoft.com/{sister} ")), "{query}: {message}");
+    }
+    let refused = service.get("/resolve?image=server&host=17763").await.json();
+    let detail = refused["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("mcr.microsoft.com/windows:ltsc2019"), "{detail}");
+    let own = service.json("/resolve?image=windows&host=17763").await;
+    assert!(!own["warnings"].to_string().contains("sister-image"), "it has one of its own");
+}

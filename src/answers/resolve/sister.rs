@@ -14,7 +14,11 @@ use crate::windows::Isolation;
 /// as its tags are known; no registry is queried for it.
 pub(super) fn sister(context: &Context, question: &ResolveQuestion, today: Date) -> Option<String> {
     let family = question.image.family.as_ref()?;
-    family.sisters.iter().find_map(|name| {
+    // IIS has had no image on Nano Server since Windows Server 2016, only on Server Core.
+    let base = question.tag.as_ref().and_then(|tag| tag.base?.base());
+    let has_other_base = base.is_some_and(|base| base != family.base);
+    let itself = has_other_base.then_some(&family.name);
+    itself.into_iter().chain(&family.sisters).find_map(|name| {
         let image = Arc::new(context.families.read(name).ok()?);
         let tags = context.catalogue.known_tags(&image.repository)?;
         let isolation = Some(Isolation::Process);
