@@ -99,9 +99,12 @@ const DESCRIPTION: &str = include_str!("../data/clusters/kubectl-describe-nodes.
 async fn what_tools_print_for_people_is_a_list_too() {
     let service = Service::offline();
     let expected = ["10.0.17763 win1 ltsc2019 process", "10.0.20348 win2 ltsc2022 process"];
-    for text in [TABLE, DESCRIPTION] {
+    let with_prompt = format!("$ kubectl get nodes -o wide\n    {}", TABLE.replace('\n', "\n    "));
+    let (_, without_heading) = TABLE.split_once('\n').expect("it has a heading");
+    let narrow = TABLE.split("  ").filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\t");
+    for text in [TABLE, DESCRIPTION, &with_prompt, without_heading, &narrow] {
         let path = "/kubernetes/nodes?image=servercore";
-        let answer = service.post_as(path, "text/plain", text).await.json();
+        let answer = service.post_as(path, "text/plain", text.to_owned()).await.json();
         assert_eq!(groups(&answer), expected, "{text}");
     }
     let table = service.post_as("/kubernetes/nodes?image=servercore", "text/plain", TABLE).await;

@@ -556,3 +556,74 @@ async fn a_whole_systeminfo_is_a_host() {
     assert_eq!(too_long.status, StatusCode::URI_TOO_LONG);
     assert!(too_long.text.contains("POST /identify"), "{}", too_long.text);
 }
+
+/// The first finding's host and platform, and the codes of its remedies.
+async fn summary(service: &Service, text: &str) -> (String, String, Vec<String>) {
+    let finding = diagnose(service, text).await["findings"][0].clone();
+    let of = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let remedies = finding["remedies"].as_array().into_iter().flatten();
+    (
+        of(&finding["host"]["os_version"]),
+        of(&finding["platform"]),
+        remedies.map(|remedy| of(&remedy["code"])).collect(),
+    )
+}
+
+#[tokio::test]
+async fn engines_and_hosts_are_told_apart() {
+    let service = Service::offline();
+    let mismatch = "hcs::CreateComputeSystem 8: The container operating system does not match the \
+                    host operating system.";
+    let check = |text: String, host: &'static str, platform: &'static str| {
+        let service = &service;
+        async move {
+            let (its_host, its_platform, _) = summary(service, &text).await;
+            assert_eq!((its_host.as_str(), its_platform.as_str()), (host, platform), "{text}");
+        }
+    };
+    // What a container prints is not the host.
+    check(
+        format!(
+            "docker run --isolation=hyperv mcr.microsoft.com/windows/nanoserver:1809 cmd /c ver\n\
+             Microsoft Windows [Version 10.0.17763.5458]\n{mismatch}"
+        ),
+        "-",
+        "docker",
+    )
+    .await;
+    check(
+        format!("docker run x\n{mismatch}\nver\nMicrosoft Windows [Version 10.0.17763.5458]"),
+        "10.0.17763.5458",
+        "docker",
+    )
+    .await;
+    let rows = "ID NAME IMAGE NODE DESIRED STATE CURRENT STATE ERROR PORTS\ndwsd6sjlwsgi web.1 \
+                contoso/web:1809 WIN-1 Ready Rejected";
+    check(format!("{rows} \"{mismatch}\""), "-", "swarm").await;
+    check(format!("CannotStartContainerError: {mismatch}"), "-", "ecs").await;
+    check(format!("ctr: failed to create shim task: {mismatch}"), "-", "containerd").await;
+    check(format!("StartContainer from runtime service failed: {mismatch}"), "-", "kubernetes")
+        .await;
+    for line in [
+        "sku: 2019-datacenter-core-with-containers",
+        "\"platformFamily\": \"WINDOWS_SERVER_2019_CORE\"",
+        "Major  Minor  Build  Revision\n10     0      17763  0",
+    ] {
+        let (host, ..) = summary(&service, &format!("docker run x\n{mismatch}\n{line}")).await;
+        assert_eq!(host, "10.0.17763", "{line}");
+    }
+    // There is no Hyper-V on the machines of CI services.
+    let hosted = format!("vmImage: 'windows-2022'\ndocker run contoso/x:ltsc2019\n{mismatch}");
+    let (_, _, remedies) = summary(&service, &hosted).await;
+    assert!(!remedies.iter().any(|code| code.contains("hyperv")), "{remedies:?}");
+    for text in [
+        "invalid --isolation: \"hyper-v\". Windows supports 'default', 'process', or 'hyperv'.",
+        "Invalid isolation: \"x\". Windows supports 'default', 'process', or 'hyperv'.",
+    ] {
+        assert_eq!(codes_of(&service, text).await, ["invalid-isolation"], "{text}");
+    }
+    let linux = "failed to resolve mcr.microsoft.com/windows/servercore:ltsc2022: no match for \
+                 platform in manifest\nOSType: linux";
+    assert_eq!(codes_of(&service, linux).await, ["linux-engine"]);
+    assert_eq!(codes_of(&service, "Element not found. (0x490)\nadapter").await, [""; 0]);
+}

@@ -169,7 +169,8 @@ fn refused_pull(case: &Case<'_>) -> Vec<Remedy> {
 
 /// Hyper-V isolation, for the container and for the host, if it may help.
 fn hyperv(case: &Case<'_>) -> Vec<Remedy> {
-    if !case.hyperv_may_help() {
+    // Machines of CI services have no Hyper-V.
+    if !case.hyperv_may_help() || case.finding.is_hosted {
         return Vec::new();
     }
     let known = case.compatibility.is_some();

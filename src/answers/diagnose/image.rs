@@ -1,6 +1,6 @@
 //! Remedies on the image: another tag, another base, another way to pull.
 
-use crate::platforms::diagnosis::Setting;
+use crate::platforms::diagnosis::{Cause, Setting};
 use crate::windows::{BUILD_2022, HostKind, Isolation, Verdict, WindowsVersion};
 
 use super::case::Case;
@@ -27,6 +27,16 @@ pub(super) fn other_image(case: &Case<'_>) -> Vec<Remedy> {
         }
     };
     if case.is_base_image() {
+        let is_of_same_build =
+            case.finding.image_version.is_some_and(|it| it.build == resolution.os_version.build);
+        if is_of_same_build
+            && resolution.isolation == Isolation::HyperV
+            && case.hyperv_may_help()
+            && case.finding.cause == Cause::OsVersionMismatch
+        {
+            // The image in use runs in Hyper-V isolation, which is a remedy of its own.
+            return Vec::new();
+        }
         if case.tag == Some(resolution.tag.as_str()) {
             return instead_of_the_same(case, resolution);
         }

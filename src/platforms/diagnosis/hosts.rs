@@ -176,8 +176,11 @@ impl HostTexts<'_> {
 fn machines(clean: &str) -> Vec<Machine> {
     let mut machines: Vec<Machine> = Vec::new();
     let mut name = None;
-    let (mut in_image_json, mut after_inspect) = (false, false);
+    let (mut in_image_json, mut after_inspect, mut in_container) = (false, false, false);
     for line in clean.lines() {
+        // What a container prints is the version of its image.
+        in_container = IN_CONTAINER.is_match(line)
+            || in_container && !(PROMPT.is_match(line) || line.contains("rror") || line == "ver");
         if let Some((_, value)) =
             field(line).filter(|(name, value)| *name == "Name" && is_word(value))
         {
@@ -201,7 +204,8 @@ fn machines(clean: &str) -> Vec<Machine> {
         }
         let is_of_image = std::mem::take(&mut after_inspect);
         for (heading, value) in facts {
-            if is_of_image || (heading == "OsVersion" && in_image_json) {
+            let is_printed = in_container && matches!(heading, "ver" | "version");
+            if is_of_image || is_printed || (heading == "OsVersion" && in_image_json) {
                 continue;
             }
             let heading = heading.to_ascii_lowercase().replace(' ', "");
@@ -275,13 +279,18 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
                 r#"(?i)^(?:\{"log":")?[ *|-]*(?:[0-9]\.[ ])?(?:\*\*)?"?"#,
                 r"(?P<heading>kernel ?version|operating ?system|os ?image|os ?version|os ?name",
                 r"|os|host|host ?os(?: ?version)?|windows ?version|buildlabex|winver|edition|node",
-                r"|os ?build(?: ?number)?|osdescription|vmimage|runs-on|caption|build ?number",
+                r"|os ?build(?: ?number)?|osdescription|vm ?image|runs-on|caption|build ?number",
+                r"|sku|ami|buildversion|platformfamily",
                 r"|windows(?:ubr|productname|installationtype|buildlabex)",
                 r"|current ?build(?:number)?",
                 r"|ubr|productname|installationtype|displayversion)",
                 r#""?(?:\*\*)?(?:[ ]*[:=]|[ ]+is[ ])[ ]*(?:\*\*)?[ ]*["']?(?P<value>[^"\n]+)"#,
             ),
         ),
+        // The page of the settings, whose tabs are spaces here.
+        ("edition", r"^[ ]*Edition[ ]+(?P<value>Windows[ ][0-9A-Za-z ]{2,60})$"),
+        // `[Environment]::OSVersion.Version` in PowerShell.
+        ("numbers", r"^[ ]*(?P<value>10[ ]+0[ ]+[0-9]{5}[ ]+[0-9]{1,6})[ ]*$"),
         // `reg query` of the key `Windows NT\CurrentVersion`.
         (
             "registry",
@@ -337,7 +346,7 @@ static FORMS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 /// distinguishes them from the inspection of an image, which has `OsVersion`.
 static JSON: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
-        r#""([Kk]ernelVersion|OperatingSystem|OSVersion|osImage"#,
+        r#""([Kk]ernelVersion|OperatingSystem|OSVersion|osImage|platformFamily"#,
         r#"|node\.kubernetes\.io/windows-build)"[ ]*:[ ]*"([^"]{1,200})""#,
     ))
 });
@@ -345,6 +354,18 @@ static JSON: LazyLock<Regex> = LazyLock::new(|| {
 /// A line about an image or an update, and not about a machine.
 static OF_IMAGE: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)\bimages?\b|\bcontainers?\b|\bKB[0-9]{6,7}\b"));
+
+/// A command that runs a shell in a container, or a step of a build that prints the version.
+static IN_CONTAINER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"\b(?:docker|nerdctl|podman)(?:\.exe)?[ ](?:container[ ])?(?:run|exec)[ ]",
+        r".{0,400}[ ](?:cmd|powershell|pwsh)(?:\.exe)?(?:[ ]|$)|\bRUN[ ].{0,99}\bver\b",
+    ))
+});
+
+/// The prompt of a shell on the host.
+static PROMPT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(?:PS[ ]?[^>]{0,99}>|[A-Z]:\\[^>]{0,99}>|[$#][ ])"));
 
 /// `kubectl get nodes -o wide`.
 static NODE_ROW: LazyLock<Regex> = LazyLock::new(|| {

@@ -59,8 +59,11 @@ pub(super) fn images(clean: &str) -> Vec<ImageMention> {
 fn mention(at: usize, written: &str) -> Option<ImageMention> {
     // The reference may be the end of a sentence.
     let written = written.trim_end_matches(['.', ':', ',', ';', '/', '@', '-']);
+    // `docker run` takes an ID as well, which names nothing elsewhere.
+    let is_id =
+        written.len() == SHORT_ID_DIGITS && written.bytes().all(|it| it.is_ascii_hexdigit());
     let is_version = written.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if is_version || WORDS_OF_SENTENCES.contains(&written) {
+    if is_id || is_version || WORDS_OF_SENTENCES.contains(&written) {
         return None;
     }
     let reference: ImageReference = written.parse().ok()?;
@@ -127,6 +130,8 @@ pub(super) fn version_of_tag(
     None
 }
 
+/// The length of an ID as Docker prints it.
+const SHORT_ID_DIGITS: usize = 12;
 /// The characters of an image reference. Whether they are one, its grammar decides.
 const REFERENCE: &str = "(?P<image>[A-Za-z0-9][A-Za-z0-9._/:@-]+)";
 

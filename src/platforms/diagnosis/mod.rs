@@ -56,6 +56,12 @@ const HOSTED: [&str; 5] =
 /// The engine's details of a container for Linux on Windows, which Docker had until 2022.
 const LINUX: [&str; 2] = ["containertype:linux", "linuxinitrdfile:"];
 
+/// What Docker prints of an engine that runs Linux containers.
+const LINUX_ENGINE: [&str; 2] = ["ostype:linux", "os/arch:linux/"];
+/// Words in the names of images for Windows alone.
+const WINDOWS_WORDS: [&str; 5] =
+    ["windows", "nanoserver", "servercore", "ltsc20", "dotnet/framework"];
+
 /// An error in a text, with the facts about it that the text contains.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -113,6 +119,7 @@ pub fn diagnose(text: &str, tables: &Tables) -> Vec<Finding> {
         by_containerd: CONTAINERD.iter().any(|word| pasted.tight.contains(word)),
         is_hosted: HOSTED.iter().any(|word| pasted.tight.contains(word)),
         is_for_linux: LINUX.iter().any(|word| pasted.tight.contains(word)),
+        has_linux_engine: LINUX_ENGINE.iter().any(|word| pasted.tight.contains(word)),
         stated_version: mentions::stated_image_version(&pasted.clean),
         names: NamesInText::of(&pasted.clean),
     };
@@ -164,6 +171,7 @@ struct Facts {
     by_containerd: bool,
     is_hosted: bool,
     is_for_linux: bool,
+    has_linux_engine: bool,
     stated_version: Option<WindowsVersion>,
     names: NamesInText,
 }
@@ -191,6 +199,11 @@ impl Facts {
             cause = Cause::SandboxImageMismatch;
         }
         let image = self.image_of(clean, cause == Cause::SandboxImageMismatch);
+        let names_windows = image
+            .is_some_and(|image| WINDOWS_WORDS.iter().any(|word| image.written.contains(word)));
+        if cause == Cause::NoMatchingManifest && names_windows && self.has_linux_engine {
+            cause = Cause::LinuxEngine;
+        }
         let version_of_tag = || mentions::version_of_tag(&image?.reference, tables);
         Finding {
             cause,

@@ -92,7 +92,7 @@ static OF_SOMETHING_ELSE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)\b(?:images?|containers?|tags?|docker|nerdctl|podman|pull(?:ing|ed)?|from|manifest",
         r"|error|fail(?:ed|s)?|KB[0-9]{6,7}|mcr\.microsoft\.com|sha256)\b",
         r#"|["{}<>$]|windows/|(?:nanoserver|servercore|windows|server):"#,
-        r"|[a-z0-9]:[a-z0-9._-]*(?:ltsc|windows)|^10\.0\.[0-9.]+$",
+        r"|[a-z0-9]:[a-z0-9._-]*(?:ltsc|windows)|^10\.0\.[0-9.]+$|^Microsoft Windows \[",
     ))
 });
 

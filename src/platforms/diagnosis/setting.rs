@@ -84,6 +84,7 @@ const SETTINGS: &[(Setting, &[&str])] = &[
             "starterror",
             "containerversion:containerd://",
             "kubelet",
+            "runtimeservicefailed",
             "kubectl",
             "podsandbox",
             "sandboxcontainer",
@@ -102,10 +103,19 @@ const SETTINGS: &[(Setting, &[&str])] = &[
             "dockerstack",
             "startingcontainerfailed",
             "nosuitablenode",
+            "desiredstatecurrentstate",
             "dockernode",
         ],
     ),
-    (Setting::Ecs, &["cannotpullcontainererror"]),
+    (
+        Setting::Ecs,
+        &[
+            "cannotpullcontainererror",
+            "cannotstartcontainererror",
+            "cannotcreatecontainererror",
+            "arn:aws:ecs:",
+        ],
+    ),
     (
         Setting::BuildKit,
         &[
@@ -116,7 +126,7 @@ const SETTINGS: &[(Setting, &[&str])] = &[
             "failedtoresolvesourcemetadata",
         ],
     ),
-    (Setting::Containerd, &["nerdctl"]),
+    (Setting::Containerd, &["nerdctl", "ctr:failed", "ctr-n", "ctrrun"]),
 ];
 /// A step in the plain progress of BuildKit: `#8 [stage-1 2/5] RUN cmd`, `#8 0.731 output`.
 static BUILDKIT_STEP: LazyLock<Regex> = LazyLock::new(|| {

@@ -1,54 +1,40 @@
 //! Nodes as `kubectl get nodes -o wide` and `kubectl describe node` print them.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::entry::{Item, Metadata, NodeInfo, Status};
 use super::{BUILD_LABEL, WINDOWS};
 use crate::platforms::node::MAX_NODES;
 
 /// The nodes in the text, at most one more than a list may have; empty if it is neither output.
 pub(super) fn read(text: &str) -> Vec<Item> {
-    let mut lines = text.lines().skip_while(|line| line.trim().is_empty());
-    match lines.next().and_then(Columns::of) {
-        Some(columns) => lines.filter_map(|line| columns.node(line)).take(MAX_NODES + 1).collect(),
-        None => described(text),
-    }
+    let rows: Vec<Item> = text.lines().filter_map(row).take(MAX_NODES + 1).collect();
+    if rows.is_empty() { described(text) } else { rows }
 }
 
-/// Where the columns of `kubectl get nodes -o wide` begin. It pads every column with spaces.
-struct Columns {
-    system: (usize, usize),
-    kernel: (usize, usize),
+/// A row of `kubectl get nodes -o wide`, however it is indented: the name is first, the kernel and
+/// the runtime are last, and the system stands before the kernel.
+fn row(line: &str) -> Option<Item> {
+    let (_, [name, system, kernel]) = ROW.captures(line)?.extract();
+    let windows = system.rfind("Windows").and_then(|at| system.get(at..));
+    let info = NodeInfo {
+        operating_system: Some(windows.map_or("linux", |_| WINDOWS).to_owned()),
+        kernel_version: Some(kernel.to_owned()),
+        os_image: windows.map(|system| system.trim().to_owned()),
+    };
+    Some(item(name.to_owned(), info))
 }
 
-impl Columns {
-    fn of(heading: &str) -> Option<Self> {
-        let at = |name| heading.find(name);
-        let (system, kernel) = (at("OS-IMAGE")?, at("KERNEL-VERSION")?);
-        let after = at("CONTAINER-RUNTIME").unwrap_or(usize::MAX);
-        heading
-            .starts_with("NAME")
-            .then_some(Self { system: (system, kernel), kernel: (kernel, after) })
-    }
-
-    fn node(&self, line: &str) -> Option<Item> {
-        let part = |(from, to): (usize, usize)| {
-            let text = line.get(from..to.min(line.len()))?.trim();
-            (!text.is_empty()).then(|| text.to_owned())
-        };
-        let name = line.split_whitespace().next()?.to_owned();
-        let (os_image, kernel_version) = (part(self.system), part(self.kernel));
-        let info = NodeInfo {
-            operating_system: os_image.as_deref().map(system_of),
-            kernel_version,
-            os_image,
-        };
-        Some(item(name, info))
-    }
-}
-
-/// The system, which the table does not have, by the name of the release.
-fn system_of(os_image: &str) -> String {
-    if os_image.contains("Windows") { WINDOWS.to_owned() } else { "linux".to_owned() }
-}
+/// Name, all up to the kernel, kernel; the runtime has an address.
+static ROW: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = concat!(
+        r"^[ \t]*([!-~]{1,253})[ \t]+(.{1,500}?)[ \t]+([!-~]{1,100})[ \t]+",
+        r"[a-z-]{1,20}://[!-~]*[ \t]*\r?$",
+    );
+    Regex::new(pattern).expect("a test compiles the pattern")
+});
 
 fn item(name: String, info: NodeInfo) -> Item {
     Item {

@@ -228,6 +228,12 @@ pub(super) const GOOD: &[Good] = &[
     ("servercore21H2", 20348, None, Server),
     ("servercore1809", 17763, None, Server),
     ("nanoserver1809", 17763, None, Server),
+    (
+        "Major  Minor  Build  Revision\n-----  -----  -----  --------\n10     0      17763  0",
+        17763,
+        None,
+        Server,
+    ),
     // Revisions beside a build, and files that have another one.
     (
         "Kernel Version: 10.0 17111 (17111.1.amd64fre.rs4_release.180226-1411)\nOperating System: \

@@ -70,6 +70,14 @@ impl Clues {
         clues.automatic = matches!(words.as_slice(), [only] if only.text == "auto");
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         clues.moving = moving_name(&texts);
+        // `[Environment]::OSVersion.Version` prints the parts of the version in columns.
+        for parts in texts.windows(4) {
+            if let ["10", "0", build, revision] = *parts
+                && let Some(build @ 10_000..=99_999) = number(build)
+            {
+                clues.say_stated(build, number(revision));
+            }
+        }
         let has_heading = |text| words.iter().any(|word| word.before_colon && word.text == text);
         // `Git commit:` and `Built:`.
         clues.docker_version = has_heading("commit") && has_heading("built");
@@ -85,7 +93,12 @@ impl Clues {
             }
             clues.look_at(&word.text, previous, heading);
             // Older engines print `Update Build Revision 1`.
-            let is_revision = previous == "build" && word.text == "revision";
+            let is_revision = word.text == "revision"
+                && previous == "build"
+                && index
+                    .checked_sub(2)
+                    .and_then(|at| words.get(at))
+                    .is_some_and(|it| it.text == "update");
             previous = if is_revision { UPDATE_REVISION } else { &word.text };
         }
         clues
