@@ -30,7 +30,7 @@ const HOST_MISSING: &str = "add the output of docker info or kubectl describe no
 /// If it is empty: more likely the output of a command that failed than a question.
 pub fn read_text(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.trim_ascii().is_empty() {
-        let detail = "must not be empty; send the error as it was printed".to_owned();
+        let detail = "must not be empty; send the text as it was printed".to_owned();
         return Err(Problem::of_parameter("body", "empty", detail));
     }
     let (is_big_endian, text) = match bytes {

@@ -14,6 +14,7 @@ use super::host::{
     look_at_labels, look_at_nodes, other_host, run_elevated, show_events, show_whole_error,
     switch_engine, update_both, update_client, update_engine, update_host, update_runner,
     use_linux_engine, use_linux_nodes, use_matching_architecture, use_newer_host, use_older_engine,
+    use_windows_nodes,
 };
 use super::image::{
     existing_tag, image_of_the_same_side, look_at_the_image, other_image, other_release,
@@ -253,8 +254,10 @@ fn linux_engine(case: &Case<'_>) -> Vec<Remedy> {
                        Docker or nerdctl on Windows: podman runs Linux containers only";
         return vec![Remedy::new(RemedyCode::SwitchToWindowsContainers, message)];
     }
-    if case.finding.setting != Setting::BuildKit {
-        return vec![switch];
+    match case.finding.setting {
+        Setting::BuildKit => {}
+        Setting::Kubernetes => return vec![use_windows_nodes(case)],
+        _ => return vec![switch],
     }
     let message = "or, if the engine runs Windows containers already, build with the classic \
                    builder: set $Env:DOCKER_BUILDKIT=0 first";

@@ -240,6 +240,13 @@ pub(super) fn update_engine() -> Remedy {
     )
 }
 
+pub(super) fn use_windows_nodes(case: &Case<'_>) -> Remedy {
+    let selector = kubernetes::node_selector(case.finding.image_version);
+    let message =
+        "the image is for Windows, and the node runs Linux: select Windows nodes in the pod";
+    Remedy::new(RemedyCode::UseMatchingHost, message).command(select_nodes(case, &selector))
+}
+
 pub(super) fn use_linux_nodes(case: &Case<'_>) -> Remedy {
     let selector =
         kubernetes::Labels::from([(kubernetes::OS_LABEL.to_owned(), "linux".to_owned())]);

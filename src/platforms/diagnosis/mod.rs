@@ -56,8 +56,8 @@ const HOSTED: [&str; 5] =
 /// The engine's details of a container for Linux on Windows, which Docker had until 2022.
 const LINUX: [&str; 2] = ["containertype:linux", "linuxinitrdfile:"];
 
-/// What Docker prints of an engine that runs Linux containers.
-const LINUX_ENGINE: [&str; 2] = ["ostype:linux", "os/arch:linux/"];
+/// What Docker prints of an engine that runs Linux containers, and Kubernetes of a node.
+const LINUX_ENGINE: [&str; 3] = ["ostype:linux", "os/arch:linux/", "operatingsystem:linux"];
 /// Words in the names of images for Windows alone.
 const WINDOWS_WORDS: [&str; 5] =
     ["windows", "nanoserver", "servercore", "ltsc20", "dotnet/framework"];
@@ -201,7 +201,10 @@ impl Facts {
         let image = self.image_of(clean, cause == Cause::SandboxImageMismatch);
         let names_windows = image
             .is_some_and(|image| WINDOWS_WORDS.iter().any(|word| image.written.contains(word)));
-        if cause == Cause::NoMatchingManifest && names_windows && self.has_linux_engine {
+        // A text can describe several machines, of which the Windows host is the one that matters.
+        let picked = self.hosts.pick(host, tables);
+        let is_on_linux = self.has_linux_engine && picked.is_none();
+        if cause == Cause::NoMatchingManifest && names_windows && is_on_linux {
             cause = Cause::LinuxEngine;
         }
         let version_of_tag = || mentions::version_of_tag(&image?.reference, tables);
@@ -210,7 +213,7 @@ impl Facts {
             image_version: version_in_error.or(self.stated_version).or_else(version_of_tag),
             image: image.map(|image| image.written.clone()),
             // What a pod selects that found no node is no host.
-            host: (cause != Cause::NoMatchingNode).then(|| self.hosts.pick(host, tables)).flatten(),
+            host: picked.filter(|_| cause != Cause::NoMatchingNode),
             isolation: isolation::isolation_at(&self.isolations, span.start),
             setting: setting::setting_at(&self.settings, span.end),
             by_containerd: self.by_containerd,
