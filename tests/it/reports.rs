@@ -1,4 +1,5 @@
-//! Public reports: what people pasted, and the answer to each, which a person has judged.
+//! Public reports: what people pasted, and the answer to each, judged against what an engineer
+//! would want.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +56,7 @@ fn codes(remarks: &Value) -> String {
     codes.collect::<Vec<_>>().join(" ")
 }
 
-/// The answer in a line: what a person judges.
+/// The answer in a line: what is judged.
 fn line(answer: &Answer) -> String {
     let (status, answer) = (answer.status.as_u16(), answer.json());
     let host =
