@@ -1,60 +1,18 @@
-//! A cache for one kind of fact: bounded in memory, each entry fresh for a while, with a negative
-//! cache, and one fetch at a time for a key.
-//!
-//! Freshness is our own arithmetic on [`Now`], and moka only bounds the memory: a cache that drops
-//! entries by age cannot give the stale answer that an outage needs, and it cannot be tested with a
-//! clock that stands still. Failures go into a negative cache, so that a registry that is down is
-//! not queried again for every request.
+//! A cache for one kind of fact: each entry is fresh for a while, and there is one fetch at a time
+//! for a key.
 
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::single_flight::{Flight, NoOutcome, SingleFlight};
+use super::store::{CacheEntry, FetchPolicy, Store};
 use crate::clock::{Clock, Now};
 use crate::registry::RegistryError;
-
-/// The most failures in the negative cache. A failure is small, and forgetting one costs a request.
-const MAX_FAILURES: u64 = 10_000;
-
-/// How long a failure is answered from the negative cache: what is missing may be published at any
-/// time, credentials are mended by people, and anything else may pass at once.
-const NOT_FOUND_TTL: Duration = Duration::from_secs(300);
-const REFUSED_TTL: Duration = Duration::from_secs(60);
-const TROUBLE_TTL: Duration = Duration::from_secs(30);
-
-/// A registry that keeps saying for this time that something known is gone is believed.
-const GONE_CONFIRMATION_INTERVAL: Duration = Duration::from_secs(30);
-
-/// A fact and when it was learnt.
-#[derive(Debug)]
-pub struct CacheEntry<V> {
-    /// The fact.
-    pub value: Arc<V>,
-    /// When the registry gave it. Of a loaded fact, `elapsed` is the moment of loading.
-    pub learnt: Now,
-    /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
-    /// registry gave to this process.
-    pub age_when_loaded: Option<Duration>,
-}
-
-impl<V> Clone for CacheEntry<V> {
-    fn clone(&self) -> Self {
-        Self { value: self.value.clone(), ..*self }
-    }
-}
-
-impl<V> CacheEntry<V> {
-    fn age(&self, now: Now) -> Duration {
-        now.elapsed
-            .saturating_sub(self.learnt.elapsed)
-            .saturating_add(self.age_when_loaded.unwrap_or_default())
-    }
-}
 
 /// The result of a lookup.
 #[derive(Debug)]
@@ -70,29 +28,6 @@ pub enum Lookup<V> {
     /// Not in the cache and not fetched:
     /// [`MAX_FLIGHTS`](super::single_flight::MAX_FLIGHTS) fetches are under way.
     Overloaded,
-}
-
-/// How long a caller waits for a fetch.
-#[derive(Clone, Copy, Debug)]
-pub struct WaitLimits {
-    /// When there is a fallback to answer with.
-    pub with_fallback: Duration,
-    /// When there is none.
-    pub without_fallback: Duration,
-}
-
-/// How one fact is fetched, and what its failure means.
-#[derive(Clone, Copy, Debug)]
-pub struct FetchPolicy {
-    /// How long the caller waits.
-    pub wait: WaitLimits,
-    /// Whether the caller has a fallback when the cache has nothing.
-    pub has_fallback: bool,
-    /// Whether the fact is known from elsewhere to exist, so that the first 404 is not believed.
-    pub is_expected: bool,
-    /// Whether the fact is only for holders of the credentials: it is evicted when they are
-    /// refused.
-    pub is_private: bool,
 }
 
 /// How long entries are fresh and usable.
@@ -156,6 +91,19 @@ where
     /// The entry for the key if it may still be used, without fetching anything.
     pub fn peek(&self, key: &K) -> Option<CacheEntry<V>> {
         self.usable_at(key, self.clock.now())
+    }
+
+    /// The usable value for the key, or the one that is being fetched, without fetching anything.
+    pub fn soon(&self, key: &K) -> impl Future<Output = Option<Arc<V>>> + Send + use<K, V> {
+        let flight = self.flights.under_way(key);
+        let entry = self.peek(key);
+        async move {
+            let entry = match flight {
+                Some(flight) => flight.outcome.await?.ok(),
+                None => entry,
+            };
+            entry.map(|entry| entry.value)
+        }
     }
 
     /// The last entry for the key, even if it is too old to be used.
@@ -277,123 +225,6 @@ where
     }
 }
 
-/// The memory of a cache, which fetches write to. Cheap to clone; clones share it.
-struct Store<K, V> {
-    entries: moka::sync::Cache<K, CacheEntry<V>>,
-    /// The negative cache: each failure, and until when it is answered.
-    failures: moka::sync::Cache<K, (RegistryError, Duration)>,
-    /// Since when a registry says that something is gone which it had or should have, on the
-    /// monotonic clock.
-    missing_since: moka::sync::Cache<K, Duration>,
-    revision: Arc<AtomicU64>,
-}
-
-// A derived `Clone` would ask for `V: Clone`.
-impl<K, V> Clone for Store<K, V> {
-    fn clone(&self) -> Self {
-        Self {
-            entries: self.entries.clone(),
-            failures: self.failures.clone(),
-            missing_since: self.missing_since.clone(),
-            revision: self.revision.clone(),
-        }
-    }
-}
-
-impl<K, V> Store<K, V>
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    fn new(max_bytes: u64, weigh: fn(&V) -> usize) -> Self {
-        let entries = moka::sync::Cache::builder()
-            .max_capacity(max_bytes)
-            .weigher(move |_, entry: &CacheEntry<V>| {
-                u32::try_from(weigh(&entry.value)).unwrap_or(u32::MAX)
-            })
-            .build();
-        Self {
-            entries,
-            failures: moka::sync::Cache::new(MAX_FAILURES),
-            missing_since: moka::sync::Cache::new(MAX_FAILURES),
-            revision: Arc::default(),
-        }
-    }
-
-    /// The failure in the negative cache for this key, with the time that is left of it.
-    fn failure(&self, key: &K, now: Now) -> Option<RegistryError> {
-        let (error, until) = self.failures.get(key).filter(|(_, until)| now.elapsed < *until)?;
-        Some(error.with_time_left(until.saturating_sub(now.elapsed)))
-    }
-
-    fn record_success(&self, key: K, value: V, now: Now) -> CacheEntry<V> {
-        let entry = CacheEntry { value: Arc::new(value), learnt: now, age_when_loaded: None };
-        self.failures.invalidate(&key);
-        self.missing_since.invalidate(&key);
-        self.entries.insert(key, entry.clone());
-        self.revision.fetch_add(1, Ordering::Relaxed);
-        entry
-    }
-
-    /// Puts a failure into the negative cache, and evicts the entry where the failure says that
-    /// there is nothing to know any more. Returns the failure as callers get it.
-    fn record_failure(
-        &self,
-        key: K,
-        error: RegistryError,
-        policy: FetchPolicy,
-        now: Now,
-    ) -> RegistryError {
-        let error = self.confirmed(&key, error, policy, now);
-        let is_gone = matches!(error, RegistryError::NotFound { .. })
-            || (policy.is_private && matches!(error, RegistryError::Refused { .. }));
-        if is_gone {
-            // Otherwise it would come back as soon as the registry does not answer.
-            self.entries.invalidate(&key);
-            self.revision.fetch_add(1, Ordering::Relaxed);
-        }
-        self.failures.insert(key, (error.clone(), now.elapsed + failure_ttl(&error)));
-        error
-    }
-
-    /// A 404 for something that the registry had, or that is known from elsewhere, counts only when
-    /// it is repeated after a while: registries have answered 404 in an outage.
-    fn confirmed(
-        &self,
-        key: &K,
-        error: RegistryError,
-        policy: FetchPolicy,
-        now: Now,
-    ) -> RegistryError {
-        let is_known = policy.is_expected || self.entries.contains_key(key);
-        if !is_known || !matches!(error, RegistryError::NotFound { .. }) {
-            return error;
-        }
-        let since = self.missing_since.get_with(key.clone(), || now.elapsed);
-        if now.elapsed.saturating_sub(since) >= GONE_CONFIRMATION_INTERVAL {
-            return error;
-        }
-        RegistryError::Unavailable {
-            detail: "it says for the first time that this is gone".to_owned(),
-            retry_after: Some(GONE_CONFIRMATION_INTERVAL),
-        }
-    }
-}
-
-/// How long a failure is answered from the negative cache.
-fn failure_ttl(error: &RegistryError) -> Duration {
-    match error {
-        RegistryError::NotFound { .. } => NOT_FOUND_TTL,
-        RegistryError::Refused { .. } => REFUSED_TTL,
-        RegistryError::RateLimited { retry_after }
-        | RegistryError::Unavailable { retry_after, .. } => retry_after.unwrap_or(TROUBLE_TTL),
-        RegistryError::Suspended { retry_after, .. } => *retry_after,
-        RegistryError::NotAllowed { .. }
-        | RegistryError::TimedOut
-        | RegistryError::Invalid { .. } => TROUBLE_TTL,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -402,6 +233,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::single_flight::MAX_FLIGHTS;
+    use crate::catalogue::store::{GONE_CONFIRMATION_INTERVAL, WaitLimits};
     use crate::registry::Missing;
 
     const WAIT: WaitLimits = WaitLimits {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::cache::WaitLimits;
+use super::store::WaitLimits;
 use crate::clock::Clock;
 
 /// How long a question waits when it has a fallback (unbound has the same limit,

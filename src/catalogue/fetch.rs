@@ -37,13 +37,14 @@ impl Fetcher {
         Ok(RepositoryTags::new(tags.collect()))
     }
 
-    /// The manifest that a tag or digest selects.
+    /// The manifest that a tag or digest selects; the index may describe its image.
     pub async fn manifest(
         self,
         repository: Repository,
         wanted: Wanted,
+        index: impl Future<Output = Option<Arc<Manifest>>> + Send,
     ) -> Result<Manifest, RegistryError> {
-        let manifest = self.registries.manifest(&repository, &wanted).await;
+        let manifest = self.registries.manifest(&repository, &wanted, index).await;
         self.report(&repository, Operation::Manifest, &manifest);
         manifest
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::cache::CacheEntry;
 use super::freshness::Freshness;
 use super::known_tag::{KnownTag, Observation};
 use super::lookups::{Catalogue, freshness_of, provenance_in_cache};
+use super::store::CacheEntry;
 use super::tags::RepositoryTags;
 use crate::images::{self, Repository, TagKind};
 use crate::registry::{Manifest, RegistryError, Wanted};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::{Cache, CacheEntry, EntryTtl, FetchPolicy, Lookup};
+use super::cache::{Cache, EntryTtl, Lookup};
 use super::deadline::Deadline;
 use super::embedded::Embedded;
 use super::fetch::Fetcher;
@@ -14,6 +14,7 @@ use super::metrics;
 use super::miss::Miss;
 use super::shrinkage::{self, ShrinkageCheck};
 use super::snapshot::Snapshot;
+use super::store::{CacheEntry, FetchPolicy};
 use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
@@ -194,6 +195,22 @@ impl Catalogue {
         has_fallback: bool,
         deadline: &Deadline,
     ) -> Result<Found<Manifest>, Miss> {
+        self.manifest_of(repository, wanted, None, has_fallback, deadline).await
+    }
+
+    /// As [`Self::manifest`]. If the image is one of those of the shared tag, whose manifest is
+    /// known or being fetched, that one describes it and spares a request.
+    ///
+    /// # Errors
+    /// As [`Self::tags`].
+    pub async fn manifest_of(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        shared: Option<&str>,
+        has_fallback: bool,
+        deadline: &Deadline,
+    ) -> Result<Found<Manifest>, Miss> {
         self.check_allowed(repository)?;
         let key = (repository.clone(), wanted.clone());
         let cached = self.manifests.peek(&key);
@@ -201,20 +218,29 @@ impl Catalogue {
             return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
         }
         let policy = self.policy(repository, cached.is_some() || has_fallback, deadline);
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted);
+        let index = self.index(repository, shared);
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index);
         let lookup = self.manifests.get(key, policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
         found(lookup)
     }
 
     /// Starts to fetch the manifest of a tag that is likely to be needed, and waits for nothing.
-    pub fn prefetch_manifest(&self, repository: &Repository, tag: String, deadline: &Deadline) {
+    /// The shared tag is as in [`Self::manifest_of`].
+    pub fn prefetch_manifest(
+        &self,
+        repository: &Repository,
+        tag: String,
+        shared: Option<&str>,
+        deadline: &Deadline,
+    ) {
         if self.offline || !self.allows(repository) {
             return;
         }
         let wanted = Wanted::Tag(tag);
         let policy = self.policy(repository, true, deadline);
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted.clone());
+        let index = self.index(repository, shared);
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted.clone(), index);
         self.manifests.prefetch((repository.clone(), wanted.clone()), policy, fetch);
     }
 
@@ -250,6 +276,17 @@ impl Catalogue {
             Some(tag) => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag), &miss))),
             None => Err(miss),
         }
+    }
+
+    /// The manifest of a shared tag, as soon as it is known.
+    fn index(
+        &self,
+        repository: &Repository,
+        shared: Option<&str>,
+    ) -> impl Future<Output = Option<Arc<Manifest>>> + Send + use<> {
+        let wanted = |tag: &str| (repository.clone(), Wanted::Tag(tag.to_owned()));
+        let index = shared.map(|tag| self.manifests.soon(&wanted(tag)));
+        async move { index?.await }
     }
 
     fn policy(

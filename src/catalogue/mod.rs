@@ -15,6 +15,7 @@ mod deadline;
 mod fetch;
 mod cache;
 mod single_flight;
+mod store;
 mod weight;
 mod shrinkage;
 mod metrics;

@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use super::cache::CacheEntry;
 use super::known_tag::KnownTag;
 use super::lookups::Catalogue;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
+use super::store::CacheEntry;
 use super::tags::RepositoryTags;
 use crate::images::Repository;
 

@@ -40,10 +40,11 @@ pub enum NoOutcome {
     Panicked,
 }
 
-/// Work under way or just done. Its outcome is `None` when the work panicked.
+/// Work under way or just done.
 #[derive(Clone)]
 pub struct Flight<T> {
-    outcome: Shared<BoxFuture<'static, Option<T>>>,
+    /// `None` when the work panicked.
+    pub outcome: Shared<BoxFuture<'static, Option<T>>>,
     /// When it started, on the monotonic clock of the caller.
     pub started: Duration,
 }
@@ -101,6 +102,11 @@ where
         let flight = Flight { outcome, started: now };
         flights.insert(key, flight.clone());
         Some(flight)
+    }
+
+    /// The flight for this key that is under way.
+    pub fn under_way(&self, key: &K) -> Option<Flight<T>> {
+        lock(&self.flights).get(key).cloned()
     }
 
     /// Waits for the outcome of a flight, at most for this time.

@@ -7,13 +7,10 @@ use oci_distribution::manifest::{
     IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
     OciDescriptor, OciImageIndex, OciImageManifest,
 };
-use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::error::{Missing, RegistryError};
-use super::tags::is_tag;
-use super::upstream::{Upstream, UpstreamRequest};
+use super::error::RegistryError;
 use crate::images::Digest;
 use crate::windows::WindowsVersion;
 use crate::words::words;
@@ -89,6 +86,12 @@ impl Manifest {
     pub fn windows_images(&self, architecture: &str) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.mismatch(architecture).is_none())
     }
+
+    /// The Windows image with this digest, if its version is given.
+    pub(super) fn description_of(&self, digest: &Digest) -> Option<Entry> {
+        let is_it = |entry: &&Entry| entry.digest == *digest && entry.windows_version().is_some();
+        self.entries.iter().find(is_it).cloned()
+    }
 }
 
 impl Entry {
@@ -117,13 +120,6 @@ impl Entry {
     }
 }
 
-/// All four media types: registries answer 404, or with an obsolete format, where theirs is
-/// missing.
-const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json, \
-                      application/vnd.docker.distribution.manifest.v2+json, \
-                      application/vnd.oci.image.index.v1+json, \
-                      application/vnd.oci.image.manifest.v1+json";
-
 /// The largest manifest or configuration that is read (OCI distribution specification:
 /// registries take manifests of 4 MiB at least).
 pub(super) const MAX_BODY_BYTES: usize = 4 << 20;
@@ -135,85 +131,9 @@ pub(super) const MAX_DESCRIPTORS: usize = 256;
 pub(super) const MAX_TEXT_BYTES: usize = 128;
 pub(super) const MAX_FEATURES: usize = 32;
 
-/// The header with the digest of a manifest (OCI distribution specification).
-const CONTENT_DIGEST: &str = "docker-content-digest";
-
 /// The annotation with which buildx marks attestations (docker build documentation, "Image
 /// attestation storage").
 const REFERENCE_TYPE: (&str, &str) = ("vnd.docker.reference.type", "attestation-manifest");
-
-/// Fetches a manifest and, for a single image, its configuration.
-pub(super) async fn fetch(
-    upstream: &Upstream,
-    repository_path: &str,
-    wanted: &Wanted,
-) -> Result<Manifest, RegistryError> {
-    let reference = match wanted {
-        Wanted::Tag(tag) if is_tag(tag) => tag.as_str(),
-        // No repository can have it, and it must not become part of a path.
-        Wanted::Tag(_) => return Err(RegistryError::NotFound { what: Missing::Manifest }),
-        Wanted::Digest(digest) => digest.as_str(),
-    };
-    let document = upstream
-        .fetch(UpstreamRequest {
-            repository_path,
-            url: upstream.endpoint(repository_path, &format!("manifests/{reference}")),
-            accept: Some(ACCEPT),
-            max_body_bytes: MAX_BODY_BYTES,
-            follow_redirects: false,
-            missing: Some(Missing::Manifest),
-        })
-        .await?;
-    let digest = Digest::of(&document.body);
-    document.span.record("oci.manifest.digest", digest.as_str());
-    let announced =
-        document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
-    let asked = match wanted {
-        Wanted::Tag(_) => true,
-        Wanted::Digest(asked) => *asked == digest,
-    };
-    if !announced || !asked {
-        return Err(RegistryError::invalid("the manifest has another digest"));
-    }
-    let content_type = document.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    match read(&document.body, content_type)? {
-        ManifestContent::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
-        ManifestContent::Image { config } => {
-            let entry = match config {
-                Some(config) => fetch_config(upstream, repository_path, &config)
-                    .await?
-                    .into_entry(digest.clone()),
-                None => Entry {
-                    role: EntryRole::Other,
-                    ..ImageConfig::default().into_entry(digest.clone())
-                },
-            };
-            Ok(Manifest { digest, is_index: false, entries: vec![entry] })
-        }
-    }
-}
-
-async fn fetch_config(
-    upstream: &Upstream,
-    repository_path: &str,
-    config: &BlobReference,
-) -> Result<ImageConfig, RegistryError> {
-    let document = upstream
-        .fetch(UpstreamRequest {
-            repository_path,
-            url: upstream.endpoint(repository_path, &format!("blobs/{}", config.digest)),
-            accept: None,
-            max_body_bytes: config.size_bytes,
-            follow_redirects: true,
-            missing: None,
-        })
-        .await?;
-    if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {
-        return Err(RegistryError::invalid("the image configuration has another digest or size"));
-    }
-    serde_json::from_slice(&document.body)
-        .map_err(|_| RegistryError::invalid("the image configuration is not in the format"))
-}
 
 /// The content of a manifest.
 #[derive(Debug, PartialEq, Eq)]
@@ -227,7 +147,7 @@ pub(super) enum ManifestContent {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BlobReference {
-    digest: Digest,
+    pub digest: Digest,
     pub size_bytes: usize,
 }
 

@@ -15,6 +15,7 @@ mod settings;
 mod place;
 mod error;
 mod manifest;
+mod manifest_fetch;
 mod tags;
 mod link;
 mod upstream;

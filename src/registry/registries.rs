@@ -10,7 +10,8 @@ use reqwest::Certificate;
 use super::circuit::CircuitBreaker;
 use super::egress::{EgressClient, Observer};
 use super::error::{RegistryError, SetupError};
-use super::manifest::{self, Manifest, Wanted};
+use super::manifest::{Manifest, Wanted};
+use super::manifest_fetch;
 use super::place::{DOCKER_HUB, Place};
 use super::rate_limit::UpstreamRateLimit;
 use super::settings::{RegistriesSettings, RegistrySettings};
@@ -133,7 +134,8 @@ impl Registries {
     }
 
     /// The manifest of a tag or digest: the entries of an index, or the one image, whose
-    /// configuration is then read, because only that says for which system it is.
+    /// configuration is then read, because only that says for which system it is, unless the index
+    /// describes an image of the same digest.
     ///
     /// # Errors
     /// As [`RegistryError`] says.
@@ -141,8 +143,9 @@ impl Registries {
         &self,
         repository: &Repository,
         wanted: &Wanted,
+        index: impl Future<Output = Option<Arc<Manifest>>> + Send,
     ) -> Result<Manifest, RegistryError> {
-        manifest::fetch(self.upstream(repository)?, repository.path(), wanted).await
+        manifest_fetch::fetch(self.upstream(repository)?, repository.path(), wanted, index).await
     }
 
     fn upstream(&self, repository: &Repository) -> Result<&Upstream, RegistryError> {

@@ -116,10 +116,11 @@ pub async fn resolve(
     let today = context.now().date();
     let deadline = Deadline::begin(&context.clock);
     let repository = &question.image.repository;
-    for tag in likely_tags(context, question, today) {
-        catalogue.prefetch_manifest(repository, tag, &deadline);
-    }
     let named = question.tag.as_ref().map(ToString::to_string);
+    for tag in likely_tags(context, question, today) {
+        let shared = named.as_deref().filter(|named| *named != tag);
+        catalogue.prefetch_manifest(repository, tag, shared, &deadline);
+    }
     let tags = catalogue.tags_and(named.as_deref(), repository, &deadline).await;
     let tags = tags.map_err(ResolveRefusal::Miss)?;
     let refuse = |mut shortfall: Shortfall| {

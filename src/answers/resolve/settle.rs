@@ -44,14 +44,18 @@ impl Source<'_> {
         still_runs(selection.question, candidate, settled)
     }
 
-    /// The manifest of a tag. There is a fallback: the name of the tag alone gives an answer.
+    /// The manifest of a tag, which may be one of the images of the shared tag of the question.
+    /// There is a fallback: the name of the tag alone gives an answer.
     pub async fn manifest(
         &self,
         question: &ResolveQuestion,
         tag: &KnownTag,
     ) -> Result<Found<Manifest>, Miss> {
         let wanted = Wanted::Tag(tag.text.clone());
-        self.catalogue.manifest(&question.image.repository, wanted, true, self.deadline).await
+        let shared = question.shared_tag().map(ToString::to_string);
+        let shared = shared.as_deref().filter(|shared| *shared != tag.text);
+        let repository = &question.image.repository;
+        self.catalogue.manifest_of(repository, wanted, shared, true, self.deadline).await
     }
 
     async fn settle_by_registry(

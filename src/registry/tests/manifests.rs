@@ -45,7 +45,7 @@ async fn an_index_is_read_from_one_answer() {
     assert_eq!(accept.split(", ").count(), 4, "{accept}");
 
     let wanted = Wanted::Digest(manifest.digest.clone());
-    assert_eq!(registries.manifest(&repository(), &wanted).await, Ok(manifest));
+    assert_eq!(registries.manifest(&repository(), &wanted, ready(None)).await, Ok(manifest));
 }
 
 #[tokio::test]
@@ -57,7 +57,9 @@ async fn x09_another_digest_is_refused() {
     .await;
     assert!(is_invalid(manifest(&registries(&announces)).await));
     let sends = TestServer::start(|_| Reply::ok(index())).await;
-    assert!(is_invalid(registries(&sends).manifest(&repository(), &Wanted::Digest(other)).await));
+    assert!(is_invalid(
+        registries(&sends).manifest(&repository(), &Wanted::Digest(other), ready(None)).await
+    ));
 }
 
 #[tokio::test]
@@ -65,7 +67,8 @@ async fn tags_that_cannot_be_are_not_asked_for() {
     let server = TestServer::start(|_| Reply::ok(index())).await;
     let registries = registries(&server);
     for tag in ["", "../../_catalog", "a/b", "a?b", "-a", &"x".repeat(129)] {
-        let found = registries.manifest(&repository(), &Wanted::Tag(tag.to_owned())).await;
+        let found =
+            registries.manifest(&repository(), &Wanted::Tag(tag.to_owned()), ready(None)).await;
         assert_eq!(found, Err(RegistryError::NotFound { what: Missing::Manifest }), "{tag}");
     }
     assert_eq!(server.connections(), 0);
@@ -116,6 +119,29 @@ async fn a_single_image_is_read_with_its_configuration() {
         .map(|request| request.header("authorization").to_owned())
         .collect();
     assert_eq!(authorizations, ["", BASIC, BASIC]);
+}
+
+#[tokio::test]
+async fn an_index_spares_the_configuration_of_its_own_image_only() {
+    let server = image_server(|_| Reply::ok(CONFIG)).await;
+    let registries = with_credentials(&server);
+    let described = async |digest: Digest, os_version: Option<&str>| {
+        let image = manifest(&registries).await.unwrap().entries.remove(0);
+        let os_version = os_version.map(str::to_owned);
+        let entry = Entry { digest: digest.clone(), os_version, ..image };
+        let index = Manifest { digest, is_index: true, entries: vec![entry] };
+        let before = server.requests().len();
+        let wanted = Wanted::Tag("t".to_owned());
+        let found = registries.manifest(&repository(), &wanted, ready(Some(Arc::new(index)))).await;
+        let version = found.unwrap().entries.remove(0).os_version;
+        (version.unwrap(), server.requests().len() - before)
+    };
+    let own = Digest::of(image().as_bytes());
+    let said = |version: &str, requests: usize| (version.to_owned(), requests);
+    assert_eq!(described(own.clone(), Some("10.0.17763.2")).await, said("10.0.17763.2", 1));
+    assert_eq!(described(own, None).await, said("10.0.17763.1", 2));
+    let other = Digest::of(b"other");
+    assert_eq!(described(other, Some("10.0.17763.2")).await, said("10.0.17763.1", 2));
 }
 
 #[tokio::test]

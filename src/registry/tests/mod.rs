@@ -7,6 +7,8 @@ mod manifests;
 mod transport;
 
 use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,8 +18,8 @@ use oci_distribution::manifest::{
 
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
-    Credentials, EntryRole, Manifest, Missing, Registries, RegistriesSettings, RegistryError,
-    RegistrySettings, Secret, Wanted,
+    Credentials, Entry, EntryRole, Manifest, Missing, Registries, RegistriesSettings,
+    RegistryError, RegistrySettings, Secret, Wanted,
 };
 use crate::images::{Digest, Repository};
 
@@ -68,7 +70,7 @@ async fn tags(registries: &Registries) -> Result<Vec<String>, RegistryError> {
 }
 
 async fn manifest(registries: &Registries) -> Result<Manifest, RegistryError> {
-    registries.manifest(&repository(), &Wanted::Tag("t".to_owned())).await
+    registries.manifest(&repository(), &Wanted::Tag("t".to_owned()), ready(None)).await
 }
 
 fn is_invalid<T>(result: Result<T, RegistryError>) -> bool {
@@ -87,7 +89,10 @@ async fn x01_a_registry_that_is_not_allowed_is_not_asked() {
         let other = Repository::parse(name).unwrap();
         let expected = RegistryError::NotAllowed { registry: other.registry().to_owned() };
         assert_eq!(registries.list_tags(&other).await, Err(expected.clone()));
-        assert_eq!(registries.manifest(&other, &Wanted::Tag("t".to_owned())).await, Err(expected));
+        assert_eq!(
+            registries.manifest(&other, &Wanted::Tag("t".to_owned()), ready(None)).await,
+            Err(expected)
+        );
     }
     assert_eq!(server.connections(), 0);
     assert!(registries.allows("a.example") && !registries.allows("docker.io"));

@@ -17,6 +17,7 @@ struct Row {
     repository: String,
     tag: String,
     kind: String,
+    tag_type: String,
     windows_builds: String,
     base: String,
     suffix: String,
@@ -48,7 +49,8 @@ impl Row {
         let entry = |(image, platform): (Image, Platform)| {
             Entry::of(DOCKER_MANIFEST, &image.manifest, platform)
         };
-        if self.kind == "single" && path.starts_with("dotnet/") {
+        let is_single = self.kind == "single" && self.tag_type != "shared";
+        if is_single && path.starts_with("dotnet/") {
             let [(image, _)] = images.as_slice() else { panic!("{} has one build", self.tag) };
             content.tag(path, &self.tag, &image.manifest);
             return;
