@@ -237,15 +237,15 @@ impl<'a> Images<'a> {
     }
 
     /// Adds what is in memory or in the embedded catalogue, of all tags: any two may be the same
-    /// image.
+    /// image. Tags of which nothing is known cost nothing.
     fn remember(&mut self, tags: &'a RepositoryTags) {
-        for tag in tags.iter() {
-            let wanted = Wanted::Tag(tag.text.clone());
-            let known = match self.catalogue.known_manifest(&self.image.repository, wanted) {
-                Some(manifest) => from_manifest(&manifest, tag),
-                None => self.observed(tag),
-            };
-            self.known.insert(&tag.text, known);
+        for tag in tags.iter().filter(|tag| tag.observation.is_some()) {
+            self.known.insert(&tag.text, self.observed(tag));
+        }
+        for (text, manifest) in self.catalogue.known_manifests(&self.image.repository) {
+            if let Some(tag) = tags.find(&text) {
+                self.known.insert(&tag.text, from_manifest(&manifest, tag));
+            }
         }
     }
 
@@ -302,13 +302,16 @@ pub(super) fn from_manifest(manifest: &Manifest, tag: &KnownTag) -> Known {
 /// The tags that are known to point to a digest, by digest.
 fn by_digest<'a>(
     all: &'a RepositoryTags,
-    known: &'a HashMap<&str, Known>,
+    known: &'a HashMap<&'a str, Known>,
 ) -> HashMap<&'a Digest, Vec<&'a str>> {
     let mut tags: HashMap<&Digest, Vec<&str>> = HashMap::new();
-    for tag in all.iter() {
-        if let Some(digest) = known.get(tag.text.as_str()).and_then(|known| known.digest.as_ref()) {
-            tags.entry(digest).or_default().push(&tag.text);
+    for (tag, known) in known {
+        if let Some(digest) = known.digest.as_ref() {
+            tags.entry(digest).or_default().push(tag);
         }
+    }
+    for same in tags.values_mut() {
+        same.sort_by_cached_key(|tag| all.position(tag));
     }
     tags
 }

@@ -78,9 +78,15 @@ where
 
     /// All entries that may still be used.
     pub fn usable(&self) -> Vec<(K, CacheEntry<V>)> {
+        self.usable_where(|_| true)
+    }
+
+    /// All entries with such a key that may still be used.
+    pub fn usable_where(&self, is_wanted: impl Fn(&K) -> bool) -> Vec<(K, CacheEntry<V>)> {
         let now = self.clock.now();
-        let all = self.store.entries.iter().map(|(key, entry)| (K::clone(&key), entry));
-        all.filter(|(_, entry)| entry.age(now) <= self.ttl.usable).collect()
+        let wanted = self.store.entries.iter().filter(|(key, _)| is_wanted(key));
+        let usable = wanted.filter(|(_, entry)| entry.age(now) <= self.ttl.usable);
+        usable.map(|(key, entry)| (K::clone(&key), entry)).collect()
     }
 
     /// Grows whenever a registry gives something that changes the entries.

@@ -43,6 +43,17 @@ impl Catalogue {
         self.manifests.peek(&(repository.clone(), wanted)).map(|entry| entry.value)
     }
 
+    /// The usable manifests in the cache for the tags of a repository; no registry is queried. It
+    /// takes as long as the cache is large, however many tags the repository has.
+    pub fn known_manifests(&self, repository: &Repository) -> Vec<(String, Arc<Manifest>)> {
+        let all = self.manifests.usable_where(|(of, _)| of == repository).into_iter();
+        let tags = all.filter_map(|((_, wanted), entry)| match wanted {
+            Wanted::Tag(tag) => Some((tag, entry.value)),
+            Wanted::Digest(_) => None,
+        });
+        tags.collect()
+    }
+
     /// The usable tags in the cache for a repository, else the embedded ones; no registry is
     /// queried.
     pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {

@@ -101,8 +101,13 @@ impl RepositoryTags {
 
     /// The tag with this text.
     pub fn find(&self, text: &str) -> Option<&KnownTag> {
+        self.position(text).and_then(|at| self.tags.get(at))
+    }
+
+    /// Where the tag with this text is in the list.
+    pub fn position(&self, text: &str) -> Option<usize> {
         let is_it = |at: &usize| self.tags.get(*at).is_some_and(|tag| tag.text == text);
-        self.by_text.find(self.state.hash_one(text), is_it).and_then(|at| self.tags.get(*at))
+        self.by_text.find(self.state.hash_one(text), is_it).copied()
     }
 
     /// The approximate memory of this list, in bytes.

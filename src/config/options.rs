@@ -26,9 +26,9 @@ pub const DEFAULT_ADMIN_LISTEN: SocketAddr = local(9090);
 /// are within it. It is also a small part of what the service answers from memory, so that one
 /// client alone does not starve the others.
 const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(6000).expect("it is not zero");
-/// More than the 10,000 callers that may wait for the same answer, and few enough for 256 MiB of
-/// memory while requests are of the usual length (measured: 15 KiB for each).
-const DEFAULT_MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(12_000).expect("it is not zero");
+/// Few enough for the sum of all limits to stay below 256 MiB (measured: 15 KiB for each). A
+/// connection serves any number of requests one after the other.
+const DEFAULT_MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8_000).expect("it is not zero");
 /// Load balancers check readiness every few seconds, and Kubernetes needs about as long until its
 /// nodes send no more new requests.
 const DEFAULT_DRAIN_DELAY: &str = "5s";
@@ -102,10 +102,20 @@ pub struct ListenSettings {
 /// The limits of clients, as they are written.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ClientSettings {
-    /// Maximum number of requests per minute from one client, or off, which also lets one client
-    /// use all connections [default: 6000, no limit for this machine]
+    /// Maximum number of requests per minute from one client, of which large ones count as several,
+    /// or off [default: 6000, no limit for this machine]
     #[arg(long, env = "WINTAG_RATE_LIMIT", value_name = "NUMBER")]
     rate_limit: Option<RateLimit>,
+
+    /// Whether one client may use only a part of the connections, of the memory for requests, and
+    /// of the requests to registries [default: true, false for this machine]
+    #[arg(
+        long,
+        env = "WINTAG_CLIENT_SHARES",
+        value_name = "BOOLEAN",
+        value_parser = BoolishValueParser::new()
+    )]
+    client_shares: Option<bool>,
 
     /// Address or network of a proxy whose X-Forwarded-For names the client; repeat the option,
     /// or separate with commas
@@ -118,7 +128,8 @@ pub struct ClientSettings {
     )]
     trusted_proxy: Vec<IpNet>,
 
-    /// Maximum number of connections, a quarter of which one client may use
+    /// Maximum number of connections, a quarter of which one client may use; when all are in use,
+    /// the client with most loses one
     #[arg(
         long,
         env = "WINTAG_MAX_CONNECTIONS",
@@ -208,9 +219,10 @@ impl Default for SourceSettings {
 /// The limits of clients.
 #[derive(Clone, Debug)]
 pub struct ClientLimits {
-    /// The requests that one client may make per minute; without it, clients have no limits of
-    /// their own.
+    /// The requests that one client may make per minute; without it, any number.
     pub requests_a_minute: Option<NonZeroU32>,
+    /// Whether one client may have only a part of what all clients share.
+    pub has_shares: bool,
     /// Whether clients on this machine have limits too.
     pub includes_this_machine: bool,
     /// The peers whose `X-Forwarded-For` names the client.
@@ -220,7 +232,7 @@ pub struct ClientLimits {
 }
 
 impl From<ClientSettings> for ClientLimits {
-    /// A configured rate holds for every client; the default one spares this machine, where load
+    /// A configured limit holds for every client; the default ones spare this machine, where load
     /// tests and proxies that are not configured run.
     fn from(settings: ClientSettings) -> Self {
         Self {
@@ -229,7 +241,9 @@ impl From<ClientSettings> for ClientLimits {
                 Some(RateLimit::RequestsPerMinute(most)) => Some(most),
                 None => Some(DEFAULT_RATE_LIMIT),
             },
-            includes_this_machine: settings.rate_limit.is_some(),
+            has_shares: settings.client_shares.unwrap_or(true),
+            includes_this_machine: settings.rate_limit.is_some()
+                || settings.client_shares.is_some(),
             trusted_proxies: settings.trusted_proxy,
             max_connections: settings.max_connections,
         }
@@ -240,6 +254,7 @@ impl Default for ClientLimits {
     fn default() -> Self {
         Self::from(ClientSettings {
             rate_limit: None,
+            client_shares: None,
             trusted_proxy: Vec::new(),
             max_connections: DEFAULT_MAX_CONNECTIONS,
         })

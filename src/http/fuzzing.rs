@@ -15,7 +15,7 @@ use tokio::io::{
 };
 use tokio::task::{LocalSet, yield_now};
 
-use super::connection::{Answering, Connection};
+use super::connection::{Answering, Connection, MAX_HEAD_BYTES};
 
 /// The body of every answer; no refusal has it.
 const ANSWER: &str = "answered";
@@ -52,6 +52,10 @@ impl Exchange {
 /// The bytes of one connection; the first of them decides in which pieces the rest arrives.
 pub fn connection(bytes: &[u8]) {
     let Some((step, sent)) = bytes.split_first() else { return };
+    // The layer alone refuses longer heads.
+    if sent.len() > MAX_HEAD_BYTES {
+        return;
+    }
     let step = usize::from(*step).max(1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (alone, layered) =

@@ -3,11 +3,15 @@
 
 // In the order of a request.
 
+mod clients;
+mod connections;
 mod connection;
+mod rate_limiter;
 mod middleware;
 mod routes;
 mod handlers;
 mod query;
+mod room;
 mod body;
 mod resolutions;
 mod reply;
@@ -38,15 +42,20 @@ use crate::answers::Context;
 use crate::config::ClientLimits;
 use crate::telemetry::{Metrics, Traces};
 
+use clients::Clients;
 use connection::Connection;
+use connections::Connections;
 use handlers::openapi::ServedDocument;
 use handlers::swagger_ui;
-use middleware::{Middleware, RateLimiter, ResponseCache};
+use middleware::{Middleware, ResponseCache};
+use rate_limiter::RateLimiter;
 use shutdown::ShutdownState;
 
 pub use document::document_text;
 pub use shutdown::Signals;
 
+/// Connections that a worker accepts beyond the limit, while others are being closed for them.
+const SPARE_CONNECTIONS: usize = 64;
 /// How long a client has to take the last bytes when its connection ends.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -119,8 +128,12 @@ fn public_server(
     let requests = Arc::new(metrics.requests(routes::LABELS));
     let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let connections_a_worker = (limits.max_connections.get() as usize).div_ceil(workers);
-    let rate_limiter = Arc::new(RateLimiter::new(limits));
+    // Never the first limit: a worker at its own limit accepts no connection, and could close none
+    // of another client.
+    let connections_a_worker = limits.max_connections.get() as usize + SPARE_CONNECTIONS;
+    let clients = web::Data::new(Clients::new(limits));
+    let connections = Arc::new(Connections::new(clients.clone().into_inner()));
+    let rate_limiter = web::Data::new(RateLimiter::new(clients.clone().into_inner()));
     let server = Server::build()
         .workers(workers)
         .max_concurrent_connections(connections_a_worker)
@@ -132,7 +145,7 @@ fn public_server(
         let response_cache = web::Data::new(ResponseCache::default());
         let middleware = Rc::new(Middleware {
             context: context.clone().into_inner(),
-            rate_limiter: rate_limiter.clone(),
+            rate_limiter: rate_limiter.clone().into_inner(),
             shutdown: shutdown.clone().into_inner(),
             response_cache: response_cache.clone().into_inner(),
             metrics: metrics.clone().into_inner(),
@@ -146,6 +159,8 @@ fn public_server(
         let app = ActixApp::new()
             .app_data(shutdown.clone())
             .app_data(response_cache)
+            .app_data(clients.clone())
+            .app_data(rate_limiter.clone())
             .app_data(context.clone())
             .app_data(document.clone())
             .app_data(swagger_ui.clone())
@@ -154,26 +169,31 @@ fn public_server(
             .wrap(from_fn(handle))
             .into_factory()
             .map_err(|error: Error| error.error_response());
-        let (stopping, rate_limiter, metrics) =
-            (stopping.clone(), rate_limiter.clone(), metrics.clone().into_inner());
+        let stopping = stopping.clone();
+        let (connections, context, metrics) =
+            (connections.clone(), context.clone().into_inner(), metrics.clone().into_inner());
         let http = HttpService::build()
             .keep_alive(connection::KEEP_ALIVE_TIMEOUT)
-            .client_request_timeout(connection::REQUEST_TIMEOUT)
+            // Our layer has a better clock.
+            .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
             .on_connect_ext(move |connection: &Connection<TcpStream>, data| {
-                rate_limiter.count_connection(connection.stream().peer_addr().ok(), data);
                 data.insert(connection.shared_state());
             })
             .finish(map_config(app, |()| AppConfig::default()));
         let open = move |stream: TcpStream| {
-            let metrics = metrics.clone();
+            let (connections, context, metrics) =
+                (connections.clone(), context.clone(), metrics.clone());
             async move {
                 let peer = stream.peer_addr().ok();
-                let connection = Connection::new(stream).counted_by(metrics);
+                let place = connections.open(peer.map(|peer| peer.ip()));
+                let place = place.ok_or(DispatchError::DisconnectTimeout)?;
+                let service = connection::Service { place, context, metrics };
+                let connection = Connection::new(stream).of_service(service);
                 Ok::<_, DispatchError>((connection, Protocol::Http1, peer))
             }
         };

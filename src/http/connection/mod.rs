@@ -17,7 +17,12 @@
 //! 4. *Answers take the form of a later request.* The library's codec keeps the version, the method
 //!    and the keep-alive of the request decoded last. With two in the pipeline, the answer to a GET
 //!    before a HEAD has no body. Here requests are handed on one at a time (`state.rs`).
-//! 5. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer
+//! 5. *A head may have 128 KiB*, and unfinished heads have no limit together. Here a head ends with
+//!    18 KiB, and what unfinished heads hold is allotted (`connections.rs`).
+//! 6. *A request that arrived is refused as too slow* when the worker was busy: the library looks
+//!    at the clock before it looks at the socket. Here the clock counts when there was nothing to
+//!    read.
+//! 7. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer
 //!    runs only when nothing is left to write, and nothing times the writing. Here a connection on
 //!    which nothing moves is closed.
 //!
@@ -41,10 +46,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::connections::OpenConnection;
+use crate::answers::Context as AnswerContext;
+use crate::api::problem::Problem;
 use crate::telemetry::Metrics;
 use refusal::{BareRefusal, Refusal};
 use state::State;
 
+#[cfg(any(test, fuzzing))]
+pub use refusal::MAX_HEAD_BYTES;
 pub use refusal::REQUEST_TIMEOUT;
 pub use state::{Answering, SharedState, has_body};
 
@@ -68,8 +78,10 @@ pub struct Connection<S> {
     output: Output,
     /// Whether the library tried to read while it must not, so that it has to be woken.
     is_paused: bool,
-    /// Counts refusals.
-    metrics: Option<Arc<Metrics>>,
+    /// How much of an unfinished head was handed on.
+    head_bytes: usize,
+    /// None in tests of this layer.
+    service: Option<Service>,
     /// How often the connection is checked for being idle.
     idle_timeout: Duration,
     /// The next check. Nothing is timed for a single request: that would be most of the cost of
@@ -79,6 +91,18 @@ pub struct Connection<S> {
     woken_by_check: Option<Waker>,
     /// Whether nothing was written or asked since the last check.
     is_idle: bool,
+    /// Whether the head of the first request is not whole yet, for which the first check is.
+    is_new: bool,
+}
+
+/// What a connection of the service has, and one of a test of this layer does not need.
+pub struct Service {
+    /// Its place among all connections.
+    pub place: OpenConnection,
+    /// For the time.
+    pub context: Arc<AnswerContext>,
+    /// Counts refusals.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What becomes of the bytes that the library writes.
@@ -96,10 +120,15 @@ enum Output {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A new connection.
     pub fn new(stream: S) -> Self {
-        Self::with_idle_timeout(stream, IDLE_TIMEOUT)
+        Self {
+            idle_check: Box::pin(sleep(REQUEST_TIMEOUT)),
+            is_new: true,
+            ..Self::answered_before(stream, IDLE_TIMEOUT)
+        }
     }
 
-    fn with_idle_timeout(stream: S, idle_timeout: Duration) -> Self {
+    /// A connection on which something was answered already.
+    fn answered_before(stream: S, idle_timeout: Duration) -> Self {
         Self {
             stream,
             shared: Rc::default(),
@@ -107,22 +136,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             unread: 0..0,
             output: Output::Open,
             is_paused: false,
-            metrics: None,
+            head_bytes: 0,
+            service: None,
             idle_timeout,
             idle_check: Box::pin(sleep(idle_timeout)),
             woken_by_check: None,
             is_idle: false,
+            is_new: false,
         }
     }
 
-    /// The same connection, with its refusals counted.
-    pub fn counted_by(self, metrics: Arc<Metrics>) -> Self {
-        Self { metrics: Some(metrics), ..self }
-    }
-
-    /// The socket.
-    pub fn stream(&self) -> &S {
-        &self.stream
+    /// The same connection as part of the service.
+    pub fn of_service(self, service: Service) -> Self {
+        Self { service: Some(service), ..self }
     }
 
     /// What [`Answering`] looks for in the data of the connection.
@@ -140,6 +166,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // Unconstrained, because a task that has used up its cooperative budget would return
         // pending without being woken.
         while pin!(unconstrained(self.idle_check.as_mut())).poll(context).is_ready() {
+            if self.is_new {
+                self.refuse(&refusal::too_slow());
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if self.is_idle && !self.shared.has_request.get() {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "the connection is idle");
                 return Poll::Ready(Err(error));
@@ -148,7 +179,73 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.idle_check.as_mut().reset(Instant::now() + self.idle_timeout);
         }
         self.woken_by_check = Some(context.waker().clone());
+        if let Some(service) = &self.service {
+            service.place.wake_to_close(context.waker());
+            // It may have had to close before that.
+            self.check_place()?;
+        }
         Poll::Pending
+    }
+
+    /// An error when the place is needed for another client.
+    fn check_place(&self) -> io::Result<()> {
+        match &self.service {
+            Some(service) if service.place.must_close() => {
+                Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the place is needed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends this problem in place of what the library writes from now on.
+    fn refuse(&mut self, problem: &Problem) {
+        self.count_refusal(problem.status);
+        let now = self.service.as_ref().map(|service| service.context.now().utc);
+        self.output = Output::Refusing(Refusal::of(problem, now.unwrap_or_default()));
+    }
+
+    fn count_refusal(&self, status: u16) {
+        if let Some(Service { metrics, .. }) = &self.service {
+            metrics.count_unread_request(status);
+        }
+    }
+
+    /// Sends the refusal, if there is one. Nothing is read or written after it.
+    fn send_refusal(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Output::Refusing(refusal) = &mut self.output {
+            ready!(refusal.send(&mut self.stream, context))?;
+            self.output = Output::Refused;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Counts the bytes of a head, to which these were added.
+    ///
+    /// # Errors
+    /// When the head is too large.
+    fn count_head(&mut self, added: usize, is_whole: bool) -> Result<(), Problem> {
+        self.head_bytes += added;
+        if self.head_bytes > refusal::MAX_HEAD_BYTES {
+            return Err(refusal::too_large());
+        }
+        if is_whole {
+            self.is_new = false;
+            self.head_bytes = 0;
+            self.hold_head()?;
+        }
+        Ok(())
+    }
+
+    /// Holds memory for the part of a head that is handed on, beyond the first read.
+    ///
+    /// # Errors
+    /// When there is none left.
+    fn hold_head(&self) -> Result<(), Problem> {
+        let bytes = if self.head_bytes > READ_BYTES { self.head_bytes } else { 0 };
+        match &self.service {
+            Some(service) if !service.place.hold_head(bytes) => Err(refusal::too_many()),
+            _ => Ok(()),
+        }
     }
 
     /// Gives the library time to read the request that ended.
@@ -184,6 +281,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.check_place()?;
+        if matches!(this.output, Output::Refusing(_) | Output::Refused) {
+            return this.send_refusal(context);
+        }
         if matches!(this.output, Output::Blocked) || this.shared.state.get() == State::Answering {
             this.is_paused = true;
             this.leave_ended();
@@ -194,6 +295,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
             match Pin::new(&mut this.stream).poll_read(context, &mut read) {
                 Poll::Pending => {
                     this.leave_ended();
+                    if let Err(problem) = this.hold_head() {
+                        this.refuse(&problem);
+                        return this.send_refusal(context);
+                    }
                     return this.wait(context);
                 }
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
@@ -208,7 +313,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
         }
         let unread = this.buffer.get(this.unread.clone()).unwrap_or_default();
         let unread = unread.get(..buffer.remaining()).unwrap_or(unread);
-        let (taken, state) = this.shared.state.get().take(unread);
+        let before = this.shared.state.get();
+        let (taken, state) = before.take(unread);
+        if !this.shared.is_answering.get() && !matches!(before, State::Body { .. }) {
+            let counted = this.count_head(taken, state == State::Ended);
+            if let Err(problem) = counted {
+                this.refuse(&problem);
+                return this.send_refusal(context);
+            }
+        }
+        let unread = this.buffer.get(this.unread.clone()).unwrap_or_default();
         this.shared.state.set(state);
         this.unread.start += taken;
         buffer.put_slice(unread.get(..taken).unwrap_or_default());
@@ -223,13 +337,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        this.check_place()?;
         if matches!(this.output, Output::Open | Output::Blocked) {
             match BareRefusal::find(buffer) {
                 None => return this.write(context, buffer),
                 Some((0, bare)) => {
-                    if let Some(metrics) = &this.metrics {
-                        metrics.count_unread_request(bare.status());
-                    }
+                    this.count_refusal(bare.status());
                     this.output = Output::Refusing(Refusal::instead_of(&bare));
                 }
                 // What is before it is an answer that goes as it is.
@@ -238,10 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
                 }
             }
         }
-        if let Output::Refusing(refusal) = &mut this.output {
-            ready!(refusal.send(&mut this.stream, context))?;
-            this.output = Output::Refused;
-        }
+        ready!(this.send_refusal(context))?;
         // The library may refuse again while the refusal is on its way.
         Poll::Ready(Ok(buffer.len()))
     }
@@ -260,6 +370,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
@@ -450,10 +561,10 @@ mod tests {
     #[tokio::test]
     async fn s10_nothing_comes_after_a_refusal() {
         let (mut connection, client) = connected(100_000);
-        let refusal = bare("HTTP/1.1 408 Request Timeout").repeat(2);
+        let refusal = bare("HTTP/1.1 431 Request Header Fields Too Large").repeat(2);
         let reading = tokio::spawn(read_all(client));
         connection
-            .write_all(bare("HTTP/1.1 408 Request Timeout").as_bytes())
+            .write_all(bare("HTTP/1.1 431 Request Header Fields Too Large").as_bytes())
             .await
             .expect("it is taken");
         connection.write_all(refusal.as_bytes()).await.expect("it is taken");
@@ -479,6 +590,59 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn h01_a_head_ends_with_eighteen_kibibytes() {
+        let heads = |bytes: usize| {
+            let head = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(bytes));
+            head.repeat(2)
+        };
+        for (sent, is_refused) in [(heads(MAX_HEAD_BYTES - 30), false), (heads(1 << 20), true)] {
+            let (mut connection, mut client) = connected(4 << 20);
+            client.write_all(sent.as_bytes()).await.expect("it is taken");
+            let mut handed = Vec::new();
+            let mut piece = [0; 8192];
+            let reading = async {
+                loop {
+                    let count = connection.read(&mut piece).await.expect("it is open");
+                    handed.extend_from_slice(&piece[..count]);
+                    if count == 0 || handed.len() == sent.len() {
+                        break;
+                    }
+                }
+            };
+            let talking = async {
+                client.shutdown().await.expect("it is open");
+                if is_refused { read_all(client).await } else { String::new() }
+            };
+            let ((), answer) = tokio::join!(reading, talking);
+            assert_eq!(handed.len() <= MAX_HEAD_BYTES, is_refused, "{}", handed.len());
+            assert_eq!(answer.starts_with("HTTP/1.1 431 "), is_refused, "{answer}");
+            assert_eq!(answer.contains("headers-too-large"), is_refused, "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn h05_a_request_that_arrived_is_not_late_because_the_worker_was_busy() {
+        for arrives in [true, false] {
+            let (mut connection, mut client) = connected(1000);
+            let library = Library::default();
+            assert_eq!(library.read(&mut connection), 0);
+            if arrives {
+                client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it is taken");
+            }
+            // The time is over, and the connection was not polled meanwhile.
+            connection.idle_check.as_mut().reset(Instant::now());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert_eq!(library.read(&mut connection) > 0, arrives);
+            library.read(&mut connection);
+            let mut answer = [0; 12];
+            let answered = client.read(&mut answer).now_or_never();
+            let is_late = answered.is_some_and(|read| read.is_ok_and(|bytes| bytes > 0));
+            assert_eq!(is_late, !arrives, "{}", String::from_utf8_lossy(&answer));
+            assert!(!is_late || answer == *b"HTTP/1.1 408");
+        }
+    }
+
+    #[tokio::test]
     async fn s10_a_client_that_does_not_take_its_refusal_holds_nothing() {
         let (mut connection, _client) = connected(1);
         connection
@@ -492,7 +656,7 @@ mod tests {
         let timeout = Duration::from_millis(50);
         // A client that sends a little now and then and never a whole request.
         let (here, mut client) = duplex(100);
-        let mut connection = Connection::with_idle_timeout(here, timeout);
+        let mut connection = Connection::answered_before(here, timeout);
         let sending = tokio::spawn(async move {
             while client.write_all(b"x").await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -511,7 +675,7 @@ mod tests {
 
         // One that never takes its answer.
         let (here, _client) = duplex(10);
-        let mut connection = Connection::with_idle_timeout(here, timeout);
+        let mut connection = Connection::answered_before(here, timeout);
         let error = connection.write_all(&[b'x'; 100]).await.expect_err("it is never taken");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
@@ -521,7 +685,7 @@ mod tests {
         // As above.
         const TIMEOUT: Duration = Duration::from_secs(1);
         let (here, mut client) = duplex(100);
-        let mut connection = Connection::with_idle_timeout(here, TIMEOUT);
+        let mut connection = Connection::answered_before(here, TIMEOUT);
         let shared = connection.shared_state();
         let asking = tokio::spawn(async move {
             let mut byte = [0; 1];
@@ -552,7 +716,7 @@ mod tests {
         const TIMEOUT: Duration = Duration::from_secs(1);
         const QUESTIONS: u32 = 15;
         let (here, mut client) = duplex(100);
-        let mut connection = Connection::with_idle_timeout(here, TIMEOUT);
+        let mut connection = Connection::answered_before(here, TIMEOUT);
         let asking = tokio::spawn(async move {
             let mut byte = [0; 1];
             for _ in 0..QUESTIONS {

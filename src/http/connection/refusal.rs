@@ -1,5 +1,5 @@
-//! The refusals of the HTTP library, from before there is a request, and the problems that are
-//! sent in their place.
+//! Refusals from before there is a request: those of the HTTP library, in whose place a problem is
+//! sent, and those of this layer.
 
 use std::fmt::Write as _;
 use std::future::Future as _;
@@ -9,12 +9,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::body::MessageBody as _;
+use actix_web::http::StatusCode;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use crate::api::problem::{Problem, ProblemKind};
 use crate::http::reply;
 
+/// The longest head that is read: a path and query of 2,048 bytes and headers of 16 KiB.
+pub const MAX_HEAD_BYTES: usize = 18 << 10;
 /// How long a client has to send the head of its first request. Slow clients would hold
 /// connections.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +43,19 @@ pub struct Refusal {
 impl Refusal {
     /// What is sent in place of the library's refusal.
     pub fn instead_of(bare: &BareRefusal<'_>) -> Self {
-        Self { bytes: bare.as_problem(), sent: 0, until: Box::pin(sleep(LINGER_TIMEOUT)) }
+        Self::new(written(bare.status_line, bare.date, &problem_of(bare.status)))
+    }
+
+    /// This problem, at this time.
+    pub fn of(problem: &Problem, now: Timestamp) -> Self {
+        let status = StatusCode::from_u16(problem.status).unwrap_or_default();
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+        let date = format!("date: {}", date.unwrap_or_default());
+        Self::new(written(&format!("HTTP/1.1 {status}"), &date, problem))
+    }
+
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, sent: 0, until: Box::pin(sleep(LINGER_TIMEOUT)) }
     }
 
     /// Sends it and closes the writing side. Then reads until the client closes too, or until the
@@ -117,43 +134,53 @@ impl<'a> BareRefusal<'a> {
         }
         is_empty.then_some(Self { status_line, status, date: date?, length: head.len() })
     }
+}
 
-    /// The same refusal with a problem as its body.
-    fn as_problem(&self) -> Vec<u8> {
-        let problem = problem_of(self.status);
-        let (head, body) = reply::problem_as(false, &problem).into_parts();
-        let body = body.try_into_bytes().unwrap_or_default();
-        let (status_line, date) = (self.status_line, self.date);
-        let mut written = format!(
-            "{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n",
-            body.len()
-        );
-        for (name, value) in head.headers() {
-            // All of them are text, and writing to a string does not fail.
-            let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
-        }
-        written.push_str("\r\n");
-        let mut written = written.into_bytes();
-        written.extend_from_slice(&body);
-        written
+/// A response with a problem as its body.
+fn written(status_line: &str, date: &str, problem: &Problem) -> Vec<u8> {
+    let (head, body) = reply::problem_as(false, problem).into_parts();
+    let body = body.try_into_bytes().unwrap_or_default();
+    let mut written = format!(
+        "{status_line}\r\ncontent-length: {}\r\nconnection: close\r\n{date}\r\n",
+        body.len()
+    );
+    for (name, value) in head.headers() {
+        // All of them are text, and writing to a string does not fail.
+        let _ = write!(written, "{name}: {}\r\n", value.to_str().unwrap_or_default());
     }
+    written.push_str("\r\n");
+    let mut written = written.into_bytes();
+    written.extend_from_slice(&body);
+    written
+}
+
+/// The head did not arrive in time.
+pub fn too_slow() -> Problem {
+    let seconds = REQUEST_TIMEOUT.as_secs();
+    let detail = format!(
+        "the head of the request did not arrive within {seconds} seconds; open a connection only \
+         when the request is ready, and send it at once"
+    );
+    Problem::new(ProblemKind::RequestTimeout, detail)
+}
+
+/// The head is longer than any that is accepted.
+pub fn too_large() -> Problem {
+    let detail =
+        format!("the head of a request may have at most 96 headers and {MAX_HEAD_BYTES} bytes");
+    Problem::new(ProblemKind::HeadersTooLarge, detail)
+}
+
+/// There is no memory left for a head that is not whole.
+pub fn too_many() -> Problem {
+    let detail = "too many unfinished requests are open; send the head of a request at once";
+    Problem::new(ProblemKind::TemporaryReducedCapacity, detail.to_owned())
 }
 
 /// What the library means by the status of a refusal.
 fn problem_of(status: u16) -> Problem {
     match status {
-        408 => {
-            let seconds = REQUEST_TIMEOUT.as_secs();
-            let detail = format!(
-                "the head of the request did not arrive within {seconds} seconds; open a \
-                 connection only when the request is ready, and send it at once"
-            );
-            Problem::new(ProblemKind::RequestTimeout, detail)
-        }
-        431 => {
-            let detail = "the head of a request may have at most 96 headers and 128 KiB".to_owned();
-            Problem::new(ProblemKind::HeadersTooLarge, detail)
-        }
+        431 => too_large(),
         _ => {
             let detail = "this is not an HTTP/1.1 request, or it could be read as more than one; \
                           check the request line, the headers, and the length of the body";

@@ -82,6 +82,8 @@ pub struct SharedState {
     pub state: Cell<State>,
     /// Whether a request was read since this was last looked at.
     pub has_request: Cell<bool>,
+    /// Whether a request is being answered, so that the bytes that arrive are its body.
+    pub is_answering: Cell<bool>,
 }
 
 /// A request that is being answered. The next one is read when this is dropped.
@@ -93,6 +95,7 @@ impl Answering {
         let shared = request.conn_data::<Rc<SharedState>>().cloned();
         if let Some(shared) = &shared {
             shared.has_request.set(true);
+            shared.is_answering.set(true);
             let length = request.headers().get(CONTENT_LENGTH);
             let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
             match length {
@@ -115,10 +118,12 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Some(shared) = &self.0
-            && matches!(shared.state.get(), State::Answering | State::Body { .. })
-        {
-            shared.state.set(State::BeforeHead);
+        if let Some(shared) = &self.0 {
+            shared.is_answering.set(false);
+            // The library reads and drops the rest of a body.
+            if shared.state.get() == State::Answering {
+                shared.state.set(State::BeforeHead);
+            }
         }
     }
 }

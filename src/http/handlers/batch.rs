@@ -14,6 +14,7 @@ use crate::api::resolve::{ResolveRequest, ResolveTextParams, resolution_text};
 use crate::http::body::{self, MAX_BODY_BYTES};
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
+use crate::http::rate_limiter::RateLimiter;
 use crate::http::reply::{self, Metadata, StoredResponse};
 use crate::http::resolutions;
 use crate::telemetry::{self, Metrics};
@@ -65,6 +66,7 @@ pub async fn resolve_batch(
     Params::new::<NoParams>(query).finish()?;
     let asked: BatchRequest = body::read_json(&request, payload, MAX_BODY_BYTES).await?;
     let questions = asked.read(Reading::from(&**context))?;
+    RateLimiter::charge(&request, questions.len().saturating_sub(1))?;
     // All at once: questions that need the same list share one fetch, and the number of concurrent
     // requests to a registry is limited further down.
     let answers = questions.into_iter().map(|question| answer_one(question, &context, &metrics));

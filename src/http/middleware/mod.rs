@@ -1,4 +1,4 @@
-//! Middleware for every request: metrics and traces, the rate limiter, limits on the size of a
+//! Middleware for every request: metrics and traces, rate limits, limits on the size of a
 //! request, and the response cache. What is left goes to the handlers.
 //!
 //! It is one future and not a chain of actix's middleware, because each of those costs a request
@@ -7,7 +7,6 @@
 // In reading order.
 
 mod measure;
-mod rate_limiter;
 mod guard;
 mod response_cache;
 
@@ -22,6 +21,7 @@ use actix_web::{Error, HttpResponse};
 use tracing::Instrument as _;
 
 use super::connection::Answering;
+use super::rate_limiter::RateLimiter;
 use super::reply;
 use super::shutdown::ShutdownState;
 use crate::answers::Context;
@@ -29,7 +29,6 @@ use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
 };
 
-pub use rate_limiter::RateLimiter;
 pub use response_cache::ResponseCache;
 
 /// The middleware of one worker.
@@ -99,6 +98,7 @@ impl Middleware {
             .refuse(request.request(), now)
             .or_else(|| guard::refuse_too_large(request.request()));
         if let Some(refusal) = refused {
+            let _answering = Answering::begin(request.request());
             let route = self.requests.route(request.request().match_name());
             return (Ok(request.into_response(refusal)), route);
         }

@@ -117,7 +117,8 @@ async fn check_single_flight(count: usize) -> bool {
     let script_latch = latch.clone();
     let registry =
         MisbehavingRegistry::start(move |asked| held_back(asked, &script_latch, &holdings)).await;
-    let service = Service::mirrored(&registry.authority(), &["--admin-listen", "127.0.0.1:0"]);
+    let options = ["--admin-listen", "127.0.0.1:0", "--max-connections", "12000"];
+    let service = Service::mirrored(&registry.authority(), &options);
 
     let address = service.address().to_owned();
     let clients =

@@ -93,39 +93,42 @@ async fn s11_nobody_is_limited_when_that_is_off() {
     }
 }
 
-#[tokio::test]
-async fn s10_one_client_has_a_part_of_the_connections_only() {
-    const SHARE: usize = 10;
-    let service = Service::start(&["--offline", "--rate-limit", "6000", "--max-connections", "40"]);
-    let mut clients = Vec::new();
-    for _ in 0..SHARE {
-        let mut client = RawClient::connect(service.address()).await;
-        client.send(get(QUESTION)).await;
-        assert_eq!(client.answer().await.map(|answer| answer.status), Some(200));
-        clients.push(client);
-    }
-    let mut excess = RawClient::connect(service.address()).await;
-    excess.send(get("/readyz")).await;
-    assert_eq!(
-        excess.answer().await.map(|answer| answer.status),
-        Some(200),
-        "the operators' listener always answers"
-    );
-    excess.send(get(QUESTION)).await;
-    let refused = excess.answer().await.expect("it is answered");
-    assert_eq!(
-        (refused.status, &json(&refused)["violated-policies"][0]),
-        (429, &"connections".into())
-    );
-    assert!(excess.answer().await.is_none(), "the connection is closed");
+/// Addresses of this machine, each of which is a client of its own.
+const CLIENTS: [&str; 5] = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"];
 
+/// The status of the answer to a request from this address, on a connection that stays open.
+async fn ask_from(service: &Service, client: &str, path: &str) -> (RawClient, Option<u16>) {
+    let mut client = RawClient::connect_from(client, service.address()).await;
+    client.try_send(get(path)).await;
+    let answer = client.answer().await;
+    (client, answer.map(|answer| answer.status))
+}
+
+#[tokio::test]
+async fn h02_one_client_leaves_connections_for_others() {
+    const SHARE: usize = 10;
+    let service =
+        Service::start(&["--offline", "--client-shares", "true", "--max-connections", "40"]);
+    let mut open = Vec::new();
+    for client in &CLIENTS[..4] {
+        for _ in 0..SHARE {
+            let (connection, status) = ask_from(&service, client, "/livez").await;
+            assert_eq!(status, Some(200));
+            open.push(connection);
+        }
+        let (_, status) = ask_from(&service, client, "/livez").await;
+        assert_eq!(status, None, "it is closed, whatever it asks");
+    }
+    // All are taken; another client takes the place of one of those with most.
+    for path in ["/livez", QUESTION] {
+        let (connection, status) = ask_from(&service, CLIENTS[4], path).await;
+        assert_eq!(status, Some(200));
+        open.push(connection);
+    }
     // There is room again when the others have gone, as soon as the service notices.
-    drop(clients);
+    drop(open);
     for _ in 0..1000 {
-        if exchange(service.address(), get(QUESTION))
-            .await
-            .is_some_and(|answer| answer.status == 200)
-        {
+        if ask_from(&service, CLIENTS[0], QUESTION).await.1 == Some(200) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -134,9 +137,33 @@ async fn s10_one_client_has_a_part_of_the_connections_only() {
 }
 
 #[tokio::test]
+async fn h01_unfinished_heads_of_one_client_take_no_memory_from_others() {
+    const MANY: usize = 100;
+    let service = Service::start(&["--offline", "--client-shares", "true"]);
+    let unfinished = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(17_000));
+    let mut waiting = Vec::new();
+    for _ in 0..MANY {
+        let mut client = RawClient::connect_from(CLIENTS[0], service.address()).await;
+        client.try_send(&unfinished).await;
+        waiting.push(client);
+    }
+    let (_, status) = ask_from(&service, CLIENTS[1], QUESTION).await;
+    assert_eq!(status, Some(200));
+    let mut refused = 0;
+    for client in &mut waiting {
+        client.try_send("\r\n\r\n").await;
+        let answer = client.answer().await.expect("it is answered");
+        assert!([200, 431, 503].contains(&answer.status), "{}", answer.status);
+        refused += usize::from(answer.status == 503);
+    }
+    // An eighth of 4 MiB is 30 of these.
+    assert!((MANY - 31..MANY).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
 async fn s10_what_is_refused_before_there_is_a_request_is_a_problem_too() {
     let service = Service::offline();
-    let long = format!("GET /livez HTTP/1.1\r\nx-long: {}", "y".repeat(400 << 10));
+    let long = format!("GET /livez HTTP/1.1\r\nx-long: {}", "y".repeat(20 << 10));
     let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(97));
     for (request, status, code) in [
         ("GET /livez HTTP/1.1\r\nhost: x\r\nx-slow", 408, "request-timeout"),

@@ -1,9 +1,10 @@
 //! A client that sends exactly the bytes it is given, for requests that no HTTP client would send.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Longer than any answer takes; then the test has failed.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,6 +22,21 @@ pub struct RawAnswer {
 impl RawClient {
     pub async fn connect(address: &str) -> Self {
         Self(BufReader::new(TcpStream::connect(address).await.expect("the service listens")))
+    }
+
+    /// A connection from this address of this machine.
+    pub async fn connect_from(source: &str, address: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        let source = SocketAddr::new(source.parse().expect("it is an address"), 0);
+        socket.bind(source).expect("it is of this machine");
+        let address = address.parse().expect("it is an address");
+        Self(BufReader::new(socket.connect(address).await.expect("the service listens")))
+    }
+
+    /// Sends as much as the service reads.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        // The service may have closed already.
+        let _ = self.0.write_all(bytes.as_ref()).await;
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
