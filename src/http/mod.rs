@@ -11,6 +11,7 @@ mod middleware;
 mod routes;
 mod handlers;
 mod query;
+mod background;
 mod room;
 mod body;
 mod resolutions;
@@ -42,6 +43,7 @@ use crate::answers::Context;
 use crate::config::ClientLimits;
 use crate::telemetry::{Metrics, Traces};
 
+use background::Background;
 use clients::Clients;
 use connection::Connection;
 use connections::Connections;
@@ -131,6 +133,7 @@ fn public_server(
     // Never the first limit: a worker at its own limit accepts no connection, and could close none
     // of another client.
     let connections_a_worker = limits.max_connections.get() as usize + SPARE_CONNECTIONS;
+    let background = web::Data::new(Background::current());
     let clients = web::Data::new(Clients::new(limits));
     let connections = Arc::new(Connections::new(clients.clone().into_inner()));
     let rate_limiter = web::Data::new(RateLimiter::new(clients.clone().into_inner()));
@@ -159,6 +162,7 @@ fn public_server(
         let app = ActixApp::new()
             .app_data(shutdown.clone())
             .app_data(response_cache)
+            .app_data(background.clone())
             .app_data(clients.clone())
             .app_data(rate_limiter.clone())
             .app_data(context.clone())

@@ -112,11 +112,27 @@ pub fn json<T: Serialize>(
     body: &T,
     metadata: &Metadata,
 ) -> Result<HttpResponse, Problem> {
-    accept_json(request, metadata)?;
-    Ok(bytes(request, JSON, json_bytes(body)?, metadata))
+    written_json(request, json_bytes(body)?, metadata)
 }
 
-fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
+/// As [`json`], of an answer that is written already.
+///
+/// # Errors
+/// When the request does not accept JSON.
+pub fn written_json(
+    request: &HttpRequest,
+    body: Vec<u8>,
+    metadata: &Metadata,
+) -> Result<HttpResponse, Problem> {
+    accept_json(request, metadata)?;
+    Ok(bytes(request, JSON, body, metadata))
+}
+
+/// An answer as JSON.
+///
+/// # Errors
+/// When it cannot be written, which is a defect.
+pub fn json_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::with_capacity(USUAL_BODY_BYTES);
     serde_json::to_writer(&mut bytes, body)
         .map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?;

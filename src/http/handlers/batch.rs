@@ -11,6 +11,7 @@ use crate::api::params::{NoParams, Params};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::{ResolveRequest, ResolveTextParams, resolution_text};
+use crate::http::background::Background;
 use crate::http::body::{self, MAX_BODY_BYTES};
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
@@ -48,6 +49,7 @@ pub async fn resolve_batch(
     payload: web::Payload,
     context: web::Data<Context>,
     metrics: web::Data<Metrics>,
+    background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     if body::is_text(&request) {
         let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;
@@ -67,11 +69,15 @@ pub async fn resolve_batch(
     let asked: BatchRequest = body::read_json(&request, payload, MAX_BODY_BYTES).await?;
     let questions = asked.read(Reading::from(&**context))?;
     RateLimiter::charge(&request, questions.len().saturating_sub(1))?;
-    // All at once: questions that need the same list share one fetch, and the number of concurrent
-    // requests to a registry is limited further down.
-    let answers = questions.into_iter().map(|question| answer_one(question, &context, &metrics));
-    let results = join_all(answers).await;
-    reply::json(&request, &BatchObject { results }, &Metadata::default())
+    let (context, metrics) = (context.into_inner(), metrics.into_inner());
+    let answer = background.json(async move {
+        // All at once: questions that need the same list share one fetch, and the number of
+        // concurrent requests to a registry is limited further down.
+        let answers =
+            questions.into_iter().map(|question| answer_one(question, &context, &metrics));
+        Ok(BatchObject { results: join_all(answers).await })
+    });
+    reply::written_json(&request, answer.await?, &Metadata::default())
 }
 
 async fn answer_one(

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::answers::{self, Context};
 use crate::api::diagnose::{DiagnosisObject, read_text};
 use crate::api::problem::Problem;
+use crate::http::background::Background;
 use crate::http::body::{self, MAX_BODY_BYTES};
 use crate::http::problems::BodyProblems;
 use crate::http::query::NoQuery;
@@ -32,8 +33,11 @@ pub async fn diagnose(
     _: NoQuery,
     payload: web::Payload,
     context: web::Data<Context>,
+    background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;
-    let diagnosis = answers::diagnose(&context, &text).await;
-    reply::json(&request, &DiagnosisObject::from(&diagnosis), &Metadata::default())
+    let context = context.into_inner();
+    let answer = background
+        .json(async move { Ok(DiagnosisObject::from(&answers::diagnose(&context, &text).await)) });
+    reply::written_json(&request, answer.await?, &Metadata::default())
 }

@@ -6,6 +6,7 @@ use crate::answers::{self, Context};
 use crate::api::nodes::{NodesObject, NodesParams, read_image};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::background::Background;
 use crate::http::body::{self, MAX_LIST_BYTES};
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
@@ -36,10 +37,15 @@ pub async fn answer_for_swarm_nodes(
     Query(query): Query,
     payload: web::Payload,
     context: web::Data<Context>,
+    background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let image = read_image(query, Reading::from(&**context))?;
     let body = body::read(&request, payload, &[body::JSON, body::TEXT], MAX_LIST_BYTES).await?;
-    let fleet = answers::swarm_nodes(&context, &image, &body).await;
-    let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image.image))?;
-    reply::json(&request, &NodesObject::of_swarm(&fleet), &Metadata::default())
+    let context = context.into_inner();
+    let answer = background.json(async move {
+        let fleet = answers::swarm_nodes(&context, &image, &body).await;
+        let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image.image))?;
+        Ok(NodesObject::of_swarm(&fleet))
+    });
+    reply::written_json(&request, answer.await?, &Metadata::default())
 }

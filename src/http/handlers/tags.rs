@@ -6,6 +6,7 @@ use crate::answers::{self, Context};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::tags::{TagsObject, TagsParams, read_tags};
+use crate::http::background::Background;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -25,12 +26,18 @@ pub async fn list_tags(
     request: HttpRequest,
     Query(query): Query,
     context: web::Data<Context>,
+    background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_tags(query, Reading::from(&**context))?;
-    let listed = answers::tags(&context, &question).await.map_err(|miss| {
-        let mirror = context.catalogue.mirror_of(&question.image.repository);
-        Problem::of_miss(&miss, &question.image).asked_of(mirror)
-    })?;
-    let metadata = Metadata { freshness: Some(listed.freshness), ..Metadata::default() };
-    reply::json(&request, &TagsObject::new(&question, listed), &metadata)
+    let context = context.into_inner();
+    let listing = async move {
+        let listed = answers::tags(&context, &question).await.map_err(|miss| {
+            let mirror = context.catalogue.mirror_of(&question.image.repository);
+            Problem::of_miss(&miss, &question.image).asked_of(mirror)
+        })?;
+        let metadata = Metadata { freshness: Some(listed.freshness), ..Metadata::default() };
+        Ok((reply::json_bytes(&TagsObject::new(&question, listed))?, metadata))
+    };
+    let (answer, metadata) = background.run(listing).await?;
+    reply::written_json(&request, answer, &metadata)
 }
