@@ -8,7 +8,7 @@ use super::shrinkage::ShrinkageCheck;
 use super::tags::RepositoryTags;
 use crate::clock::Clock;
 use crate::images::Repository;
-use crate::registry::{Manifest, Registries, RegistryError, Wanted};
+use crate::registry::{Manifest, Purpose, Registries, RegistryError, Wanted};
 use crate::telemetry::{Metrics, Operation};
 use crate::windows::Tables;
 
@@ -28,8 +28,9 @@ impl Fetcher {
         self,
         repository: Repository,
         expected_count: usize,
+        purpose: Purpose,
     ) -> Result<RepositoryTags, RegistryError> {
-        let listed = self.registries.list_tags(&repository).await;
+        let listed = self.registries.list_tags(&repository, purpose).await;
         self.report(&repository, Operation::Tags, &listed);
         let texts = listed?;
         self.shrinkage.check(&repository, expected_count, texts.len())?;
@@ -43,8 +44,9 @@ impl Fetcher {
         repository: Repository,
         wanted: Wanted,
         index: impl Future<Output = Option<Arc<Manifest>>> + Send,
+        purpose: Purpose,
     ) -> Result<Manifest, RegistryError> {
-        let manifest = self.registries.manifest(&repository, &wanted, index).await;
+        let manifest = self.registries.manifest(&repository, &wanted, index, purpose).await;
         self.report(&repository, Operation::Manifest, &manifest);
         manifest
     }

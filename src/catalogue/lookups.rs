@@ -19,7 +19,7 @@ use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
 use crate::images::Repository;
-use crate::registry::{Manifest, Registries, RegistryError, Wanted};
+use crate::registry::{Manifest, Purpose, Registries, RegistryError, Wanted};
 use crate::telemetry::{CacheLayer, Metrics};
 use crate::windows::Tables;
 
@@ -134,7 +134,8 @@ impl Catalogue {
             is_expected: embedded.is_some() && !is_mirrored,
             ..self.policy(repository, has_fallback, deadline)
         };
-        let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count);
+        let purpose = self.purpose(repository, cached.is_some());
+        let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
         match (found(lookup), embedded) {
@@ -219,7 +220,8 @@ impl Catalogue {
         }
         let policy = self.policy(repository, cached.is_some() || has_fallback, deadline);
         let index = self.index(repository, shared);
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index);
+        let purpose = self.purpose(repository, cached.is_some());
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);
         let lookup = self.manifests.get(key, policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
         found(lookup)
@@ -240,7 +242,9 @@ impl Catalogue {
         let wanted = Wanted::Tag(tag);
         let policy = self.policy(repository, true, deadline);
         let index = self.index(repository, shared);
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted.clone(), index);
+        let purpose = self.purpose(repository, false);
+        let fetch =
+            || self.fetcher.clone().manifest(repository.clone(), wanted.clone(), index, purpose);
         self.manifests.prefetch((repository.clone(), wanted.clone()), policy, fetch);
     }
 
@@ -298,6 +302,14 @@ impl Catalogue {
         let is_private = self.registries.has_credentials(repository.registry());
         let wait = deadline.left(has_fallback);
         FetchPolicy { wait, has_fallback, is_expected: false, is_private }
+    }
+
+    fn purpose(&self, repository: &Repository, is_known: bool) -> Purpose {
+        if is_known || self.embedded.has(repository) {
+            Purpose::Reserved
+        } else {
+            Purpose::Other { client: None }
+        }
     }
 
     fn check_allowed(&self, repository: &Repository) -> Result<(), Miss> {

@@ -118,7 +118,7 @@ mod tests {
         let lines = counted(outage);
         assert!(lines.len() == 1 && lines[0].contains("unavailable"), "{lines:?}");
         assert_eq!(
-            counted(RegistryError::Suspended { detail: "shut", retry_after }),
+            counted(RegistryError::Suspended { detail: "shut", retry_after, is_of_client: false }),
             Vec::<String>::new()
         );
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::RegistryError;
-use super::rate_limit::{RetryBudget, UpstreamRateLimit, UpstreamRateLimiter};
+use super::rate_limit::{OverLimit, Purpose, RetryBudget, UpstreamRateLimit, UpstreamRateLimiter};
 
 /// Consecutive failures that open the circuit (Envoy's outlier detection has the same figure).
 const MAX_FAILURES: u32 = 5;
@@ -27,6 +27,8 @@ const MAX_CONCURRENT: usize = 3;
 const CIRCUIT_OPEN: &str = "no requests are sent for a while, because it failed repeatedly or \
                             asked for a pause";
 const RATE_LIMITED: &str = "wintag's limit on requests to it is reached";
+const CLIENT_RATE_LIMITED: &str = "this client has used its part of wintag's limit on requests to \
+                                   it";
 
 /// The circuit breaker for one registry.
 pub(super) struct CircuitBreaker {
@@ -71,12 +73,12 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// When the circuit is open or the rate limit reached; the error says when to retry.
-    pub(super) async fn acquire(&self) -> Result<Permit<'_>, RegistryError> {
+    pub(super) async fn acquire(&self, purpose: Purpose) -> Result<Permit<'_>, RegistryError> {
         // Before the wait, so that callers do not queue for an open circuit, and again after it.
         self.lock().reject_if_open(Instant::now())?;
         let slot =
             self.slots.acquire().await.map_err(|_| RegistryError::unavailable(CIRCUIT_OPEN))?;
-        let is_probe = self.admit(Instant::now())?;
+        let is_probe = self.admit(purpose, Instant::now())?;
         Ok(Permit { circuit: self, is_probe, _slot: slot })
     }
 
@@ -93,13 +95,16 @@ impl CircuitBreaker {
 
     /// Counts a request and returns whether it is the probe. It checks and counts under one lock,
     /// so that concurrent callers get one probe between them.
-    fn admit(&self, now: Instant) -> Result<bool, RegistryError> {
+    fn admit(&self, purpose: Purpose, now: Instant) -> Result<bool, RegistryError> {
         let mut state = self.lock();
         state.reject_if_open(now)?;
-        state
-            .rate_limiter
-            .try_take(now)
-            .map_err(|wait| suspended(RATE_LIMITED, wait.min(MAX_OPEN_INTERVAL)))?;
+        state.rate_limiter.try_take(purpose, now).map_err(|over| {
+            let (detail, wait, is_of_client) = match over {
+                OverLimit::Registry(wait) => (RATE_LIMITED, wait, false),
+                OverLimit::Client(wait) => (CLIENT_RATE_LIMITED, wait, true),
+            };
+            suspended(detail, wait.min(MAX_OPEN_INTERVAL), is_of_client)
+        })?;
         state.retries.count_request();
         state.is_probing = state.open_until.is_some();
         Ok(state.is_probing)
@@ -118,7 +123,9 @@ impl CircuitState {
 
     fn reject_if_open(&self, now: Instant) -> Result<(), RegistryError> {
         match self.open_until(now) {
-            Some(until) => Err(suspended(CIRCUIT_OPEN, until.saturating_duration_since(now))),
+            Some(until) => {
+                Err(suspended(CIRCUIT_OPEN, until.saturating_duration_since(now), false))
+            }
             None => Ok(()),
         }
     }
@@ -164,9 +171,10 @@ impl Drop for Permit<'_> {
     }
 }
 
-fn suspended(detail: &'static str, wait: Duration) -> RegistryError {
+fn suspended(detail: &'static str, wait: Duration, is_of_client: bool) -> RegistryError {
     // Whole seconds, as the header has them, and never zero.
-    RegistryError::Suspended { detail, retry_after: Duration::from_secs(wait.as_secs() + 1) }
+    let retry_after = Duration::from_secs(wait.as_secs() + 1);
+    RegistryError::Suspended { detail, retry_after, is_of_client }
 }
 
 #[cfg(test)]
@@ -180,8 +188,10 @@ mod tests {
         RegistryError::unavailable("down")
     }
 
+    const ANY: Purpose = Purpose::Other { client: None };
+
     async fn fails(circuit: &CircuitBreaker, error: &RegistryError) {
-        circuit.acquire().await.unwrap().record(Some(error), Instant::now());
+        circuit.acquire(ANY).await.unwrap().record(Some(error), Instant::now());
     }
 
     #[tokio::test]
@@ -191,16 +201,16 @@ mod tests {
             fails(&circuit, &down()).await;
         }
         assert!(
-            matches!(circuit.acquire().await, Err(RegistryError::Suspended { retry_after, .. })
+            matches!(circuit.acquire(ANY).await, Err(RegistryError::Suspended { retry_after, .. })
             if retry_after <= MIN_OPEN_INTERVAL + Duration::from_secs(1))
         );
         // The time is over: one request goes through, and no other beside it.
         circuit.lock().open_until = Some(Instant::now());
-        let probe = circuit.acquire().await.unwrap();
-        assert!(circuit.acquire().await.is_err() && circuit.is_open(Instant::now()));
+        let probe = circuit.acquire(ANY).await.unwrap();
+        assert!(circuit.acquire(ANY).await.is_err() && circuit.is_open(Instant::now()));
         probe.record(None, Instant::now());
         assert!(!circuit.is_open(Instant::now()));
-        circuit.acquire().await.unwrap().record(None, Instant::now());
+        circuit.acquire(ANY).await.unwrap().record(None, Instant::now());
     }
 
     #[test]
@@ -215,7 +225,7 @@ mod tests {
             let probes = std::thread::scope(|scope| {
                 let call = || {
                     start.wait();
-                    circuit.admit(now).is_ok()
+                    circuit.admit(ANY, now).is_ok()
                 };
                 let calls: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
                 calls
@@ -236,7 +246,7 @@ mod tests {
         }
         let now = Instant::now();
         circuit.lock().open_until = Some(now);
-        circuit.acquire().await.unwrap().record(Some(&down()), now);
+        circuit.acquire(ANY).await.unwrap().record(Some(&down()), now);
         assert_eq!(circuit.lock().open_until, Some(now + MIN_OPEN_INTERVAL * 2));
     }
 
@@ -244,8 +254,8 @@ mod tests {
     async fn a_cancelled_probe_lets_the_next_one_through() {
         let circuit = CircuitBreaker::new(LIMIT, Instant::now());
         circuit.lock().open_until = Some(Instant::now());
-        drop(circuit.acquire().await.unwrap());
-        assert!(circuit.acquire().await.is_ok());
+        drop(circuit.acquire(ANY).await.unwrap());
+        assert!(circuit.acquire(ANY).await.is_ok());
     }
 
     #[tokio::test]
@@ -253,9 +263,9 @@ mod tests {
         let circuit = CircuitBreaker::new(LIMIT, Instant::now());
         let now = Instant::now();
         let limited = RegistryError::RateLimited { retry_after: Some(Duration::from_secs(7)) };
-        circuit.acquire().await.unwrap().record(Some(&limited), now);
+        circuit.acquire(ANY).await.unwrap().record(Some(&limited), now);
         assert_eq!(circuit.lock().open_until, Some(now + Duration::from_secs(7)));
-        assert!(circuit.acquire().await.is_err());
+        assert!(circuit.acquire(ANY).await.is_err());
     }
 
     #[tokio::test]
@@ -266,7 +276,7 @@ mod tests {
             fails(&circuit, &limited).await;
         }
         let now = Instant::now();
-        circuit.acquire().await.unwrap().record(Some(&down()), now);
+        circuit.acquire(ANY).await.unwrap().record(Some(&down()), now);
         assert_eq!(circuit.lock().open_until, Some(now + MIN_OPEN_INTERVAL));
     }
 
@@ -277,9 +287,9 @@ mod tests {
             fails(&circuit, &down()).await;
         }
         let together = [
-            circuit.acquire().await.unwrap(),
-            circuit.acquire().await.unwrap(),
-            circuit.acquire().await.unwrap(),
+            circuit.acquire(ANY).await.unwrap(),
+            circuit.acquire(ANY).await.unwrap(),
+            circuit.acquire(ANY).await.unwrap(),
         ];
         let now = Instant::now();
         for permit in together {
@@ -295,7 +305,7 @@ mod tests {
         for _ in 0..20 {
             fails(&circuit, &missing).await;
         }
-        assert!(circuit.acquire().await.is_ok());
+        assert!(circuit.acquire(ANY).await.is_ok());
     }
 
     #[test]
@@ -304,7 +314,7 @@ mod tests {
         let circuit = CircuitBreaker::new(UpstreamRateLimit { burst: 0.0, per_hour: 0.0 }, now);
         let longest = MAX_OPEN_INTERVAL + Duration::from_secs(1);
         for later in [Duration::ZERO, Duration::from_secs(3600)] {
-            let rejected = circuit.admit(now + later).unwrap_err();
+            let rejected = circuit.admit(ANY, now + later).unwrap_err();
             assert_eq!(rejected.retry_after(), Some(longest));
         }
     }

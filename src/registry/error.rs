@@ -53,6 +53,9 @@ pub enum RegistryError {
         detail: &'static str,
         /// When a request may be sent again.
         retry_after: Duration,
+        /// Whether only the client that caused the request is over its limit, so that the error
+        /// says nothing about the registry and must not be given to other clients.
+        is_of_client: bool,
     },
     /// The connection or the whole exchange exceeded its timeout.
     #[error("the registry did not answer in time")]

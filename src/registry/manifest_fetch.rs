@@ -9,6 +9,7 @@ use super::manifest::{
     self, BlobReference, Entry, EntryRole, ImageConfig, MAX_BODY_BYTES, Manifest, ManifestContent,
     Wanted,
 };
+use super::rate_limit::Purpose;
 use super::tags::is_tag;
 use super::upstream::{Upstream, UpstreamRequest};
 use crate::images::Digest;
@@ -30,6 +31,7 @@ pub(super) async fn fetch(
     repository_path: &str,
     wanted: &Wanted,
     index: impl Future<Output = Option<Arc<Manifest>>> + Send,
+    purpose: Purpose,
 ) -> Result<Manifest, RegistryError> {
     let reference = match wanted {
         Wanted::Tag(tag) if is_tag(tag) => tag.as_str(),
@@ -39,6 +41,7 @@ pub(super) async fn fetch(
     };
     let document = upstream
         .fetch(UpstreamRequest {
+            purpose,
             repository_path,
             url: upstream.endpoint(repository_path, &format!("manifests/{reference}")),
             accept: Some(ACCEPT),
@@ -65,7 +68,7 @@ pub(super) async fn fetch(
             let entry = match config {
                 Some(config) => match index.await.and_then(|index| index.description_of(&digest)) {
                     Some(entry) => entry,
-                    None => fetch_config(upstream, repository_path, &config)
+                    None => fetch_config(upstream, repository_path, &config, purpose)
                         .await?
                         .into_entry(digest.clone()),
                 },
@@ -83,9 +86,11 @@ async fn fetch_config(
     upstream: &Upstream,
     repository_path: &str,
     config: &BlobReference,
+    purpose: Purpose,
 ) -> Result<ImageConfig, RegistryError> {
     let document = upstream
         .fetch(UpstreamRequest {
+            purpose,
             repository_path,
             url: upstream.endpoint(repository_path, &format!("blobs/{}", config.digest)),
             accept: None,

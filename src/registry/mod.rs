@@ -34,6 +34,7 @@ mod tests;
 pub use egress::{EndedRequest, Observer};
 pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryMismatch, EntryRole, Manifest, Wanted};
+pub use rate_limit::Purpose;
 pub use registries::Registries;
 pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};
 pub use tags::is_tag;

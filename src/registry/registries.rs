@@ -13,7 +13,7 @@ use super::error::{RegistryError, SetupError};
 use super::manifest::{Manifest, Wanted};
 use super::manifest_fetch;
 use super::place::{DOCKER_HUB, Place};
-use super::rate_limit::UpstreamRateLimit;
+use super::rate_limit::{Purpose, UpstreamRateLimit};
 use super::settings::{RegistriesSettings, RegistrySettings};
 use super::tags;
 use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
@@ -129,8 +129,12 @@ impl Registries {
     ///
     /// # Errors
     /// As [`RegistryError`] says. There is no partial list: a page that fails fails the list.
-    pub async fn list_tags(&self, repository: &Repository) -> Result<Vec<String>, RegistryError> {
-        tags::list(self.upstream(repository)?, repository.path()).await
+    pub async fn list_tags(
+        &self,
+        repository: &Repository,
+        purpose: Purpose,
+    ) -> Result<Vec<String>, RegistryError> {
+        tags::list(self.upstream(repository)?, repository.path(), purpose).await
     }
 
     /// The manifest of a tag or digest: the entries of an index, or the one image, whose
@@ -144,8 +148,10 @@ impl Registries {
         repository: &Repository,
         wanted: &Wanted,
         index: impl Future<Output = Option<Arc<Manifest>>> + Send,
+        purpose: Purpose,
     ) -> Result<Manifest, RegistryError> {
-        manifest_fetch::fetch(self.upstream(repository)?, repository.path(), wanted, index).await
+        let upstream = self.upstream(repository)?;
+        manifest_fetch::fetch(upstream, repository.path(), wanted, index, purpose).await
     }
 
     fn upstream(&self, repository: &Repository) -> Result<&Upstream, RegistryError> {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::error::{Missing, RegistryError};
 use super::link;
+use super::rate_limit::Purpose;
 use super::upstream::{Upstream, UpstreamRequest};
 
 /// The largest page that is read. 100,000 tags have about 2 MiB. Ours.
@@ -34,8 +35,9 @@ const MAX_TAG_BYTES: usize = 128;
 pub(super) async fn list(
     upstream: &Upstream,
     repository_path: &str,
+    purpose: Purpose,
 ) -> Result<Vec<String>, RegistryError> {
-    match tokio::time::timeout(LIST_TIMEOUT, all_pages(upstream, repository_path)).await {
+    match tokio::time::timeout(LIST_TIMEOUT, all_pages(upstream, repository_path, purpose)).await {
         Ok(result) => result,
         Err(_) => Err(RegistryError::TimedOut),
     }
@@ -53,6 +55,7 @@ pub fn is_tag(text: &str) -> bool {
 async fn all_pages(
     upstream: &Upstream,
     repository_path: &str,
+    purpose: Purpose,
 ) -> Result<Vec<String>, RegistryError> {
     let mut tags = TagList::default();
     // Without `n`: the registries in use then answer with everything, or with pages of their own
@@ -65,6 +68,7 @@ async fn all_pages(
         }
         let page = upstream
             .fetch(UpstreamRequest {
+                purpose,
                 repository_path,
                 url: url.clone(),
                 accept: Some("application/json"),

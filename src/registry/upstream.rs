@@ -14,6 +14,7 @@ use super::circuit::CircuitBreaker;
 use super::egress::{Authorization, EgressClient, EgressRequest, EgressResponse, Reach, redirect};
 use super::error::{Missing, RegistryError};
 use super::place::Place;
+use super::rate_limit::Purpose;
 use super::settings::{self, RegistrySettings};
 
 /// Time for a whole exchange: connection, authentication, redirects and the last byte of the body.
@@ -49,6 +50,8 @@ pub(super) struct Upstream {
 
 /// The request of an exchange.
 pub(super) struct UpstreamRequest<'a> {
+    /// How much of the rate limit it may use.
+    pub purpose: Purpose,
     /// The path of the repository, for which access is needed.
     pub repository_path: &'a str,
     /// See [`Upstream::endpoint`].
@@ -162,6 +165,8 @@ impl Upstream {
                     Ok(_) => *self.failure() = None,
                     // That a tag does not exist is an answer, but no sign that all is well.
                     Err(RegistryError::NotFound { what: Missing::Manifest }) => {}
+                    // Nor that a client asks too much.
+                    Err(RegistryError::Suspended { is_of_client: true, .. }) => {}
                     Err(error) => *self.failure() = Some(error.clone()),
                 }
                 return result;
@@ -180,7 +185,7 @@ impl Upstream {
         request: &UpstreamRequest<'_>,
         resends: u32,
     ) -> (Result<Document, RegistryError>, bool) {
-        let permit = match self.circuit.acquire().await {
+        let permit = match self.circuit.acquire(request.purpose).await {
             Ok(permit) => permit,
             Err(error) => return (Err(error), false),
         };

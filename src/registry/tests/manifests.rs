@@ -45,7 +45,7 @@ async fn an_index_is_read_from_one_answer() {
     assert_eq!(accept.split(", ").count(), 4, "{accept}");
 
     let wanted = Wanted::Digest(manifest.digest.clone());
-    assert_eq!(registries.manifest(&repository(), &wanted, ready(None)).await, Ok(manifest));
+    assert_eq!(registries.manifest(&repository(), &wanted, ready(None), OTHER).await, Ok(manifest));
 }
 
 #[tokio::test]
@@ -58,7 +58,9 @@ async fn x09_another_digest_is_refused() {
     assert!(is_invalid(manifest(&registries(&announces)).await));
     let sends = TestServer::start(|_| Reply::ok(index())).await;
     assert!(is_invalid(
-        registries(&sends).manifest(&repository(), &Wanted::Digest(other), ready(None)).await
+        registries(&sends)
+            .manifest(&repository(), &Wanted::Digest(other), ready(None), OTHER)
+            .await
     ));
 }
 
@@ -67,8 +69,9 @@ async fn tags_that_cannot_be_are_not_asked_for() {
     let server = TestServer::start(|_| Reply::ok(index())).await;
     let registries = registries(&server);
     for tag in ["", "../../_catalog", "a/b", "a?b", "-a", &"x".repeat(129)] {
-        let found =
-            registries.manifest(&repository(), &Wanted::Tag(tag.to_owned()), ready(None)).await;
+        let found = registries
+            .manifest(&repository(), &Wanted::Tag(tag.to_owned()), ready(None), OTHER)
+            .await;
         assert_eq!(found, Err(RegistryError::NotFound { what: Missing::Manifest }), "{tag}");
     }
     assert_eq!(server.connections(), 0);
@@ -132,7 +135,8 @@ async fn an_index_spares_the_configuration_of_its_own_image_only() {
         let index = Manifest { digest, is_index: true, entries: vec![entry] };
         let before = server.requests().len();
         let wanted = Wanted::Tag("t".to_owned());
-        let found = registries.manifest(&repository(), &wanted, ready(Some(Arc::new(index)))).await;
+        let found =
+            registries.manifest(&repository(), &wanted, ready(Some(Arc::new(index))), OTHER).await;
         let version = found.unwrap().entries.remove(0).os_version;
         (version.unwrap(), server.requests().len() - before)
     };
@@ -241,7 +245,8 @@ async fn a_registry_may_redirect_lists_to_its_own_host_or_to_public_ones() {
         docker_config: Some("/nowhere/config.json".into()),
     })
     .unwrap();
-    let list = async |name: &str| registries.list_tags(&Repository::parse(name).unwrap()).await;
+    let list =
+        async |name: &str| registries.list_tags(&Repository::parse(name).unwrap(), OTHER).await;
     assert_eq!(list("registry.k8s.io/pause").await.unwrap(), ["a"]);
     assert!(is_invalid(list("registry.k8s.io/within").await));
     assert!(is_invalid(list("a.example/x/y").await));

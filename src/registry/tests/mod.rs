@@ -1,6 +1,7 @@
 //! The real client against a registry that behaves, and against ones that do not.
 
 mod authentication;
+mod budget;
 mod hostile;
 mod listing;
 mod manifests;
@@ -18,11 +19,12 @@ use oci_distribution::manifest::{
 
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
-    Credentials, Entry, EntryRole, Manifest, Missing, Registries, RegistriesSettings,
+    Credentials, Entry, EntryRole, Manifest, Missing, Purpose, Registries, RegistriesSettings,
     RegistryError, RegistrySettings, Secret, Wanted,
 };
 use crate::images::{Digest, Repository};
 
+const OTHER: Purpose = Purpose::Other { client: None };
 const LIST: &str = "/v2/x/y/tags/list";
 /// `me:pw` as Basic credentials.
 const BASIC: &str = "Basic bWU6cHc=";
@@ -66,11 +68,11 @@ fn with_timeout(
 }
 
 async fn tags(registries: &Registries) -> Result<Vec<String>, RegistryError> {
-    registries.list_tags(&repository()).await
+    registries.list_tags(&repository(), OTHER).await
 }
 
 async fn manifest(registries: &Registries) -> Result<Manifest, RegistryError> {
-    registries.manifest(&repository(), &Wanted::Tag("t".to_owned()), ready(None)).await
+    registries.manifest(&repository(), &Wanted::Tag("t".to_owned()), ready(None), OTHER).await
 }
 
 fn is_invalid<T>(result: Result<T, RegistryError>) -> bool {
@@ -88,9 +90,9 @@ async fn x01_a_registry_that_is_not_allowed_is_not_asked() {
     for name in ["b.example/x", "localhost:5000/x", &format!("{}/x", server.authority()), "x"] {
         let other = Repository::parse(name).unwrap();
         let expected = RegistryError::NotAllowed { registry: other.registry().to_owned() };
-        assert_eq!(registries.list_tags(&other).await, Err(expected.clone()));
+        assert_eq!(registries.list_tags(&other, OTHER).await, Err(expected.clone()));
         assert_eq!(
-            registries.manifest(&other, &Wanted::Tag("t".to_owned()), ready(None)).await,
+            registries.manifest(&other, &Wanted::Tag("t".to_owned()), ready(None), OTHER).await,
             Err(expected)
         );
     }
