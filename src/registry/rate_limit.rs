@@ -1,7 +1,7 @@
 //! How many requests one registry gets: a token bucket for all requests, of which a part is
 //! reserved and a client gets a part of the rest; and a budget for retries.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The purpose of a request to a registry, which decides how much of the rate limit it may use.
@@ -24,9 +24,9 @@ const CLIENT_PART: f64 = 0.1;
 /// The least that one client may use, whatever the limit: a list, a manifest and a configuration
 /// answer one question. Ours.
 const MIN_CLIENT_REQUESTS: f64 = 3.0;
-/// Clients whose use is counted apart; two clients with the same hash share their part. At most
-/// some thirty can have used up their part at a time, because then the limit is used up. Ours.
-const CLIENT_COUNTERS: usize = 1024;
+/// Clients whose use is counted. Of more clients, those that used least are forgotten. At most some
+/// thirty can have used up their part at a time, because then the limit is used up. Ours.
+const MAX_CLIENTS: usize = 1024;
 
 /// Retries may be a tenth of all requests (Google's SRE book, "Handling Overload"), and three at
 /// once. The budget counts in tenths of a retry: a request adds one, a retry costs ten.
@@ -62,7 +62,7 @@ pub(super) enum OverLimit {
 impl UpstreamRateLimiter {
     /// A full bucket.
     pub(super) fn new(limit: UpstreamRateLimit, now: Instant) -> Self {
-        let clients = ClientLimiter::new(limit, now);
+        let clients = ClientLimiter::new(limit);
         Self { limit, tokens: limit.burst, refilled_at: now, clients }
     }
 
@@ -91,26 +91,24 @@ impl UpstreamRateLimiter {
     }
 }
 
-/// The parts of the clients: a counter for each hash of a client, in a table of fixed size.
+/// The parts of the clients.
 struct ClientLimiter {
     /// The time in which a client that used its whole part gets it back.
     refill_time: Duration,
     /// How much of that time one request costs.
     cost: Duration,
     /// When each client has its whole part again (the theoretical arrival time of GCRA).
-    whole_at: Box<[Instant]>,
-    hasher: RandomState,
+    whole_at: HashMap<u64, Instant>,
 }
 
 impl ClientLimiter {
-    fn new(limit: UpstreamRateLimit, now: Instant) -> Self {
+    fn new(limit: UpstreamRateLimit) -> Self {
         let refill_seconds = limit.burst / limit.per_hour * 3600.0;
         let part = limit.burst * (1.0 - RESERVED_PART) * CLIENT_PART;
         Self {
             refill_time: seconds(refill_seconds),
             cost: seconds(refill_seconds / part.max(MIN_CLIENT_REQUESTS)),
-            whole_at: vec![now; CLIENT_COUNTERS].into_boxed_slice(),
-            hasher: RandomState::new(),
+            whole_at: HashMap::new(),
         }
     }
 
@@ -119,15 +117,26 @@ impl ClientLimiter {
     /// # Errors
     /// When its part is used: the time until it may send one.
     fn try_take(&mut self, client: u64, now: Instant) -> Result<(), Duration> {
-        // A hash that clients do not know: they cannot choose the counter of another one.
-        let counter = self.hasher.hash_one(client) as usize % CLIENT_COUNTERS;
-        let used = self.whole_at[counter].saturating_duration_since(now);
-        match used.saturating_add(self.cost).checked_sub(self.refill_time) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => {
-                self.whole_at[counter] = now + used + self.cost;
-                Ok(())
-            }
+        let whole_at = self.whole_at.get(&client);
+        let used = whole_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let wait = (used + self.cost).saturating_sub(self.refill_time);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        if whole_at.is_none() && self.whole_at.len() >= MAX_CLIENTS {
+            self.forget(now);
+        }
+        self.whole_at.insert(client, now + used + self.cost);
+        Ok(())
+    }
+
+    /// Forgets the clients that have their whole part, or else the one that used least.
+    fn forget(&mut self, now: Instant) {
+        self.whole_at.retain(|_, whole_at| *whole_at > now);
+        if self.whole_at.len() >= MAX_CLIENTS {
+            let least = self.whole_at.iter().min_by_key(|(_, whole_at)| **whole_at);
+            let least = least.map(|(client, _)| *client);
+            least.and_then(|client| self.whole_at.remove(&client));
         }
     }
 }
@@ -230,6 +239,21 @@ mod tests {
             assert!(take(2, start).is_ok(), "{burst}");
             assert!(take(1, start + wait).is_ok() && take(1, start + wait).is_err(), "{burst}");
         }
+    }
+
+    #[test]
+    fn h04_the_clients_are_bounded_and_the_greediest_are_kept() {
+        let start = Instant::now();
+        let mut clients = ClientLimiter::new(UpstreamRateLimit { burst: 600.0, per_hour: 600.0 });
+        while clients.try_take(0, start).is_ok() {}
+        for client in 1..=2 * MAX_CLIENTS as u64 {
+            assert_eq!(clients.try_take(client, start), Ok(()));
+        }
+        assert_eq!(clients.whole_at.len(), MAX_CLIENTS);
+        assert!(clients.try_take(0, start).is_err());
+        let later = start + Duration::from_secs(3600);
+        assert_eq!(clients.try_take(u64::MAX, later), Ok(()));
+        assert_eq!(clients.whole_at.len(), 1);
     }
 
     #[test]
