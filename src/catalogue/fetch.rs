@@ -32,7 +32,7 @@ impl Fetcher {
     ) -> Result<RepositoryTags, RegistryError> {
         let listed = self.registries.list_tags(&repository, purpose).await;
         self.report(&repository, Operation::Tags, &listed);
-        let texts = listed?;
+        let texts = listed?.value;
         self.shrinkage.check(&repository, expected_count, texts.len())?;
         let tags = texts.into_iter().map(|text| KnownTag::new(text, None, self.tables));
         Ok(RepositoryTags::new(tags.collect()))
@@ -48,7 +48,7 @@ impl Fetcher {
     ) -> Result<Manifest, RegistryError> {
         let manifest = self.registries.manifest(&repository, &wanted, index, purpose).await;
         self.report(&repository, Operation::Manifest, &manifest);
-        manifest
+        Ok(manifest?.value)
     }
 
     fn report<V>(

@@ -11,7 +11,7 @@ use super::manifest::{
 };
 use super::rate_limit::Purpose;
 use super::tags::is_tag;
-use super::upstream::{Upstream, UpstreamRequest};
+use super::upstream::{Received, Upstream, UpstreamRequest};
 use crate::images::Digest;
 
 /// All four media types: registries answer 404, or with an obsolete format, where theirs is
@@ -32,7 +32,7 @@ pub(super) async fn fetch(
     wanted: &Wanted,
     index: impl Future<Output = Option<Arc<Manifest>>> + Send,
     purpose: Purpose,
-) -> Result<Manifest, RegistryError> {
+) -> Result<Received<Manifest>, RegistryError> {
     let reference = match wanted {
         Wanted::Tag(tag) if is_tag(tag) => tag.as_str(),
         // No repository can have it, and it must not become part of a path.
@@ -62,24 +62,29 @@ pub(super) async fn fetch(
         return Err(RegistryError::invalid("the manifest has another digest"));
     }
     let content_type = document.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    match manifest::read(&document.body, content_type)? {
-        ManifestContent::Index(entries) => Ok(Manifest { digest, is_index: true, entries }),
+    let mut with_credentials = document.with_credentials;
+    let manifest = match manifest::read(&document.body, content_type)? {
+        ManifestContent::Index(entries) => Manifest { digest, is_index: true, entries },
         ManifestContent::Image { config } => {
             let entry = match config {
                 Some(config) => match index.await.and_then(|index| index.description_of(&digest)) {
                     Some(entry) => entry,
-                    None => fetch_config(upstream, repository_path, &config, purpose)
-                        .await?
-                        .into_entry(digest.clone()),
+                    None => {
+                        let config =
+                            fetch_config(upstream, repository_path, &config, purpose).await?;
+                        with_credentials |= config.with_credentials;
+                        config.value.into_entry(digest.clone())
+                    }
                 },
                 None => Entry {
                     role: EntryRole::Other,
                     ..ImageConfig::default().into_entry(digest.clone())
                 },
             };
-            Ok(Manifest { digest, is_index: false, entries: vec![entry] })
+            Manifest { digest, is_index: false, entries: vec![entry] }
         }
-    }
+    };
+    Ok(Received { value: manifest, with_credentials })
 }
 
 async fn fetch_config(
@@ -87,7 +92,7 @@ async fn fetch_config(
     repository_path: &str,
     config: &BlobReference,
     purpose: Purpose,
-) -> Result<ImageConfig, RegistryError> {
+) -> Result<Received<ImageConfig>, RegistryError> {
     let document = upstream
         .fetch(UpstreamRequest {
             purpose,
@@ -102,6 +107,7 @@ async fn fetch_config(
     if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {
         return Err(RegistryError::invalid("the image configuration has another digest or size"));
     }
-    serde_json::from_slice(&document.body)
-        .map_err(|_| RegistryError::invalid("the image configuration is not in the format"))
+    let value = serde_json::from_slice(&document.body)
+        .map_err(|_| RegistryError::invalid("the image configuration is not in the format"))?;
+    Ok(Received { value, with_credentials: document.with_credentials })
 }

@@ -38,3 +38,4 @@ pub use rate_limit::Purpose;
 pub use registries::Registries;
 pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};
 pub use tags::is_tag;
+pub use upstream::Received;

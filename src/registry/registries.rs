@@ -16,7 +16,7 @@ use super::place::{DOCKER_HUB, Place};
 use super::rate_limit::{Purpose, UpstreamRateLimit};
 use super::settings::{RegistriesSettings, RegistrySettings};
 use super::tags;
-use super::upstream::{EXCHANGE_TIMEOUT, Upstream};
+use super::upstream::{EXCHANGE_TIMEOUT, Received, Upstream};
 use crate::images::Repository;
 
 /// All registries that may be queried. Cheap to clone; clones share connections and tokens.
@@ -133,7 +133,7 @@ impl Registries {
         &self,
         repository: &Repository,
         purpose: Purpose,
-    ) -> Result<Vec<String>, RegistryError> {
+    ) -> Result<Received<Vec<String>>, RegistryError> {
         tags::list(self.upstream(repository)?, repository.path(), purpose).await
     }
 
@@ -149,7 +149,7 @@ impl Registries {
         wanted: &Wanted,
         index: impl Future<Output = Option<Arc<Manifest>>> + Send,
         purpose: Purpose,
-    ) -> Result<Manifest, RegistryError> {
+    ) -> Result<Received<Manifest>, RegistryError> {
         let upstream = self.upstream(repository)?;
         manifest_fetch::fetch(upstream, repository.path(), wanted, index, purpose).await
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::{Missing, RegistryError};
 use super::link;
 use super::rate_limit::Purpose;
-use super::upstream::{Upstream, UpstreamRequest};
+use super::upstream::{Received, Upstream, UpstreamRequest};
 
 /// The largest page that is read. 100,000 tags have about 2 MiB. Ours.
 const MAX_PAGE_BYTES: usize = 4 << 20;
@@ -36,7 +36,7 @@ pub(super) async fn list(
     upstream: &Upstream,
     repository_path: &str,
     purpose: Purpose,
-) -> Result<Vec<String>, RegistryError> {
+) -> Result<Received<Vec<String>>, RegistryError> {
     match tokio::time::timeout(LIST_TIMEOUT, all_pages(upstream, repository_path, purpose)).await {
         Ok(result) => result,
         Err(_) => Err(RegistryError::TimedOut),
@@ -56,8 +56,9 @@ async fn all_pages(
     upstream: &Upstream,
     repository_path: &str,
     purpose: Purpose,
-) -> Result<Vec<String>, RegistryError> {
+) -> Result<Received<Vec<String>>, RegistryError> {
     let mut tags = TagList::default();
+    let mut with_credentials = false;
     // Without `n`: the registries in use then answer with everything, or with pages of their own
     // size.
     let mut url = upstream.endpoint(repository_path, "tags/list");
@@ -78,8 +79,9 @@ async fn all_pages(
             })
             .await?;
         let added = tags.add_page(&page.body)?;
+        with_credentials |= page.with_credentials;
         match link::next_page(&page.headers, &url)? {
-            None => return Ok(tags.names),
+            None => return Ok(Received { value: tags.names, with_credentials }),
             Some(_) if added == 0 => {
                 return Err(RegistryError::invalid("a page of tags adds nothing"));
             }

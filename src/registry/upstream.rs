@@ -66,10 +66,23 @@ pub(super) struct UpstreamRequest<'a> {
     pub missing: Option<Missing>,
 }
 
+/// What a registry answered, and how it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received<T> {
+    /// The answer.
+    pub value: T,
+    /// Whether credentials, wherever they came from, were part of an exchange that gave it: with a
+    /// request to the registry, or to get its token. It may then be private. An anonymous token
+    /// does not count.
+    pub with_credentials: bool,
+}
+
 /// The response of an exchange: status 200, and the whole body.
 pub(super) struct Document {
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// As in [`Received`].
+    pub with_credentials: bool,
     /// The span of the request in a trace.
     pub span: Span,
 }
@@ -194,10 +207,11 @@ impl Upstream {
             tokio::time::timeout(self.exchange_timeout, self.exchange(request, resends)).await;
         let has_answered = matches!(exchanged, Ok(Ok(_)));
         let result = match exchanged {
-            Ok(Ok(EgressResponse { status: StatusCode::OK, headers, body, span })) => {
-                Ok(Document { headers, body, span })
+            Ok(Ok((response, with_credentials))) if response.status == StatusCode::OK => {
+                let EgressResponse { headers, body, span, .. } = response;
+                Ok(Document { headers, body, with_credentials, span })
             }
-            Ok(Ok(response)) => Err(response.refusal(request.missing)),
+            Ok(Ok((response, _))) => Err(response.refusal(request.missing)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RegistryError::TimedOut),
         };
@@ -213,12 +227,12 @@ impl Upstream {
     }
 
     /// Sends the request with the known authorization, answers one challenge, and follows redirects
-    /// where the request allows it.
+    /// where the request allows it. The second value is whether the registry got credentials.
     async fn exchange(
         &self,
         exchange: &UpstreamRequest<'_>,
         resends: u32,
-    ) -> Result<EgressResponse, RegistryError> {
+    ) -> Result<(EgressResponse, bool), RegistryError> {
         let mut request = EgressRequest {
             url: exchange.url.clone(),
             reach: Reach::Configured,
@@ -239,10 +253,13 @@ impl Upstream {
             request.resends += 1;
             response = self.client.get(&request).await?;
         }
+        // A redirect is followed without them, but it is part of what they opened.
+        let with_credentials =
+            request.authorization.as_ref().is_some_and(Authorization::has_credentials);
         if exchange.follow_redirects || REDIRECTING.contains(&self.name.as_str()) {
             response = self.follow(request, response).await?;
         }
-        Ok(response)
+        Ok((response, with_credentials))
     }
 
     async fn authorize(

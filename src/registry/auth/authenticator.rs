@@ -102,9 +102,9 @@ impl Authenticator {
                 return Ok(known);
             }
             let requested_at = Instant::now();
-            let token = self.fetch_token(client, realm, service.as_deref(), &scope).await?;
-            let authorization = Authorization::Bearer(token.secret);
-            self.store().keep(scope, authorization.clone(), token.ttl, requested_at);
+            let (authorization, ttl) =
+                self.fetch_token(client, realm, service.as_deref(), &scope).await?;
+            self.store().keep(scope, authorization.clone(), ttl, requested_at);
             return Ok(authorization);
         }
         if challenges.contains(&Challenge::Basic)
@@ -126,19 +126,21 @@ impl Authenticator {
         Err(RegistryError::Refused { status: StatusCode::UNAUTHORIZED.as_u16() })
     }
 
+    /// A token, and how long it is valid.
     async fn fetch_token(
         &self,
         client: &EgressClient,
         realm: &str,
         service: Option<&str>,
         scope: &str,
-    ) -> Result<Token, RegistryError> {
+    ) -> Result<(Authorization, Duration), RegistryError> {
         if service.map_or(0, str::len).max(scope.len()) > MAX_FIELD_BYTES {
             return Err(RegistryError::invalid("the challenge of the registry is too long"));
         }
         let realm::TokenService { mut url, is_pinned } =
             realm::parse(realm, &self.registry, &self.base, &self.token_hosts)?;
         let login = if is_pinned { self.login().await? } else { None };
+        let with_credentials = login.is_some();
         let fields = service.map(|service| ("service", service));
         let fields = fields.into_iter().chain([("scope", scope)]);
         let (mut form, mut authorization) = (Vec::new(), None);
@@ -169,7 +171,10 @@ impl Authenticator {
         };
         let response = client.get(&request).await?;
         match response.status {
-            StatusCode::OK => token::parse(&response.body),
+            StatusCode::OK => {
+                let Token { secret, ttl } = token::parse(&response.body)?;
+                Ok((Authorization::Bearer { token: secret, with_credentials }, ttl))
+            }
             StatusCode::NOT_FOUND => {
                 Err(RegistryError::unavailable("its token service does not exist"))
             }

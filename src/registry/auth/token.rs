@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn bearer(text: &str) -> Authorization {
-        Authorization::Bearer(Secret::new(text))
+        Authorization::Bearer { token: Secret::new(text), with_credentials: false }
     }
 
     #[test]

@@ -178,7 +178,7 @@ async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressRespo
         builder = builder.header(ACCEPT, accept);
     }
     builder = match &request.authorization {
-        Some(Authorization::Bearer(token)) => builder.bearer_auth(token.expose()),
+        Some(Authorization::Bearer { token, .. }) => builder.bearer_auth(token.expose()),
         Some(Authorization::Basic(credentials)) => {
             builder.basic_auth(&credentials.username, Some(credentials.password.expose()))
         }

@@ -42,9 +42,23 @@ pub enum Reach {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// A token of a token service.
-    Bearer(Secret),
+    Bearer {
+        token: Secret,
+        /// Whether the token service issued it for credentials, and not to anyone who asks.
+        with_credentials: bool,
+    },
     /// User name and password.
     Basic(Credentials),
+}
+
+impl Authorization {
+    /// Whether it opens what is not open to all.
+    pub fn has_credentials(&self) -> bool {
+        match self {
+            Self::Bearer { with_credentials, .. } => *with_credentials,
+            Self::Basic(_) => true,
+        }
+    }
 }
 
 /// A response. The body is read for status 200 only, so that no error page is taken for content.

@@ -1,6 +1,9 @@
 //! Tokens, credentials, and who gets to see them.
 
+use std::path::Path;
+
 use super::*;
+use crate::registry::Received;
 
 fn bearer(realm: &str) -> Reply {
     unauthorized(&format!(
@@ -55,18 +58,92 @@ async fn credentials_go_to_the_token_service_and_not_to_the_registry() {
     assert_eq!(authorizations, ["", BASIC, "Bearer good"]);
 }
 
-/// Lists the tags with this login for the server in a docker configuration.
-async fn tags_with_login(server: &TestServer, login: &str) -> Vec<String> {
-    let file = tempfile::NamedTempFile::new().unwrap();
+/// The tags with this login for the server in a docker configuration.
+async fn tags_with_login(server: &TestServer, login: &str) -> Received<Vec<String>> {
     let config = format!(r#"{{"auths":{{"{}":{login}}}}}"#, server.authority());
-    std::fs::write(file.path(), config).unwrap();
+    let file = docker_config(&config);
+    let registries = with_docker_config(server, file.path());
+    registries.list_tags(&repository(), OTHER).await.unwrap()
+}
+
+fn docker_config(content: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content).unwrap();
+    file
+}
+
+fn with_docker_config(server: &TestServer, path: &Path) -> Registries {
     let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
     let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
     let registries = Registries::new(RegistriesSettings {
         registries: BTreeMap::from([("a.example".to_owned(), settings)]),
-        docker_config: Some(file.path().to_path_buf()),
+        docker_config: Some(path.to_path_buf()),
     });
-    tags(&registries.unwrap()).await.unwrap()
+    registries.unwrap()
+}
+
+#[tokio::test]
+async fn h10_an_answer_says_whether_it_was_got_with_credentials() {
+    let password = r#"{"auth":"bWU6cHc="}"#;
+    let identity = r#"{"auth":"MDAwOg==","identitytoken":"refresh"}"#;
+    let by_token = TestServer::start(token_registry).await;
+    let by_password = TestServer::start(|seen| match seen.header("authorization") {
+        BASIC => Reply::ok(r#"{"tags":["a"]}"#),
+        _ => unauthorized("Basic realm=x"),
+    })
+    .await;
+    let open = TestServer::start(|_| Reply::ok(r#"{"tags":["a"]}"#)).await;
+    for (server, login, expected) in [
+        (&by_token, password, true),
+        (&by_token, identity, true),
+        (&by_token, "{}", false),
+        (&by_password, password, true),
+        // It has credentials, but the registry does not ask for them.
+        (&open, password, false),
+    ] {
+        let found = tags_with_login(server, login).await;
+        assert_eq!((found.with_credentials, &*found.value), (expected, &["a".to_owned()][..]));
+    }
+    // The kept token or password is as good as the first.
+    for server in [&by_token, &by_password] {
+        let registries = with_credentials(server);
+        for _ in 0..2 {
+            let found = registries.list_tags(&repository(), OTHER).await.unwrap();
+            assert!(found.with_credentials);
+        }
+    }
+}
+
+#[tokio::test]
+async fn h10_a_configuration_from_elsewhere_is_got_with_what_the_redirect_took() {
+    let config = r#"{"os":"windows"}"#;
+    let blobs = TestServer::start(move |_| Reply::ok(config)).await;
+    let location = format!("http://{}/blob", blobs.authority());
+    let digest = Digest::of(config.as_bytes());
+    let image = serde_json::json!({ "schemaVersion": 2, "config": {
+        "mediaType": IMAGE_DOCKER_CONFIG_MEDIA_TYPE, "digest": digest.as_str(), "size": config.len()
+    }, "layers": [] });
+    // Only the configuration is not open to all.
+    let server = TestServer::start(move |seen| {
+        match (seen.target.contains("/blobs/"), seen.header("authorization")) {
+            (false, _) => {
+                Reply::new(200, &[("content-type", IMAGE_MANIFEST_MEDIA_TYPE)], image.to_string())
+            }
+            (true, BASIC) => Reply::new(307, &[("location", &location)], ""),
+            (true, _) => unauthorized("Basic realm=x"),
+        }
+    })
+    .await;
+    let settings = RegistrySettings {
+        credentials: Some(Credentials { username: "me".to_owned(), password: Secret::new("pw") }),
+        blob_hosts: vec![blobs.authority()],
+        ..RegistrySettings::default()
+    };
+    let registries = with_settings(&server, settings);
+    let wanted = Wanted::Tag("t".to_owned());
+    let found = registries.manifest(&repository(), &wanted, ready(None), OTHER).await.unwrap();
+    assert!(found.with_credentials);
+    assert_eq!(blobs.requests()[0].header("authorization"), "");
 }
 
 #[tokio::test]
@@ -220,18 +297,12 @@ async fn a_password_that_was_mended_is_sent() {
         _ => unauthorized("Basic realm=x"),
     })
     .await;
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = docker_config("");
     let write = |auth: &str| {
         let config = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, server.authority());
         std::fs::write(file.path(), config).unwrap();
     };
-    let mirror = Some(format!("http://{}", server.authority()).parse().unwrap());
-    let settings = RegistrySettings { mirror, ..RegistrySettings::default() };
-    let registries = Registries::new(RegistriesSettings {
-        registries: BTreeMap::from([("a.example".to_owned(), settings)]),
-        docker_config: Some(file.path().to_path_buf()),
-    })
-    .unwrap();
+    let registries = with_docker_config(&server, file.path());
     // `me:no`, then `me:pw`.
     write("bWU6bm8=");
     assert_eq!(tags(&registries).await, Err(RegistryError::Refused { status: 401 }));

@@ -45,7 +45,7 @@ async fn an_index_is_read_from_one_answer() {
     assert_eq!(accept.split(", ").count(), 4, "{accept}");
 
     let wanted = Wanted::Digest(manifest.digest.clone());
-    assert_eq!(registries.manifest(&repository(), &wanted, ready(None), OTHER).await, Ok(manifest));
+    assert_eq!(manifest_of(&registries, wanted, None).await, Ok(manifest));
 }
 
 #[tokio::test]
@@ -57,11 +57,7 @@ async fn x09_another_digest_is_refused() {
     .await;
     assert!(is_invalid(manifest(&registries(&announces)).await));
     let sends = TestServer::start(|_| Reply::ok(index())).await;
-    assert!(is_invalid(
-        registries(&sends)
-            .manifest(&repository(), &Wanted::Digest(other), ready(None), OTHER)
-            .await
-    ));
+    assert!(is_invalid(manifest_of(&registries(&sends), Wanted::Digest(other), None).await));
 }
 
 #[tokio::test]
@@ -69,9 +65,7 @@ async fn tags_that_cannot_be_are_not_asked_for() {
     let server = TestServer::start(|_| Reply::ok(index())).await;
     let registries = registries(&server);
     for tag in ["", "../../_catalog", "a/b", "a?b", "-a", &"x".repeat(129)] {
-        let found = registries
-            .manifest(&repository(), &Wanted::Tag(tag.to_owned()), ready(None), OTHER)
-            .await;
+        let found = manifest_of(&registries, Wanted::Tag(tag.to_owned()), None).await;
         assert_eq!(found, Err(RegistryError::NotFound { what: Missing::Manifest }), "{tag}");
     }
     assert_eq!(server.connections(), 0);
@@ -135,8 +129,7 @@ async fn an_index_spares_the_configuration_of_its_own_image_only() {
         let index = Manifest { digest, is_index: true, entries: vec![entry] };
         let before = server.requests().len();
         let wanted = Wanted::Tag("t".to_owned());
-        let found =
-            registries.manifest(&repository(), &wanted, ready(Some(Arc::new(index))), OTHER).await;
+        let found = manifest_of(&registries, wanted, Some(index)).await;
         let version = found.unwrap().entries.remove(0).os_version;
         (version.unwrap(), server.requests().len() - before)
     };
@@ -247,7 +240,7 @@ async fn a_registry_may_redirect_lists_to_its_own_host_or_to_public_ones() {
     .unwrap();
     let list =
         async |name: &str| registries.list_tags(&Repository::parse(name).unwrap(), OTHER).await;
-    assert_eq!(list("registry.k8s.io/pause").await.unwrap(), ["a"]);
+    assert_eq!(list("registry.k8s.io/pause").await.unwrap().value, ["a"]);
     assert!(is_invalid(list("registry.k8s.io/within").await));
     assert!(is_invalid(list("a.example/x/y").await));
     assert_eq!(server.connections(), 4);

@@ -68,11 +68,20 @@ fn with_timeout(
 }
 
 async fn tags(registries: &Registries) -> Result<Vec<String>, RegistryError> {
-    registries.list_tags(&repository(), OTHER).await
+    Ok(registries.list_tags(&repository(), OTHER).await?.value)
 }
 
 async fn manifest(registries: &Registries) -> Result<Manifest, RegistryError> {
-    registries.manifest(&repository(), &Wanted::Tag("t".to_owned()), ready(None), OTHER).await
+    manifest_of(registries, Wanted::Tag("t".to_owned()), None).await
+}
+
+async fn manifest_of(
+    registries: &Registries,
+    wanted: Wanted,
+    index: Option<Manifest>,
+) -> Result<Manifest, RegistryError> {
+    let index = ready(index.map(Arc::new));
+    Ok(registries.manifest(&repository(), &wanted, index, OTHER).await?.value)
 }
 
 fn is_invalid<T>(result: Result<T, RegistryError>) -> bool {
