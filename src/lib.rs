@@ -136,9 +136,11 @@
 //!   fetch that others wait for, and its result, good or bad, reaches all of them once. The
 //!   ready-made functions of moka do one or the other: one repeats a failed fetch for each waiter,
 //!   the other starts over when its first caller is dropped.
-//! - **A circuit breaker for each registry.** It opens after several consecutive failures or when
-//!   the registry asks for a pause. A rate limiter, a limit of concurrent requests and a retry
-//!   budget stand beside it, and failures stay in a negative cache for a short time.
+//! - **A circuit breaker for each registry, and for each of its repositories.** It opens after
+//!   several consecutive failures or when the registry asks for a pause. Errors that may be due to
+//!   a name that a client made up open the one of that repository only. A rate limiter, a limit of
+//!   concurrent requests and a retry budget stand beside it, and failures stay in a negative cache
+//!   for a short time.
 //! - **The response cache keeps answers for a second.** Under load nearly all answers come from it.
 //!   A second is short enough to need no invalidation.
 //! - **No Cargo features.** Options are chosen at run time: one binary, one tested form.

@@ -114,6 +114,7 @@ mod tests {
         let outage = RegistryError::Unavailable {
             detail: "down".to_owned(),
             retry_after: Some(retry_after),
+            is_answer: false,
         };
         let lines = counted(outage);
         assert!(lines.len() == 1 && lines[0].contains("unavailable"), "{lines:?}");

@@ -175,6 +175,7 @@ where
         RegistryError::Unavailable {
             detail: "it says for the first time that this is gone".to_owned(),
             retry_after: Some(GONE_CONFIRMATION_INTERVAL),
+            is_answer: false,
         }
     }
 }

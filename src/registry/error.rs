@@ -44,6 +44,9 @@ pub enum RegistryError {
         detail: String,
         /// As in [`RegistryError::RateLimited`].
         retry_after: Option<Duration>,
+        /// Whether the registry or its token service answered so, with a status of 5xx. That may
+        /// be due to the name in the question.
+        is_answer: bool,
     },
     /// No request was sent: the circuit breaker is open, after failures or because the registry
     /// asked for a pause, or the rate limit for this registry is reached.
@@ -98,7 +101,7 @@ impl RegistryError {
     }
 
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::Unavailable { detail: detail.into(), retry_after: None }
+        Self::Unavailable { detail: detail.into(), retry_after: None, is_answer: false }
     }
 }
 

@@ -20,6 +20,7 @@ mod tags;
 mod link;
 mod upstream;
 mod circuit;
+mod failures;
 mod rate_limit;
 mod auth;
 mod egress;

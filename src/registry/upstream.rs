@@ -10,7 +10,7 @@ use tracing::Span;
 use url::Url;
 
 use super::auth::Authenticator;
-use super::circuit::CircuitBreaker;
+use super::circuit::{CircuitBreaker, Question};
 use super::egress::{Authorization, EgressClient, EgressRequest, EgressResponse, Reach, redirect};
 use super::error::{Missing, RegistryError};
 use super::place::Place;
@@ -173,7 +173,7 @@ impl Upstream {
             let is_retryable = has_answered
                 && attempt < MAX_ATTEMPTS
                 && result.as_ref().is_err_and(is_worth_a_retry);
-            if !is_retryable || !self.circuit.may_retry() {
+            if !is_retryable || !self.circuit.may_retry(request.repository_path) {
                 match &result {
                     Ok(_) => *self.failure() = None,
                     // That a tag does not exist is an answer, but no sign that all is well.
@@ -198,7 +198,12 @@ impl Upstream {
         request: &UpstreamRequest<'_>,
         resends: u32,
     ) -> (Result<Document, RegistryError>, bool) {
-        let permit = match self.circuit.acquire(request.purpose).await {
+        let question = Question {
+            repository: request.repository_path,
+            path: request.url.path(),
+            purpose: request.purpose,
+        };
+        let permit = match self.circuit.acquire(question).await {
             Ok(permit) => permit,
             Err(error) => return (Err(error), false),
         };

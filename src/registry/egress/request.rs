@@ -84,6 +84,7 @@ impl EgressResponse {
             (408 | 500..=599, _) => RegistryError::Unavailable {
                 detail: format!("it answered with status {status}"),
                 retry_after: retry_after(),
+                is_answer: true,
             },
             (300..=399, _) => {
                 RegistryError::invalid(format!("unexpected redirect, status {status}"))

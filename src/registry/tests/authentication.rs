@@ -263,6 +263,7 @@ async fn wrong_credentials_end_the_exchange() {
             RegistryError::Unavailable {
                 detail: "it answered with status 500".to_owned(),
                 retry_after: None,
+                is_answer: true,
             },
         ),
     ] {

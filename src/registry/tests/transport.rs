@@ -37,8 +37,39 @@ async fn f10_only_status_200_is_read() {
         check(status, &[], RegistryError::unavailable("")).await;
     }
     let detail = "it answered with status 503".to_owned();
-    check(503, &[("retry-after", "7")], RegistryError::Unavailable { detail, retry_after: seven })
-        .await;
+    let unavailable = RegistryError::Unavailable { detail, retry_after: seven, is_answer: true };
+    check(503, &[("retry-after", "7")], unavailable).await;
+}
+
+#[tokio::test]
+async fn h07_names_that_a_mirror_answers_with_500_stop_no_other_name() {
+    let server = TestServer::start(|seen| match seen.target.contains("/broken/") {
+        true => Reply::new(500, &[], "no such name"),
+        false => Reply::ok(r#"{"tags":["a"]}"#),
+    })
+    .await;
+    let registries = registries(&server);
+    let list = async |name: &str| {
+        let repository = Repository::parse(&format!("a.example/{name}")).unwrap();
+        registries.list_tags(&repository, OTHER).await.map(|tags| tags.value)
+    };
+    list("x/y").await.unwrap();
+    for number in 0..20 {
+        let error = list(&format!("broken/{number}")).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Unavailable { is_answer: true, .. }), "{error}");
+    }
+    assert_eq!(registries.circuits().collect::<Vec<_>>(), [("a.example", false)]);
+    list("x/z").await.unwrap();
+    // The fifth failure in a row stops the requests for that name.
+    let error = loop {
+        let error = list("broken/0").await.unwrap_err();
+        if matches!(error, RegistryError::Suspended { .. }) {
+            break error;
+        }
+    };
+    assert!(error.to_string().contains("this repository"), "{error}");
+    let asked = |target: &str| server.targets().iter().filter(|seen| seen.contains(target)).count();
+    assert_eq!(asked("/broken/0/"), 5);
 }
 
 #[tokio::test]
