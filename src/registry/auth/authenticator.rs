@@ -9,7 +9,8 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::challenge::{self, Challenge};
-use super::credentials::{self, Login};
+use super::credentials::{self, DockerLogin, Login};
+use super::helper::KeptAnswer;
 use super::realm;
 use super::token::{self, Token, TokenStore};
 use crate::registry::egress::{Authorization, EgressClient, EgressRequest, Reach};
@@ -38,8 +39,9 @@ pub struct Authenticator {
     docker_server: String,
     token_hosts: Vec<String>,
     store: Mutex<TokenStore>,
-    /// Held while a token is fetched, so that concurrent requests fetch one token between them.
-    fetching: tokio::sync::Mutex<()>,
+    /// Held while a token is fetched, so that concurrent requests fetch one token between them, and
+    /// run a credential helper once.
+    fetching: tokio::sync::Mutex<KeptAnswer>,
 }
 
 impl Authenticator {
@@ -92,9 +94,24 @@ impl Authenticator {
         rejected: Option<&Authorization>,
     ) -> Result<Authorization, RegistryError> {
         let challenges = challenge::parse(headers);
-        let _fetching = self.fetching.lock().await;
+        let mut helper = self.fetching.lock().await;
+        let answer = self.answer(client, &challenges, repository_path, rejected, &mut helper).await;
+        if matches!(answer, Err(RegistryError::Refused { .. })) {
+            helper.was_refused();
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        client: &EgressClient,
+        challenges: &[Challenge],
+        repository_path: &str,
+        rejected: Option<&Authorization>,
+        helper: &mut KeptAnswer,
+    ) -> Result<Authorization, RegistryError> {
         // A token reveals less than a password, so it is preferred.
-        for challenge in &challenges {
+        for challenge in challenges {
             let Challenge::Bearer { realm, service, scope } = challenge else { continue };
             let scope = scope.clone().unwrap_or_else(|| pull_scope(repository_path));
             let known = self.store().find(&scope, Instant::now());
@@ -103,12 +120,12 @@ impl Authenticator {
             }
             let requested_at = Instant::now();
             let (authorization, ttl) =
-                self.fetch_token(client, realm, service.as_deref(), &scope).await?;
+                self.fetch_token(client, realm, service.as_deref(), &scope, helper).await?;
             self.store().keep(scope, authorization.clone(), ttl, requested_at);
             return Ok(authorization);
         }
         if challenges.contains(&Challenge::Basic)
-            && let Some(Login::Password(credentials)) = self.login().await?
+            && let Some(Login::Password(credentials)) = self.login(helper).await?
         {
             let authorization = Authorization::Basic(credentials);
             // A second failed login brings nothing, and some registries lock an account after a
@@ -133,13 +150,14 @@ impl Authenticator {
         realm: &str,
         service: Option<&str>,
         scope: &str,
+        helper: &mut KeptAnswer,
     ) -> Result<(Authorization, Duration), RegistryError> {
         if service.map_or(0, str::len).max(scope.len()) > MAX_FIELD_BYTES {
             return Err(RegistryError::invalid("the challenge of the registry is too long"));
         }
         let realm::TokenService { mut url, is_pinned } =
             realm::parse(realm, &self.registry, &self.base, &self.token_hosts)?;
-        let login = if is_pinned { self.login().await? } else { None };
+        let login = if is_pinned { self.login(helper).await? } else { None };
         let with_credentials = login.is_some();
         let fields = service.map(|service| ("service", service));
         let fields = fields.into_iter().chain([("scope", scope)]);
@@ -182,13 +200,15 @@ impl Authenticator {
         }
     }
 
-    async fn login(&self) -> Result<Option<Login>, RegistryError> {
-        match &self.configured {
-            Some(credentials) => Ok(Some(Login::Password(credentials.clone()))),
-            None => {
-                credentials::from_docker_config(self.docker_config.as_deref(), &self.docker_server)
-                    .await
-            }
+    async fn login(&self, helper: &mut KeptAnswer) -> Result<Option<Login>, RegistryError> {
+        if let Some(credentials) = &self.configured {
+            return Ok(Some(Login::Password(credentials.clone())));
+        }
+        let server = &self.docker_server;
+        match credentials::from_docker_config(self.docker_config.as_deref(), server).await? {
+            Some(DockerLogin::Known(login)) => Ok(Some(login)),
+            Some(DockerLogin::Helper(program)) => helper.ask(&program, server).await,
+            None => Ok(None),
         }
     }
 

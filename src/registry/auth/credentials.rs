@@ -1,27 +1,31 @@
-//! Credentials of the docker configuration file, read on demand.
+//! Logins of the docker configuration file, read on demand.
 
+use std::collections::HashMap;
+use std::env;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::registry::error::RegistryError;
 use crate::registry::settings::{Credentials, Secret};
 
-/// Time for a credential helper. Some unlock a key ring or query a cloud. Ours.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for reading the file, which may be on a network. Ours.
+const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Concurrent readers of files and helpers: one that hangs must not pile up threads. Ours.
+/// Concurrent readers of the file: one that hangs must not pile up threads. Ours.
 static READERS: Semaphore = Semaphore::const_new(2);
 
 /// The largest configuration file that is read. Ours.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What the docker configuration has for a server.
-#[derive(Debug)]
+/// A login for a server.
+#[derive(Clone, Debug)]
 pub enum Login {
     /// A user name and a password.
     Password(Credentials),
@@ -29,21 +33,29 @@ pub enum Login {
     IdentityToken(Secret),
 }
 
+/// What the docker configuration has for a server.
+#[derive(Debug)]
+pub enum DockerLogin {
+    /// The login itself.
+    Known(Login),
+    /// The credential helper that has it: the name of a program on the path.
+    Helper(String),
+}
+
 /// The login in the docker configuration for a server (`registry.example:5000`), from this
 /// file or the default one. `None` where it has none; a file that cannot be read is logged, and
 /// requests are then anonymous.
 ///
 /// # Errors
-/// When a helper does not answer in time, so that it is unknown whether there are credentials.
+/// When the file cannot be read in time, so that it is unknown whether there are credentials.
 pub async fn from_docker_config(
     path: Option<&Path>,
     server: &str,
-) -> Result<Option<Login>, RegistryError> {
+) -> Result<Option<DockerLogin>, RegistryError> {
     let path = path.map(Path::to_path_buf);
     let name = server.to_owned();
     let reading = async {
         let permit = READERS.acquire().await.ok()?;
-        // This waits for the helper, which is another program: it must not block an async thread.
         let reading = tokio::task::spawn_blocking(move || {
             let result = read(path, &name);
             drop(permit);
@@ -51,22 +63,13 @@ pub async fn from_docker_config(
         });
         reading.await.ok()
     };
-    let Ok(found) = tokio::time::timeout(HELPER_TIMEOUT, reading).await else {
+    let Ok(found) = tokio::time::timeout(FILE_TIMEOUT, reading).await else {
         return Err(RegistryError::unavailable(
-            "the docker credential helper did not answer in time",
+            "the docker configuration could not be read in time",
         ));
     };
     Ok(match found {
-        Some(Ok(DockerCredential::UsernamePassword(username, password))) => {
-            Some(Login::Password(Credentials { username, password: Secret::new(password) }))
-        }
-        Some(Ok(DockerCredential::IdentityToken(token))) => {
-            Some(Login::IdentityToken(Secret::new(token)))
-        }
-        Some(Err(
-            CredentialRetrievalError::NoCredentialConfigured
-            | CredentialRetrievalError::ConfigNotFound,
-        )) => None,
+        Some(Ok(found)) => found,
         Some(Err(error)) => {
             tracing::warn!(
                 server,
@@ -79,35 +82,74 @@ pub async fn from_docker_config(
     })
 }
 
-fn read(path: Option<PathBuf>, server: &str) -> Result<DockerCredential, CredentialRetrievalError> {
-    let Some(path) = path else {
-        return docker_credential::get_credential(server).map_err(|error| match error {
-            // The default file is optional.
-            CredentialRetrievalError::ConfigReadError => CredentialRetrievalError::ConfigNotFound,
-            other => other,
-        });
-    };
-    let file = File::open(path).map_err(|_| CredentialRetrievalError::ConfigReadError)?;
-    docker_credential::get_credential_from_reader(BufReader::new(file.take(MAX_FILE_BYTES)), server)
+/// The default file, as the docker command line finds it.
+fn default_path() -> Option<PathBuf> {
+    let folder = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".docker")));
+    Some(folder?.join("config.json"))
 }
 
-/// The reason in our own words, because the output of a helper may contain a secret.
+fn read(
+    path: Option<PathBuf>,
+    server: &str,
+) -> Result<Option<DockerLogin>, CredentialRetrievalError> {
+    let is_optional = path.is_none();
+    let Some(path) = path.or_else(default_path) else { return Ok(None) };
+    let file = match File::open(path) {
+        Ok(file) => file.take(MAX_FILE_BYTES),
+        Err(_) if is_optional => return Ok(None),
+        Err(_) => return Err(CredentialRetrievalError::ConfigReadError),
+    };
+    find(serde_json::from_reader(BufReader::new(file)), server)
+}
+
+/// The parts of the file that are about credentials.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerConfig {
+    auths: Option<Value>,
+    creds_store: Option<String>,
+    cred_helpers: Option<HashMap<String, String>>,
+}
+
+/// The helper of the server comes first, then what the file has itself, then the general helper.
+fn find(
+    config: Result<DockerConfig, serde_json::Error>,
+    server: &str,
+) -> Result<Option<DockerLogin>, CredentialRetrievalError> {
+    let config = config.map_err(|_| CredentialRetrievalError::ConfigReadError)?;
+    let helper = |name: &String| {
+        let program = format!("docker-credential-{name}");
+        Some(program).filter(|_| !name.is_empty()).map(DockerLogin::Helper)
+    };
+    if let Some(helper) = config.cred_helpers.iter().find_map(|all| helper(all.get(server)?)) {
+        return Ok(Some(helper));
+    }
+    // Without the helpers, which it would run itself.
+    let auths = serde_json::json!({ "auths": config.auths }).to_string();
+    match docker_credential::get_credential_from_reader(auths.as_bytes(), server) {
+        Ok(DockerCredential::UsernamePassword(username, password)) => {
+            let password = Secret::new(password);
+            Ok(Some(DockerLogin::Known(Login::Password(Credentials { username, password }))))
+        }
+        Ok(DockerCredential::IdentityToken(token)) => {
+            Ok(Some(DockerLogin::Known(Login::IdentityToken(Secret::new(token)))))
+        }
+        Err(CredentialRetrievalError::NoCredentialConfigured) => {
+            Ok(config.creds_store.as_ref().and_then(helper))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The reason in our own words, because the file contains secrets.
 fn reason(error: &CredentialRetrievalError) -> &'static str {
     match error {
-        CredentialRetrievalError::HelperCommunicationError => "the credential helper cannot be run",
-        CredentialRetrievalError::MalformedHelperResponse => {
-            "the credential helper printed an invalid answer"
-        }
-        CredentialRetrievalError::HelperFailure { .. } => {
-            "the credential helper has no credentials or failed"
-        }
         CredentialRetrievalError::CredentialDecodingError => "the credentials cannot be decoded",
         CredentialRetrievalError::CredentialMismatchError => {
             "the credentials contradict each other"
         }
-        CredentialRetrievalError::NoCredentialConfigured
-        | CredentialRetrievalError::ConfigNotFound => "there are no credentials",
-        CredentialRetrievalError::ConfigReadError => "the file cannot be read",
+        _ => "the file cannot be read",
     }
 }
 
@@ -120,8 +162,11 @@ mod tests {
         std::fs::write(file.path(), config).unwrap();
         let found = from_docker_config(Some(file.path()), server).await.unwrap();
         let found = found.as_ref().map(|found| match found {
-            Login::Password(found) => (found.username.as_str(), found.password.expose()),
-            Login::IdentityToken(token) => ("", token.expose()),
+            DockerLogin::Known(Login::Password(found)) => {
+                (found.username.as_str(), found.password.expose())
+            }
+            DockerLogin::Known(Login::IdentityToken(token)) => ("", token.expose()),
+            DockerLogin::Helper(program) => ("helper", program.as_str()),
         });
         assert_eq!(found, expected, "{server} in {config}");
     }
@@ -140,13 +185,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_helper_of_a_server_comes_before_the_file_and_the_general_one_after_it() {
+        let config = r#"{"auths":{"a.example":{"auth":"bWU6cHc="},"b.example":{"auth":"bWU6cHc="}},
+            "credHelpers":{"a.example":"of-a"},"credsStore":"general"}"#;
+        check(config, "a.example", Some(("helper", "docker-credential-of-a"))).await;
+        check(config, "b.example", Some(("me", "pw"))).await;
+        check(config, "c.example", Some(("helper", "docker-credential-general"))).await;
+    }
+
+    #[tokio::test]
     async fn an_unusable_file_gives_none() {
         for config in [
             "",
             "{",
             "[]",
             r#"{"auths":{"a.example":{"auth":"%"}}}"#,
-            r#"{"credHelpers":{"a.example":"no-such-helper"}}"#,
+            r#"{"auths":1}"#,
+            r#"{"credHelpers":{"a.example":""}}"#,
         ] {
             check(config, "a.example", None).await;
         }

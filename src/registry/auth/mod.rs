@@ -7,5 +7,6 @@ pub(super) mod challenge;
 pub(super) mod realm;
 pub(super) mod token;
 mod credentials;
+mod helper;
 
 pub(super) use authenticator::Authenticator;

@@ -1,10 +1,15 @@
-//! F13, X04, X05, X17: which hosts get a token or a password, and over which connection.
+//! F13, X04, X05, X17, H12: which hosts get a token or a password, and over which connection.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use futures_util::future::join_all;
 
 use super::bed::{Bed, CANARY, case_of, check_of, resolve_of, service_with_mirror, tags_of};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Response};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::tls::Authority;
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry};
+use crate::support::service::Service;
 
 /// The header that shows user and password: the base64 of `reader:s3cret-canary`.
 const BASIC: &str = "Basic cmVhZGVyOnMzY3JldC1jYW5hcnk=";
@@ -198,4 +203,47 @@ async fn x05_a_registry_over_tls_may_not_step_down() {
     let (_, answer) = over_tls("127.0.0.1", Some(&ours), &ours, move |_| challenge(&realm)).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (502, &"upstream-invalid".into()));
     assert_eq!(trap.connections(), 0);
+}
+
+#[tokio::test]
+async fn h12_a_helper_that_hangs_costs_only_its_registry() {
+    let start = || {
+        MisbehavingRegistry::start(|asked| match (asked.path(), asked.header("authorization")) {
+            ("/token", _) => Behaviour::json(r#"{"token":"good"}"#),
+            (_, "Bearer good") => tag_list(&["ltsc2022"]).into(),
+            _ => challenge(&format!("http://{}/token", asked.header("host"))),
+        })
+    };
+    let (hanging, well) = (start().await, start().await);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("it is writable");
+        path.to_str().expect("the path is text").to_owned()
+    };
+    let helper = write("docker-credential-hang", "#!/bin/sh\nexec sleep 20\n".to_owned());
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(helper, executable).expect("it is ours");
+    let helpers = format!(r#"{{"credHelpers":{{"{}":"hang"}}}}"#, hanging.authority());
+    let helpers = write("config.json", helpers);
+    let mirror = |case: usize, registry: &MisbehavingRegistry| {
+        format!("[registries.\"c{case}.example\"]\nmirror = \"http://{}\"\n", registry.authority())
+    };
+    let config = write("wintag.toml", mirror(0, &hanging) + &mirror(1, &well));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", folder.path().display());
+    let options = ["--config", &config, "--docker-config", &helpers];
+    let service = Service::start_in(&options, &[("PATH", &path)]);
+    let stuck =
+        (0..4).map(async |name| service.get(&format!("/tags?image=c0.example/case/{name}")).await);
+    let others = async {
+        for name in 0..3 {
+            let question = format!("/tags?image=c1.example/case/{name}");
+            assert_eq!(service.json(&question).await["total"], 1);
+        }
+    };
+    tokio::select! {
+        answers = join_all(stuck) => panic!("the helper answered: {}", answers.len()),
+        () = others => {}
+    }
 }
