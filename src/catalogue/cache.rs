@@ -2,14 +2,13 @@
 //! for a key.
 
 use std::future::Future;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::single_flight::{Flight, NoOutcome, SingleFlight};
+use super::single_flight::{Flight, Key, NoOutcome, SingleFlight};
 use super::store::{CacheEntry, FetchPolicy, Store};
 use crate::clock::{Clock, Now};
 use crate::registry::RegistryError;
@@ -25,8 +24,8 @@ pub enum Lookup<V> {
     Stale(CacheEntry<V>),
     /// Not in the cache; the registry refused, failed or did not answer in time.
     Failed(RegistryError),
-    /// Not in the cache and not fetched:
-    /// [`MAX_FLIGHTS`](super::single_flight::MAX_FLIGHTS) fetches are under way.
+    /// Not in the cache and not fetched: too many fetches are under way at the registry
+    /// (`MAX_FLIGHTS_PER_REGISTRY`).
     Overloaded,
 }
 
@@ -49,9 +48,8 @@ pub struct Cache<K, V> {
     ttl: EntryTtl,
 }
 
-impl<K, V> Cache<K, V>
+impl<K: Key, V> Cache<K, V>
 where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
     /// A cache of at most `max_bytes`, as `weigh` weighs its values. Fetches run on the current
@@ -238,9 +236,23 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::catalogue::single_flight::MAX_FLIGHTS;
+    use crate::catalogue::single_flight::MAX_FLIGHTS_PER_REGISTRY;
     use crate::catalogue::store::{GONE_CONFIRMATION_INTERVAL, WaitLimits};
     use crate::registry::Missing;
+
+    /// The registry is what is before the slash.
+    impl Key for &'static str {
+        fn registry(&self) -> &str {
+            self.split('/').next().unwrap_or_default()
+        }
+    }
+
+    /// All are of one registry.
+    impl Key for usize {
+        fn registry(&self) -> &str {
+            ""
+        }
+    }
 
     const WAIT: WaitLimits = WaitLimits {
         with_fallback: Duration::from_millis(50),
@@ -448,6 +460,7 @@ mod tests {
 
     #[tokio::test]
     async fn s12_beyond_the_limit_of_flights_only_cached_entries_are_given() {
+        const MAX_FLIGHTS: usize = MAX_FLIGHTS_PER_REGISTRY;
         const CACHED: usize = MAX_FLIGHTS;
         let clock = clock();
         let ttl = EntryTtl { fresh: Duration::from_secs(900), usable: Duration::from_secs(7200) };
@@ -476,6 +489,18 @@ mod tests {
             (MAX_FLIGHTS, MAX_FLIGHTS),
             "a caller that has left is not counted"
         );
+    }
+
+    #[tokio::test]
+    async fn h08_each_registry_has_its_own_flights() {
+        let cache = cache(&clock());
+        let never = std::future::pending::<Result<u32, RegistryError>>;
+        for number in 0..MAX_FLIGHTS_PER_REGISTRY {
+            cache.prefetch(format!("slow/{number}").leak(), ALONE, never);
+        }
+        assert!(matches!(cache.get("slow/more", ALONE, never).await, Lookup::Overloaded));
+        let other = cache.get("well/x", ALONE, || async { Ok(7) }).await;
+        assert!(matches!(other, Lookup::Fetched(_)));
     }
 
     #[tokio::test]

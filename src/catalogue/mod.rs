@@ -30,7 +30,7 @@ pub use freshness::{Found, Freshness, Provenance};
 pub use known_tag::{KnownTag, Observation};
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
-pub use single_flight::MAX_FLIGHTS;
+pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]
 pub use snapshot::check_snapshot;

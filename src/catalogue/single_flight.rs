@@ -17,12 +17,33 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::Handle;
 
+use crate::images::Repository;
+use crate::registry::Wanted;
 use crate::telemetry::in_current_trace;
 
-/// The most flights at a time; any number of callers may wait for each. A registry gets three
-/// requests at a time and takes about a tenth of a second for each, so that about as many are
-/// answered within the ten seconds that a caller waits: any more would wait in vain.
-pub const MAX_FLIGHTS: usize = 256;
+/// The most flights for one registry at a time; any number of callers may wait for each. A registry
+/// gets three requests at a time, so that one that takes half a second for each answers about as
+/// many within the ten seconds that a caller waits: any more would wait in vain. Each registry has
+/// its own, so that a slow one takes nothing from the others.
+pub const MAX_FLIGHTS_PER_REGISTRY: usize = 64;
+
+/// What facts are kept by.
+pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+    /// The registry that has the fact.
+    fn registry(&self) -> &str;
+}
+
+impl Key for Repository {
+    fn registry(&self) -> &str {
+        self.registry()
+    }
+}
+
+impl Key for (Repository, Wanted) {
+    fn registry(&self) -> &str {
+        self.0.registry()
+    }
+}
 
 type Flights<K, T> = Arc<Mutex<HashMap<K, Flight<T>>>>;
 
@@ -49,9 +70,8 @@ pub struct Flight<T> {
     pub started: Duration,
 }
 
-impl<K, T> SingleFlight<K, T>
+impl<K: Key, T> SingleFlight<K, T>
 where
-    K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
     /// No flights yet. Work runs on the current runtime, which must outlive the callers.
@@ -66,8 +86,8 @@ where
         }
     }
 
-    /// The flight for this key: the one under way or a new one; `None` when [`MAX_FLIGHTS`] are
-    /// under way.
+    /// The flight for this key: the one under way or a new one; `None` when
+    /// [`MAX_FLIGHTS_PER_REGISTRY`] are under way.
     ///
     /// `just_done` is asked under the lock, so that work which ended between the caller's own look
     /// and this call is not done again: work stores its outcome before its flight is removed.
@@ -89,7 +109,8 @@ where
             let outcome = std::future::ready(Some(outcome)).boxed().shared();
             return Some(Flight { outcome, started: now });
         }
-        if flights.len() >= MAX_FLIGHTS {
+        let of_registry = flights.keys().filter(|other| other.registry() == key.registry());
+        if of_registry.count() >= MAX_FLIGHTS_PER_REGISTRY {
             return None;
         }
         let removal = RemoveOnDrop { key: key.clone(), flights: Arc::clone(&self.flights) };

@@ -48,6 +48,7 @@ pub(super) async fn fetch(
             max_body_bytes: MAX_BODY_BYTES,
             follow_redirects: false,
             missing: Some(Missing::Manifest),
+            is_continuation: false,
         })
         .await?;
     let digest = Digest::of(&document.body);
@@ -102,6 +103,7 @@ async fn fetch_config(
             max_body_bytes: config.size_bytes,
             follow_redirects: true,
             missing: None,
+            is_continuation: true,
         })
         .await?;
     if document.body.len() != config.size_bytes || Digest::of(&document.body) != config.digest {

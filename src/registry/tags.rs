@@ -76,6 +76,7 @@ async fn all_pages(
                 max_body_bytes: MAX_PAGE_BYTES,
                 follow_redirects: false,
                 missing: Some(Missing::Repository),
+                is_continuation: visited.len() > 1,
             })
             .await?;
         let added = tags.add_page(&page.body)?;

@@ -34,6 +34,13 @@ const MAX_ATTEMPTS: u32 = 3;
 const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(1500);
 
+/// The error of a request that gets no slot. A slot may become free at any time.
+const BUSY: RegistryError = RegistryError::Suspended {
+    detail: "too many requests to it are under way",
+    retry_after: Duration::from_secs(1),
+    is_of_client: false,
+};
+
 /// A registry that may be queried.
 pub(super) struct Upstream {
     name: String,
@@ -64,6 +71,9 @@ pub(super) struct UpstreamRequest<'a> {
     pub follow_redirects: bool,
     /// What a 404 means.
     pub missing: Option<Missing>,
+    /// Whether earlier requests of the lookup were answered, which a request that is given up for
+    /// want of a slot would make in vain.
+    pub is_continuation: bool,
 }
 
 /// What a registry answered, and how it was asked.
@@ -203,7 +213,12 @@ impl Upstream {
             path: request.url.path(),
             purpose: request.purpose,
         };
-        let permit = match self.circuit.acquire(question).await {
+        // The first request of a lookup waits as long as an exchange may take: then its callers
+        // have gone.
+        let is_first = resends == 0 && !request.is_continuation;
+        let slot_timeout = if is_first { self.exchange_timeout } else { Duration::MAX };
+        let acquired = tokio::time::timeout(slot_timeout, self.circuit.acquire(question)).await;
+        let permit = match acquired.unwrap_or(Err(BUSY)) {
             Ok(permit) => permit,
             Err(error) => return (Err(error), false),
         };

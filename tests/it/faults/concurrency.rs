@@ -1,17 +1,20 @@
-//! S01 to S03: concurrent identical questions share one request.
+//! S01 to S03: concurrent identical questions share one request. H08: those about one registry
+//! leave the others alone.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::Value;
+use wintag::catalogue::MAX_FLIGHTS_PER_REGISTRY;
 
 use super::bed::{Bed, tags_of};
 use crate::support::misbehaving_registry::behaviour::{Behaviour, Latch};
 use crate::support::misbehaving_registry::holdings::{Holdings, tag_list};
 use crate::support::misbehaving_registry::{Asked, MisbehavingRegistry};
-use crate::support::raw_client::{RawClient, exchange};
+use crate::support::raw_client::{RawAnswer, RawClient, exchange};
 use crate::support::service::Service;
 
 /// Concurrent requests, each on its own connection.
@@ -206,4 +209,53 @@ async fn s03_concurrent_callers_share_a_failure() {
     assert_eq!(late.map(|answer| answer.status), Some(503));
     // At most the two retries of the one fetch.
     assert!(bed.registry.count("tags/list") <= 3, "{:?}", bed.registry.targets());
+}
+
+/// The question for a tag list that the registry holds back.
+fn slow(number: usize) -> String {
+    get(&format!("/tags?image=c0.example/slow/{number}"))
+}
+
+async fn send_all(service: &Service, requests: impl Iterator<Item = String>) -> Vec<RawClient> {
+    let mut clients = Vec::new();
+    for request in requests {
+        let mut client = RawClient::connect(service.address()).await;
+        client.send(request).await;
+        clients.push(client);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn h08_a_slow_registry_takes_no_lookups_from_the_others() {
+    const TOO_MANY: usize = 6;
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
+    let registry = MisbehavingRegistry::start(move |asked| match asked.path().contains("/slow/") {
+        true => holdings.answer(asked).held(&latch),
+        false => holdings.answer(asked),
+    })
+    .await;
+    let mirror = |name: &str| format!("{name}=http://{}", registry.authority());
+    let (slow_mirror, well_mirror) = (mirror("c0.example"), mirror("c1.example"));
+    let service = Service::start(&["--mirror", &slow_mirror, "--mirror", &well_mirror]);
+    let mut clients = send_all(&service, (0..MAX_FLIGHTS_PER_REGISTRY + TOO_MANY).map(slow)).await;
+    let answers: FuturesUnordered<_> = clients.iter_mut().map(RawClient::answer).collect();
+    for answer in answers.take(TOO_MANY).collect::<Vec<_>>().await {
+        assert_eq!(answer.map(|answer| answer.status), Some(503));
+    }
+    assert_eq!(service.get(&tags_of(1)).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn h08_a_lookup_that_gets_no_slot_ends() {
+    let (latch, holdings) = (Latch::closed(), Holdings::usual());
+    let bed = Bed::start(move |asked| holdings.answer(asked).held(&latch)).await;
+    let mut clients = send_all(&bed.service, (0..MAX_FLIGHTS_PER_REGISTRY).map(slow)).await;
+    let answers = join_all(clients.iter_mut().map(RawClient::answer)).await;
+    let says = |answer: &Option<RawAnswer>, text| {
+        let body = answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body));
+        body.is_some_and(|body| body.contains(text))
+    };
+    let busy = "too many requests to it are under way";
+    assert!(answers.iter().any(|answer| says(answer, busy)));
 }

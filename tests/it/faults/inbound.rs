@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::Value;
-use wintag::catalogue::MAX_FLIGHTS;
+use wintag::catalogue::MAX_FLIGHTS_PER_REGISTRY;
 
 use super::bed::{Bed, tags_of};
 use crate::support::misbehaving_registry::MisbehavingRegistry;
@@ -261,7 +261,7 @@ async fn s12_only_what_must_wait_is_turned_away() {
 
     let cold = |number: usize| get(&format!("/tags?image=mcr.microsoft.com/cold/{number}"));
     let mut clients = Vec::new();
-    for number in 0..MAX_FLIGHTS + TOO_MANY {
+    for number in 0..MAX_FLIGHTS_PER_REGISTRY + TOO_MANY {
         let mut client = RawClient::connect(service.address()).await;
         client.send(cold(number)).await;
         clients.push(client);
@@ -293,7 +293,7 @@ async fn s12_only_what_must_wait_is_turned_away() {
     for answer in answers.collect::<Vec<_>>().await {
         assert_eq!(answer.map(|answer| answer.status), Some(200));
     }
-    let late = exchange(service.address(), cold(MAX_FLIGHTS + TOO_MANY)).await;
+    let late = exchange(service.address(), cold(MAX_FLIGHTS_PER_REGISTRY + TOO_MANY)).await;
     assert_eq!(late.map(|answer| answer.status), Some(200), "there is room again");
 }
 
