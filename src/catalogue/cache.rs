@@ -385,24 +385,32 @@ mod tests {
 
     #[tokio::test]
     async fn f11_the_first_404_for_an_expected_fact_is_not_believed() {
+        let cache = cache(&clock());
+        let policy = FetchPolicy { is_expected: true, ..ALONE };
+        let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
+        cache.load("key", Arc::new(7), cache.clock.now().utc - jiff::SignedDuration::from_hours(1));
+        assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
+    }
+
+    #[tokio::test]
+    async fn h13_no_404_removes_an_expected_fact_and_the_registry_is_soon_asked_again() {
         let clock = clock();
         let cache = cache(&clock);
-        let policy = FetchPolicy { is_expected: true, ..WITH_FALLBACK };
+        let policy = FetchPolicy { is_expected: true, ..ALONE };
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
-        assert!(matches!(
-            cache.get("key", policy, gone).await,
-            Lookup::Failed(RegistryError::Unavailable { .. })
-        ));
+        let _ = cache.get("key", policy, || async { Ok(7) }).await;
+        clock.advance(Duration::from_secs(1000));
+        for _ in 0..3 {
+            assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
+            clock.advance(GONE_CONFIRMATION_INTERVAL);
+        }
+        let back = cache.get("key", policy, || async { Ok(8) }).await;
+        assert!(matches!(back, Lookup::Fetched(entry) if *entry.value == 8));
+        // Also where the embedded catalogue answers and the cache has nothing.
+        let cold = cache.get("cold", policy, gone).await;
+        assert!(matches!(cold, Lookup::Failed(RegistryError::NotFound { .. })));
         clock.advance(GONE_CONFIRMATION_INTERVAL);
-        assert!(matches!(
-            cache.get("key", policy, gone).await,
-            Lookup::Failed(RegistryError::NotFound { .. })
-        ));
-        // After a success, the count starts again.
-        clock.advance(Duration::from_secs(1000));
-        assert!(matches!(cache.get("key", policy, || async { Ok(7) }).await, Lookup::Fetched(_)));
-        clock.advance(Duration::from_secs(1000));
-        assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
+        assert!(matches!(cache.get("cold", policy, || async { Ok(8) }).await, Lookup::Fetched(_)));
     }
 
     #[tokio::test]

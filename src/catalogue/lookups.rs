@@ -131,7 +131,7 @@ impl Catalogue {
         );
         let has_fallback = cached.is_some() || embedded.is_some();
         let policy = FetchPolicy {
-            is_expected: embedded.is_some() && !is_mirrored,
+            is_expected: embedded.is_some(),
             ..self.policy(repository, has_fallback, deadline)
         };
         let purpose = self.purpose(repository, cached.is_some());
@@ -139,10 +139,9 @@ impl Catalogue {
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
         match (found(lookup), embedded) {
-            (Err(miss), Some(tags)) if miss.is_silence() || (is_mirrored && miss.is_absence()) => {
-                // A mirror that has no such repository says nothing about the registry.
-                Ok(self.as_embedded(tags, &miss))
-            }
+            // Also after a 404: a mirror says nothing about the registry, and registries have
+            // answered so in an outage.
+            (Err(miss), Some(tags)) => Ok(self.as_embedded(tags, &miss)),
             (found, _) => found,
         }
     }
@@ -218,7 +217,16 @@ impl Catalogue {
         if self.offline {
             return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
         }
-        let policy = self.policy(repository, cached.is_some() || has_fallback, deadline);
+        let is_listed = match &wanted {
+            Wanted::Tag(tag) => {
+                self.known_tags(repository).is_some_and(|tags| tags.find(tag).is_some())
+            }
+            Wanted::Digest(_) => false,
+        };
+        let policy = FetchPolicy {
+            is_expected: self.embedded.has(repository) && (cached.is_some() || is_listed),
+            ..self.policy(repository, cached.is_some() || has_fallback, deadline)
+        };
         let index = self.index(repository, shared);
         let purpose = self.purpose(repository, cached.is_some());
         let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);

@@ -68,7 +68,7 @@ pub struct FetchPolicy {
     pub wait: WaitLimits,
     /// Whether the caller has a fallback when the cache has nothing.
     pub has_fallback: bool,
-    /// Whether the fact is known from elsewhere to exist, so that the first 404 is not believed.
+    /// Whether the fact exists as far as the embedded catalogue knows, which outlasts any 404.
     pub is_expected: bool,
     /// Whether the fact is only for holders of the credentials: it is evicted when they are
     /// refused.
@@ -144,19 +144,26 @@ where
         now: Now,
     ) -> RegistryError {
         let error = self.confirmed(&key, error, policy, now);
-        let is_gone = matches!(error, RegistryError::NotFound { .. })
-            || (policy.is_private && matches!(error, RegistryError::Refused { .. }));
+        let is_gone = match error {
+            RegistryError::NotFound { .. } => !policy.is_expected,
+            RegistryError::Refused { .. } => policy.is_private,
+            _ => false,
+        };
         if is_gone {
             // Otherwise it would come back as soon as the registry does not answer.
             self.entries.invalidate(&key);
             self.revision.fetch_add(1, Ordering::Relaxed);
         }
-        self.failures.insert(key, (error.clone(), now.elapsed + failure_ttl(&error)));
+        let ttl = match error {
+            RegistryError::NotFound { .. } if policy.is_expected => TROUBLE_TTL,
+            _ => failure_ttl(&error),
+        };
+        self.failures.insert(key, (error.clone(), now.elapsed + ttl));
         error
     }
 
-    /// A 404 for something that the registry had, or that is known from elsewhere, counts only when
-    /// it is repeated after a while: registries have answered 404 in an outage.
+    /// A 404 for something that the registry had counts only when it is repeated after a while:
+    /// registries have answered 404 in an outage.
     fn confirmed(
         &self,
         key: &K,
@@ -164,8 +171,9 @@ where
         policy: FetchPolicy,
         now: Now,
     ) -> RegistryError {
-        let is_known = policy.is_expected || self.entries.contains_key(key);
-        if !is_known || !matches!(error, RegistryError::NotFound { .. }) {
+        let is_known = self.entries.contains_key(key);
+        let is_absence = matches!(error, RegistryError::NotFound { .. });
+        if !is_known || !is_absence || policy.is_expected {
             return error;
         }
         let since = self.missing_since.get_with(key.clone(), || now.elapsed);

@@ -68,7 +68,8 @@ impl Source<'_> {
                 let freshness = self.freshness.combine(found.freshness);
                 from_manifest(question, candidate, &found.value, freshness)
             }
-            Err(Miss::Registry(RegistryError::NotFound { .. })) => {
+            // One that does not answer about the list may not mean what it says here.
+            Err(Miss::Registry(RegistryError::NotFound { .. })) if !self.freshness.stale => {
                 Err("it is listed, but the registry has no manifest for it".to_owned())
             }
             Err(miss) => Ok(Settled {

@@ -144,7 +144,7 @@ impl Index {
                 warning: None,
                 freshness: source.freshness.combine(found.freshness),
             }),
-            Err(Miss::Registry(RegistryError::NotFound { .. })) => {
+            Err(Miss::Registry(RegistryError::NotFound { .. })) if !source.freshness.stale => {
                 let why = "the registry has no manifest for it";
                 Err(Remark::tag_skipped(&tag.text, why))
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use super::bed::{
     Bed, Fault, always, check_faults, check_of, delay, nonsense, outage, service_with_mirror,
@@ -215,6 +216,30 @@ async fn f11_what_is_deleted_is_told_from_what_cannot_be_reached() {
         (&answer["freshness"]["source"], &answer["freshness"]["stale"]),
         (&"cache".into(), &true.into())
     );
+}
+
+#[tokio::test]
+async fn h13_a_404_does_not_beat_the_catalogue() {
+    let holdings = Holdings::usual();
+    let registry = MisbehavingRegistry::start(move |asked| holdings.answer(asked)).await;
+    let service = Service::mirrored(&registry.authority(), &["--fresh-for", "0s"]);
+    let warm = "/resolve?image=nanoserver&host=20348";
+    let before = service.json(warm).await;
+    registry.behave(|_| Behaviour::status(404));
+    let (after, cold) =
+        (service.json(warm).await, service.json("/resolve?image=servercore&host=20348").await);
+    // Another tag of the list that is known.
+    let unread = service.json("/resolve?image=nanoserver&host=17763").await;
+    assert_eq!(
+        (&after["digest"], &after["freshness"]["source"]),
+        (&before["digest"], &"cache".into())
+    );
+    assert_eq!(cold["freshness"]["source"], "embedded");
+    assert_eq!((&unread["tag"], &unread["digest"]), (&"ltsc2019".into(), &Value::Null));
+    assert_eq!(unread["freshness"]["source"], "cache");
+    for answer in [after, cold, unread] {
+        assert_eq!(answer["freshness"]["stale"], true);
+    }
 }
 
 /// A name that was looked up before and is no longer: the second process has the knowledge of the
