@@ -10,11 +10,11 @@ use crate::answers::Context;
 use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http::{self, Signals};
+use crate::http;
 use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
-pub use crate::http::{Behaviour, Listeners, document_text};
+pub use crate::http::{Behaviour, Listeners, Signals, document_text};
 
 /// The snapshot is written at most this often, and only if there is new data. A crash costs at most
 /// the data of ten seconds; the file has some hundred kilobytes, or some megabytes if many
@@ -74,24 +74,11 @@ impl App {
     }
 
     /// Serves HTTP on these sockets until a signal; requests in progress are answered first.
+    /// Without signals, it never ends.
     ///
     /// # Errors
     /// When a socket cannot be used.
     pub async fn serve(
-        self,
-        listeners: Listeners,
-        behaviour: Behaviour,
-        traces: Traces,
-    ) -> io::Result<()> {
-        let signals = Signals::listen()?;
-        self.serve_until(Some(signals), listeners, behaviour, traces).await
-    }
-
-    /// As [`Self::serve`], until one of these signals; without signals, it never ends.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn serve_until(
         self,
         signals: Option<Signals>,
         listeners: Listeners,

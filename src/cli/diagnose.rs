@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use super::arguments::DiagnoseArguments;
-use super::ending::{Ending, explain, print_json};
+use super::ending::{Ending, explain, print_json, say};
 use super::question::build;
 use crate::answers;
 use crate::api::diagnose::{DiagnosisObject, read_text};
@@ -28,13 +28,13 @@ pub(super) async fn diagnose(arguments: DiagnoseArguments, file: ConfigFile) -> 
     };
     if let Err(error) = reading {
         let name = arguments.file.as_ref().map_or("stdin".into(), |file| file.to_string_lossy());
-        eprintln!("wintag: {name}: {error}");
+        say(&format!("wintag: {name}: {error}"));
         return Ending::BadArguments;
     }
     if bytes.len() as u64 > MAX_TEXT_BYTES {
-        eprintln!(
+        say(&format!(
             "wintag: the text exceeds {MAX_TEXT_BYTES} bytes; give the part around the error"
-        );
+        ));
         return Ending::BadArguments;
     }
     let text = match read_text(&bytes) {

@@ -23,8 +23,20 @@ impl From<Ending> for ExitCode {
     }
 }
 
+/// Writes a message to stderr. If that is closed or full, the exit status still says how the
+/// command ended.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints an error with its causes.
 pub(super) fn fail(ending: Ending, error: &dyn std::error::Error) -> Ending {
+    say(&message_of(error));
+    ending
+}
+
+/// The message of an error with its causes.
+pub(super) fn message_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -34,8 +46,7 @@ pub(super) fn fail(ending: Ending, error: &dyn std::error::Error) -> Ending {
         }
         cause = inner.source();
     }
-    eprintln!("wintag: {text}");
-    ending
+    format!("wintag: {text}")
 }
 
 pub(super) fn print(text: &str) -> Ending {
@@ -57,24 +68,24 @@ pub(super) fn print_json<T: serde::Serialize>(value: &T) -> Ending {
 
 /// Prints a problem for people.
 pub(super) fn explain(problem: &Problem) -> Ending {
-    eprintln!("wintag: {}: {}", problem.title, problem.detail);
+    say(&format!("wintag: {}: {}", problem.title, problem.detail));
     // Allowed words that the message lists already are not listed again.
     for error in problem
         .errors
         .iter()
         .filter(|error| !error.allowed.iter().all(|word| error.message.contains(word)))
     {
-        eprintln!(
+        say(&format!(
             "  {}: {}",
             error.parameter.as_deref().unwrap_or("request"),
             error.allowed.join(", ")
-        );
+        ));
     }
     for other in &problem.alternatives {
-        eprintln!("  {} ({}): {}", other.tag, other.os_version, other.reasons.join(", "));
+        say(&format!("  {} ({}): {}", other.tag, other.os_version, other.reasons.join(", ")));
     }
     if !problem.available_kbs.is_empty() {
-        eprintln!("  {}", problem.available_kbs.join(", "));
+        say(&format!("  {}", problem.available_kbs.join(", ")));
     }
     match problem.kind() {
         ProblemKind::InvalidParameter

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::ending::Ending;
+use super::ending::{Ending, say};
 
 /// A service that takes longer than this to say that it is ready is not.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ pub(super) fn run(listen: SocketAddr) -> Ending {
         Ok(false) => "is not ready".to_owned(),
         Err(error) => format!("does not answer: {error}"),
     };
-    eprintln!("wintag: the service on {address} {failure}");
+    say(&format!("wintag: the service on {address} {failure}"));
     Ending::Failed
 }
 

@@ -1,11 +1,15 @@
 //! The command line: the same questions as over HTTP, and the same JSON. Results go to stdout,
 //! messages to stderr, and the exit status says how the command ended.
 
+// These macros panic when stderr is closed or full; `ending::say` does not.
+#![deny(clippy::print_stderr)]
+
 mod arguments;
 mod ending;
 mod question;
 mod diagnose;
 mod healthcheck;
+mod open_files;
 mod serve;
 
 use std::process::ExitCode;
@@ -60,24 +64,13 @@ fn serve(service: ServiceSettings, file: ConfigFile) -> Ending {
         Ok(settings) => settings,
         Err(error) => return fail(Ending::Failed, &error),
     };
-    // Dropped after the runtime, so that the last spans are sent when nothing makes new ones.
+    // Dropped after the runtime, so that the last spans and lines are sent when nothing makes new
+    // ones.
     let telemetry = match telemetry::init(&service.log) {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(Ending::Failed, &error),
     };
-    raise_open_files_limit();
-    run_on(Runtime::new(), serve::serve(service, settings, telemetry.traces()))
-}
-
-/// Each connection is an open file. Many systems start processes with a limit of 1024, for the sake
-/// of old programs that use `select`, and allow many times that.
-fn raise_open_files_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(
-            "cannot raise the limit of open files: {error}; for many connections, raise it before \
-             the start"
-        );
-    }
+    run_on(Runtime::new(), serve::serve(service, settings, &telemetry))
 }
 
 fn run_on(runtime: std::io::Result<Runtime>, work: impl Future<Output = Ending>) -> Ending {

@@ -1,7 +1,7 @@
 //! `wintag resolve` and `wintag check`: the same questions as over HTTP, and the same JSON.
 
 use super::arguments::{CheckArguments, HostArguments, ResolveArguments};
-use super::ending::{Ending, explain, fail, print, print_json};
+use super::ending::{Ending, explain, fail, print, print_json, say};
 use crate::answers;
 use crate::api::check::read_check;
 use crate::api::choices::Format;
@@ -42,7 +42,7 @@ pub(super) async fn resolve(arguments: ResolveArguments, file: ConfigFile) -> En
                 Ok(text) => {
                     // The text has no room for them.
                     for warning in &resolution.warnings {
-                        eprintln!("wintag: {}", warning.message);
+                        say(&format!("wintag: {}", warning.message));
                     }
                     print(text.trim_end())
                 }

@@ -87,12 +87,26 @@ impl Terminate {
 }
 
 impl Signals {
-    /// Handles the signals from now on, so that they do not end the process.
+    /// Handles the signals from now on, so that they do not end the process. SIGHUP, which a
+    /// terminal sends when it closes, and which by convention asks to read the settings again, is
+    /// only logged.
     ///
     /// # Errors
     /// When the system does not allow that.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::info!(
+                    "ignored SIGHUP: settings are read at the start only; to change them, restart \
+                     the service"
+                );
+            }
+        });
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -13,11 +13,15 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets, filter_fn};
 use tracing_subscriber::{Layer, Registry};
 
+use super::lines::Lines;
 use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
 
 /// Creates the layer that writes events.
-pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {
+pub fn layer(
+    settings: &LogSettings,
+    lines: Lines,
+) -> Result<Box<dyn Layer<Registry> + Send + Sync>, ParseError> {
     let filter: Targets = settings.log_level.parse()?;
     // Spans are for traces; lines have their ids.
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
@@ -25,18 +29,22 @@ pub fn layer(settings: &LogSettings) -> Result<Box<dyn Layer<Registry> + Send + 
     let is_terminal = io::stderr().is_terminal();
     let format =
         settings.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(move || Escaped { format, has_colours: is_terminal });
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || Escaped {
+        format,
+        has_colours: is_terminal,
+        lines: lines.clone(),
+    });
     Ok(match format {
         LogFormat::Text => layer.with_ansi(is_terminal).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     })
 }
 
-/// A writer to stderr that writes each event as one escaped line.
+/// A writer that hands over each event as one escaped line.
 struct Escaped {
     format: LogFormat,
     has_colours: bool,
+    lines: Lines,
 }
 
 impl Write for Escaped {
@@ -44,16 +52,15 @@ impl Write for Escaped {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = escape(text.strip_suffix('\n').unwrap_or(&text), self.format, self.has_colours);
-        let line = match traces::current() {
-            Some(ids) => Cow::Owned(with_ids(&line, self.format, ids)),
-            None => line,
-        };
-        writeln!(io::stderr().lock(), "{line}")?;
+        self.lines.send(match traces::current() {
+            Some(ids) => with_ids(&line, self.format, ids),
+            None => line.into_owned(),
+        });
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 

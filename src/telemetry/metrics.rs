@@ -4,7 +4,7 @@
 //! registries and the repositories of the families. Text from callers never becomes a label, so
 //! that invented names cannot make memory grow.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -26,6 +26,16 @@ const REGISTRY_STATUSES: [u16; 14] =
 const UNREAD_STATUSES: [u16; 3] = [400, 408, 431];
 /// The label of other statuses, and of hosts that a registry has named.
 const OTHER: &str = "_OTHER";
+
+/// The lines of the log that were not written. The log is there before all else, and is one for the
+/// process too.
+pub static LOG_LINES_DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
+    IntCounter::new(
+        "wintag_log_lines_dropped_total",
+        "Lines of the log that were dropped because nothing read the log, or writing it failed.",
+    )
+    .expect(VALID)
+});
 
 /// All metrics, in a registry of their own. There is one for the process.
 pub struct Metrics {
@@ -155,6 +165,7 @@ impl Metrics {
             snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
             registry,
         };
+        registered(&metrics.registry, LOG_LINES_DROPPED.clone());
         metrics.begin_at_zero();
         metrics
     }
@@ -350,7 +361,12 @@ mod tests {
         drop(requests.begin());
         let _under_way = requests.begin();
         let text = metrics.text().unwrap();
-        let is_shown = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
+        // Other tests of this process drop lines too.
+        let is_shown = |line: &&str| {
+            !line.starts_with('#')
+                && !line.ends_with(" 0")
+                && !line.starts_with("wintag_log_lines_dropped_total ")
+        };
         let samples: Vec<&str> = text.lines().filter(is_shown).collect();
         let version = env!("CARGO_PKG_VERSION");
         let (server, client) =
@@ -417,6 +433,7 @@ mod tests {
             .map(str::to_owned),
         );
         assert_eq!(samples, expected);
+        assert!(text.contains("\nwintag_log_lines_dropped_total "));
         // All possible resolutions, and no others, are shown before they happen.
         assert_eq!(
             text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(),

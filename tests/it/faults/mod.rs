@@ -10,6 +10,7 @@ mod inbound;
 mod matrix;
 mod outputs;
 mod poisoning;
+mod process;
 mod requests;
 mod resources;
 mod secrets;

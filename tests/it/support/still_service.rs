@@ -43,7 +43,7 @@ impl StillService {
             let behaviour =
                 Behaviour { clients: ClientLimits::default(), drain_delay: Duration::ZERO };
             runtime
-                .block_on(app.serve_until(None, listeners, behaviour, Traces::default()))
+                .block_on(app.serve(None, listeners, behaviour, Traces::default()))
                 .expect("it serves");
         });
         Self { address }
