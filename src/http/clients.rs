@@ -78,7 +78,9 @@ impl Clients {
         self.limits.includes_this_machine || !address.is_loopback()
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether this is the address of a trusted proxy.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.limits.trusted_proxies.iter().any(|proxy| proxy.contains(&address))
     }
 }

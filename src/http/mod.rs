@@ -148,6 +148,7 @@ fn public_server(
         let response_cache = web::Data::new(ResponseCache::default());
         let middleware = Rc::new(Middleware {
             context: context.clone().into_inner(),
+            clients: clients.clone().into_inner(),
             rate_limiter: rate_limiter.clone().into_inner(),
             shutdown: shutdown.clone().into_inner(),
             response_cache: response_cache.clone().into_inner(),

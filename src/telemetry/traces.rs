@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
@@ -55,6 +56,14 @@ const EXCHANGE: &str = "wintag::exchange";
 /// The maximum length of an unknown method in a span.
 const MAX_METHOD_BYTES: usize = 32;
 
+/// How often a client that is not trusted can have its request traced by saying so; its other
+/// requests are sampled as if it had not. Ours: enough to look into a fault, and with all that a
+/// request may say, some hundred megabytes a day.
+const REQUESTED_TRACE_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest `tracestate` that is kept; a longer one is dropped. At least 512 characters should
+/// be propagated (W3C Trace Context, 3.3.1.5).
+const MAX_TRACESTATE_BYTES: usize = 512;
+
 /// Samples requests; by default, none. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Traces(Option<Arc<Sampling>>);
@@ -64,6 +73,8 @@ struct Sampling {
     counter: AtomicU64,
     hasher: RandomState,
     propagator: TraceContextPropagator,
+    /// When any client may request a trace again, in nanoseconds of the monotonic clock.
+    next_requested: AtomicU64,
 }
 
 /// The data of a request for its span.
@@ -90,6 +101,8 @@ pub struct Caller<'a> {
     pub traceparent: Option<&'a str>,
     /// The header `tracestate` (same specification).
     pub tracestate: Option<&'a str>,
+    /// Whether its decision to sample always counts.
+    pub is_trusted: bool,
 }
 
 /// The ids of a trace and of a span in it.
@@ -120,7 +133,8 @@ pub fn in_current_trace<F: Future>(work: F) -> impl Future<Output = F::Output> +
 /// The settings of traces, from the environment.
 #[derive(Debug, PartialEq)]
 pub struct TraceSettings {
-    /// The ratio of sampled requests among those without a sampling decision of the client.
+    /// The ratio of sampled requests among those without a sampling decision of the client that
+    /// counts.
     pub ratio: f64,
     /// Messages about invalid variables.
     pub ignored: Vec<String>,
@@ -162,7 +176,7 @@ impl TraceSettings {
                     ignored.push(format!(
                         "{SAMPLER} must be parentbased_traceidratio, parentbased_always_on or \
                          parentbased_always_off, not {other}; using parentbased_traceidratio, \
-                         because the decision of the client always counts"
+                         because the decision of a trusted client always counts"
                     ));
                 }
                 ratio.unwrap_or(DEFAULT_RATIO)
@@ -193,6 +207,7 @@ pub fn start(settings: &TraceSettings) -> Result<(Traces, SdkTracerProvider), Ex
         counter: AtomicU64::new(0),
         hasher: RandomState::new(),
         propagator: TraceContextPropagator::new(),
+        next_requested: AtomicU64::new(0),
     };
     Ok((Traces(Some(Arc::new(sampling))), provider))
 }
@@ -227,10 +242,12 @@ where
 }
 
 impl Traces {
-    /// Creates a span for this request if it is sampled. The decision of a client that traces
-    /// counts; other requests are sampled at the configured ratio.
+    /// Creates a span for this request if it is sampled. That a client samples counts if it is
+    /// trusted, or seldom ([`REQUESTED_TRACE_INTERVAL`]); that it does not, always. Other requests
+    /// are sampled at the configured ratio. `now` is on the monotonic clock.
     pub fn span<'a>(
         &self,
+        now: Duration,
         caller: impl FnOnce() -> Caller<'a>,
         request: impl FnOnce() -> TracedRequest,
     ) -> Option<Span> {
@@ -240,10 +257,10 @@ impl Traces {
             Some(_) => {
                 let parent = sampling.propagator.extract_with_context(&Context::new(), &caller);
                 let of_caller = parent.span().span_context().clone();
-                let is_sampled = if of_caller.is_valid() {
-                    of_caller.is_sampled()
-                } else {
-                    sampling.samples_next()
+                let is_sampled = match (of_caller.is_valid(), of_caller.is_sampled()) {
+                    (true, false) => false,
+                    (true, true) if caller.is_trusted || sampling.takes_request(now) => true,
+                    _ => sampling.samples_next(),
                 };
                 (parent, is_sampled)
             }
@@ -269,6 +286,14 @@ impl Traces {
 }
 
 impl Sampling {
+    /// Whether a client that is not trusted has its request traced now.
+    fn takes_request(&self, now: Duration) -> bool {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let next = nanoseconds(now.saturating_add(REQUESTED_TRACE_INTERVAL));
+        let is_due = |due| (due <= nanoseconds(now)).then_some(next);
+        self.next_requested.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok()
+    }
+
     /// Whether to sample the next request.
     fn samples_next(&self) -> bool {
         // The hash of a counter under a random key is random enough for sampling.
@@ -312,7 +337,7 @@ impl Extractor for Caller<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
             "traceparent" => self.traceparent,
-            "tracestate" => self.tracestate,
+            "tracestate" => self.tracestate.filter(|text| text.len() <= MAX_TRACESTATE_BYTES),
             _ => None,
         }
     }
@@ -332,10 +357,15 @@ mod tests {
             counter: AtomicU64::new(0),
             hasher: RandomState::new(),
             propagator: TraceContextPropagator::new(),
+            next_requested: AtomicU64::new(0),
         })))
     }
 
     fn is_sampled(traces: &Traces, traceparent: Option<&str>) -> bool {
+        is_sampled_at(traces, Duration::ZERO, Caller { traceparent, ..Caller::default() })
+    }
+
+    fn is_sampled_at(traces: &Traces, now: Duration, caller: Caller<'_>) -> bool {
         let request = || TracedRequest {
             method: "GET".to_owned(),
             route: None,
@@ -344,7 +374,7 @@ mod tests {
             host: None,
             port: None,
         };
-        traces.span(|| Caller { traceparent, tracestate: None }, request).is_some()
+        traces.span(now, || caller, request).is_some()
     }
 
     #[test]
@@ -358,6 +388,33 @@ mod tests {
             }
         }
         assert!(!is_sampled(&Traces(None), Some(&format!("{id}-01"))));
+    }
+
+    #[test]
+    fn h14_only_trusted_clients_have_all_their_requests_traced() {
+        let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let traces = traces(0.0);
+        let sampled = |is_trusted, milliseconds: &[u64]| {
+            let at = |now: &u64| {
+                let caller = Caller { traceparent, is_trusted, ..Caller::default() };
+                is_sampled_at(&traces, Duration::from_millis(*now), caller)
+            };
+            milliseconds.iter().map(at).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sampled(false, &[5000, 5000, 5999, 6000, 6001]),
+            [true, false, false, true, false]
+        );
+        assert_eq!(sampled(true, &[6001, 6001]), [true, true]);
+    }
+
+    #[test]
+    fn h14_a_long_tracestate_is_dropped() {
+        for (bytes, is_kept) in [(MAX_TRACESTATE_BYTES, true), (MAX_TRACESTATE_BYTES + 1, false)] {
+            let state = format!("k={}", "v".repeat(bytes - 2));
+            let caller = Caller { tracestate: Some(&state), ..Caller::default() };
+            assert_eq!(caller.get("tracestate").is_some(), is_kept, "{bytes}");
+        }
     }
 
     fn read(variables: &[(&str, &str)]) -> Option<(f64, usize)> {

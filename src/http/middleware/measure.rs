@@ -5,17 +5,23 @@ use actix_web::http::Version;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::http::uri::Authority;
 
+use crate::http::clients::Clients;
 use crate::telemetry::{Caller, HttpVersion, RequestMetrics, TracedRequest};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The trace that the request belongs to, by its headers.
-pub fn caller(request: &ServiceRequest) -> Caller<'_> {
+/// The trace that the request belongs to, by its headers. A proxy that is trusted sees to it that
+/// only its own decisions arrive.
+pub fn caller<'a>(request: &'a ServiceRequest, clients: &Clients) -> Caller<'a> {
     let text = |name| first_text(request.headers(), &name);
     let traceparent = text(TRACEPARENT);
     // `tracestate` means nothing without `traceparent`.
-    Caller { traceparent, tracestate: traceparent.and_then(|_| text(TRACESTATE)) }
+    Caller {
+        traceparent,
+        tracestate: traceparent.and_then(|_| text(TRACESTATE)),
+        is_trusted: request.peer_addr().is_some_and(|peer| clients.trusts(peer.ip())),
+    }
 }
 
 /// The attributes of the request's span.

@@ -20,6 +20,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use tracing::Instrument as _;
 
+use super::clients::Clients;
 use super::connection::Answering;
 use super::rate_limiter::RateLimiter;
 use super::reply;
@@ -35,6 +36,8 @@ pub use response_cache::ResponseCache;
 pub struct Middleware {
     /// For the time.
     pub context: Arc<Context>,
+    /// For the clients of requests.
+    pub clients: Arc<Clients>,
     /// Shared by all workers.
     pub rate_limiter: Arc<RateLimiter>,
     /// Closes connections once the service shuts down.
@@ -62,9 +65,11 @@ impl Middleware {
         let began = self.context.elapsed();
         let _under_way = self.requests.begin();
         let (method, version) = (Method::of(request.method().as_str()), measure::version(&request));
-        let span = self
-            .traces
-            .span(|| measure::caller(&request), || measure::traced(&request, &self.requests));
+        let span = self.traces.span(
+            began,
+            || measure::caller(&request, &self.clients),
+            || measure::traced(&request, &self.requests),
+        );
         let (answered, route) = match &span {
             Some(span) => self.answer(request, next, began).instrument(span.clone()).await,
             None => self.answer(request, next, began).await,
