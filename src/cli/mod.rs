@@ -70,6 +70,9 @@ fn serve(service: ServiceSettings, file: ConfigFile) -> Ending {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(Ending::Failed, &error),
     };
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
     run_on(Runtime::new(), serve::serve(service, settings, &telemetry))
 }
 

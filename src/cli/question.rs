@@ -15,6 +15,9 @@ use crate::config::{ConfigFile, Settings, SourceSettings};
 pub(super) fn build(source: &SourceSettings, file: ConfigFile) -> Result<App, Ending> {
     let failed = |error: &dyn std::error::Error| fail(Ending::Failed, error);
     let settings = Settings::of_command(source, file).map_err(|error| failed(&error))?;
+    for warning in &settings.warnings {
+        say(&format!("wintag: {warning}"));
+    }
     App::new(settings).map_err(|error| failed(&error))
 }
 

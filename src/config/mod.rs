@@ -57,6 +57,8 @@ pub struct Settings {
     pub families: Families,
     /// The Windows tables.
     pub tables: &'static Tables,
+    /// What is allowed, but probably not meant.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -93,9 +95,10 @@ impl Settings {
             .iter()
             .map(|name| ((*name).to_owned(), RegistrySettings::default()))
             .collect();
-        let mut named = BTreeSet::new();
+        let (mut named, mut warnings) = (BTreeSet::new(), Vec::new());
         for (written, table) in file.registries {
             let is_enabled = table.enabled.unwrap_or(true);
+            warnings.extend(table.password_file.as_deref().and_then(readable_by_others));
             let (name, settings) = registry_settings(&written, table)?;
             if !named.insert(name.clone()) {
                 let setting = format!("registries.\"{written}\"");
@@ -128,6 +131,7 @@ impl Settings {
             },
             families,
             tables,
+            warnings,
         })
     }
 }
@@ -137,7 +141,7 @@ impl Settings {
 fn read_tables(directory: &Path) -> Result<&'static Tables, ConfigError> {
     let releases = read_text(&directory.join("releases.csv"))?;
     let kb = read_text(&directory.join("kb.csv"))?;
-    Ok(Box::leak(Box::new(Tables::from_csv(&releases, &kb)?)))
+    Ok(Box::leak(Box::new(Tables::replacing(&releases, &kb)?)))
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
@@ -161,11 +165,22 @@ fn registry_settings(
     };
     let credentials = match (table.username, table.password_file) {
         (Some(username), Some(path)) => {
+            if username.contains(':') {
+                let detail = "must not contain a colon: HTTP Basic ends the user name there (RFC \
+                              7617)";
+                return Err(bad(".username", detail));
+            }
             let password = read_text(&path)?;
-            Some(Credentials {
-                username,
-                password: Secret::new(password.trim_end_matches(['\r', '\n']).to_owned()),
-            })
+            let password = password.trim_end_matches(['\r', '\n']);
+            if password.is_empty() {
+                let detail = format!(
+                    "{} is empty; write the password into it, or leave out username and \
+                     password_file",
+                    path.display()
+                );
+                return Err(bad(".password_file", &detail));
+            }
+            Some(Credentials { username, password: Secret::new(password.to_owned()) })
         }
         (None, None) => None,
         _ => return Err(bad("", "username and password_file must be given together")),
@@ -190,6 +205,28 @@ fn registry_settings(
     Ok((name, settings))
 }
 
+/// The warning about a file with a secret that all users of the machine may read.
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    /// The bit with which others may read (POSIX, `S_IROTH`).
+    const READABLE_BY_OTHERS: u32 = 0o004;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    (mode & READABLE_BY_OTHERS != 0).then(|| {
+        format!(
+            "password_file {} can be read by all users of this machine; allow its owner or group \
+             only, such as with chmod 0440",
+            path.display()
+        )
+    })
+}
+
+/// Windows has no such bit.
+#[cfg(not(unix))]
+fn readable_by_others(_: &Path) -> Option<String> {
+    None
+}
+
 fn family(table: FamilyTable) -> Result<Family, ConfigError> {
     let setting = format!("families, {}", table.name);
     let repository = Repository::parse(&table.repository)
@@ -206,6 +243,8 @@ fn family(table: FamilyTable) -> Result<Family, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -225,5 +264,41 @@ mod tests {
         let (timeout, requests_per_hour) = (Some(Duration::from_secs(1)), Some(1));
         let table = RegistryTable { timeout, requests_per_hour, ..Default::default() };
         assert!(registry_settings(name, table).is_ok());
+    }
+
+    #[test]
+    fn h24_credentials_that_cannot_work_are_refused() {
+        let file = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        let (empty, newline, filled) = (file(""), file("\r\n"), file("p:w\n"));
+        let with = |username: &str, file: &tempfile::NamedTempFile| {
+            let (username, password_file) =
+                (Some(username.to_owned()), Some(file.path().to_owned()));
+            let table = RegistryTable { username, password_file, ..Default::default() };
+            registry_settings("a.example", table).map(|(_, settings)| settings.credentials)
+        };
+        for (username, file, key) in [
+            ("u", &empty, "password_file"),
+            ("u", &newline, "password_file"),
+            ("u:x", &filled, "username"),
+        ] {
+            let error = with(username, file).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("registries.\"a.example\".{key}: ")), "{error}");
+        }
+        assert!(with("u", &filled).unwrap().is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn h24_a_password_that_all_can_read_is_warned_of() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, is_warned) in [(0o440, false), (0o644, true), (0o604, true)] {
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(readable_by_others(file.path()).is_some(), is_warned, "{mode:o}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::kb::KbEntry;
 use super::release::{Base, HostKind, Release};
-use super::tables_csv::{TableError, read_kbs, read_releases};
+use super::tables_csv::{TableError, extent, read_kbs, read_releases, refuse_behind};
 use super::version::{Kb, WindowsVersion};
 
 /// The known Windows releases and updates.
@@ -57,6 +57,21 @@ impl Tables {
             kbs.iter().enumerate().filter_map(known).collect();
         position_of_kb.sort_unstable();
         Ok(Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb })
+    }
+
+    /// Reads tables that are to replace the built-in ones.
+    ///
+    /// # Errors
+    /// As [`Self::from_csv`], and when a table has fewer rows or an earlier newest day than the
+    /// built-in one.
+    pub fn replacing(releases: &str, kb: &str) -> Result<Tables, TableError> {
+        let (given, built_in) = (Self::from_csv(releases, kb)?, Self::embedded());
+        let releases =
+            |tables: &Tables| extent(tables.releases.iter().map(|release| Some(release.available)));
+        let kbs = |tables: &Tables| extent(tables.kbs.iter().map(|entry| entry.released));
+        refuse_behind("releases.csv", releases(&given), releases(built_in))?;
+        refuse_behind("kb.csv", kbs(&given), kbs(built_in))?;
+        Ok(given)
     }
 
     /// Every release: servers first, then by build.

@@ -37,6 +37,24 @@ pub enum TableError {
         /// The largest number of rows that is read.
         limit: usize,
     },
+    /// A file has less than the built-in one: it is cut off, or older.
+    #[error(
+        "{file}: {rows} rows up to {newest}, but the built-in table has {built_in_rows} up to \
+         {built_in_newest}; the file is cut off or older than this version of wintag: replace it \
+         with the current one, or leave --tables-dir out"
+    )]
+    Behind {
+        /// The name of the file.
+        file: &'static str,
+        /// The number of its rows.
+        rows: usize,
+        /// Its newest day.
+        newest: Date,
+        /// The number of built-in rows.
+        built_in_rows: usize,
+        /// The newest built-in day.
+        built_in_newest: Date,
+    },
     /// A file has no rows, so nothing could be looked up.
     #[error("{file}: no rows; a table needs at least one")]
     NoRows {
@@ -64,6 +82,24 @@ pub enum TableError {
         /// What is wrong and what is expected.
         problem: String,
     },
+}
+
+/// The number of rows with these days, and the newest of them.
+pub(super) fn extent(days: impl Iterator<Item = Option<Date>>) -> (usize, Date) {
+    days.fold((0, Date::MIN), |(rows, newest), day| (rows + 1, newest.max(day.unwrap_or(newest))))
+}
+
+/// Refuses a table that has fewer rows than the built-in one, or of whose days the newest is
+/// earlier: answers would be older than without it.
+pub(super) fn refuse_behind(
+    file: &'static str,
+    (rows, newest): (usize, Date),
+    (built_in_rows, built_in_newest): (usize, Date),
+) -> Result<(), TableError> {
+    if rows < built_in_rows || newest < built_in_newest {
+        return Err(TableError::Behind { file, rows, newest, built_in_rows, built_in_newest });
+    }
+    Ok(())
 }
 
 /// Reads the releases and checks them.

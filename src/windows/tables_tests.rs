@@ -289,3 +289,22 @@ fn bad_tables_are_refused_with_file_and_line() {
         "kb.csv: more than 50000 rows; is this the right file?"
     );
 }
+
+#[test]
+fn h24_tables_that_are_behind_the_built_in_ones_are_refused() {
+    let (releases, kb) = (EMBEDDED_RELEASES, EMBEDDED_KB);
+    assert!(Tables::replacing(releases, kb).is_ok());
+    let cut = |text: &str| text.lines().take(20).collect::<Vec<_>>().join("\n");
+    let newest = Tables::embedded().kbs().iter().filter_map(|entry| entry.released).max();
+    let newest = newest.unwrap().to_string();
+    let older = kb.replace(&newest, "2016-08-02");
+    for (releases, kb, file) in [
+        (releases, cut(kb).as_str(), "kb.csv: 19 rows up to 20"),
+        (releases, &older, "kb.csv: "),
+        (&cut(releases), kb, "releases.csv: 19 rows up to 20"),
+    ] {
+        let error = Tables::replacing(releases, kb).unwrap_err().to_string();
+        assert!(error.starts_with(file), "{error}");
+        assert!(error.contains("cut off or older than this version of wintag"), "{error}");
+    }
+}

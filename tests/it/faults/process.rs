@@ -1,4 +1,5 @@
-//! H09, H15 and H21: a log that is not read, few open files, and signals.
+//! H09, H15, H21 and H24: a log that is not read, few open files, signals, and files that are not
+//! what they should be.
 
 use std::fs::OpenOptions;
 use std::io::pipe;
@@ -156,4 +157,33 @@ fn h21_a_service_that_listens_can_be_stopped() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         assert!(handled & (1 << (signal - 1)) != 0, "{signal}: {mask}");
     }
+}
+
+#[tokio::test]
+async fn h24_older_tables_and_open_passwords_are_noticed() {
+    let directory = tempfile::tempdir().expect("there is a place for it");
+    let path = |name: &str| directory.path().join(name);
+    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/src/windows/data/");
+    let kb = std::fs::read_to_string(format!("{tables}kb.csv")).expect("it is committed");
+    let cut: String = kb.split_inclusive('\n').take(20).collect();
+    std::fs::copy(format!("{tables}releases.csv"), path("releases.csv")).expect("it is committed");
+    let tables_dir = directory.path().to_str().expect("it is text");
+    let serve = ["serve", "--offline", "--tables-dir", tables_dir];
+    std::fs::write(path("kb.csv"), cut).expect("it can be written");
+    let ended = Command::new(WINTAG).args(serve).output().expect("wintag was built");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    assert!(said.contains("--tables-dir: kb.csv: 19 rows up to 20"), "{said}");
+
+    std::fs::write(path("kb.csv"), kb).expect("it can be written");
+    std::fs::write(path("password"), "x").expect("it can be written");
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(path("password"), all).expect("it is ours");
+    let password = path("password").display().to_string();
+    let file =
+        format!("[registries.\"a.example\"]\nusername = \"u\"\npassword_file = \"{password}\"\n");
+    std::fs::write(path("wintag.toml"), file).expect("it can be written");
+    let file = path("wintag.toml").display().to_string();
+    let service = Service::start(&["--offline", "--tables-dir", tables_dir, "--config", &file]);
+    service.line_with(&format!("password_file {password} can be read by all users")).await;
 }
