@@ -255,6 +255,20 @@ impl Families {
         similar
     }
 
+    /// Reads an image reference as container runtimes do: a name without a registry is on Docker
+    /// Hub, and the short name of a family means nothing.
+    ///
+    /// # Errors
+    /// When the text is not a reference.
+    pub fn read_as_runtimes(&self, text: &str) -> Result<(NamedImage, Selector), FamilyError> {
+        let ImageReference { repository, selector } = text.parse()?;
+        let family = self.by_name.get(&repository.to_string()).map(|(family, _)| family.clone());
+        Ok((
+            NamedImage { requested: text.to_owned(), family, repository, is_legacy: false },
+            selector,
+        ))
+    }
+
     /// Reads any image reference; the name of a family stands for its repository.
     ///
     /// # Errors
@@ -334,6 +348,28 @@ mod tests {
         );
         assert_eq!(repository("microsoft/aspnet"), "mcr.microsoft.com/dotnet/framework/aspnet");
         assert_eq!(repository("example/windows/x"), "docker.io/example/windows/x");
+    }
+
+    #[test]
+    fn h20_runtimes_know_no_families() {
+        for (text, repository, family) in [
+            ("nanoserver:1809", "docker.io/library/nanoserver", None),
+            ("iis", "docker.io/library/iis", None),
+            ("microsoft/nanoserver", "docker.io/microsoft/nanoserver", None),
+            ("windows/nanoserver", "docker.io/windows/nanoserver", None),
+            (
+                "MCR.microsoft.com/windows/nanoserver:1809",
+                "mcr.microsoft.com/windows/nanoserver",
+                Some("nanoserver"),
+            ),
+        ] {
+            let (image, _) = Families::embedded().read_as_runtimes(text).unwrap();
+            assert_eq!(
+                (image.repository.to_string().as_str(), image.family_name()),
+                (repository, family),
+                "{text}"
+            );
+        }
     }
 
     #[test]

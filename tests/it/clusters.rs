@@ -408,6 +408,25 @@ async fn admission_uses_earlier_answers_and_queries_no_registry() {
 }
 
 #[tokio::test]
+async fn h20_admission_reads_images_as_the_kubelet_does() {
+    let service = Service::offline();
+    let unknown = format!("@sha256:{}", "a".repeat(64));
+    for (image, decision) in [
+        ("mcr.microsoft.com/windows/nanoserver:1809", "selected"),
+        // On Docker Hub, for the kubelet.
+        ("nanoserver:1809", "images-unknown"),
+        ("iis:10.0.17763.1", "images-unknown"),
+        ("windows/nanoserver:1809", "images-unknown"),
+        ("microsoft/nanoserver:1809", "images-unknown"),
+        // The digest alone counts.
+        (&format!("mcr.microsoft.com/windows/nanoserver:1809{unknown}"), "images-unknown"),
+    ] {
+        let (_, response) = admit(&service, image).await;
+        assert_eq!(response["auditAnnotations"]["decision"], decision, "{image}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_review_of_v1_is_refused() {
     let service = Service::offline();
     for (from, to) in [

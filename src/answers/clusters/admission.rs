@@ -25,7 +25,9 @@ pub fn admit(context: &Context, request: &Request) -> Admission {
 /// The versions of Windows that an image holds, as far as they are in memory: from a registry's
 /// answer of any age, else from the name of the tag in a repository of base images.
 fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
-    let Ok((image, selector)) = context.families.read_reference(image) else { return Vec::new() };
+    let Ok((image, selector)) = context.families.read_as_runtimes(image) else {
+        return Vec::new();
+    };
     let known = |wanted| context.catalogue.known_manifest(&image.repository, wanted);
     let (manifest, by_name) = match selector {
         Selector::Default => return Vec::new(),
@@ -33,13 +35,13 @@ fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
             (known(Wanted::Tag(tag.clone())), version_of_tag(context, &image, &tag))
         }
         Selector::Digest { tag, digest } => {
-            // The tag beside the digest, as in `format=pinned`, may be how the image became known.
+            // The kubelet ignores the tag beside the digest; but the tag, as in `format=pinned`,
+            // may be how the image became known.
             let by_tag =
                 || known(Wanted::Tag(tag.clone()?)).filter(|manifest| manifest.digest == digest);
-            let by_name = || tag.as_deref().and_then(|tag| version_of_tag(context, &image, tag));
             (
                 known(Wanted::Digest(digest.clone())).or_else(by_tag),
-                version_of_digest(context, &image, &digest).or_else(by_name),
+                version_of_digest(context, &image, &digest),
             )
         }
     };
