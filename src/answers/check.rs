@@ -23,6 +23,8 @@ use crate::windows::{
 
 /// The tag of a reference without tag or digest, as every client reads it.
 const DEFAULT_TAG: &str = "latest";
+/// The longest os.version or architecture that is repeated. Ours: several times that of any in use.
+const MAX_REPEATED_BYTES: usize = 64;
 
 /// The question of `/check`.
 #[derive(Clone, Debug)]
@@ -85,10 +87,10 @@ pub struct CheckedEntry {
     /// The digest of its manifest; null if it is not known.
     #[schema(value_type = Option<String>)]
     pub digest: Option<Digest>,
-    /// Its architecture; null if it gives none.
+    /// Its architecture; null if it gives none, or none that looks like one.
     #[schema(example = "amd64")]
     pub architecture: Option<String>,
-    /// Its os.version as written; null if it gives none.
+    /// Its os.version as written; null if it gives none, or none that looks like a version.
     #[schema(example = "10.0.20348.2113")]
     pub os_version: Option<String>,
     /// Its base; null if it is not known.
@@ -280,10 +282,18 @@ fn from_manifest(question: &CheckQuestion, manifest: &Manifest) -> Vec<CheckedEn
 
 fn from_entry(question: &CheckQuestion, entry: &Entry) -> CheckedEntry {
     let Entry { digest, architecture, os_version, .. } = entry.clone();
+    let (architecture, os_version) = (repeatable(architecture), repeatable(os_version));
     match entry.mismatch(question.architecture.as_str()) {
         Some(mismatch) => mismatched(mismatch, Some(digest), architecture, os_version),
         None => judge(question, Some(digest), architecture, os_version),
     }
+}
+
+/// A text of the publisher that may be repeated: versions and architectures have no other
+/// characters.
+fn repeatable(text: Option<String>) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+_-".contains(&byte);
+    text.filter(|text| text.len() <= MAX_REPEATED_BYTES && text.bytes().all(is_plain))
 }
 
 /// What was observed of a tag. A tag that names no architecture stands for each that its image is

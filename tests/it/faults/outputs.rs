@@ -1,5 +1,7 @@
 //! O: what goes out must not do harm where it arrives.
 
+use serde_json::json;
+
 use super::bed::{Bed, CANARY, check_of, resolve_of, tags_of};
 use crate::formats::words;
 use crate::support::docker_registry::bodies::{
@@ -104,6 +106,27 @@ async fn o03_hostile_registries_put_nothing_into_text_answers() {
             "{path}: {}",
             answer.text
         );
+    }
+}
+
+#[tokio::test]
+async fn h26_only_what_looks_like_a_version_is_repeated() {
+    for (architecture, os_version, expected) in [
+        ("amd64", "10.0.20348.1", json!(["amd64", "10.0.20348.1"])),
+        ("amd64", "10.0.20348.1-beta_2+3", json!(["amd64", "10.0.20348.1-beta_2+3"])),
+        ("amd64", "<script>alert(1)</script>", json!(["amd64", null])),
+        ("amd64", "10.0.20348.1;id", json!(["amd64", null])),
+        ("amd64", &"1".repeat(65), json!(["amd64", null])),
+        ("<b>", "10.0.20348.1", json!([null, "10.0.20348.1"])),
+    ] {
+        let mut holdings = Holdings::default();
+        let platform = Platform::windows(architecture, Some(os_version), false);
+        let image = holdings.put_image("x", &platform);
+        holdings.tag("ltsc2022", DOCKER_MANIFEST, &image);
+        let bed = Bed::start(move |asked| holdings.answer(asked)).await;
+        let answer = bed.service.json(&check_of(0)).await;
+        let entry = &answer["entries"][0];
+        assert_eq!(json!([entry["architecture"], entry["os_version"]]), expected);
     }
 }
 
