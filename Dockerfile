@@ -1,7 +1,8 @@
 # An image with one static program and the certificate authorities that it trusts, nothing else.
 # The Rust version is that of rust-version in Cargo.toml.
+# `docker buildx imagetools inspect rust:VERSION-bookworm` prints the digest.
 
-FROM rust:1.95.0-bookworm AS build
+FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src

@@ -22,6 +22,7 @@ mod registry_fixture;
 mod renovate;
 mod reports;
 mod resolve;
+mod samples;
 mod snapshot;
 mod software;
 mod support;
