@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 /// Files that are kept for all but the connections of clients. Ours: some hundred fetches from
 /// registries at once, the operators' listener, the snapshot, the log, and what the workers need.
-/// If the limit is low, half of it is kept.
+/// If the limit is low, five eighths of it are kept.
 const RESERVED_FILES: u64 = 512;
 
 /// Raises the limit of open files as far as the system allows, and returns how many connections it
@@ -33,7 +33,7 @@ pub(super) fn limited_connections(setting: NonZeroU32) -> NonZeroU32 {
 }
 
 fn connections_of(files: u64, setting: NonZeroU32) -> NonZeroU32 {
-    let left = files.saturating_sub(RESERVED_FILES).max(files / 2);
+    let left = files.saturating_sub(RESERVED_FILES).max(files / 8 * 3);
     NonZeroU32::new(u32::try_from(left).unwrap_or(u32::MAX))
         .map_or(NonZeroU32::MIN, |left| left.min(setting))
 }
@@ -46,7 +46,7 @@ mod tests {
     fn h15_connections_leave_files_for_everything_else() {
         for (files, connections) in [
             (0, 1),
-            (64, 32),
+            (64, 24),
             (1024, 512),
             (4096, 3584),
             (12_511, 11_999),

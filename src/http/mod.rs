@@ -56,8 +56,9 @@ use shutdown::ShutdownState;
 pub use document::document_text;
 pub use shutdown::Signals;
 
-/// Connections that a worker accepts beyond the limit, while others are being closed for them.
-const SPARE_CONNECTIONS: usize = 64;
+/// The most connections that a worker accepts beyond its part of the limit, while others are being
+/// closed for them.
+const MAX_SPARE_CONNECTIONS: usize = 64;
 /// How long a client has to take the last bytes when its connection ends.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -130,9 +131,11 @@ fn public_server(
     let requests = Arc::new(metrics.requests(routes::LABELS));
     let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    // Never the first limit: a worker at its own limit accepts no connection, and could close none
-    // of another client.
-    let connections_a_worker = limits.max_connections.get() as usize + SPARE_CONNECTIONS;
+    // Never the first limit: with all workers at their own limit no connection would be accepted,
+    // so that none of another client could be closed for it.
+    let max_connections = limits.max_connections.get() as usize;
+    let spare = (max_connections / 64).clamp(1, MAX_SPARE_CONNECTIONS);
+    let connections_a_worker = max_connections.div_ceil(workers) + spare;
     let background = web::Data::new(Background::current());
     let clients = web::Data::new(Clients::new(limits));
     let connections = Arc::new(Connections::new(clients.clone().into_inner()));
