@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::single_flight::{Flight, Key, NoOutcome, SingleFlight};
 use super::store::{CacheEntry, FetchPolicy, Store};
 use crate::clock::{Clock, Now};
-use crate::registry::RegistryError;
+use crate::registry::{Received, RegistryError};
 
 /// The result of a lookup.
 #[derive(Debug)]
@@ -69,7 +69,8 @@ where
         let age = Duration::try_from(now.utc.duration_since(learnt)).unwrap_or_default();
         if age <= self.ttl.usable {
             let learnt = Now { utc: learnt, elapsed: now.elapsed };
-            let entry = CacheEntry { value, learnt, age_when_loaded: Some(age) };
+            let is_private = false;
+            let entry = CacheEntry { value, learnt, age_when_loaded: Some(age), is_private };
             self.store.entries.insert(key, entry);
         }
     }
@@ -129,7 +130,7 @@ where
     /// at a time.
     pub async fn get<F>(&self, key: K, policy: FetchPolicy, fetch: impl FnOnce() -> F) -> Lookup<V>
     where
-        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+        F: Future<Output = Result<Received<V>, RegistryError>> + Send + 'static,
     {
         let now = self.clock.now();
         let entry = self.usable_at(&key, now);
@@ -178,7 +179,7 @@ where
     /// nothing.
     pub fn prefetch<F>(&self, key: K, policy: FetchPolicy, fetch: impl FnOnce() -> F)
     where
-        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+        F: Future<Output = Result<Received<V>, RegistryError>> + Send + 'static,
     {
         let now = self.clock.now();
         let is_fresh = |entry: CacheEntry<V>| entry.age(now) <= self.ttl.fresh;
@@ -198,7 +199,7 @@ where
         fetch: impl FnOnce() -> F,
     ) -> Option<Flight<Outcome<V>>>
     where
-        F: Future<Output = Result<V, RegistryError>> + Send + 'static,
+        F: Future<Output = Result<Received<V>, RegistryError>> + Send + 'static,
     {
         let just_fetched = || {
             let entry = self.store.entries.get(&key)?;
@@ -210,7 +211,7 @@ where
             let fetch = fetch();
             async move {
                 match fetch.await {
-                    Ok(value) => Ok(store.record_success(of_store, value, clock.now())),
+                    Ok(received) => Ok(store.record_success(of_store, received, clock.now())),
                     Err(error) => Err(store.record_failure(of_store, error, policy, clock.now())),
                 }
             }
@@ -258,8 +259,7 @@ mod tests {
         with_fallback: Duration::from_millis(50),
         without_fallback: Duration::from_secs(5),
     };
-    const ALONE: FetchPolicy =
-        FetchPolicy { wait: WAIT, has_fallback: false, is_expected: false, is_private: false };
+    const ALONE: FetchPolicy = FetchPolicy { wait: WAIT, has_fallback: false, is_expected: false };
     const WITH_FALLBACK: FetchPolicy = FetchPolicy { has_fallback: true, ..ALONE };
 
     fn cache(clock: &Clock) -> Arc<Cache<&'static str, u32>> {
@@ -271,7 +271,13 @@ mod tests {
         Clock::manual("2026-08-12T00:00:00Z".parse().unwrap())
     }
 
-    async fn failing() -> Result<u32, RegistryError> {
+    type Fetched = Result<Received<u32>, RegistryError>;
+
+    fn public(value: u32) -> Fetched {
+        Ok(Received { value, with_credentials: false })
+    }
+
+    async fn failing() -> Fetched {
         Err(RegistryError::TimedOut)
     }
 
@@ -280,7 +286,7 @@ mod tests {
         let clock = clock();
         let cache = cache(&clock);
         let get = || cache.get("key", ALONE, failing);
-        let first = cache.get("key", ALONE, || async { Ok(7) }).await;
+        let first = cache.get("key", ALONE, || async { public(7) }).await;
         assert!(matches!(first, Lookup::Fetched(entry) if *entry.value == 7));
         clock.advance(Duration::from_secs(900));
         assert!(matches!(get().await, Lookup::Fresh(_)));
@@ -318,7 +324,7 @@ mod tests {
         let cache = cache(&clock());
         let slow = || async {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            Ok(7)
+            public(7)
         };
         // With something else to answer with, the caller leaves after 50 ms.
         assert!(matches!(
@@ -335,7 +341,7 @@ mod tests {
         let cache = cache(&clock);
         let slow = || async {
             tokio::time::sleep(Duration::from_secs(3600)).await;
-            Ok(7)
+            public(7)
         };
         let _ = cache.get("key", WITH_FALLBACK, slow).await;
         clock.advance(WAIT.with_fallback);
@@ -348,9 +354,12 @@ mod tests {
         let clock = clock();
         let cache = cache(&clock);
         let _ = cache.get("key", ALONE, failing).await;
-        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Failed(_)));
+        assert!(matches!(cache.get("key", ALONE, || async { public(7) }).await, Lookup::Failed(_)));
         clock.advance(Duration::from_secs(30));
-        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+        assert!(matches!(
+            cache.get("key", ALONE, || async { public(7) }).await,
+            Lookup::Fetched(_)
+        ));
     }
 
     #[tokio::test]
@@ -359,7 +368,10 @@ mod tests {
         let cache = cache(&clock);
         let fetch = || async { panic!("as a defect would") };
         assert!(matches!(cache.get("key", ALONE, fetch).await, Lookup::Failed(_)));
-        assert!(matches!(cache.get("key", ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+        assert!(matches!(
+            cache.get("key", ALONE, || async { public(7) }).await,
+            Lookup::Fetched(_)
+        ));
     }
 
     #[tokio::test]
@@ -367,7 +379,7 @@ mod tests {
         let clock = clock();
         let cache = cache(&clock);
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Manifest }) };
-        let _ = cache.get("key", ALONE, || async { Ok(7) }).await;
+        let _ = cache.get("key", ALONE, || async { public(7) }).await;
         clock.advance(Duration::from_secs(1000));
         assert!(matches!(cache.get("key", ALONE, gone).await, Lookup::Stale(_)));
         clock.advance(GONE_CONFIRMATION_INTERVAL);
@@ -398,19 +410,22 @@ mod tests {
         let cache = cache(&clock);
         let policy = FetchPolicy { is_expected: true, ..ALONE };
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
-        let _ = cache.get("key", policy, || async { Ok(7) }).await;
+        let _ = cache.get("key", policy, || async { public(7) }).await;
         clock.advance(Duration::from_secs(1000));
         for _ in 0..3 {
             assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
             clock.advance(GONE_CONFIRMATION_INTERVAL);
         }
-        let back = cache.get("key", policy, || async { Ok(8) }).await;
+        let back = cache.get("key", policy, || async { public(8) }).await;
         assert!(matches!(back, Lookup::Fetched(entry) if *entry.value == 8));
         // Also where the embedded catalogue answers and the cache has nothing.
         let cold = cache.get("cold", policy, gone).await;
         assert!(matches!(cold, Lookup::Failed(RegistryError::NotFound { .. })));
         clock.advance(GONE_CONFIRMATION_INTERVAL);
-        assert!(matches!(cache.get("cold", policy, || async { Ok(8) }).await, Lookup::Fetched(_)));
+        assert!(matches!(
+            cache.get("cold", policy, || async { public(8) }).await,
+            Lookup::Fetched(_)
+        ));
     }
 
     #[tokio::test]
@@ -418,12 +433,12 @@ mod tests {
         for is_private in [false, true] {
             let clock = clock();
             let cache = cache(&clock);
-            let policy = FetchPolicy { is_private, ..ALONE };
             let refused = || async { Err(RegistryError::Refused { status: 403 }) };
-            let _ = cache.get("key", policy, || async { Ok(7) }).await;
+            let received = Ok(Received { value: 7, with_credentials: is_private });
+            let _ = cache.get("key", ALONE, || async { received }).await;
             clock.advance(Duration::from_secs(1000));
             assert_eq!(
-                matches!(cache.get("key", policy, refused).await, Lookup::Failed(_)),
+                matches!(cache.get("key", ALONE, refused).await, Lookup::Failed(_)),
                 is_private
             );
             assert_eq!(cache.peek(&"key").is_none(), is_private);
@@ -434,11 +449,14 @@ mod tests {
     async fn a_fact_in_use_is_refreshed_before_its_ttl_ends() {
         let clock = clock();
         let cache = cache(&clock);
-        let _ = cache.get("key", ALONE, || async { Ok(7) }).await;
+        let _ = cache.get("key", ALONE, || async { public(7) }).await;
         clock.advance(Duration::from_secs(899));
         // No caller waits for it, and a later one gets it; the point in the last tenth is random.
         for _ in 0..1000 {
-            assert!(matches!(cache.get("key", ALONE, || async { Ok(8) }).await, Lookup::Fresh(_)));
+            assert!(matches!(
+                cache.get("key", ALONE, || async { public(8) }).await,
+                Lookup::Fresh(_)
+            ));
             tokio::task::yield_now().await;
         }
         let last = cache.get("key", ALONE, failing).await;
@@ -473,9 +491,12 @@ mod tests {
         let clock = clock();
         let ttl = EntryTtl { fresh: Duration::from_secs(900), usable: Duration::from_secs(7200) };
         let cache = Arc::new(Cache::<usize, u32>::new(1 << 20, |_| 4, clock.clone(), ttl));
-        assert!(matches!(cache.get(CACHED, ALONE, || async { Ok(7) }).await, Lookup::Fetched(_)));
+        assert!(matches!(
+            cache.get(CACHED, ALONE, || async { public(7) }).await,
+            Lookup::Fetched(_)
+        ));
         clock.advance(Duration::from_secs(901));
-        let never = std::future::pending::<Result<u32, RegistryError>>;
+        let never = std::future::pending::<Fetched>;
         for key in 0..MAX_FLIGHTS {
             let cache = cache.clone();
             tokio::spawn(async move { cache.get(key, ALONE, never).await });
@@ -502,12 +523,12 @@ mod tests {
     #[tokio::test]
     async fn h08_each_registry_has_its_own_flights() {
         let cache = cache(&clock());
-        let never = std::future::pending::<Result<u32, RegistryError>>;
+        let never = std::future::pending::<Fetched>;
         for number in 0..MAX_FLIGHTS_PER_REGISTRY {
             cache.prefetch(format!("slow/{number}").leak(), ALONE, never);
         }
         assert!(matches!(cache.get("slow/more", ALONE, never).await, Lookup::Overloaded));
-        let other = cache.get("well/x", ALONE, || async { Ok(7) }).await;
+        let other = cache.get("well/x", ALONE, || async { public(7) }).await;
         assert!(matches!(other, Lookup::Fetched(_)));
     }
 
@@ -517,7 +538,10 @@ mod tests {
         let cache = cache(&clock);
         cache.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(1000));
         assert_eq!(cache.revision(), 0);
-        assert!(matches!(cache.get("key", ALONE, || async { Ok(8) }).await, Lookup::Fetched(_)));
+        assert!(matches!(
+            cache.get("key", ALONE, || async { public(8) }).await,
+            Lookup::Fetched(_)
+        ));
         let entry = cache.peek(&"key").unwrap();
         assert_eq!((*entry.value, entry.age_when_loaded, cache.revision()), (8, None, 1));
     }

@@ -8,7 +8,7 @@ use super::shrinkage::ShrinkageCheck;
 use super::tags::RepositoryTags;
 use crate::clock::Clock;
 use crate::images::Repository;
-use crate::registry::{Manifest, Purpose, Registries, RegistryError, Wanted};
+use crate::registry::{Manifest, Purpose, Received, Registries, RegistryError, Wanted};
 use crate::telemetry::{Metrics, Operation};
 use crate::windows::Tables;
 
@@ -29,13 +29,13 @@ impl Fetcher {
         repository: Repository,
         expected_count: usize,
         purpose: Purpose,
-    ) -> Result<RepositoryTags, RegistryError> {
+    ) -> Result<Received<RepositoryTags>, RegistryError> {
         let listed = self.registries.list_tags(&repository, purpose).await;
         self.report(&repository, Operation::Tags, &listed);
-        let texts = listed?.value;
+        let Received { value: texts, with_credentials } = listed?;
         self.shrinkage.check(&repository, expected_count, texts.len())?;
         let tags = texts.into_iter().map(|text| KnownTag::new(text, None, self.tables));
-        Ok(RepositoryTags::new(tags.collect()))
+        Ok(Received { value: RepositoryTags::new(tags.collect()), with_credentials })
     }
 
     /// The manifest that a tag or digest selects; the index may describe its image.
@@ -45,10 +45,10 @@ impl Fetcher {
         wanted: Wanted,
         index: impl Future<Output = Option<Arc<Manifest>>> + Send,
         purpose: Purpose,
-    ) -> Result<Manifest, RegistryError> {
+    ) -> Result<Received<Manifest>, RegistryError> {
         let manifest = self.registries.manifest(&repository, &wanted, index, purpose).await;
         self.report(&repository, Operation::Manifest, &manifest);
-        Ok(manifest?.value)
+        manifest
     }
 
     fn report<V>(

@@ -38,6 +38,10 @@ pub struct Freshness {
     pub as_of: Timestamp,
     /// Whether the information is past its TTL and could not be refreshed.
     pub stale: bool,
+    /// Whether it rests on a fact that was got with credentials, so that it is not for everybody
+    /// who can reach a cache. Not part of answers.
+    #[serde(skip)]
+    pub is_private: bool,
 }
 
 impl Freshness {
@@ -48,6 +52,7 @@ impl Freshness {
             provenance: weaker.provenance,
             as_of: self.as_of.min(other.as_of),
             stale: self.stale || other.stale,
+            is_private: self.is_private || other.is_private,
         }
     }
 
@@ -87,12 +92,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wire_has_whole_seconds() {
+    fn the_wire_has_whole_seconds_and_nothing_about_privacy() {
         let as_of = "2026-08-12T00:00:01.6Z".parse().unwrap();
-        let freshness = Freshness { provenance: Provenance::Cache, as_of, stale: true };
+        let freshness =
+            Freshness { provenance: Provenance::Cache, as_of, stale: true, is_private: true };
         assert_eq!(
             serde_json::json!(freshness),
             serde_json::json!({"source": "cache", "as_of": "2026-08-12T00:00:02Z", "stale": true})
         );
+    }
+
+    #[test]
+    fn h10_an_answer_is_private_if_any_of_its_facts_is() {
+        let as_of = "2026-08-12T00:00:00Z".parse().unwrap();
+        let of = |provenance, is_private| Freshness { provenance, as_of, stale: true, is_private };
+        let (weak, strong) = (Provenance::Embedded, Provenance::Cache);
+        for (one, other, expected) in [
+            (of(weak, false), of(strong, false), false),
+            (of(weak, false), of(strong, true), true),
+            (of(weak, true), of(strong, false), true),
+        ] {
+            assert_eq!(one.combine(other).is_private, expected);
+            assert_eq!(other.combine(one).is_private, expected);
+        }
     }
 }

@@ -130,10 +130,8 @@ impl Catalogue {
             is_mirrored,
         );
         let has_fallback = cached.is_some() || embedded.is_some();
-        let policy = FetchPolicy {
-            is_expected: embedded.is_some(),
-            ..self.policy(repository, has_fallback, deadline)
-        };
+        let policy =
+            FetchPolicy { is_expected: embedded.is_some(), ..policy(has_fallback, deadline) };
         let purpose = self.purpose(repository, cached.is_some());
         let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
@@ -225,7 +223,7 @@ impl Catalogue {
         };
         let policy = FetchPolicy {
             is_expected: self.embedded.has(repository) && (cached.is_some() || is_listed),
-            ..self.policy(repository, cached.is_some() || has_fallback, deadline)
+            ..policy(cached.is_some() || has_fallback, deadline)
         };
         let index = self.index(repository, shared);
         let purpose = self.purpose(repository, cached.is_some());
@@ -248,7 +246,7 @@ impl Catalogue {
             return;
         }
         let wanted = Wanted::Tag(tag);
-        let policy = self.policy(repository, true, deadline);
+        let policy = policy(true, deadline);
         let index = self.index(repository, shared);
         let purpose = self.purpose(repository, false);
         let fetch =
@@ -301,17 +299,6 @@ impl Catalogue {
         async move { index?.await }
     }
 
-    fn policy(
-        &self,
-        repository: &Repository,
-        has_fallback: bool,
-        deadline: &Deadline,
-    ) -> FetchPolicy {
-        let is_private = self.registries.has_credentials(repository.registry());
-        let wait = deadline.left(has_fallback);
-        FetchPolicy { wait, has_fallback, is_expected: false, is_private }
-    }
-
     fn purpose(&self, repository: &Repository, is_known: bool) -> Purpose {
         if is_known || self.embedded.has(repository) {
             Purpose::Reserved
@@ -328,7 +315,12 @@ impl Catalogue {
     }
 
     pub(super) fn freshness_of_embedded(&self) -> Freshness {
-        Freshness { provenance: Provenance::Embedded, as_of: self.embedded.as_of(), stale: true }
+        Freshness {
+            provenance: Provenance::Embedded,
+            as_of: self.embedded.as_of(),
+            stale: true,
+            is_private: false,
+        }
     }
 
     fn as_embedded<V>(&self, value: Arc<V>, instead_of: &Miss) -> Found<V> {
@@ -349,7 +341,11 @@ pub(super) fn freshness_of<V>(
     entry: &CacheEntry<V>,
     stale: bool,
 ) -> Freshness {
-    Freshness { provenance, as_of: entry.learnt.utc, stale }
+    Freshness { provenance, as_of: entry.learnt.utc, stale, is_private: entry.is_private }
+}
+
+fn policy(has_fallback: bool, deadline: &Deadline) -> FetchPolicy {
+    FetchPolicy { wait: deadline.left(has_fallback), has_fallback, is_expected: false }
 }
 
 fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {

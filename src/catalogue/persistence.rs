@@ -1,9 +1,6 @@
 //! How the catalogue and its snapshot on disk meet.
 //!
-//! Facts of a registry with configured credentials stay in memory only; they may be private.
-//! Whether credentials of a docker configuration open a repository shows only when it is queried,
-//! so those do not count: the file has names, digests and platforms, and only its owner may read
-//! it.
+//! Facts that were got with credentials stay in memory only; they may be private.
 
 use std::sync::Arc;
 
@@ -12,7 +9,6 @@ use super::lookups::Catalogue;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
 use super::store::CacheEntry;
 use super::tags::RepositoryTags;
-use crate::images::Repository;
 
 impl Catalogue {
     /// Loads the snapshot into the cache. Each fact is as old as it was learnt: usable if not too
@@ -21,13 +17,13 @@ impl Catalogue {
         let Some(snapshot) = &self.snapshot else { return };
         let SnapshotFacts { tags, manifests } = snapshot.load();
         for DatedFact { key, value, learnt } in tags {
-            if self.may_be_on_disk(&key) {
+            if self.allows(&key) {
                 let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables));
                 self.tags.load(key, Arc::new(RepositoryTags::new(tags.collect())), learnt);
             }
         }
         for DatedFact { key, value, learnt } in manifests {
-            if self.may_be_on_disk(&key.0) {
+            if self.allows(&key.0) {
                 self.manifests.load(key, value, learnt);
             }
         }
@@ -49,17 +45,12 @@ impl Catalogue {
         self.snapshot.as_ref().map_or(SnapshotState::Off, |snapshot| snapshot.state())
     }
 
-    fn may_be_on_disk(&self, repository: &Repository) -> bool {
-        self.allows(repository) && !self.registries.has_credentials(repository.registry())
-    }
-
     fn facts(&self) -> SnapshotFacts {
         let texts = |entry: CacheEntry<RepositoryTags>| {
             entry.value.iter().map(|tag| tag.text.clone()).collect()
         };
-        let tags = self.tags.usable().into_iter().filter(|(key, _)| self.may_be_on_disk(key));
-        let manifests =
-            self.manifests.usable().into_iter().filter(|(key, _)| self.may_be_on_disk(&key.0));
+        let tags = self.tags.usable().into_iter().filter(|(_, entry)| !entry.is_private);
+        let manifests = self.manifests.usable().into_iter().filter(|(_, entry)| !entry.is_private);
         SnapshotFacts {
             tags: tags
                 .map(|(key, entry)| DatedFact {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::registry::RegistryError;
+use crate::registry::{Received, RegistryError};
 
 /// The most failures in the negative cache. A failure is small, and forgetting one costs a request.
 const MAX_FAILURES: u64 = 10_000;
@@ -35,6 +35,9 @@ pub struct CacheEntry<V> {
     /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
     /// registry gave to this process.
     pub age_when_loaded: Option<Duration>,
+    /// Whether it was got with credentials, so that it is only for as long as the registry accepts
+    /// them.
+    pub is_private: bool,
 }
 
 impl<V> Clone for CacheEntry<V> {
@@ -70,9 +73,6 @@ pub struct FetchPolicy {
     pub has_fallback: bool,
     /// Whether the fact exists as far as the embedded catalogue knows, which outlasts any 404.
     pub is_expected: bool,
-    /// Whether the fact is only for holders of the credentials: it is evicted when they are
-    /// refused.
-    pub is_private: bool,
 }
 
 /// The memory of a cache, which fetches write to. Cheap to clone; clones share it.
@@ -125,8 +125,10 @@ where
         Some(error.with_time_left(until.saturating_sub(now.elapsed)))
     }
 
-    pub fn record_success(&self, key: K, value: V, now: Now) -> CacheEntry<V> {
-        let entry = CacheEntry { value: Arc::new(value), learnt: now, age_when_loaded: None };
+    pub fn record_success(&self, key: K, received: Received<V>, now: Now) -> CacheEntry<V> {
+        let Received { value, with_credentials: is_private } = received;
+        let value = Arc::new(value);
+        let entry = CacheEntry { value, learnt: now, age_when_loaded: None, is_private };
         self.failures.invalidate(&key);
         self.missing_since.invalidate(&key);
         self.entries.insert(key, entry.clone());
@@ -146,7 +148,9 @@ where
         let error = self.confirmed(&key, error, policy, now);
         let is_gone = match error {
             RegistryError::NotFound { .. } => !policy.is_expected,
-            RegistryError::Refused { .. } => policy.is_private,
+            RegistryError::Refused { .. } => {
+                self.entries.get(&key).is_some_and(|entry| entry.is_private)
+            }
             _ => false,
         };
         if is_gone {

@@ -100,13 +100,6 @@ impl Registries {
         Some(format!("the mirror {mirror}"))
     }
 
-    /// Whether the settings have credentials for this registry, so that its content may be private.
-    /// Those of a docker configuration do not count: whether there are any is known only when the
-    /// registry asks for them.
-    pub fn has_credentials(&self, registry: &str) -> bool {
-        self.upstreams.get(registry).is_some_and(Upstream::has_credentials)
-    }
-
     /// The registries that may be queried, in the order of their names.
     pub fn allowed(&self) -> impl Iterator<Item = &str> {
         self.upstreams.keys().map(String::as_str)

@@ -150,11 +150,6 @@ impl Upstream {
         self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the settings have credentials for it.
-    pub(super) fn has_credentials(&self) -> bool {
-        self.authenticator.has_credentials()
-    }
-
     /// The path of a repository on the server.
     fn path(&self, repository_path: &str) -> String {
         format!("{}{repository_path}", self.place.prefix)

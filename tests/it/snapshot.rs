@@ -5,11 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::faults::bed::{check_of, tags_of};
 use crate::support::docker_registry::{DockerRegistry, tool};
+use crate::support::misbehaving_registry::MisbehavingRegistry;
+use crate::support::misbehaving_registry::behaviour::Behaviour;
+use crate::support::misbehaving_registry::holdings::Holdings;
 use crate::support::service::Service;
 
 const QUESTION: &str = "/resolve?image=nanoserver&host=10.0.17763.1039&pin=build";
@@ -173,4 +179,41 @@ async fn what_credentials_opened_is_not_written() {
     let written =
         fs::read_to_string(folder.path().join("state").join(FILE)).expect("it was written");
     assert!(written.ends_with("{\"tags\":[],\"manifests\":[]}"), "{written}");
+}
+
+#[tokio::test]
+async fn h10_what_a_docker_configuration_opened_ends_with_the_access_and_is_not_written() {
+    let (folder, state_dir) = state_dir();
+    let holdings = Holdings::usual();
+    let registry = MisbehavingRegistry::start(move |asked| {
+        match asked.header("authorization").starts_with("Basic ") {
+            true => holdings.answer(asked),
+            false => Behaviour::unauthorized("Basic realm=\"x\""),
+        }
+    })
+    .await;
+    let config = folder.path().join("config.json");
+    let login = json!({"auths": {registry.authority(): {"auth": BASE64_STANDARD.encode("me:pw")}}});
+    fs::write(&config, login.to_string()).expect("the folder is writable");
+    let config = config.to_str().expect("its name is text");
+    let mirror = format!("c0.example=http://{}", registry.authority());
+    let options = ["--mirror", &mirror, "--docker-config", config, "--state-dir", &state_dir];
+    let start = || Service::start(&[&options[..], &["--fresh-for", "0s"]].concat());
+    let service = start();
+    let questions = [tags_of(0), check_of(0)];
+    for question in &questions {
+        assert_eq!(service.json(question).await["freshness"]["source"], "registry");
+    }
+    assert!(service.terminate().success());
+    let written = fs::read_to_string(folder.path().join(FILE)).expect("it was written");
+    assert!(written.ends_with("{\"tags\":[],\"manifests\":[]}"), "{written}");
+
+    let service = start();
+    for question in &questions {
+        service.json(question).await;
+    }
+    registry.behave(|_| Behaviour::status(403));
+    for question in &questions {
+        assert_eq!(service.get(question).await.status, StatusCode::NOT_FOUND);
+    }
 }

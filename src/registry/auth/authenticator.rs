@@ -72,11 +72,6 @@ impl Authenticator {
         }
     }
 
-    /// Whether the settings, and not only a docker configuration, have credentials.
-    pub fn has_credentials(&self) -> bool {
-        self.configured.is_some()
-    }
-
     /// The authorization that was accepted for this repository before and is still valid.
     pub fn known(&self, repository_path: &str) -> Option<Authorization> {
         self.store().find(&pull_scope(repository_path), Instant::now())
