@@ -1,10 +1,11 @@
 //! The only file that reads the time.
 //!
 //! Ages are measured on a monotonic clock, so that a step of the wall clock never makes data fresh
-//! or stale; the wall clock is for display. All other code takes [`Now`] as an argument.
+//! or stale; the wall clock is for display. On Linux the time during which the machine was
+//! suspended counts. All other code takes [`Now`] as an argument.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -36,14 +37,17 @@ pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    System { started: Instant },
+    /// When the clock was created, on the monotonic clock.
+    System {
+        started: Duration,
+    },
     Manual(Arc<Mutex<Now>>),
 }
 
 impl Clock {
     /// The clocks of the machine.
     pub fn system() -> Self {
-        Self(Kind::System { started: Instant::now() })
+        Self(Kind::System { started: monotonic() })
     }
 
     /// A clock for tests, which moves only by [`Clock::advance`].
@@ -54,7 +58,7 @@ impl Clock {
     /// The present moment.
     pub fn now(&self) -> Now {
         match &self.0 {
-            Kind::System { started } => Now { utc: Timestamp::now(), elapsed: started.elapsed() },
+            Kind::System { .. } => Now { utc: Timestamp::now(), elapsed: self.elapsed() },
             Kind::Manual(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -62,7 +66,7 @@ impl Clock {
     /// The present moment on the monotonic clock alone, at half the cost.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
-            Kind::System { started } => started.elapsed(),
+            Kind::System { started } => monotonic().saturating_sub(*started),
             Kind::Manual(_) => self.now().elapsed,
         }
     }
@@ -77,6 +81,21 @@ impl Clock {
     }
 }
 
+/// The monotonic clock: the time since the machine was started, suspended or not.
+#[cfg(target_os = "linux")]
+fn monotonic() -> Duration {
+    let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(since_boot).unwrap_or_default()
+}
+
+/// The monotonic clock: the time since its first use.
+#[cfg(not(target_os = "linux"))]
+fn monotonic() -> Duration {
+    static FIRST: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +106,17 @@ mod tests {
         clock.advance(Duration::from_secs(7200));
         assert_eq!(clock.now().elapsed, Duration::from_secs(7200));
         assert_eq!(clock.now().date().to_string(), "2026-08-13");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn h19_time_in_suspension_counts() {
+        // The sum of the kernel, which has it too. Some kernels give whole seconds.
+        let uptime = || -> f64 {
+            let text = std::fs::read_to_string("/proc/uptime").unwrap();
+            text.split(' ').next().unwrap().parse().unwrap()
+        };
+        let (before, clock, after) = (uptime(), monotonic().as_secs_f64(), uptime());
+        assert!(before - 1.0 < clock && clock < after + 1.0, "{before} {clock} {after}");
     }
 }
