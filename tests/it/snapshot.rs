@@ -154,6 +154,27 @@ async fn f19_a_killed_service_starts_again() {
 }
 
 #[tokio::test]
+async fn h25_of_two_processes_with_one_directory_one_writes() {
+    let (folder, state_dir) = state_dir();
+    let registry = DockerRegistry::start();
+    let start = || Service::mirrored(&registry.host(), &["--state-dir", &state_dir]);
+    let written = || fs::read_to_string(folder.path().join(FILE)).expect("it was written");
+    let (first, second, third) = (start(), start(), start());
+    let warning = second.line_with("another process uses the directory").await;
+    assert!(warning.contains("WARN"), "{warning}");
+    first.json(QUESTION).await;
+    for service in [&second, &third] {
+        service.json("/resolve?image=servercore&host=20348").await;
+    }
+    assert!(second.terminate().success());
+    assert!(first.terminate().success());
+    assert!(written().contains("nanoserver") && !written().contains("servercore"));
+    // The lock has ended with the process.
+    assert!(third.terminate().success());
+    assert!(written().contains("servercore"));
+}
+
+#[tokio::test]
 async fn without_a_directory_nothing_is_kept() {
     let service = Service::offline();
     assert!(service.address().starts_with("127.0.0.1:"));

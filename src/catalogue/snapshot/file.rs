@@ -1,10 +1,9 @@
 //! The file of the snapshot: it has a fixed name, is never reached through a link, and is replaced
 //! atomically.
 //!
-//! A directory belongs to one service. Two that share one would replace each other's file; the
-//! checksum detects any damage.
+//! A directory belongs to one process, which locks it: two would replace each other's file.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,8 @@ const NAME: &str = "catalogue.snapshot";
 const UNFINISHED: &str = "catalogue.snapshot.unfinished";
 /// The last file that could not be used, kept for inspection.
 const REJECTED: &str = "catalogue.snapshot.rejected";
+/// The file that is locked. It is empty, and stays.
+const LOCK: &str = "catalogue.lock";
 /// The largest file that is read or written. The full cache needs about a third of it.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -44,6 +45,24 @@ impl SnapshotFile {
     /// The path of the file, for messages.
     pub fn path(&self) -> PathBuf {
         self.directory.join(NAME)
+    }
+
+    /// Locks the directory for this process, until the file that this returns is closed, however
+    /// the process ends.
+    ///
+    /// # Errors
+    /// I/O errors; of the kind `WouldBlock` if another process has locked it.
+    pub fn lock(&self) -> io::Result<File> {
+        make_directory(&self.directory)?;
+        let file = system::open_lock(&self.directory.join(LOCK))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "another process uses the directory, and alone writes its snapshot",
+            )),
+            // A file system without locks is used as it is.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// Reads the file. A link is not followed, and a pipe or device does not block.
@@ -146,6 +165,12 @@ mod system {
         OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
     }
 
+    /// Opens the file of this name for the owner alone, as [`open_itself`]; creates it if needed.
+    pub fn open_lock(path: &Path) -> io::Result<File> {
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
+    }
+
     /// Creates a directory for the owner alone.
     pub fn create_directory(path: &Path) -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(path)
@@ -172,6 +197,11 @@ mod system {
     /// Opens the file of this name, not the target of a link.
     pub fn open_itself(path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).custom_flags(OPEN_REPARSE_POINT).open(path)
+    }
+
+    /// Opens the file of this name, as [`open_itself`]; creates it if needed.
+    pub fn open_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new().append(true).create(true).custom_flags(OPEN_REPARSE_POINT).open(path)
     }
 
     /// Creates a directory, which inherits the access rights of the one above.

@@ -6,9 +6,11 @@ mod file;
 mod stored;
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use facts::{DatedFact, SnapshotFacts};
 use file::{FileContent, SnapshotFile};
@@ -40,6 +42,8 @@ impl fmt::Display for SnapshotState {
 #[derive(Debug)]
 pub struct Snapshot {
     file: SnapshotFile,
+    /// The lock of the directory, once this process has it.
+    lock: OnceLock<File>,
     state: Mutex<SnapshotState>,
     /// The revision of the cache in the file.
     saved_revision: AtomicU64,
@@ -49,7 +53,12 @@ impl Snapshot {
     /// The snapshot in this directory, not yet read.
     pub fn new(directory: PathBuf) -> Self {
         let state = Mutex::new(SnapshotState::Ok);
-        Self { file: SnapshotFile::new(directory), state, saved_revision: AtomicU64::new(0) }
+        Self {
+            file: SnapshotFile::new(directory),
+            lock: OnceLock::new(),
+            state,
+            saved_revision: AtomicU64::new(0),
+        }
     }
 
     /// How the last reading or writing ended.
@@ -57,9 +66,16 @@ impl Snapshot {
         self.lock().clone()
     }
 
-    /// The facts in the file. A file that cannot be used is renamed and gives none.
+    /// The facts in the file. A file that cannot be used is renamed and gives none. If another
+    /// process uses the directory, as in a rolling update, its file is read but not changed, until
+    /// that process has ended.
     pub fn load(&self) -> SnapshotFacts {
         let path = self.file.path();
+        if let Err(error) = self.lock_directory()
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            self.note_failure(format!("cannot write the snapshot {}: {error}", path.display()));
+        }
         let reason = match self.file.read() {
             Ok(FileContent::Absent) => return SnapshotFacts::default(),
             Ok(FileContent::Bytes(bytes)) => match stored::decode(&bytes) {
@@ -73,6 +89,10 @@ impl Snapshot {
             }
         };
         let message = format!("the snapshot {} is not used: {reason}", path.display());
+        if self.lock.get().is_none() {
+            tracing::warn!("{message}");
+            return SnapshotFacts::default();
+        }
         match self.file.set_aside() {
             Ok(aside) => tracing::warn!("{message}; it was renamed to {}", aside.display()),
             Err(error) => self.note_failure(format!("{message}; it cannot be renamed: {error}")),
@@ -88,10 +108,11 @@ impl Snapshot {
         if self.saved_revision.load(Ordering::Relaxed) == revision {
             return Ok(());
         }
-        match stored::encode(facts())
-            .map_err(Into::into)
-            .and_then(|bytes| self.file.replace(&bytes))
-        {
+        let write = || {
+            self.lock_directory()?;
+            self.file.replace(&stored::encode(facts())?)
+        };
+        match write() {
             Ok(()) => {
                 self.saved_revision.store(revision, Ordering::Relaxed);
                 *self.lock() = SnapshotState::Ok;
@@ -103,6 +124,14 @@ impl Snapshot {
                 Err(())
             }
         }
+    }
+
+    /// Locks the directory unless this process has locked it before.
+    fn lock_directory(&self) -> io::Result<()> {
+        if self.lock.get().is_none() {
+            let _ = self.lock.set(self.file.lock()?);
+        }
+        Ok(())
     }
 
     /// Logs a failure when it begins, not each time that it is repeated.
