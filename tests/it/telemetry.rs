@@ -40,6 +40,10 @@ fn attributes<'a>(span: &'a Span, names: &[&str]) -> Vec<&'a str> {
     names.iter().map(|name| span.attribute(name)).collect()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
@@ -254,6 +258,32 @@ async fn a_caller_that_traces_finds_the_request_in_its_trace() {
         assert!(holds(&sent, part), "{:?}", String::from_utf8_lossy(part));
     }
     assert!(!holds(&sent, &[0xb7; 16]) && !holds(&sent, b"/tags"));
+}
+
+/// All are answered within much less than twenty times the time of one forced trace.
+#[tokio::test]
+async fn h14_only_what_a_trusted_proxy_samples_is_always_traced() {
+    const REQUESTS: usize = 20;
+    for (options, is_trusted) in
+        [(&["--offline"][..], false), (&["--offline", "--trusted-proxy", "127.0.0.1"], true)]
+    {
+        let collector = Collector::start();
+        let variables = collector.variables("0");
+        let variables = variables.each_ref().map(|(name, value)| (*name, &**value));
+        let service = Service::start_in(options, &variables);
+        let traceparent = format!("00-{TRACE_ID}-{CALLER_ID}-01");
+        let tracestate = format!("k={}", "v".repeat(600));
+        for _ in 0..REQUESTS {
+            let headers = [("traceparent", &*traceparent), ("tracestate", &tracestate)];
+            service.send("GET", "/livez", &headers).await;
+        }
+        assert!(service.terminate().success());
+        let sent = collector.everything();
+        assert!(!holds(&sent, b"vvvv"), "a long tracestate is dropped");
+        let traced = sent.windows(16).filter(|part| hex(part) == TRACE_ID).count();
+        assert_eq!(traced == REQUESTS, is_trusted, "{traced}");
+        assert!(traced > 0);
+    }
 }
 
 #[tokio::test]
