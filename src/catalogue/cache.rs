@@ -118,6 +118,12 @@ where
         }
     }
 
+    /// The value for the key, if the registry gave it less than this time ago.
+    pub fn younger_than(&self, key: &K, age: Duration) -> Option<Arc<V>> {
+        let now = self.clock.now();
+        self.store.entries.get(key).filter(|entry| entry.age(now) < age).map(|entry| entry.value)
+    }
+
     /// The last entry for the key, even if it is too old to be used.
     pub fn last(&self, key: &K) -> Option<CacheEntry<V>> {
         self.store.entries.get(key)

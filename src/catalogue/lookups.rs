@@ -19,7 +19,7 @@ use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
 use crate::images::Repository;
-use crate::registry::{Manifest, Purpose, Registries, RegistryError, Wanted};
+use crate::registry::{Manifest, Registries, RegistryError, Wanted};
 use crate::telemetry::{CacheLayer, Metrics};
 use crate::windows::Tables;
 
@@ -132,7 +132,7 @@ impl Catalogue {
         let has_fallback = cached.is_some() || embedded.is_some();
         let policy =
             FetchPolicy { is_expected: embedded.is_some(), ..policy(has_fallback, deadline) };
-        let purpose = self.purpose(repository, cached.is_some());
+        let purpose = self.purpose_of_list(repository, cached.is_some());
         let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
@@ -215,6 +215,11 @@ impl Catalogue {
         if self.offline {
             return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
         }
+        if cached.is_none()
+            && let Some(error) = self.unlisted(repository, &wanted)
+        {
+            return Err(error.into());
+        }
         let is_listed = match &wanted {
             Wanted::Tag(tag) => {
                 self.known_tags(repository).is_some_and(|tags| tags.find(tag).is_some())
@@ -226,7 +231,7 @@ impl Catalogue {
             ..policy(cached.is_some() || has_fallback, deadline)
         };
         let index = self.index(repository, shared);
-        let purpose = self.purpose(repository, cached.is_some());
+        let purpose = self.purpose_of_manifest(repository, &wanted, cached.is_some());
         let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);
         let lookup = self.manifests.get(key, policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
@@ -248,7 +253,7 @@ impl Catalogue {
         let wanted = Wanted::Tag(tag);
         let policy = policy(true, deadline);
         let index = self.index(repository, shared);
-        let purpose = self.purpose(repository, false);
+        let purpose = self.purpose_of_manifest(repository, &wanted, false);
         let fetch =
             || self.fetcher.clone().manifest(repository.clone(), wanted.clone(), index, purpose);
         self.manifests.prefetch((repository.clone(), wanted.clone()), policy, fetch);
@@ -297,14 +302,6 @@ impl Catalogue {
         let wanted = |tag: &str| (repository.clone(), Wanted::Tag(tag.to_owned()));
         let index = shared.map(|tag| self.manifests.soon(&wanted(tag)));
         async move { index?.await }
-    }
-
-    fn purpose(&self, repository: &Repository, is_known: bool) -> Purpose {
-        if is_known || self.embedded.has(repository) {
-            Purpose::Reserved
-        } else {
-            Purpose::Other { client: None }
-        }
     }
 
     fn check_allowed(&self, repository: &Repository) -> Result<(), Miss> {

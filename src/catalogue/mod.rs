@@ -12,6 +12,7 @@ mod known_tag;
 mod candidates;
 mod tags;
 mod deadline;
+mod purpose;
 mod fetch;
 mod cache;
 mod single_flight;
@@ -30,6 +31,7 @@ pub use freshness::{Found, Freshness, Provenance};
 pub use known_tag::{KnownTag, Observation};
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
+pub use purpose::{current_client, for_client};
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]

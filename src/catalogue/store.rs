@@ -145,6 +145,10 @@ where
         policy: FetchPolicy,
         now: Now,
     ) -> RegistryError {
+        if matches!(error, RegistryError::Suspended { is_of_client: true, .. }) {
+            // Other clients may ask for it.
+            return error;
+        }
         let error = self.confirmed(&key, error, policy, now);
         let is_gone = match error {
             RegistryError::NotFound { .. } => !policy.is_expected,

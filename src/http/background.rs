@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::reply;
+use crate::answers::{current_client, for_client};
 use crate::api::problem::Problem;
 use crate::telemetry::in_current_trace;
 
@@ -32,7 +33,8 @@ impl Background {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let task = AbortOnDropHandle::new(self.0.spawn(in_current_trace(work)));
+        let work = in_current_trace(for_client(current_client(), work));
+        let task = AbortOnDropHandle::new(self.0.spawn(work));
         match task.await {
             Ok(done) => done,
             Err(failed) => match failed.try_into_panic() {

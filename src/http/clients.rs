@@ -43,10 +43,13 @@ impl Clients {
 
     /// The client of a request, if its share is limited.
     pub fn of_request(request: &HttpRequest) -> Option<Client> {
-        let clients = request.app_data::<Data<Self>>()?;
-        let address = clients.address(request.peer_addr()?.ip(), request.headers());
-        let is_limited = clients.limits.has_shares && clients.is_limited(address);
-        is_limited.then(|| Client::of(address))
+        request.app_data::<Data<Self>>()?.client(request)
+    }
+
+    /// As [`Self::of_request`].
+    pub fn client(&self, request: &HttpRequest) -> Option<Client> {
+        let address = self.address(request.peer_addr()?.ip(), request.headers());
+        (self.limits.has_shares && self.is_limited(address)).then(|| Client::of(address))
     }
 
     /// The address of the client: that of the peer, or the one that the peer names if it is a
@@ -86,6 +89,15 @@ impl Clients {
 }
 
 impl Client {
+    /// A number that no other client has: an IPv4 address, or the network of an IPv6 address.
+    pub fn key(self) -> u64 {
+        match self.0 {
+            IpAddr::V4(address) => address.to_bits().into(),
+            // The lower half is empty.
+            IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+        }
+    }
+
     /// The client at this address.
     pub fn of(address: IpAddr) -> Self {
         Self(match address {

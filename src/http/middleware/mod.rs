@@ -20,12 +20,12 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use tracing::Instrument as _;
 
-use super::clients::Clients;
+use super::clients::{Client, Clients};
 use super::connection::Answering;
 use super::rate_limiter::RateLimiter;
 use super::reply;
 use super::shutdown::ShutdownState;
-use crate::answers::Context;
+use crate::answers::{Context, for_client};
 use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
 };
@@ -112,7 +112,9 @@ impl Middleware {
             return (Ok(request.into_response(response)), route);
         }
         let _answering = Answering::begin(request.request());
-        let answered = guard::contain_panics(request, next).await.map(reply::in_asked_form);
+        let client = self.clients.client(request.request()).map(Client::key);
+        let answering = for_client(client, guard::contain_panics(request, next));
+        let answered = answering.await.map(reply::in_asked_form);
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);
         (answered, route)

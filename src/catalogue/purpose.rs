@@ -1,0 +1,69 @@
+//! What a request to a registry is for, and for which client: strangers use up neither what the
+//! families of base images need nor what other clients may use.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::lookups::Catalogue;
+use crate::images::{Repository, TagKind};
+use crate::registry::{Missing, Purpose, RegistryError, Wanted};
+
+/// How long a list answers that a tag does not exist: as long as a registry's 404 for it would.
+const UNLISTED_TTL: Duration = Duration::from_secs(300);
+
+tokio::task_local! {
+    static CLIENT: Option<u64>;
+}
+
+/// Does this work for a client, whose share of the requests to registries it uses.
+pub fn for_client<F: Future>(client: Option<u64>, work: F) -> impl Future<Output = F::Output> {
+    CLIENT.scope(client, work)
+}
+
+/// The client of the current work, to go on with it in another task.
+pub fn current_client() -> Option<u64> {
+    CLIENT.try_with(|client| *client).ok().flatten()
+}
+
+impl Catalogue {
+    /// The purpose of a request for the list of a repository.
+    pub(super) fn purpose_of_list(&self, repository: &Repository, is_known: bool) -> Purpose {
+        purpose(is_known || self.embedded.has_most_of(repository))
+    }
+
+    /// The purpose of a request for a manifest. A family has some dozen release tags, and thousands
+    /// of others.
+    pub(super) fn purpose_of_manifest(
+        &self,
+        repository: &Repository,
+        wanted: &Wanted,
+        is_known: bool,
+    ) -> Purpose {
+        let is_release = || match wanted {
+            Wanted::Tag(tag) => self.known_tags(repository).is_some_and(|tags| {
+                tags.find(tag).is_some_and(|tag| tag.kind() == TagKind::Release)
+            }),
+            Wanted::Digest(_) => false,
+        };
+        purpose(is_known || (self.embedded.has_most_of(repository) && is_release()))
+    }
+
+    /// The error for a tag that a new list of the registry does not have, so that it is not asked
+    /// for. A mirror may list only what it holds already.
+    pub(super) fn unlisted(
+        &self,
+        repository: &Repository,
+        wanted: &Wanted,
+    ) -> Option<RegistryError> {
+        let Wanted::Tag(tag) = wanted else { return None };
+        if self.registries.is_mirrored(repository.registry()) {
+            return None;
+        }
+        let list = self.tags.younger_than(repository, UNLISTED_TTL)?;
+        list.find(tag).is_none().then_some(RegistryError::NotFound { what: Missing::Manifest })
+    }
+}
+
+fn purpose(is_reserved: bool) -> Purpose {
+    if is_reserved { Purpose::Reserved } else { Purpose::Other { client: current_client() } }
+}
