@@ -1,8 +1,9 @@
-//! Which addresses are public, and a resolver that yields no others.
+//! Which addresses and names are public, and a resolver that yields no other addresses.
 //!
 //! A URL from a registry (a redirect, a token service) must not lead into the private network of
 //! this service. The check sits in the resolver, so that the address that was checked is the one
-//! that is dialled, even if the name resolves differently the next time.
+//! that is dialled, even if the name resolves differently the next time. Where a proxy resolves the
+//! name, its address is never seen here, so names that are private by themselves are refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -28,10 +29,13 @@ impl PublicOnly {
     }
 
     /// Whether the host of this URL may be dialled through this resolver. Names are checked again
-    /// when they are resolved; literal addresses never reach a resolver, so they are checked here.
+    /// when they are resolved, unless a proxy does that; literal addresses never reach a resolver,
+    /// so they are checked here.
     pub fn admits(&self, url: &Url) -> bool {
         match url.host() {
-            Some(Host::Domain(name)) => !self.proxy_hosts.iter().any(|host| host == name),
+            Some(Host::Domain(name)) => {
+                is_public_name(name) && !self.proxy_hosts.iter().any(|host| host == name)
+            }
             Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
             None => false,
@@ -54,6 +58,35 @@ impl Resolve for PublicOnly {
 fn only_public(found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
     let kept: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
     if kept.is_empty() { Err(NotPublic) } else { Ok(kept) }
+}
+
+/// The last labels of names in private networks: those that are reserved (RFC 6761, RFC 6762, the
+/// decision of ICANN's board of 29 July 2024 on `internal`), those of RFC 6762, appendix G, and
+/// `svc` of a Kubernetes cluster.
+const PRIVATE_LABELS: [&str; 10] = [
+    "localhost",
+    "local",
+    "internal",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+    "localdomain",
+    "svc",
+];
+
+/// Names for home networks (RFC 8375).
+const HOME_DOMAIN: &str = "home.arpa";
+
+/// Whether a name, in lower case, can belong to the public internet. One label is looked up in the
+/// domains that this machine or the proxy searches.
+fn is_public_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_home = name
+        .strip_suffix(HOME_DOMAIN)
+        .is_some_and(|before| before.is_empty() || before.ends_with('.'));
+    !is_home && name.rsplit_once('.').is_some_and(|(_, last)| !PRIVATE_LABELS.contains(&last))
 }
 
 /// Whether an address belongs to the public internet, by the IANA special-purpose address
@@ -186,6 +219,40 @@ mod tests {
             ("http://proxy.corp:3128/", false),
         ] {
             assert_eq!(resolver.admits(&Url::parse(url).unwrap()), admitted, "{url}");
+        }
+    }
+
+    #[test]
+    fn h17_private_names_are_refused_also_where_a_proxy_would_resolve_them() {
+        let resolver = PublicOnly { proxy_hosts: vec!["proxy.corp.example".to_owned()] };
+        for (host, is_admitted) in [
+            ("blobs.example", true),
+            ("blobs.example.", true),
+            ("internal.blobs.example", true),
+            ("localhost.example", true),
+            ("myhome.arpa", true),
+            ("localhost", false),
+            ("LOCALHOST.", false),
+            ("a.localhost", false),
+            ("intranet", false),
+            ("intranet.", false),
+            ("metadata.google.internal", false),
+            ("metadata.google.internal.", false),
+            ("METADATA.google.INTERNAL", false),
+            ("printer.local", false),
+            ("nas.lan", false),
+            ("router.home.arpa", false),
+            ("home.arpa", false),
+            ("kubernetes.default.svc", false),
+            ("kubernetes.default.svc.cluster.local", false),
+            ("10.0.0.5.", false),
+            ("0xa9fea9fe", false),
+            ("ｌocalhost", false),
+        ] {
+            for scheme in ["http", "https"] {
+                let url = Url::parse(&format!("{scheme}://{host}:8080/x")).unwrap();
+                assert_eq!(resolver.admits(&url), is_admitted, "{url}");
+            }
         }
     }
 
