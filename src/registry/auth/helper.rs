@@ -151,7 +151,6 @@ async fn output(program: &str, server: &str) -> Result<(bool, Vec<u8>), Failure>
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
 
     use super::*;
@@ -160,8 +159,13 @@ mod tests {
     fn helper(folder: &tempfile::TempDir, script: &str) -> String {
         let path = folder.path().join("helper");
         let text = format!("#!/bin/sh\ncd '{}'\n{script}\n", folder.path().display());
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // A process that another test starts meanwhile must not inherit a file that is open for
+        // writing: it could not be run then.
+        let written = std::process::Command::new("sh")
+            .args(["-c", "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"", "sh", &text])
+            .arg(&path)
+            .status();
+        assert!(written.unwrap().success());
         path.to_str().unwrap().to_owned()
     }
 
