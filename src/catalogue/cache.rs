@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::entries::CacheEntry;
 use super::single_flight::{Flight, Key, NoOutcome, SingleFlight};
-use super::store::{CacheEntry, FetchPolicy, Store};
+use super::store::{FetchPolicy, Store};
 use crate::clock::{Clock, Now};
 use crate::registry::{Received, RegistryError};
 
@@ -63,7 +64,7 @@ where
 
     /// Puts in a fact that another process learnt, as old as the wall clock says. The age of one
     /// from the future is unknown, so that it is stale; one that is too old to be used is left out.
-    pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp) {
+    pub fn load(&self, key: K, value: Arc<V>, learnt: Timestamp, is_reserved: bool) {
         let now = self.clock.now();
         let just_stale = self.ttl.fresh.saturating_add(Duration::from_secs(1));
         let (learnt, age) = match Duration::try_from(now.utc.duration_since(learnt)) {
@@ -78,7 +79,7 @@ where
             let learnt = Now { utc: learnt, elapsed: now.elapsed };
             let is_private = false;
             let entry = CacheEntry { value, learnt, age_when_loaded: Some(age), is_private };
-            self.store.entries.insert(key, entry);
+            self.store.entries.insert(key, entry, is_reserved);
         }
     }
 
@@ -103,6 +104,12 @@ where
     /// The entry for the key if it may still be used, without fetching anything.
     pub fn peek(&self, key: &K) -> Option<CacheEntry<V>> {
         self.usable_at(key, self.clock.now())
+    }
+
+    /// As [`Self::peek`]; the entry, also a later one, goes into the reserved part of the cache.
+    pub fn peek_and_reserve(&self, key: &K) -> Option<CacheEntry<V>> {
+        self.store.entries.reserve(key);
+        self.peek(key)
     }
 
     /// The usable value for the key, or the one that is being fetched, without fetching anything.
@@ -181,7 +188,7 @@ where
             Ok(entry) => Lookup::Fetched(entry),
             // An entry that was evicted meanwhile, because the fact is gone or access was refused,
             // is not used any more.
-            Err(error) => match entry.filter(|_| self.store.entries.contains_key(&key)) {
+            Err(error) => match entry.filter(|_| self.store.entries.has(&key)) {
                 Some(entry) => Lookup::Stale(entry),
                 None => Lookup::Failed(error),
             },
@@ -224,7 +231,9 @@ where
             let fetch = fetch();
             async move {
                 match fetch.await {
-                    Ok(received) => Ok(store.record_success(of_store, received, clock.now())),
+                    Ok(received) => {
+                        Ok(store.record_success(of_store, received, policy, clock.now()))
+                    }
                     Err(error) => Err(store.record_failure(of_store, error, policy, clock.now())),
                 }
             }
@@ -272,7 +281,8 @@ mod tests {
         with_fallback: Duration::from_millis(50),
         without_fallback: Duration::from_secs(5),
     };
-    const ALONE: FetchPolicy = FetchPolicy { wait: WAIT, has_fallback: false, is_expected: false };
+    const ALONE: FetchPolicy =
+        FetchPolicy { wait: WAIT, has_fallback: false, is_expected: false, is_reserved: false };
     const WITH_FALLBACK: FetchPolicy = FetchPolicy { has_fallback: true, ..ALONE };
 
     fn cache(clock: &Clock) -> Arc<Cache<&'static str, u32>> {
@@ -413,7 +423,12 @@ mod tests {
         let cache = cache(&clock());
         let policy = FetchPolicy { is_expected: true, ..ALONE };
         let gone = || async { Err(RegistryError::NotFound { what: Missing::Repository }) };
-        cache.load("key", Arc::new(7), cache.clock.now().utc - jiff::SignedDuration::from_hours(1));
+        cache.load(
+            "key",
+            Arc::new(7),
+            cache.clock.now().utc - jiff::SignedDuration::from_hours(1),
+            false,
+        );
         assert!(matches!(cache.get("key", policy, gone).await, Lookup::Stale(_)));
     }
 
@@ -482,7 +497,12 @@ mod tests {
         clock.advance(Duration::from_secs(100_000));
         let get = async |age: i64, later: u64| {
             let cache = cache(&clock);
-            cache.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(age));
+            cache.load(
+                "key",
+                Arc::new(7),
+                clock.now().utc - jiff::SignedDuration::from_secs(age),
+                false,
+            );
             clock.advance(Duration::from_secs(later));
             cache.get("key", ALONE, failing).await
         };
@@ -534,7 +554,7 @@ mod tests {
     async fn h18_a_loaded_fact_from_the_future_is_stale_and_grows_older() {
         let (clock, later) = (clock(), jiff::SignedDuration::from_hours(24 * 30));
         let cache = cache(&clock);
-        cache.load("key", Arc::new(7), clock.now().utc + later);
+        cache.load("key", Arc::new(7), clock.now().utc + later, false);
         let loaded = cache.get("key", ALONE, failing).await;
         assert!(matches!(&loaded, Lookup::Stale(entry) if *entry.value == 7));
         let Lookup::Stale(entry) = loaded else { return };
@@ -562,7 +582,12 @@ mod tests {
     async fn a_fetched_fact_replaces_a_loaded_one() {
         let clock = clock();
         let cache = cache(&clock);
-        cache.load("key", Arc::new(7), clock.now().utc - jiff::SignedDuration::from_secs(1000));
+        cache.load(
+            "key",
+            Arc::new(7),
+            clock.now().utc - jiff::SignedDuration::from_secs(1000),
+            false,
+        );
         assert_eq!(cache.revision(), 0);
         assert!(matches!(
             cache.get("key", ALONE, || async { public(8) }).await,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::entries::CacheEntry;
 use super::freshness::Freshness;
 use super::known_tag::{KnownTag, Observation};
 use super::lookups::{Catalogue, freshness_of, provenance_in_cache};
-use super::store::CacheEntry;
 use super::tags::RepositoryTags;
 use crate::images::{self, Repository, TagKind};
 use crate::registry::{Manifest, RegistryError, Wanted};
@@ -52,6 +52,17 @@ impl Catalogue {
             Wanted::Digest(_) => None,
         });
         tags.collect()
+    }
+
+    /// As [`Self::known_manifest`], for a question of a cluster: from now on, questions of other
+    /// clients do not push this manifest out of the cache.
+    pub fn known_manifest_of_cluster(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+    ) -> Option<Arc<Manifest>> {
+        let entry = self.manifests.peek_and_reserve(&(repository.clone(), wanted));
+        entry.map(|entry| entry.value)
     }
 
     /// The usable tags in the cache for a repository, else the embedded ones; no registry is

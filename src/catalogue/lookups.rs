@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::cache::{Cache, EntryTtl, Lookup};
 use super::deadline::Deadline;
 use super::embedded::Embedded;
+use super::entries::CacheEntry;
 use super::fetch::Fetcher;
 use super::freshness::{Found, Freshness, Provenance};
 use super::known_tag::KnownTag;
@@ -14,7 +15,7 @@ use super::metrics;
 use super::miss::Miss;
 use super::shrinkage::{self, ShrinkageCheck};
 use super::snapshot::Snapshot;
-use super::store::{CacheEntry, FetchPolicy};
+use super::store::FetchPolicy;
 use super::tags::RepositoryTags;
 use super::weight::manifest_weight;
 use crate::clock::Clock;
@@ -130,8 +131,10 @@ impl Catalogue {
             is_mirrored,
         );
         let has_fallback = cached.is_some() || embedded.is_some();
-        let policy =
-            FetchPolicy { is_expected: embedded.is_some(), ..policy(has_fallback, deadline) };
+        let policy = FetchPolicy {
+            is_expected: embedded.is_some(),
+            ..self.policy(repository, has_fallback, deadline)
+        };
         let purpose = self.purpose_of_list(repository, cached.is_some());
         let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
@@ -228,7 +231,7 @@ impl Catalogue {
         };
         let policy = FetchPolicy {
             is_expected: self.embedded.has(repository) && (cached.is_some() || is_listed),
-            ..policy(cached.is_some() || has_fallback, deadline)
+            ..self.policy(repository, cached.is_some() || has_fallback, deadline)
         };
         let index = self.index(repository, shared);
         let purpose = self.purpose_of_manifest(repository, &wanted, cached.is_some());
@@ -251,7 +254,7 @@ impl Catalogue {
             return;
         }
         let wanted = Wanted::Tag(tag);
-        let policy = policy(true, deadline);
+        let policy = self.policy(repository, true, deadline);
         let index = self.index(repository, shared);
         let purpose = self.purpose_of_manifest(repository, &wanted, false);
         let fetch =
@@ -341,10 +344,6 @@ pub(super) fn freshness_of<V>(
     Freshness { provenance, as_of: entry.learnt.utc, stale, is_private: entry.is_private }
 }
 
-fn policy(has_fallback: bool, deadline: &Deadline) -> FetchPolicy {
-    FetchPolicy { wait: deadline.left(has_fallback), has_fallback, is_expected: false }
-}
-
 fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {
     let (provenance, entry, stale) = match lookup {
         Lookup::Fetched(entry) => (Provenance::Registry, entry, false),
@@ -389,6 +388,7 @@ mod tests {
                 repository.clone(),
                 Arc::new(RepositoryTags::new(Vec::new())),
                 clock.now().utc,
+                false,
             );
         }
         let seen = |name: &str| {
@@ -413,6 +413,7 @@ mod tests {
             repository.clone(),
             Arc::new(RepositoryTags::new(Vec::new())),
             clock.now().utc,
+            false,
         );
         clock.advance(hours(168));
         assert_eq!(catalogue.freshness(&repository).map(|freshness| freshness.stale), Some(false));

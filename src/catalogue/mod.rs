@@ -17,6 +17,7 @@ mod fetch;
 mod cache;
 mod single_flight;
 mod store;
+mod entries;
 mod weight;
 mod shrinkage;
 mod metrics;

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use super::entries::CacheEntry;
 use super::known_tag::KnownTag;
 use super::lookups::Catalogue;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
-use super::store::CacheEntry;
 use super::tags::RepositoryTags;
 
 impl Catalogue {
@@ -19,12 +19,15 @@ impl Catalogue {
         for DatedFact { key, value, learnt } in tags {
             if self.allows(&key) {
                 let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables));
-                self.tags.load(key, Arc::new(RepositoryTags::new(tags.collect())), learnt);
+                let (is_reserved, tags) =
+                    (self.is_reserved(&key), RepositoryTags::new(tags.collect()));
+                self.tags.load(key, Arc::new(tags), learnt, is_reserved);
             }
         }
         for DatedFact { key, value, learnt } in manifests {
             if self.allows(&key.0) {
-                self.manifests.load(key, value, learnt);
+                let is_reserved = self.is_reserved(&key.0);
+                self.manifests.load(key, value, learnt, is_reserved);
             }
         }
     }

@@ -4,7 +4,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::lookups::Catalogue;
+use super::store::FetchPolicy;
 use crate::images::{Repository, TagKind};
 use crate::registry::{Missing, Purpose, RegistryError, Wanted};
 
@@ -26,9 +28,30 @@ pub fn current_client() -> Option<u64> {
 }
 
 impl Catalogue {
+    /// How a fact of this repository is fetched.
+    pub(super) fn policy(
+        &self,
+        repository: &Repository,
+        has_fallback: bool,
+        deadline: &Deadline,
+    ) -> FetchPolicy {
+        FetchPolicy {
+            wait: deadline.left(has_fallback),
+            has_fallback,
+            is_expected: false,
+            is_reserved: self.is_reserved(repository),
+        }
+    }
+
+    /// Whether a repository is of base images: it has a part of the cache and of the requests to its
+    /// registry of its own.
+    pub(super) fn is_reserved(&self, repository: &Repository) -> bool {
+        self.embedded.has_most_of(repository)
+    }
+
     /// The purpose of a request for the list of a repository.
     pub(super) fn purpose_of_list(&self, repository: &Repository, is_known: bool) -> Purpose {
-        purpose(is_known || self.embedded.has_most_of(repository))
+        purpose(is_known || self.is_reserved(repository))
     }
 
     /// The purpose of a request for a manifest. A family has some dozen release tags, and thousands
@@ -45,7 +68,7 @@ impl Catalogue {
             }),
             Wanted::Digest(_) => false,
         };
-        purpose(is_known || (self.embedded.has_most_of(repository) && is_release()))
+        purpose(is_known || (self.is_reserved(repository) && is_release()))
     }
 
     /// The error for a tag that a new list of the registry does not have, so that it is not asked

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::entries::{CacheEntry, Entries};
 use crate::clock::Now;
 use crate::registry::{Received, RegistryError};
 
@@ -24,36 +25,6 @@ const TROUBLE_TTL: Duration = Duration::from_secs(30);
 
 /// A registry that keeps saying for this time that something known is gone is believed.
 pub const GONE_CONFIRMATION_INTERVAL: Duration = Duration::from_secs(30);
-
-/// A fact and when it was learnt.
-#[derive(Debug)]
-pub struct CacheEntry<V> {
-    /// The fact.
-    pub value: Arc<V>,
-    /// When the registry gave it. Of a loaded fact, `elapsed` is the moment of loading.
-    pub learnt: Now,
-    /// How old a fact from a snapshot was when it was loaded, by the wall clock; `None` for what a
-    /// registry gave to this process.
-    pub age_when_loaded: Option<Duration>,
-    /// Whether it was got with credentials, so that it is only for as long as the registry accepts
-    /// them.
-    pub is_private: bool,
-}
-
-impl<V> Clone for CacheEntry<V> {
-    fn clone(&self) -> Self {
-        Self { value: self.value.clone(), ..*self }
-    }
-}
-
-impl<V> CacheEntry<V> {
-    /// The time since the registry gave the fact.
-    pub fn age(&self, now: Now) -> Duration {
-        now.elapsed
-            .saturating_sub(self.learnt.elapsed)
-            .saturating_add(self.age_when_loaded.unwrap_or_default())
-    }
-}
 
 /// How long a caller waits for a fetch.
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +44,13 @@ pub struct FetchPolicy {
     pub has_fallback: bool,
     /// Whether the fact exists as far as the embedded catalogue knows, which outlasts any 404.
     pub is_expected: bool,
+    /// Whether the fact goes into the reserved part of the cache.
+    pub is_reserved: bool,
 }
 
 /// The memory of a cache, which fetches write to. Cheap to clone; clones share it.
 pub struct Store<K, V> {
-    pub entries: moka::sync::Cache<K, CacheEntry<V>>,
+    pub entries: Entries<K, V>,
     /// The negative cache: each failure, and until when it is answered.
     failures: moka::sync::Cache<K, (RegistryError, Duration)>,
     /// Since when a registry says that something is gone which it had or should have, on the
@@ -105,14 +78,8 @@ where
     V: Send + Sync + 'static,
 {
     pub fn new(max_bytes: u64, weigh: fn(&V) -> usize) -> Self {
-        let entries = moka::sync::Cache::builder()
-            .max_capacity(max_bytes)
-            .weigher(move |_, entry: &CacheEntry<V>| {
-                u32::try_from(weigh(&entry.value)).unwrap_or(u32::MAX)
-            })
-            .build();
         Self {
-            entries,
+            entries: Entries::new(max_bytes, weigh),
             failures: moka::sync::Cache::new(MAX_FAILURES),
             missing_since: moka::sync::Cache::new(MAX_FAILURES),
             revision: Arc::default(),
@@ -125,13 +92,19 @@ where
         Some(error.with_time_left(until.saturating_sub(now.elapsed)))
     }
 
-    pub fn record_success(&self, key: K, received: Received<V>, now: Now) -> CacheEntry<V> {
+    pub fn record_success(
+        &self,
+        key: K,
+        received: Received<V>,
+        policy: FetchPolicy,
+        now: Now,
+    ) -> CacheEntry<V> {
         let Received { value, with_credentials: is_private } = received;
         let value = Arc::new(value);
         let entry = CacheEntry { value, learnt: now, age_when_loaded: None, is_private };
         self.failures.invalidate(&key);
         self.missing_since.invalidate(&key);
-        self.entries.insert(key, entry.clone());
+        self.entries.insert(key, entry.clone(), policy.is_reserved);
         self.revision.fetch_add(1, Ordering::Relaxed);
         entry
     }
@@ -159,7 +132,7 @@ where
         };
         if is_gone {
             // Otherwise it would come back as soon as the registry does not answer.
-            self.entries.invalidate(&key);
+            self.entries.remove(&key);
             self.revision.fetch_add(1, Ordering::Relaxed);
         }
         let ttl = match error {
@@ -179,7 +152,7 @@ where
         policy: FetchPolicy,
         now: Now,
     ) -> RegistryError {
-        let is_known = self.entries.contains_key(key);
+        let is_known = self.entries.has(key);
         let is_absence = matches!(error, RegistryError::NotFound { .. });
         if !is_known || !is_absence || policy.is_expected {
             return error;

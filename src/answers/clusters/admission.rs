@@ -28,7 +28,7 @@ fn versions_in_memory(context: &Context, image: &str) -> ImageVersions {
     let Ok((image, selector)) = context.families.read_as_runtimes(image) else {
         return Vec::new();
     };
-    let known = |wanted| context.catalogue.known_manifest(&image.repository, wanted);
+    let known = |wanted| context.catalogue.known_manifest_of_cluster(&image.repository, wanted);
     let (manifest, by_name) = match selector {
         Selector::Default => return Vec::new(),
         Selector::Tag(tag) => {
