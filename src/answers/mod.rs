@@ -42,4 +42,4 @@ pub use resolve::{Alternative, Resolution, ResolveRefusal, Shortfall, resolve};
 pub use suggestions::Suggestions;
 pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};
 
-pub use crate::catalogue::{Freshness, Provenance, current_client, for_client};
+pub use crate::catalogue::{Caller, Freshness, Provenance};

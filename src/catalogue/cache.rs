@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::caller::note_private;
 use super::entries::CacheEntry;
 use super::single_flight::{Flight, Key, NoOutcome, SingleFlight};
 use super::store::{FetchPolicy, Store};
@@ -93,7 +94,7 @@ where
         let now = self.clock.now();
         let wanted = self.store.entries.iter().filter(|(key, _)| is_wanted(key));
         let usable = wanted.filter(|(_, entry)| entry.age(now) <= self.ttl.usable);
-        usable.map(|(key, entry)| (K::clone(&key), entry)).collect()
+        usable.map(|(key, entry)| (K::clone(&key), noted(entry))).collect()
     }
 
     /// Grows whenever a registry gives something that changes the entries.
@@ -185,7 +186,7 @@ where
             }
         };
         match outcome {
-            Ok(entry) => Lookup::Fetched(entry),
+            Ok(entry) => Lookup::Fetched(noted(entry)),
             // An entry that was evicted meanwhile, because the fact is gone or access was refused,
             // is not used any more.
             Err(error) => match entry.filter(|_| self.store.entries.has(&key)) {
@@ -242,7 +243,7 @@ where
     }
 
     fn usable_at(&self, key: &K, now: Now) -> Option<CacheEntry<V>> {
-        self.store.entries.get(key).filter(|entry| entry.age(now) <= self.ttl.usable)
+        self.store.entries.get(key).filter(|entry| entry.age(now) <= self.ttl.usable).map(noted)
     }
 
     /// The age at which an entry in use is refreshed: in the last tenth of its TTL (as unbound
@@ -250,6 +251,14 @@ where
     fn refresh_age(&self) -> Duration {
         self.ttl.fresh.mul_f64(0.9 + 0.1 * fastrand::f64())
     }
+}
+
+/// The entry, after a note for the caller that it is private if it is.
+fn noted<V>(entry: CacheEntry<V>) -> CacheEntry<V> {
+    if entry.is_private {
+        note_private();
+    }
+    entry
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod known_tag;
 mod candidates;
 mod tags;
 mod deadline;
+mod caller;
 mod purpose;
 mod fetch;
 mod cache;
@@ -26,13 +27,13 @@ mod persistence;
 mod snapshot;
 
 pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryError, Wanted};
+pub use caller::Caller;
 pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
 pub use freshness::{Found, Freshness, Provenance};
 pub use known_tag::{KnownTag, Observation};
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
-pub use purpose::{current_client, for_client};
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]

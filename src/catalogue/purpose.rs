@@ -1,9 +1,9 @@
-//! What a request to a registry is for, and for which client: strangers use up neither what the
-//! families of base images need nor what other clients may use.
+//! What a request to a registry is for: strangers use up neither what the families of base images
+//! need nor what other clients may ask.
 
-use std::future::Future;
 use std::time::Duration;
 
+use super::caller::Caller;
 use super::deadline::Deadline;
 use super::lookups::Catalogue;
 use super::store::FetchPolicy;
@@ -12,20 +12,6 @@ use crate::registry::{Missing, Purpose, RegistryError, Wanted};
 
 /// How long a list answers that a tag does not exist: as long as a registry's 404 for it would.
 const UNLISTED_TTL: Duration = Duration::from_secs(300);
-
-tokio::task_local! {
-    static CLIENT: Option<u64>;
-}
-
-/// Does this work for a client, whose share of the requests to registries it uses.
-pub fn for_client<F: Future>(client: Option<u64>, work: F) -> impl Future<Output = F::Output> {
-    CLIENT.scope(client, work)
-}
-
-/// The client of the current work, to go on with it in another task.
-pub fn current_client() -> Option<u64> {
-    CLIENT.try_with(|client| *client).ok().flatten()
-}
 
 impl Catalogue {
     /// How a fact of this repository is fetched.
@@ -43,8 +29,8 @@ impl Catalogue {
         }
     }
 
-    /// Whether a repository is of base images: it has a part of the cache and of the requests to its
-    /// registry of its own.
+    /// Whether a repository is of base images: a part of the cache, and of the requests to its
+    /// registry, is for these alone.
     pub(super) fn is_reserved(&self, repository: &Repository) -> bool {
         self.embedded.has_most_of(repository)
     }
@@ -88,5 +74,9 @@ impl Catalogue {
 }
 
 fn purpose(is_reserved: bool) -> Purpose {
-    if is_reserved { Purpose::Reserved } else { Purpose::Other { client: current_client() } }
+    if is_reserved {
+        Purpose::Reserved
+    } else {
+        Purpose::Other { client: Caller::current().client() }
+    }
 }

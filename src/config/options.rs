@@ -128,6 +128,11 @@ pub struct ClientSettings {
     )]
     trusted_proxy: Vec<IpNet>,
 
+    /// Host name by which clients reach the service: answers with data from private registries are
+    /// given only to requests with this Host; repeat the option, or separate with commas
+    #[arg(long, env = "WINTAG_ALLOWED_HOST", value_name = "NAME", value_delimiter = ',')]
+    allowed_host: Vec<String>,
+
     /// Maximum number of connections, a quarter of which one client may use; when all are in use,
     /// the client with most loses one
     #[arg(
@@ -225,6 +230,8 @@ pub struct ClientLimits {
     pub has_shares: bool,
     /// Whether clients on this machine have limits too.
     pub includes_this_machine: bool,
+    /// The names of this service for answers with private facts; without any, all names are.
+    pub allowed_hosts: Vec<String>,
     /// The peers whose `X-Forwarded-For` names the client.
     pub trusted_proxies: Vec<IpNet>,
     /// The connections of all clients at a time.
@@ -244,6 +251,7 @@ impl From<ClientSettings> for ClientLimits {
             has_shares: settings.client_shares.unwrap_or(true),
             includes_this_machine: settings.rate_limit.is_some()
                 || settings.client_shares.is_some(),
+            allowed_hosts: settings.allowed_host,
             trusted_proxies: settings.trusted_proxy,
             max_connections: settings.max_connections,
         }
@@ -255,6 +263,7 @@ impl Default for ClientLimits {
         Self::from(ClientSettings {
             rate_limit: None,
             client_shares: None,
+            allowed_host: Vec::new(),
             trusted_proxy: Vec::new(),
             max_connections: DEFAULT_MAX_CONNECTIONS,
         })

@@ -11,6 +11,7 @@ use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App as ActixApp, Error, HttpResponse, HttpServer, web};
 
+use super::clients::without_port;
 use super::connection::REQUEST_TIMEOUT;
 use super::handlers::health;
 use super::query::Query;
@@ -178,14 +179,7 @@ async fn refuse_other_hosts(
 /// Whether a host, with or without a port, is a loopback name of this machine. The port may be any,
 /// because it may be forwarded.
 fn is_local(host: &str, bound: IpAddr) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port))
-            if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(']') =>
-        {
-            name
-        }
-        _ => host,
-    };
+    let name = without_port(host);
     let bound = match bound {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::reply;
-use crate::answers::{current_client, for_client};
+use crate::answers::Caller;
 use crate::api::problem::Problem;
 use crate::telemetry::in_current_trace;
 
@@ -33,7 +33,7 @@ impl Background {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let work = in_current_trace(for_client(current_client(), work));
+        let work = in_current_trace(Caller::current().scope(work));
         let task = AbortOnDropHandle::new(self.0.spawn(work));
         match task.await {
             Ok(done) => done,

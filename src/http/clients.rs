@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 
 use crate::config::ClientLimits;
@@ -76,6 +76,19 @@ impl Clients {
         client
     }
 
+    /// Whether the request names this service by one of its configured names; without any, each is
+    /// allowed.
+    pub fn allows_host(&self, request: &HttpRequest) -> bool {
+        let allowed = &self.limits.allowed_hosts;
+        let named = request.headers().get_all(header::HOST).map(|host| host.to_str());
+        let in_target = request.uri().authority().map(|authority| Ok(authority.as_str()));
+        allowed.is_empty()
+            || named.chain(in_target).all(|host| {
+                let name = host.map(without_port).unwrap_or_default();
+                allowed.iter().any(|allowed| name.eq_ignore_ascii_case(allowed))
+            })
+    }
+
     /// Whether clients at this address have limits.
     pub fn is_limited(&self, address: IpAddr) -> bool {
         self.limits.includes_this_machine || !address.is_loopback()
@@ -104,6 +117,14 @@ impl Client {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
             IpAddr::V4(_) => address,
         })
+    }
+}
+
+/// The name in a `Host` header, without the port.
+pub fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 

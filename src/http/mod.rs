@@ -185,6 +185,7 @@ fn public_server(
             // Our layer has a better clock.
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .expect(fn_service(middleware::accept_body))
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }

@@ -53,8 +53,9 @@ pub async fn resolve(
         }
     };
     let response = stored.respond(&request);
-    // The next answer does not come from a registry.
+    // The next answer does not come from a registry. A private one is given less freely.
     if resolution.freshness.provenance != Provenance::Registry
+        && !resolution.freshness.is_private
         && (metadata.explicit_format || format == Format::Json)
     {
         let source = resolutions::source(resolution.freshness);

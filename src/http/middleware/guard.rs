@@ -2,15 +2,19 @@
 
 use std::panic::AssertUnwindSafe;
 
+use actix_http::{HttpMessage as _, Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 
 use crate::api::problem::{Problem, ProblemKind};
+use crate::http::body::MAX_LIST_BYTES;
+use crate::http::clients::Clients;
 use crate::http::connection::has_body;
 use crate::http::{reply, routes};
 
@@ -20,9 +24,22 @@ const MAX_URI_BYTES: usize = 2048;
 /// The size of all headers together: what common proxies allow.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
-/// Refuses a request that is too large.
-pub fn refuse_too_large(request: &HttpRequest) -> Option<HttpResponse> {
-    too_large(request).map(|problem| reply::problem(request, &problem))
+/// Refuses a request that is malformed or too large.
+pub fn refuse(request: &HttpRequest) -> Option<HttpResponse> {
+    malformed(request).or_else(|| too_large(request)).map(|it| reply::problem(request, &it))
+}
+
+/// Refuses a body that is too large before the client sends it, if the client waits for that
+/// (`Expect: 100-continue`).
+pub async fn accept_body(request: Request) -> Result<Request, Response<BoxBody>> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_none_or(|length| length <= MAX_LIST_BYTES as u64) {
+        return Ok(request);
+    }
+    let detail = format!("the body may have at most {MAX_LIST_BYTES} bytes");
+    let problem = Problem::new(ProblemKind::PayloadTooLarge, detail);
+    Err(reply::problem_as(false, &problem).into())
 }
 
 /// Answers the request; a panic becomes a problem.
@@ -37,6 +54,43 @@ pub async fn contain_panics(
         let response = reply::problem_as(wants_text, &Problem::new(ProblemKind::Internal, detail));
         Err(InternalError::from_response("a handler panicked", response).into())
     })
+}
+
+/// Keeps an answer with private facts from web pages and shared caches. It is given only under the
+/// configured names of this service: a web page could point a name of its own at it (DNS
+/// rebinding), and a browser would let the page read what the service says under that name.
+pub fn protect(mut response: ServiceResponse, clients: &Clients) -> ServiceResponse {
+    if !clients.allows_host(response.request()) {
+        let detail = "this answer has data from a private registry, which is only given under the \
+                      names of --allowed-host";
+        let problem = Problem::new(ProblemKind::HostNotAllowed, detail.to_owned());
+        let refusal = reply::problem(response.request(), &problem);
+        response = response.into_response(refusal);
+    }
+    let headers = response.headers_mut();
+    headers.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+/// What the HTTP library lets pass, and what would mean something else to others.
+fn malformed(request: &HttpRequest) -> Option<Problem> {
+    let is_of_host =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte);
+    let is_host = |host: &HeaderValue| host.as_bytes().iter().all(is_of_host);
+    if !request.headers().get_all(header::HOST).all(is_host) {
+        let detail = "the header Host is not a host name with an optional port";
+        return Some(Problem::new(ProblemKind::MalformedRequest, detail.to_owned()));
+    }
+    // The library reads such a request to the end of the connection, whatever its length.
+    let upgrade = || request.headers().get(header::UPGRADE)?.to_str().ok();
+    if request.method() == Method::POST
+        && upgrade().is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+    {
+        let detail = "there are no web sockets here; leave out the header Upgrade";
+        return Some(Problem::new(ProblemKind::MalformedRequest, detail.to_owned()));
+    }
+    None
 }
 
 fn too_large(request: &HttpRequest) -> Option<Problem> {

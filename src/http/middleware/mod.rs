@@ -25,11 +25,12 @@ use super::connection::Answering;
 use super::rate_limiter::RateLimiter;
 use super::reply;
 use super::shutdown::ShutdownState;
-use crate::answers::{Context, for_client};
+use crate::answers::{Caller, Context};
 use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
 };
 
+pub use guard::accept_body;
 pub use response_cache::ResponseCache;
 
 /// The middleware of one worker.
@@ -101,7 +102,7 @@ impl Middleware {
         let refused = self
             .rate_limiter
             .refuse(request.request(), now)
-            .or_else(|| guard::refuse_too_large(request.request()));
+            .or_else(|| guard::refuse(request.request()));
         if let Some(refusal) = refused {
             let _answering = Answering::begin(request.request());
             let route = self.requests.route(request.request().match_name());
@@ -112,9 +113,12 @@ impl Middleware {
             return (Ok(request.into_response(response)), route);
         }
         let _answering = Answering::begin(request.request());
-        let client = self.clients.client(request.request()).map(Client::key);
-        let answering = for_client(client, guard::contain_panics(request, next));
-        let answered = answering.await.map(reply::in_asked_form);
+        let caller = Caller::new(self.clients.client(request.request()).map(Client::key));
+        let answering = caller.clone().scope(guard::contain_panics(request, next));
+        let mut answered = answering.await.map(reply::in_asked_form);
+        if caller.has_private() {
+            answered = answered.map(|response| guard::protect(response, &self.clients));
+        }
         let pattern = answered.as_ref().ok().and_then(|response| response.request().match_name());
         let route = self.requests.route(pattern);
         (answered, route)

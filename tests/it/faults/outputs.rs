@@ -1,9 +1,11 @@
 //! O: what goes out must not do harm where it arrives.
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::bed::{Bed, CANARY, check_of, resolve_of, tags_of};
 use crate::formats::words;
+use crate::support::docker_registry::DockerRegistry;
 use crate::support::docker_registry::bodies::{
     DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, index,
 };
@@ -233,5 +235,71 @@ async fn o08_any_page_may_read_and_no_page_may_use_credentials() {
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
         assert_eq!(answer.header("set-cookie"), "", "{path}");
+    }
+}
+
+/// A service for a registry that needs a password.
+fn with_password(options: &[&str]) -> (DockerRegistry, Service, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let registry = DockerRegistry::start_behind_login("me", "canary");
+    let (password, config) = (folder.path().join("password"), folder.path().join("wintag.toml"));
+    std::fs::write(&password, "canary\n").expect("the folder is writable");
+    let text = format!(
+        "[registries.\"mcr.microsoft.com\"]\nmirror = 'http://{}'\nusername = \
+         'me'\npassword_file = '{}'\n",
+        registry.host(),
+        password.display()
+    );
+    std::fs::write(&config, text).expect("the folder is writable");
+    let config = config.to_str().expect("its name is text");
+    let service = Service::start(&[&["--config", config], options].concat());
+    (registry, service, folder)
+}
+
+#[tokio::test]
+async fn h11_private_facts_are_for_no_web_page_and_no_shared_cache() {
+    let (_registry, service, _folder) = with_password(&[]);
+    let resolve = "/resolve?image=nanoserver&host=20348";
+    let batch = json!({"requests": [{"image": "nanoserver", "host": 20348}]});
+    let node = json!({"kind": "Node", "metadata": {"name": "a"}, "status": {"nodeInfo":
+        {"operatingSystem": "windows", "kernelVersion": "10.0.20348.1"}}});
+    for answer in [
+        service.get("/tags?image=nanoserver").await,
+        service.get(resolve).await,
+        // From the response cache, if it were there.
+        service.get(resolve).await,
+        service.get(resolve).await,
+        service.get("/check?image=nanoserver:ltsc2022&host=20348").await,
+        service.get("/badge?image=nanoserver&host=20348").await,
+        service.post("/resolve", &batch).await,
+        service.post("/kubernetes/nodes?image=nanoserver", &node).await,
+    ] {
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        assert_eq!(answer.header("cache-control"), "private, no-store");
+        assert!(answer.headers.get("access-control-allow-origin").is_none());
+    }
+    for path in ["/releases", "/matrix", "/identify?host=20348"] {
+        let public = service.get(path).await;
+        assert!(public.header("cache-control").starts_with("public"), "{path}");
+        assert_eq!(public.header("access-control-allow-origin"), "*", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn h11_private_facts_are_given_under_the_configured_names_only() {
+    let (_registry, service, _folder) = with_password(&["--allowed-host", "wintag.example,::1"]);
+    let tags = "/tags?image=nanoserver";
+    for (host, status) in [
+        ("wintag.example", 200),
+        ("WINTAG.example:8080", 200),
+        ("attacker.example", 403),
+        ("wintag.example.attacker.example", 403),
+        ("127.0.0.1", 403),
+    ] {
+        let answer = service.send("GET", tags, &[("host", host)]).await;
+        assert_eq!(answer.status.as_u16(), status, "{host}");
+        assert_eq!(answer.text.contains("ltsc2022"), status == 200, "{host}");
+        let public = service.send("GET", "/releases", &[("host", host)]).await;
+        assert_eq!(public.status.as_u16(), 200, "{host}");
     }
 }

@@ -154,3 +154,35 @@ async fn x18_what_may_not_be_read_looks_like_what_is_not_there() {
         assert_eq!(seen.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn h22_what_others_would_read_otherwise_is_refused() {
+    let service = Service::offline();
+    let posted = "content-type: text/plain\r\ncontent-length: 2\r\n";
+    for (request, status) in [
+        ("GET /livez HTTP/1.1\r\nhost: a b/@\r\n\r\n".to_owned(), 400),
+        ("GET /livez HTTP/1.1\r\nhost: me@a.example\r\n\r\n".to_owned(), 400),
+        ("GET /livez HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n".to_owned(), 200),
+        // The library reads this body to the end of the connection.
+        (
+            format!(
+                "POST /diagnose HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: \
+                 websocket\r\n{posted}\r\nok"
+            ),
+            400,
+        ),
+        (
+            "POST /diagnose HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: \
+             99999999\r\n\r\n"
+                .to_owned(),
+            413,
+        ),
+        (
+            format!("POST /diagnose HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n{posted}\r\n"),
+            100,
+        ),
+    ] {
+        let answer = exchange(service.address(), &request).await;
+        assert_eq!(answer.map(|answer| answer.status), Some(status), "{request:?}");
+    }
+}
