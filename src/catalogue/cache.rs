@@ -84,17 +84,10 @@ where
         }
     }
 
-    /// All entries that may still be used.
-    pub fn usable(&self) -> Vec<(K, CacheEntry<V>)> {
-        self.usable_where(|_| true)
-    }
-
-    /// All entries with such a key that may still be used.
-    pub fn usable_where(&self, is_wanted: impl Fn(&K) -> bool) -> Vec<(K, CacheEntry<V>)> {
+    /// All entries that may still be used. They are gathered as the iterator advances.
+    pub fn usable(&self) -> impl Iterator<Item = (Arc<K>, CacheEntry<V>)> {
         let now = self.clock.now();
-        let wanted = self.store.entries.iter().filter(|(key, _)| is_wanted(key));
-        let usable = wanted.filter(|(_, entry)| entry.age(now) <= self.ttl.usable);
-        usable.map(|(key, entry)| (K::clone(&key), noted(entry))).collect()
+        self.store.entries.iter().filter(move |(_, entry)| entry.age(now) <= self.ttl.usable)
     }
 
     /// Grows whenever a registry gives something that changes the entries.
@@ -254,7 +247,7 @@ where
 }
 
 /// The entry, after a note for the caller that it is private if it is.
-fn noted<V>(entry: CacheEntry<V>) -> CacheEntry<V> {
+pub fn noted<V>(entry: CacheEntry<V>) -> CacheEntry<V> {
     if entry.is_private {
         note_private();
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cache::noted;
 use super::entries::CacheEntry;
 use super::freshness::Freshness;
 use super::known_tag::{KnownTag, Observation};
@@ -46,9 +47,9 @@ impl Catalogue {
     /// The usable manifests in the cache for the tags of a repository; no registry is queried. It
     /// takes as long as the cache is large, however many tags the repository has.
     pub fn known_manifests(&self, repository: &Repository) -> Vec<(String, Arc<Manifest>)> {
-        let all = self.manifests.usable_where(|(of, _)| of == repository).into_iter();
-        let tags = all.filter_map(|((_, wanted), entry)| match wanted {
-            Wanted::Tag(tag) => Some((tag, entry.value)),
+        let all = self.manifests.usable().filter(|(key, _)| key.0 == *repository);
+        let tags = all.filter_map(|(key, entry)| match &key.1 {
+            Wanted::Tag(tag) => Some((tag.clone(), noted(entry).value)),
             Wanted::Digest(_) => None,
         });
         tags.collect()
@@ -114,9 +115,11 @@ impl Catalogue {
 
     /// The repositories whose tags are in the cache, by name, and how fresh they are now.
     pub fn in_memory(&self) -> Vec<(Repository, Freshness)> {
-        let usable = self.tags.usable().into_iter();
-        let mut known: Vec<_> =
-            usable.map(|(key, entry)| (key, self.freshness_in_cache(&entry))).collect();
+        let mut known: Vec<_> = self
+            .tags
+            .usable()
+            .map(|(key, entry)| ((*key).clone(), self.freshness_in_cache(&entry)))
+            .collect();
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
     }

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
-use super::entries::CacheEntry;
+use serde::{Serialize, Serializer};
+
+use super::cache::Cache;
 use super::known_tag::KnownTag;
 use super::lookups::Catalogue;
+use super::single_flight::Key;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
 use super::tags::RepositoryTags;
 
@@ -38,7 +41,10 @@ impl Catalogue {
         let Some(snapshot) = &self.snapshot else { return };
         // Read before the facts are gathered: a change in between is written the next time.
         let revision = self.tags.revision().wrapping_add(self.manifests.revision());
-        if snapshot.save(revision, || self.facts()).is_err() {
+        if snapshot
+            .save(revision, dated(&self.tags, Texts), dated(&self.manifests, |it| it))
+            .is_err()
+        {
             self.metrics.count_snapshot_write_failure();
         }
     }
@@ -47,24 +53,25 @@ impl Catalogue {
     pub fn snapshot_state(&self) -> SnapshotState {
         self.snapshot.as_ref().map_or(SnapshotState::Off, |snapshot| snapshot.state())
     }
+}
 
-    fn facts(&self) -> SnapshotFacts {
-        let texts = |entry: CacheEntry<RepositoryTags>| {
-            entry.value.iter().map(|tag| tag.text.clone()).collect()
-        };
-        let tags = self.tags.usable().into_iter().filter(|(_, entry)| !entry.is_private);
-        let manifests = self.manifests.usable().into_iter().filter(|(_, entry)| !entry.is_private);
-        SnapshotFacts {
-            tags: tags
-                .map(|(key, entry)| DatedFact {
-                    key,
-                    learnt: entry.learnt.utc,
-                    value: texts(entry),
-                })
-                .collect(),
-            manifests: manifests
-                .map(|(key, entry)| DatedFact { key, learnt: entry.learnt.utc, value: entry.value })
-                .collect(),
-        }
+/// The usable facts that are not private.
+fn dated<K: Key, V: Send + Sync + 'static, T>(
+    cache: &Cache<K, V>,
+    stored: impl Fn(Arc<V>) -> T,
+) -> impl Iterator<Item = DatedFact<Arc<K>, T>> {
+    cache.usable().filter(|(_, entry)| !entry.is_private).map(move |(key, entry)| DatedFact {
+        key,
+        learnt: entry.learnt.utc,
+        value: stored(entry.value),
+    })
+}
+
+/// The tags of a list as texts.
+struct Texts(Arc<RepositoryTags>);
+
+impl Serialize for Texts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|tag| &tag.text))
     }
 }

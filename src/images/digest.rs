@@ -25,10 +25,15 @@ impl Digest {
 
     /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        Self::of_hashed(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of the bytes that were hashed.
+    pub fn of_hashed(hasher: Sha256) -> Self {
         let digit = |value: u8| char::from_digit(u32::from(value), 16);
         let mut text = String::with_capacity(Self::PREFIX.len() + Self::HEX_DIGITS);
         text.push_str(Self::PREFIX);
-        let halves = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let halves = hasher.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
         text.extend(halves.filter_map(digit));
         Self(text)
     }

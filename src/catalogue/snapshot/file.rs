@@ -4,7 +4,7 @@
 //! A directory belongs to one process, which locks it: two would replace each other's file.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The file. No part of the name comes from outside.
@@ -107,23 +107,13 @@ impl SnapshotFile {
         Ok(aside)
     }
 
-    /// Replaces the file. After a failure, or if the process ends at any point, the old one is
-    /// still there.
+    /// Replaces the file with what `write` writes. After a failure, or if the process ends at any
+    /// point, the old one is still there.
     ///
     /// # Errors
     /// I/O errors, or that the snapshot is too large.
-    pub fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        if u64::try_from(bytes.len()).is_ok_and(|length| length > self.max_bytes) {
-            return Err(io::Error::other(format!(
-                "the snapshot would be larger than {} bytes",
-                self.max_bytes
-            )));
-        }
+    pub fn replace(&self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         make_directory(&self.directory)?;
-        self.write_and_rename(bytes)
-    }
-
-    fn write_and_rename(&self, bytes: &[u8]) -> io::Result<()> {
         // Left by a process that was killed. The name is fixed so that such files do not pile up. A
         // link of this name is removed, not followed.
         match fs::remove_file(self.directory.join(UNFINISHED)) {
@@ -136,7 +126,13 @@ impl SnapshotFile {
             .prefix(UNFINISHED)
             .rand_bytes(0)
             .tempfile_in(&self.directory)?;
-        file.write_all(bytes)?;
+        write(file.as_file_mut())?;
+        if file.as_file().metadata()?.len() > self.max_bytes {
+            return Err(io::Error::other(format!(
+                "the snapshot would be larger than {} bytes",
+                self.max_bytes
+            )));
+        }
         file.as_file().sync_all()?;
         file.persist(self.path())?;
         system::sync_directory(&self.directory)
@@ -217,12 +213,18 @@ mod system {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn in_new_directory() -> (tempfile::TempDir, SnapshotFile) {
         let directory = tempfile::TempDir::new().unwrap();
         let file = SnapshotFile::new(directory.path().join("state"));
         (directory, file)
+    }
+
+    fn put(file: &SnapshotFile, bytes: &[u8]) -> io::Result<()> {
+        file.replace(|file| file.write_all(bytes))
     }
 
     fn names(file: &SnapshotFile) -> Vec<String> {
@@ -237,8 +239,8 @@ mod tests {
     fn what_was_written_is_read() {
         let (_directory, file) = in_new_directory();
         assert!(matches!(file.read(), Ok(FileContent::Absent)));
-        file.replace(b"one").unwrap();
-        file.replace(b"two").unwrap();
+        put(&file, b"one").unwrap();
+        put(&file, b"two").unwrap();
         assert!(matches!(file.read(), Ok(FileContent::Bytes(bytes)) if bytes == b"two"));
         assert_eq!(names(&file), [NAME]);
     }
@@ -248,7 +250,7 @@ mod tests {
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let (_directory, file) = in_new_directory();
-        file.replace(b"x").unwrap();
+        put(&file, b"x").unwrap();
         assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&file.directory).unwrap().permissions().mode() & 0o777, 0o700);
     }
@@ -257,10 +259,10 @@ mod tests {
     fn there_is_a_bound_on_its_size() {
         let (_directory, file) = in_new_directory();
         let small = SnapshotFile { max_bytes: 3, ..file.clone() };
-        small.replace(b"abc").unwrap();
+        put(&small, b"abc").unwrap();
         assert!(matches!(small.read(), Ok(FileContent::Bytes(_))));
-        assert!(small.replace(b"abcd").is_err());
-        file.replace(b"abcd").unwrap();
+        assert!(put(&small, b"abcd").is_err());
+        put(&file, b"abcd").unwrap();
         assert!(matches!(small.read(), Ok(FileContent::Unusable(_))));
     }
 
@@ -275,7 +277,7 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, file.directory.join(UNFINISHED)).unwrap();
         assert!(matches!(file.read(), Ok(FileContent::Unusable(_))));
         assert!(system::open_itself(&file.path()).is_err());
-        file.replace(b"snapshot").unwrap();
+        put(&file, b"snapshot").unwrap();
         assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
         assert!(fs::symlink_metadata(file.path()).unwrap().is_file());
         assert_eq!(names(&file), [NAME]);
@@ -293,8 +295,8 @@ mod tests {
     #[test]
     fn f15_a_directory_that_cannot_be_made_is_an_error() {
         let (directory, _) = in_new_directory();
-        assert!(SnapshotFile::new(directory.path().join("a/b")).replace(b"x").is_err());
+        assert!(put(&SnapshotFile::new(directory.path().join("a/b")), b"x").is_err());
         fs::write(directory.path().join("file"), "").unwrap();
-        assert!(SnapshotFile::new(directory.path().join("file")).replace(b"x").is_err());
+        assert!(put(&SnapshotFile::new(directory.path().join("file")), b"x").is_err());
     }
 }

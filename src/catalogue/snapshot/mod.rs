@@ -10,7 +10,12 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde::Serialize;
+
+use crate::images::Repository;
+use crate::registry::{Manifest, Wanted};
 
 pub use facts::{DatedFact, SnapshotFacts};
 use file::{FileContent, SnapshotFile};
@@ -100,17 +105,23 @@ impl Snapshot {
         SnapshotFacts::default()
     }
 
-    /// Writes the facts unless the file already has this revision of them.
+    /// Writes the facts unless the file already has this revision of them. The tags of a list are
+    /// anything that is written as a list of texts.
     ///
     /// # Errors
     /// When the file cannot be written; the state has the reason.
-    pub fn save(&self, revision: u64, facts: impl FnOnce() -> SnapshotFacts) -> Result<(), ()> {
+    pub fn save<T: Serialize>(
+        &self,
+        revision: u64,
+        tags: impl Iterator<Item = DatedFact<Arc<Repository>, T>>,
+        manifests: impl Iterator<Item = DatedFact<Arc<(Repository, Wanted)>, Arc<Manifest>>>,
+    ) -> Result<(), ()> {
         if self.saved_revision.load(Ordering::Relaxed) == revision {
             return Ok(());
         }
         let write = || {
             self.lock_directory()?;
-            self.file.replace(&stored::encode(facts())?)
+            self.file.replace(|file| stored::encode(tags, manifests, file))
         };
         match write() {
             Ok(()) => {
@@ -158,11 +169,12 @@ mod tests {
         let path = directory.path().join("state");
         std::fs::write(&path, "in the way").unwrap();
         let snapshot = Snapshot::new(path.clone());
-        assert!(snapshot.save(1, SnapshotFacts::default).is_err());
+        let save = || snapshot.save::<Vec<String>>(1, std::iter::empty(), std::iter::empty());
+        assert!(save().is_err());
         let state = snapshot.state().to_string();
         assert!(state.starts_with("failed: cannot write the snapshot "), "{state}");
         std::fs::remove_file(&path).unwrap();
-        assert!(snapshot.save(1, SnapshotFacts::default).is_ok());
+        assert!(save().is_ok());
         assert_eq!(snapshot.state(), SnapshotState::Ok);
     }
 }

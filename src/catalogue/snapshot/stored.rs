@@ -4,10 +4,14 @@
 //! A file may be damaged or written by another version, so every value passes the checks of the
 //! domain again, and one invalid value rejects the whole file.
 
+use std::borrow::Borrow;
+use std::cell::Cell;
+use std::io::{self, BufWriter, Seek, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 
 use super::facts::{DatedFact, SnapshotFacts};
 use crate::images::{Digest, Repository};
@@ -49,16 +53,16 @@ pub enum Unreadable {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredSnapshot {
-    tags: Vec<StoredTags>,
-    manifests: Vec<StoredManifest>,
+struct StoredSnapshot<T, M> {
+    tags: T,
+    manifests: M,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredTags {
+struct StoredTags<T> {
     repository: String,
     learnt: String,
-    tags: Vec<String>,
+    tags: T,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,24 +94,73 @@ struct StoredEntry {
     role: String,
 }
 
-/// The facts as the bytes of a file. If there are too many, the newest are kept.
+/// Writes the facts to the start of an empty file, one at a time: all of them at once would be a
+/// second copy of the cache. If there are too many, the first are kept.
 ///
 /// # Errors
-/// Never in practice: the file is made of plain values.
-pub fn encode(facts: SnapshotFacts) -> serde_json::Result<Vec<u8>> {
-    let SnapshotFacts { mut tags, mut manifests } = facts;
-    tags.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
-    tags.truncate(MAX_ENTRIES);
-    manifests.sort_by_key(|dated| std::cmp::Reverse(dated.learnt));
-    manifests.truncate(MAX_ENTRIES - tags.len());
+/// I/O errors.
+pub fn encode<T: Serialize>(
+    tags: impl Iterator<Item = DatedFact<impl Borrow<Repository>, T>>,
+    manifests: impl Iterator<Item = DatedFact<impl Borrow<(Repository, Wanted)>, Arc<Manifest>>>,
+    mut file: impl Write + Seek,
+) -> io::Result<()> {
+    let left = Cell::new(MAX_ENTRIES);
+    let has_room = || left.replace(left.get().saturating_sub(1)) > 0;
     let snapshot = StoredSnapshot {
-        tags: tags.into_iter().map(StoredTags::from).collect(),
-        manifests: manifests.iter().map(StoredManifest::from).collect(),
+        tags: Streamed::new(tags.take_while(|_| has_room()).map(|dated| StoredTags {
+            repository: dated.key.borrow().to_string(),
+            learnt: dated.learnt.to_string(),
+            tags: dated.value,
+        })),
+        manifests: Streamed::new(
+            manifests.take_while(|_| has_room()).map(|dated| stored_manifest(&dated)),
+        ),
     };
-    let body = serde_json::to_vec(&snapshot)?;
-    let mut bytes = format!("{MAGIC} {VERSION} {}\n", Digest::of(&body)).into_bytes();
-    bytes.extend_from_slice(&body);
-    Ok(bytes)
+    // The digest is known only at the end, and takes as many bytes as any other.
+    write_header(&mut file, &Digest::of(b""))?;
+    let mut hashing = Hashing { inner: BufWriter::new(file), hasher: Sha256::new() };
+    serde_json::to_writer(&mut hashing, &snapshot)?;
+    let Hashing { inner, hasher } = hashing;
+    let mut file = inner.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.rewind()?;
+    write_header(&mut file, &Digest::of_hashed(hasher))
+}
+
+fn write_header(file: &mut impl Write, digest: &Digest) -> io::Result<()> {
+    file.write_all(format!("{MAGIC} {VERSION} {digest}\n").as_bytes())
+}
+
+/// A sequence that is made while it is written, once.
+struct Streamed<I>(Cell<Option<I>>);
+
+impl<I> Streamed<I> {
+    fn new(items: I) -> Self {
+        Self(Cell::new(Some(items)))
+    }
+}
+
+impl<I: Iterator<Item: Serialize>> Serialize for Streamed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.take().into_iter().flatten())
+    }
+}
+
+/// Hashes what is written.
+struct Hashing<W> {
+    inner: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.hasher.update(bytes.get(..count).unwrap_or(bytes));
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// The facts in the bytes of a file.
@@ -140,8 +193,9 @@ pub fn decode(bytes: &[u8]) -> Result<SnapshotFacts, Unreadable> {
     if Digest::of(body) != digest {
         return Err(Unreadable::Checksum);
     }
-    let snapshot: StoredSnapshot = serde_json::from_slice(body)
-        .map_err(|error| Unreadable::Content { detail: error.to_string() })?;
+    let snapshot: StoredSnapshot<Vec<StoredTags<Vec<String>>>, Vec<StoredManifest>> =
+        serde_json::from_slice(body)
+            .map_err(|error| Unreadable::Content { detail: error.to_string() })?;
     if snapshot.tags.len().saturating_add(snapshot.manifests.len()) > MAX_ENTRIES {
         return Err(Unreadable::Content { detail: format!("more than {MAX_ENTRIES} entries") });
     }
@@ -155,20 +209,10 @@ pub fn decode(bytes: &[u8]) -> Result<SnapshotFacts, Unreadable> {
     })
 }
 
-impl From<DatedFact<Repository, Vec<String>>> for StoredTags {
-    fn from(dated: DatedFact<Repository, Vec<String>>) -> Self {
-        Self {
-            repository: dated.key.to_string(),
-            learnt: dated.learnt.to_string(),
-            tags: dated.value,
-        }
-    }
-}
-
-impl TryFrom<StoredTags> for DatedFact<Repository, Vec<String>> {
+impl TryFrom<StoredTags<Vec<String>>> for DatedFact<Repository, Vec<String>> {
     type Error = Unreadable;
 
-    fn try_from(stored: StoredTags) -> Result<Self, Unreadable> {
+    fn try_from(stored: StoredTags<Vec<String>>) -> Result<Self, Unreadable> {
         if !stored.tags.iter().all(|tag| is_tag(tag)) {
             return Err(bad("a tag"));
         }
@@ -180,20 +224,20 @@ impl TryFrom<StoredTags> for DatedFact<Repository, Vec<String>> {
     }
 }
 
-impl From<&DatedFact<(Repository, Wanted), Arc<Manifest>>> for StoredManifest {
-    fn from(dated: &DatedFact<(Repository, Wanted), Arc<Manifest>>) -> Self {
-        let (repository, wanted) = &dated.key;
-        Self {
-            repository: repository.to_string(),
-            wanted: match wanted {
-                Wanted::Tag(tag) => StoredWanted::Tag(tag.clone()),
-                Wanted::Digest(digest) => StoredWanted::Digest(digest.to_string()),
-            },
-            learnt: dated.learnt.to_string(),
-            digest: dated.value.digest.to_string(),
-            is_index: dated.value.is_index,
-            entries: dated.value.entries.iter().map(StoredEntry::from).collect(),
-        }
+fn stored_manifest(
+    dated: &DatedFact<impl Borrow<(Repository, Wanted)>, Arc<Manifest>>,
+) -> StoredManifest {
+    let (repository, wanted) = dated.key.borrow();
+    StoredManifest {
+        repository: repository.to_string(),
+        wanted: match wanted {
+            Wanted::Tag(tag) => StoredWanted::Tag(tag.clone()),
+            Wanted::Digest(digest) => StoredWanted::Digest(digest.to_string()),
+        },
+        learnt: dated.learnt.to_string(),
+        digest: dated.value.digest.to_string(),
+        is_index: dated.value.is_index,
+        entries: dated.value.entries.iter().map(StoredEntry::from).collect(),
     }
 }
 
@@ -281,6 +325,15 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The bytes of a file with these facts.
+#[cfg(any(test, fuzzing))]
+fn encode_all(facts: SnapshotFacts) -> Vec<u8> {
+    let mut file = io::Cursor::new(Vec::new());
+    encode(facts.tags.into_iter(), facts.manifests.into_iter(), &mut file)
+        .expect("plain values can be written");
+    file.into_inner()
+}
+
 /// Checks that any bytes, with and without a matching checksum, are rejected or survive a round
 /// trip. The tests and the fuzz target of the snapshot call this.
 #[cfg(any(test, fuzzing))]
@@ -289,15 +342,17 @@ pub fn check_any(bytes: &[u8]) {
     sealed.extend_from_slice(bytes);
     for file in [bytes, &sealed] {
         if let Ok(facts) = decode(file) {
-            let written = encode(facts).expect("plain values can be written");
+            let written = encode_all(facts);
             let again = decode(&written).expect("what was written can be read");
-            assert_eq!(encode(again).ok(), Some(written));
+            assert_eq!(encode_all(again), written);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -346,16 +401,47 @@ mod tests {
 
     #[test]
     fn facts_come_back_as_they_were() {
-        assert_eq!(decode(&encode(facts()).unwrap()), Ok(facts()));
-        assert_eq!(
-            decode(&encode(SnapshotFacts::default()).unwrap()),
-            Ok(SnapshotFacts::default())
-        );
+        assert_eq!(decode(&encode_all(facts())), Ok(facts()));
+        assert_eq!(decode(&encode_all(SnapshotFacts::default())), Ok(SnapshotFacts::default()));
+    }
+
+    #[test]
+    fn h06_facts_are_written_one_at_a_time() {
+        // Each fact is asked for only when those before it are in the file, but for a small buffer.
+        let file = RefCell::new(io::Cursor::new(Vec::new()));
+        let large = vec!["x".repeat(100); 1000];
+        let tags = (0..3).map(|number| {
+            assert!(file.borrow().get_ref().len() >= number * 90_000);
+            let key = Repository::parse(&format!("a.example/{number}")).unwrap();
+            let learnt = Timestamp::UNIX_EPOCH;
+            DatedFact { key, value: large.clone(), learnt }
+        });
+        encode(tags, SnapshotFacts::default().manifests.into_iter(), Shared(&file)).unwrap();
+        assert_eq!(decode(file.into_inner().get_ref()).map(|facts| facts.tags.len()), Ok(3));
+    }
+
+    /// A file that is looked at while it is written.
+    struct Shared<'a>(&'a RefCell<io::Cursor<Vec<u8>>>);
+
+    impl Write for Shared<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Shared<'_> {
+        fn seek(&mut self, position: io::SeekFrom) -> io::Result<u64> {
+            self.0.borrow_mut().seek(position)
+        }
     }
 
     #[test]
     fn f16_a_file_that_was_cut_off_anywhere_is_refused() {
-        let whole = encode(facts()).unwrap();
+        let whole = encode_all(facts());
         for length in 0..whole.len() {
             assert!(decode(&whole[..length]).is_err(), "{length} of {}", whole.len());
         }
@@ -363,7 +449,7 @@ mod tests {
 
     #[test]
     fn f16_a_flipped_bit_anywhere_is_noticed() {
-        let whole = encode(facts()).unwrap();
+        let whole = encode_all(facts());
         for at in 0..whole.len() {
             for bit in 0..8 {
                 let mut damaged = whole.clone();
@@ -375,7 +461,7 @@ mod tests {
 
     #[test]
     fn f16_other_formats_are_named() {
-        let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+        let text = String::from_utf8(encode_all(facts())).unwrap();
         for found in [0, 2, 4_000_000_000] {
             let other = text.replacen(" 1 ", &format!(" {found} "), 1);
             assert_eq!(decode(other.as_bytes()), Err(Unreadable::OtherFormat { found }));
@@ -394,7 +480,7 @@ mod tests {
 
     #[test]
     fn content_is_checked_although_its_checksum_fits() {
-        let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+        let text = String::from_utf8(encode_all(facts())).unwrap();
         let body = text.split_once('\n').unwrap().1;
         assert_eq!(decode(&sealed(body)), Ok(facts()));
         for (from, to) in [
@@ -436,7 +522,7 @@ mod tests {
             at in any::<prop::sample::Index>(),
             with in prop::collection::vec(any::<u8>(), 0..40),
         ) {
-            let text = String::from_utf8(encode(facts()).unwrap()).unwrap();
+            let text = String::from_utf8(encode_all(facts())).unwrap();
             let mut body = text.split_once('\n').unwrap().1.as_bytes().to_vec();
             let at = at.index(body.len());
             body.splice(at..at, with);
