@@ -44,6 +44,10 @@ impl RepositoryTags {
     /// The same for a tag of its own software, which has two groups in the index by software.
     const BYTES_PER_SOFTWARE: usize = 600;
 
+    /// The same for the list itself, its key and the cache's own bookkeeping: also empty lists must
+    /// be bounded in number.
+    const BYTES_PER_LIST: usize = 1000;
+
     /// Sorts and indexes a list.
     pub fn new(mut tags: Vec<KnownTag>) -> Self {
         // A tag is large, so the list is first sorted by its small keys, which moves each tag once;
@@ -116,13 +120,19 @@ impl RepositoryTags {
             |tag: &&KnownTag| tag.parsed.as_ref().is_some_and(|tag| !tag.stem.is_empty());
         let of_software = self.tags.iter().filter(has_stem).count();
         let of_tags = self.tags.len().saturating_mul(Self::BYTES_PER_TAG);
-        of_tags.saturating_add(of_software.saturating_mul(Self::BYTES_PER_SOFTWARE))
+        let of_software = of_software.saturating_mul(Self::BYTES_PER_SOFTWARE);
+        Self::BYTES_PER_LIST.saturating_add(of_tags).saturating_add(of_software)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn h06_the_number_of_empty_lists_is_bounded() {
+        assert!(RepositoryTags::new(Vec::new()).weight() > size_of::<RepositoryTags>());
+    }
 
     #[test]
     fn tags_are_found_and_in_order() {
