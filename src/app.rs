@@ -121,3 +121,46 @@ async fn in_background(context: &Arc<Context>, work: fn(&Catalogue)) {
     let context = context.clone();
     let _ = tokio::task::spawn_blocking(move || work(&context.catalogue)).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{catalogue, http, registry};
+
+    const MIB: usize = 1 << 20;
+    /// What the deployment files allow.
+    const LIMIT: usize = 256 * MIB;
+
+    #[test]
+    fn h06_all_limits_together_are_below_that_of_the_deployment_files() {
+        let of_process = [
+            // Measured: idle, with the tables, the catalogue and the code in memory.
+            ("the process itself", 16 * MIB),
+            // Two threads for each of two processors, with the largest list of nodes each.
+            ("questions that are being answered", 16 * MIB),
+            ("tag lists", catalogue::MAX_TAG_BYTES as usize),
+            ("tag lists that are new", catalogue::MAX_NEW_LIST_BYTES),
+            ("manifests", catalogue::MAX_MANIFEST_BYTES as usize),
+            ("answers of registries that are being read", registry::MAX_RECEIVED_BYTES),
+        ];
+        let limits: Vec<_> = of_process.into_iter().chain(http::memory::limits()).collect();
+        let sum: usize = limits.iter().map(|(_, bytes)| bytes).sum();
+        // A tenth for what is between the pieces of memory.
+        assert!(sum < LIMIT / 10 * 9, "{} MiB", sum / MIB);
+        let page = include_str!("../docs/operations.md");
+        for (name, bytes) in limits.iter().copied().chain([("together", sum)]) {
+            let row = format!("| {name} | {} |", bytes.div_ceil(MIB));
+            assert!(page.contains(&row), "docs/operations.md has no {row}");
+        }
+        for (file, text, limit) in [
+            ("swarm", include_str!("../deploy/swarm/stack.yaml"), "memory: 256M"),
+            ("Helm", include_str!("../deploy/helm/wintag/values.yaml"), "memory: 256Mi"),
+            (
+                "Kubernetes",
+                include_str!("../deploy/kubernetes/admission-webhook.yaml"),
+                "limits: {memory: 256Mi}",
+            ),
+        ] {
+            assert!(text.contains(limit), "{file}");
+        }
+    }
+}

@@ -388,6 +388,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn h04_the_limit_of_one_client_is_no_failure_for_another() {
+        let cache = cache(&clock());
+        let retry_after = Duration::from_secs(60);
+        let over = RegistryError::Suspended { detail: "over", retry_after, is_of_client: true };
+        let over = cache.get("key", ALONE, || async { Err(over) }).await;
+        assert!(matches!(over, Lookup::Failed(RegistryError::Suspended { .. })));
+        assert!(matches!(
+            cache.get("key", ALONE, || async { public(7) }).await,
+            Lookup::Fetched(_)
+        ));
+    }
+
+    #[tokio::test]
     async fn a_fetch_that_panics_does_not_block_its_key() {
         let clock = clock();
         let cache = cache(&clock);

@@ -28,9 +28,9 @@ use crate::windows::Tables;
 /// 8767 recommends one to three days for stale data in DNS.
 const DEFAULT_USABLE_TTL: Duration = Duration::from_secs(72 * 3600);
 /// The memory for tag lists. Twenty repositories of 3,000 tags take 24 MB.
-const MAX_TAG_BYTES: u64 = 48 << 20;
+pub const MAX_TAG_BYTES: u64 = 48 << 20;
 /// The memory for manifests. One takes about 1 kB.
-const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+pub const MAX_MANIFEST_BYTES: u64 = 10 << 20;
 
 /// An image that was found.
 #[derive(Clone, Debug)]

@@ -30,9 +30,13 @@ pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryErr
 pub use caller::Caller;
 pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
+#[cfg(test)]
+pub use fetch::MAX_NEW_LIST_BYTES;
 pub use freshness::{Found, Freshness, Provenance};
 pub use known_tag::{KnownTag, Observation};
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
+#[cfg(test)]
+pub use lookups::{MAX_MANIFEST_BYTES, MAX_TAG_BYTES};
 pub use miss::Miss;
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;

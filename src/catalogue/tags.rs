@@ -40,9 +40,9 @@ impl SortKey {
 impl RepositoryTags {
     /// The memory of one tag, in bytes, for the bound on the whole cache: the text, its parts,
     /// which repeat it, and its slot in the index. A generous estimate.
-    const BYTES_PER_TAG: usize = 400;
+    pub const BYTES_PER_TAG: usize = 400;
     /// The same for a tag of its own software, which has two groups in the index by software.
-    const BYTES_PER_SOFTWARE: usize = 600;
+    pub const BYTES_PER_SOFTWARE: usize = 600;
 
     /// The same for the list itself, its key and the cache's own bookkeeping: also empty lists must
     /// be bounded in number.

@@ -28,7 +28,7 @@ pub const DEFAULT_ADMIN_LISTEN: SocketAddr = local(9090);
 const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(6000).expect("it is not zero");
 /// Few enough for the sum of all limits to stay below 256 MiB (measured: 15 KiB for each). A
 /// connection serves any number of requests one after the other.
-const DEFAULT_MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8_000).expect("it is not zero");
+const DEFAULT_MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(3_000).expect("it is not zero");
 /// Load balancers check readiness every few seconds, and Kubernetes needs about as long until its
 /// nodes send no more new requests.
 const DEFAULT_DRAIN_DELAY: &str = "5s";

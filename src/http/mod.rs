@@ -23,6 +23,8 @@ mod admin;
 mod shutdown;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[cfg(test)]
+pub mod memory;
 
 use std::io;
 use std::net::TcpListener;
@@ -148,7 +150,7 @@ fn public_server(
     let stopping = server.graceful_shutdown_signal();
     // As `actix_web::HttpServer` does it, with our layer between the connection and HTTP.
     let server = server.listen("public", listener, move || {
-        let response_cache = web::Data::new(ResponseCache::default());
+        let response_cache = web::Data::new(ResponseCache::of_workers(workers));
         let middleware = Rc::new(Middleware {
             context: context.clone().into_inner(),
             clients: clients.clone().into_inner(),

@@ -40,6 +40,12 @@ impl Room {
         Self { max_bytes, max_bytes_of_client, held: Mutex::new(held) }
     }
 
+    /// The most that is held by all clients together.
+    #[cfg(test)]
+    pub const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Nothing yet, for this client; without one, only the limit for all holds.
     pub const fn hold(&'static self, client: Option<Client>) -> Held {
         Held { room: self, client, bytes: 0 }

@@ -14,6 +14,7 @@ mod registries;
 mod settings;
 mod place;
 mod error;
+mod memory;
 mod manifest;
 mod manifest_fetch;
 mod tags;
@@ -35,6 +36,8 @@ mod tests;
 pub use egress::{EndedRequest, Observer};
 pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryMismatch, EntryRole, Manifest, Wanted};
+#[cfg(test)]
+pub use memory::MAX_RECEIVED_BYTES;
 pub use rate_limit::Purpose;
 pub use registries::Registries;
 pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};

@@ -1,12 +1,14 @@
 //! The tags of a repository, page by page and within bounds.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::error::{Missing, RegistryError};
 use super::link;
+use super::memory::ReceivedMemory;
 use super::rate_limit::Purpose;
 use super::upstream::{Received, Upstream, UpstreamRequest};
 
@@ -21,6 +23,9 @@ const MAX_NAMES: usize = 100_000;
 
 /// All pages of one list together. Ours.
 const MAX_TOTAL_BYTES: usize = 32 << 20;
+
+/// What a name takes beside its text: where the text is, and its hash.
+const BYTES_PER_NAME: usize = 48;
 
 /// Time for all pages of one list together; each page also has the timeout of an exchange. Ours.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -96,7 +101,11 @@ async fn all_pages(
 #[derive(Default)]
 pub(super) struct TagList {
     pub names: Vec<String>,
-    seen: HashSet<String>,
+    /// The hashes of the names, which take less memory. The names are of one registry, which
+    /// cannot know the secret of the hash.
+    seen: HashSet<u64>,
+    secret: RandomState,
+    held: ReceivedMemory,
     received_names: usize,
     received_bytes: usize,
     has_pages: bool,
@@ -131,10 +140,11 @@ impl TagList {
         }
         let before = self.names.len();
         for name in received {
-            if is_tag(&name) && self.seen.insert(name.clone()) {
+            if is_tag(&name) && self.seen.insert(self.secret.hash_one(&name)) {
                 self.names.push(name);
             }
         }
+        self.held.grow_to(self.received_bytes + self.names.len() * BYTES_PER_NAME)?;
         Ok(self.names.len() - before)
     }
 }

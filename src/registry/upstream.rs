@@ -11,7 +11,9 @@ use url::Url;
 
 use super::auth::Authenticator;
 use super::circuit::{CircuitBreaker, Question};
-use super::egress::{Authorization, EgressClient, EgressRequest, EgressResponse, Reach, redirect};
+use super::egress::{
+    Authorization, Body, EgressClient, EgressRequest, EgressResponse, Reach, redirect,
+};
 use super::error::{Missing, RegistryError};
 use super::place::Place;
 use super::rate_limit::Purpose;
@@ -90,7 +92,7 @@ pub struct Received<T> {
 /// The response of an exchange: status 200, and the whole body.
 pub(super) struct Document {
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub body: Body,
     /// As in [`Received`].
     pub with_credentials: bool,
     /// The span of the request in a trace.

@@ -31,6 +31,8 @@ use crate::telemetry::{
 };
 
 pub use guard::accept_body;
+#[cfg(test)]
+pub use response_cache::MAX_ALL_RESPONSES_BYTES;
 pub use response_cache::ResponseCache;
 
 /// The middleware of one worker.

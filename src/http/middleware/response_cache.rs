@@ -21,13 +21,15 @@ pub const PATH: &str = "/resolve";
 /// Under load one answer in thousands is then made anew, and a second does not matter in what
 /// registries change a few times a month.
 const RESPONSE_TTL: Duration = Duration::from_secs(1);
-/// The memory of one worker's cache. An answer takes about 3 kB, so that more than a thousand fit;
-/// all known hosts and families have fewer.
-const MAX_BYTES: usize = 4 << 20;
+/// The memory of the caches of all workers. An answer takes about 3 kB, so that more than a
+/// thousand fit; all known hosts and families have fewer.
+pub const MAX_ALL_RESPONSES_BYTES: usize = 4 << 20;
 
 /// The cache of one worker.
-#[derive(Default)]
-pub struct ResponseCache(RefCell<Entries>);
+pub struct ResponseCache {
+    max_bytes: usize,
+    entries: RefCell<Entries>,
+}
 
 #[derive(Default)]
 struct Entries {
@@ -49,6 +51,11 @@ struct Entry {
 }
 
 impl ResponseCache {
+    /// An empty cache, for one of this many workers.
+    pub fn of_workers(count: usize) -> Self {
+        Self { max_bytes: MAX_ALL_RESPONSES_BYTES / count.max(1), entries: RefCell::default() }
+    }
+
     /// Keeps the response to a query. `now` is on the monotonic clock.
     pub fn keep(
         &self,
@@ -58,9 +65,9 @@ impl ResponseCache {
         source: AnswerSource,
         now: Duration,
     ) {
-        let Entries { by_query, bytes } = &mut *self.0.borrow_mut();
+        let Entries { by_query, bytes } = &mut *self.entries.borrow_mut();
         let weight = query.len() + response.weight();
-        if *bytes + weight > MAX_BYTES {
+        if *bytes + weight > self.max_bytes {
             // Most of them have expired, and the others are soon made again.
             by_query.clear();
             *bytes = 0;
@@ -82,7 +89,7 @@ impl ResponseCache {
         if request.path() != PATH || ![Method::GET, Method::HEAD].contains(request.method()) {
             return None;
         }
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         let entry =
             entries.by_query.get(request.query_string()).filter(|entry| now < entry.until)?;
         let fits = entry.has_explicit_format || reply::accepts_anything(request);
@@ -115,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_response_is_cached_for_a_second() {
-        let cache = ResponseCache::default();
+        let cache = ResponseCache::of_workers(2);
         cache.keep("a=b", false, response("1709\n"), AnswerSource::Cache, now(5000));
         assert!(is_cached(&cache, "a=b", None, now(5999)));
         assert!(!is_cached(&cache, "a=b", None, now(6000)));
@@ -124,7 +131,7 @@ mod tests {
 
     #[test]
     fn without_a_format_a_response_is_for_requests_that_accept_any() {
-        let cache = ResponseCache::default();
+        let cache = ResponseCache::of_workers(2);
         cache.keep("any", false, response("{}"), AnswerSource::Cache, now(0));
         cache.keep("named", true, response("1709\n"), AnswerSource::Cache, now(0));
         for (accept, expected) in [
@@ -140,8 +147,8 @@ mod tests {
 
     #[test]
     fn the_cache_of_a_worker_is_bounded() {
-        let cache = ResponseCache::default();
-        let largest = "x".repeat(MAX_BYTES / 10);
+        let cache = ResponseCache::of_workers(2);
+        let largest = "x".repeat(MAX_ALL_RESPONSES_BYTES / 20);
         for number in 0..100 {
             cache.keep(
                 &format!("n={number}"),
@@ -152,14 +159,14 @@ mod tests {
             );
             cache.keep("same", false, response(&largest), AnswerSource::Cache, now(0));
             assert!(is_cached(&cache, "same", None, now(1)));
-            let inner = cache.0.borrow();
+            let inner = cache.entries.borrow();
             let bytes: usize = inner
                 .by_query
                 .iter()
                 .map(|(query, entry)| query.len() + entry.response.weight())
                 .sum();
             assert_eq!(bytes, inner.bytes);
-            assert!(bytes <= MAX_BYTES);
+            assert!(bytes <= MAX_ALL_RESPONSES_BYTES / 2);
         }
     }
 }

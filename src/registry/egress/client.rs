@@ -14,7 +14,7 @@ use reqwest::{Certificate, Client, Response, StatusCode};
 use tracing::{Instrument as _, Span};
 
 use super::address::{NotPublic, PublicOnly};
-use super::request::{Authorization, EgressRequest, EgressResponse, Reach};
+use super::request::{Authorization, Body, EgressRequest, EgressResponse, Reach};
 use super::spans::{Observer, RequestSpan};
 use crate::registry::error::RegistryError;
 
@@ -189,12 +189,12 @@ async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressRespo
     let headers = response.headers().clone();
     let body = match status {
         StatusCode::OK => read_body(response, request.max_body_bytes).await?,
-        _ => Vec::new(),
+        _ => Body::default(),
     };
     Ok(EgressResponse { status, headers, body, span: Span::none() })
 }
 
-async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, Failure> {
+async fn read_body(mut response: Response, max_bytes: usize) -> Result<Body, Failure> {
     let too_large = || Failure::Unusable(RegistryError::invalid("the response is too large"));
     let encoded =
         response.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
@@ -207,12 +207,12 @@ async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, 
         return Err(too_large());
     }
     // Content-Length is a claim; only the bytes that arrive count.
-    let mut body = Vec::new();
+    let mut body = Body::default();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > max_bytes - body.len() {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        body.add(&chunk).map_err(Failure::Unusable)?;
     }
     Ok(body)
 }

@@ -1,5 +1,7 @@
 //! A request and its response, as the rest of the room sees them.
 
+use std::ops::Deref;
+
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use tracing::Span;
@@ -8,6 +10,7 @@ use url::Url;
 use super::retry_after;
 use crate::clock::wall_clock;
 use crate::registry::error::{Missing, RegistryError};
+use crate::registry::memory::ReceivedMemory;
 use crate::registry::settings::{Credentials, Secret};
 
 /// A request. The method is GET, or POST with a form.
@@ -66,9 +69,36 @@ pub struct EgressResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// The whole body of status 200; else empty.
-    pub body: Vec<u8>,
+    pub body: Body,
     /// The span of the request in a trace.
     pub span: Span,
+}
+
+/// A body, and the memory that it holds until it is dropped.
+#[derive(Debug, Default)]
+pub struct Body {
+    bytes: Vec<u8>,
+    held: ReceivedMemory,
+}
+
+impl Body {
+    /// Adds a piece.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn add(&mut self, piece: &[u8]) -> Result<(), RegistryError> {
+        self.held.grow_to(self.bytes.len() + piece.len())?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl EgressResponse {

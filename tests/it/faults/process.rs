@@ -127,7 +127,7 @@ async fn h15_clients_cannot_take_all_open_files() {
     let log = process.0.stderr.take().expect("it is piped");
     assert_eq!(terminated(process).await, Some(0));
     let log = std::io::read_to_string(log).expect("the log is UTF-8");
-    assert!(log.contains("--max-connections is 24 instead of 8000"), "{log}");
+    assert!(log.contains("--max-connections is 24 instead of 3000"), "{log}");
     assert!(!log.contains("Too many open files"), "{log}");
 }
 

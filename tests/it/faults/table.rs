@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// The groups of the catalogue of faults, and how many rows each has.
-const GROUPS: [(char, usize); 4] = [('F', 22), ('S', 14), ('X', 18), ('O', 14)];
+const GROUPS: [(char, usize); 5] = [('F', 22), ('S', 14), ('X', 18), ('O', 14), ('H', 27)];
 
 #[derive(Deserialize)]
 struct Row {
