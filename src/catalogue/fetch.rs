@@ -10,7 +10,7 @@ use super::shrinkage::ShrinkageCheck;
 use super::tags::RepositoryTags;
 use crate::clock::Clock;
 use crate::images::Repository;
-use crate::registry::{Manifest, Purpose, Received, Registries, RegistryError, Wanted};
+use crate::registry::{Manifest, Purpose, Received, Registries, RegistryError, TagNames, Wanted};
 use crate::telemetry::{Metrics, Operation};
 use crate::windows::Tables;
 
@@ -42,7 +42,8 @@ impl Fetcher {
     ) -> Result<Received<RepositoryTags>, RegistryError> {
         let listed = self.registries.list_tags(&repository, purpose).await;
         self.report(&repository, Operation::Tags, &listed);
-        let Received { value: texts, with_credentials } = listed?;
+        let Received { value: TagNames { names: texts, held: _held_texts }, with_credentials } =
+            listed?;
         self.shrinkage.check(&repository, expected_count, texts.len())?;
         // One after the other if they are large. It takes no time but that of the processor.
         let bytes = texts.len().saturating_mul(MAX_BYTES_PER_TAG).min(MAX_NEW_LIST_BYTES);

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ToStrError};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ToStrError};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -25,9 +25,12 @@ pub static QUESTIONS: Room = Room::new(8 << 20, 1 << 20);
 /// The memory for what lists have beyond the size of a question: for three of the largest, of
 /// which one client may have one.
 pub static LISTS: Room = Room::new(9 << 20, 3 << 20);
-/// The memory for admission reviews, which no list takes away. The API servers of a cluster are few
-/// clients, and nearly all reviews have some KiB.
-pub static REVIEWS: Room = Room::new(6 << 20, 3 << 20);
+/// The memory for admission reviews, which nothing else takes away: for 32 of 64 KiB, of which one
+/// client may have eight. The API servers of a cluster are few clients, and nearly all reviews have
+/// some KiB.
+pub static REVIEWS: Room = Room::new(2 << 20, 512 << 10);
+/// The memory for what a review has beyond that size: for one of the largest.
+pub static LARGE_REVIEWS: Room = Room::new(4 << 20, 3 << 20);
 /// A body costs as much as a further request for each of these bytes. The most costly text of 64
 /// KiB takes 20 ms of processor time, a question about known tags 0.05 ms.
 const BYTES_PER_REQUEST: usize = 8 << 10;
@@ -68,24 +71,33 @@ pub async fn read(
     max_bytes: usize,
 ) -> Result<Body, Problem> {
     refuse_other_media(request, media)?;
-    let mut body = BytesMut::new();
+    let too_large = || {
+        let detail = format!("the body may have at most {max_bytes} bytes");
+        Problem::new(ProblemKind::PayloadTooLarge, detail)
+    };
     let client = Clients::of_request(request);
-    // All of a review is in one room.
     let is_review = request.path() == REVIEWS_PATH;
-    let (first, more) = if is_review { (&REVIEWS, &REVIEWS) } else { (&QUESTIONS, &LISTS) };
+    let (first, more) = if is_review { (&REVIEWS, &LARGE_REVIEWS) } else { (&QUESTIONS, &LISTS) };
     let mut held = [first.hold(client), more.hold(client)];
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length: Option<usize> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length| length > max_bytes) {
+        return Err(too_large());
+    }
+    hold(&mut held, length.unwrap_or_default())?;
+    let mut body = BytesMut::with_capacity(length.unwrap_or_default());
     let reading = async {
         while let Some(chunk) = payload.next().await {
             let chunk =
                 chunk.map_err(|error| unreadable(&format!("the body is incomplete: {error}")))?;
-            if body.len() + chunk.len() > max_bytes {
-                let detail = format!("the body may have at most {max_bytes} bytes");
-                return Err(Problem::new(ProblemKind::PayloadTooLarge, detail));
-            }
             let bytes = body.len() + chunk.len();
-            let of_question = bytes.min(MAX_BODY_BYTES);
-            for (held, bytes) in held.iter_mut().zip([of_question, bytes - of_question]) {
-                held.set(bytes).map_err(overloaded)?;
+            if bytes > max_bytes {
+                return Err(too_large());
+            }
+            if bytes > body.capacity() {
+                // Room for as much again, as it grows.
+                hold(&mut held, (2 * bytes).min(max_bytes))?;
+                body.reserve((2 * bytes).min(max_bytes) - body.len());
             }
             body.extend_from_slice(&chunk);
         }
@@ -111,6 +123,13 @@ pub async fn read_json<T: DeserializeOwned>(
     let body = read(request, payload, &[JSON], max_bytes).await?;
     serde_json::from_slice(&body)
         .map_err(|error| unreadable(&format!("the body is not valid JSON for this call: {error}")))
+}
+
+/// Holds memory for a body of this size: first that for questions, then that for what is larger.
+fn hold(held: &mut [Held; 2], bytes: usize) -> Result<(), Problem> {
+    let of_question = bytes.min(MAX_BODY_BYTES);
+    let parts = [of_question, bytes - of_question];
+    held.iter_mut().zip(parts).try_for_each(|(held, bytes)| held.set(bytes)).map_err(overloaded)
 }
 
 fn overloaded(full: Full) -> Problem {

@@ -1,6 +1,6 @@
 //! What this room may hold at once, for the test that adds up all limits.
 
-use super::body::{LISTS, QUESTIONS, REVIEWS};
+use super::body::{LARGE_REVIEWS, LISTS, QUESTIONS, REVIEWS};
 use super::connections::MAX_ALL_HEADS_BYTES;
 use super::middleware::MAX_ALL_RESPONSES_BYTES;
 use crate::config::ClientLimits;
@@ -17,7 +17,7 @@ pub fn limits() -> [(&'static str, usize); 6] {
         ("heads that have not arrived completely", 2 * MAX_ALL_HEADS_BYTES),
         ("bodies of questions", QUESTIONS.max_bytes()),
         ("bodies of lists", LISTS.max_bytes()),
-        ("admission reviews", REVIEWS.max_bytes()),
+        ("admission reviews", REVIEWS.max_bytes() + LARGE_REVIEWS.max_bytes()),
         ("answers of the last second", MAX_ALL_RESPONSES_BYTES),
     ]
 }

@@ -41,5 +41,5 @@ pub use memory::MAX_RECEIVED_BYTES;
 pub use rate_limit::Purpose;
 pub use registries::Registries;
 pub use settings::{Credentials, RegistriesSettings, RegistrySettings, Secret};
-pub use tags::is_tag;
+pub use tags::{TagNames, is_tag};
 pub use upstream::Received;

@@ -15,7 +15,7 @@ use super::manifest_fetch;
 use super::place::{DOCKER_HUB, Place};
 use super::rate_limit::{Purpose, UpstreamRateLimit};
 use super::settings::{RegistriesSettings, RegistrySettings};
-use super::tags;
+use super::tags::{self, TagNames};
 use super::upstream::{EXCHANGE_TIMEOUT, Received, Upstream};
 use crate::images::Repository;
 
@@ -126,7 +126,7 @@ impl Registries {
         &self,
         repository: &Repository,
         purpose: Purpose,
-    ) -> Result<Received<Vec<String>>, RegistryError> {
+    ) -> Result<Received<TagNames>, RegistryError> {
         tags::list(self.upstream(repository)?, repository.path(), purpose).await
     }
 

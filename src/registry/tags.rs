@@ -33,6 +33,21 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest tag (OCI distribution specification).
 const MAX_TAG_BYTES: usize = 128;
 
+/// The names of all tags of a repository, in the order received, each once.
+#[derive(Debug)]
+pub struct TagNames {
+    /// The names.
+    pub names: Vec<String>,
+    /// The memory that they take, for as long as they are kept.
+    pub held: ReceivedMemory,
+}
+
+impl PartialEq for TagNames {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+}
+
 /// All tags of the repository, in the order received, each once.
 ///
 /// # Errors
@@ -41,7 +56,7 @@ pub(super) async fn list(
     upstream: &Upstream,
     repository_path: &str,
     purpose: Purpose,
-) -> Result<Received<Vec<String>>, RegistryError> {
+) -> Result<Received<TagNames>, RegistryError> {
     match tokio::time::timeout(LIST_TIMEOUT, all_pages(upstream, repository_path, purpose)).await {
         Ok(result) => result,
         Err(_) => Err(RegistryError::TimedOut),
@@ -61,7 +76,7 @@ async fn all_pages(
     upstream: &Upstream,
     repository_path: &str,
     purpose: Purpose,
-) -> Result<Received<Vec<String>>, RegistryError> {
+) -> Result<Received<TagNames>, RegistryError> {
     let mut tags = TagList::default();
     let mut with_credentials = false;
     // Without `n`: the registries in use then answer with everything, or with pages of their own
@@ -87,7 +102,10 @@ async fn all_pages(
         let added = tags.add_page(&page.body)?;
         with_credentials |= page.with_credentials;
         match link::next_page(&page.headers, &url)? {
-            None => return Ok(Received { value: tags.names, with_credentials }),
+            None => {
+                let value = TagNames { names: tags.names, held: tags.held };
+                return Ok(Received { value, with_credentials });
+            }
             Some(_) if added == 0 => {
                 return Err(RegistryError::invalid("a page of tags adds nothing"));
             }

@@ -59,7 +59,7 @@ async fn credentials_go_to_the_token_service_and_not_to_the_registry() {
 }
 
 /// The tags with this login for the server in a docker configuration.
-async fn tags_with_login(server: &TestServer, login: &str) -> Received<Vec<String>> {
+async fn tags_with_login(server: &TestServer, login: &str) -> Received<TagNames> {
     let config = format!(r#"{{"auths":{{"{}":{login}}}}}"#, server.authority());
     let file = docker_config(&config);
     let registries = with_docker_config(server, file.path());
@@ -102,7 +102,10 @@ async fn h10_an_answer_says_whether_it_was_got_with_credentials() {
         (&open, password, false),
     ] {
         let found = tags_with_login(server, login).await;
-        assert_eq!((found.with_credentials, &*found.value), (expected, &["a".to_owned()][..]));
+        assert_eq!(
+            (found.with_credentials, &*found.value.names),
+            (expected, &["a".to_owned()][..])
+        );
     }
     // The kept token or password is as good as the first.
     for server in [&by_token, &by_password] {

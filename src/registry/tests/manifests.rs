@@ -240,7 +240,7 @@ async fn a_registry_may_redirect_lists_to_its_own_host_or_to_public_ones() {
     .unwrap();
     let list =
         async |name: &str| registries.list_tags(&Repository::parse(name).unwrap(), OTHER).await;
-    assert_eq!(list("registry.k8s.io/pause").await.unwrap().value, ["a"]);
+    assert_eq!(list("registry.k8s.io/pause").await.unwrap().value.names, ["a"]);
     assert!(is_invalid(list("registry.k8s.io/within").await));
     assert!(is_invalid(list("a.example/x/y").await));
     assert_eq!(server.connections(), 4);

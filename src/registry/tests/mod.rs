@@ -20,7 +20,7 @@ use oci_distribution::manifest::{
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
     Credentials, Entry, EntryRole, Manifest, Missing, Purpose, Registries, RegistriesSettings,
-    RegistryError, RegistrySettings, Secret, Wanted,
+    RegistryError, RegistrySettings, Secret, TagNames, Wanted,
 };
 use crate::images::{Digest, Repository};
 
@@ -68,7 +68,7 @@ fn with_timeout(
 }
 
 async fn tags(registries: &Registries) -> Result<Vec<String>, RegistryError> {
-    Ok(registries.list_tags(&repository(), OTHER).await?.value)
+    Ok(registries.list_tags(&repository(), OTHER).await?.value.names)
 }
 
 async fn manifest(registries: &Registries) -> Result<Manifest, RegistryError> {

@@ -51,7 +51,7 @@ async fn h07_names_that_a_mirror_answers_with_500_stop_no_other_name() {
     let registries = registries(&server);
     let list = async |name: &str| {
         let repository = Repository::parse(&format!("a.example/{name}")).unwrap();
-        registries.list_tags(&repository, OTHER).await.map(|tags| tags.value)
+        registries.list_tags(&repository, OTHER).await.map(|tags| tags.value.names)
     };
     list("x/y").await.unwrap();
     for number in 0..20 {
