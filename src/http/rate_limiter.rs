@@ -101,8 +101,10 @@ impl RateLimiter {
         let limit = self.clients.limits().requests_a_minute;
         let (Some(limit), Some(peer)) = (limit, request.peer_addr()) else { return Ok(()) };
         let address = self.clients.address(peer.ip(), request.headers());
-        let bucket = self.buckets.get(self.bucket_of(Client::of(address)));
-        let Some(bucket) = bucket.filter(|_| self.clients.is_limited(address)) else {
+        if !self.clients.is_limited(address) {
+            return Ok(());
+        }
+        let Some(bucket) = self.buckets.get(self.bucket_of(Client::of(address))) else {
             return Ok(());
         };
         bucket.pay(limit, requests, now).map_err(|wait| Exceeded {

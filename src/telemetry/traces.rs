@@ -243,7 +243,7 @@ where
 
 impl Traces {
     /// Creates a span for this request if it is sampled. That a client samples counts if it is
-    /// trusted, or seldom ([`REQUESTED_TRACE_INTERVAL`]); that it does not, always. Other requests
+    /// trusted, or seldom (`REQUESTED_TRACE_INTERVAL`); that it does not, always. Other requests
     /// are sampled at the configured ratio. `now` is on the monotonic clock.
     pub fn span<'a>(
         &self,
