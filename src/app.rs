@@ -137,8 +137,8 @@ mod tests {
             ("the process itself", 16 * MIB),
             // Two threads for each of two processors, with the largest list of nodes each.
             ("questions that are being answered", 16 * MIB),
-            ("tag lists", catalogue::MAX_TAG_BYTES as usize),
-            ("tag lists that are new", catalogue::MAX_NEW_LIST_BYTES),
+            ("tag lists", catalogue::MAX_TAG_BYTES),
+            ("tag lists that are not in the cache", catalogue::MAX_NEW_LIST_BYTES),
             ("manifests", catalogue::MAX_MANIFEST_BYTES as usize),
             ("answers of registries that are being read", registry::MAX_RECEIVED_BYTES),
         ];

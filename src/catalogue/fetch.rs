@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::known_tag::KnownTag;
+use super::list_memory::{ListMemory, MAX_NEW_LIST_BYTES};
 use super::metrics;
 use super::shrinkage::ShrinkageCheck;
 use super::tags::RepositoryTags;
@@ -14,13 +13,8 @@ use crate::registry::{Manifest, Purpose, Received, Registries, RegistryError, Ta
 use crate::telemetry::{Metrics, Operation};
 use crate::windows::Tables;
 
-/// The memory for lists that have come and are not in the cache yet. One list may take all of it:
-/// 100,000 tags of base images, or 40,000 of other software. Ours.
-pub const MAX_NEW_LIST_BYTES: usize = 40 << 20;
 /// What a tag takes at most.
 const MAX_BYTES_PER_TAG: usize = RepositoryTags::BYTES_PER_TAG + RepositoryTags::BYTES_PER_SOFTWARE;
-
-static NEW_LISTS: Semaphore = Semaphore::const_new(MAX_NEW_LIST_BYTES);
 
 /// Everything that a fetch needs. Cheap to clone, so that a fetch can outlive its caller.
 #[derive(Clone)]
@@ -45,16 +39,17 @@ impl Fetcher {
         let Received { value: TagNames { names: texts, held: _held_texts }, with_credentials } =
             listed?;
         self.shrinkage.check(&repository, expected_count, texts.len())?;
-        // One after the other if they are large. It takes no time but that of the processor.
         let bytes = texts.len().saturating_mul(MAX_BYTES_PER_TAG).min(MAX_NEW_LIST_BYTES);
-        let _held = NEW_LISTS.acquire_many(u32::try_from(bytes).unwrap_or(u32::MAX)).await;
+        let memory = ListMemory::acquire(bytes).await?;
         let tags = texts.into_iter().map(|text| KnownTag::new(text, None, self.tables));
-        let value = RepositoryTags::new(tags.collect());
-        if value.weight() > MAX_NEW_LIST_BYTES {
+        let mut value = RepositoryTags::new(tags.collect());
+        let weight = value.weight();
+        if weight > MAX_NEW_LIST_BYTES {
             return Err(RegistryError::Invalid {
                 detail: "the list of tags takes too much memory".to_owned(),
             });
         }
+        value.memory = Some(memory.shrunk_to(weight));
         Ok(Received { value, with_credentials })
     }
 

@@ -11,6 +11,7 @@ use super::entries::CacheEntry;
 use super::fetch::Fetcher;
 use super::freshness::{Found, Freshness, Provenance};
 use super::known_tag::KnownTag;
+use super::list_memory::MAX_TAG_BYTES;
 use super::metrics;
 use super::miss::Miss;
 use super::shrinkage::{self, ShrinkageCheck};
@@ -27,8 +28,6 @@ use crate::windows::Tables;
 /// How long a stale entry is used when it cannot be refreshed; longer where its TTL is longer. RFC
 /// 8767 recommends one to three days for stale data in DNS.
 const DEFAULT_USABLE_TTL: Duration = Duration::from_secs(72 * 3600);
-/// The memory for tag lists. Twenty repositories of 3,000 tags take 24 MB.
-pub const MAX_TAG_BYTES: u64 = 48 << 20;
 /// The memory for manifests. One takes about 1 kB.
 pub const MAX_MANIFEST_BYTES: u64 = 10 << 20;
 
@@ -89,7 +88,7 @@ impl Catalogue {
             registries,
             tables,
             embedded: Embedded::read(tables),
-            tags: Cache::new(MAX_TAG_BYTES, RepositoryTags::weight, clock.clone(), ttl),
+            tags: Cache::new(MAX_TAG_BYTES as u64, RepositoryTags::weight, clock.clone(), ttl),
             manifests: Cache::new(MAX_MANIFEST_BYTES, manifest_weight, clock, ttl),
             fetcher,
             offline: settings.offline,

@@ -14,6 +14,7 @@ mod tags;
 mod deadline;
 mod caller;
 mod purpose;
+mod list_memory;
 mod fetch;
 mod cache;
 mod single_flight;
@@ -30,13 +31,13 @@ pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryErr
 pub use caller::Caller;
 pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
-#[cfg(test)]
-pub use fetch::MAX_NEW_LIST_BYTES;
 pub use freshness::{Found, Freshness, Provenance};
 pub use known_tag::{KnownTag, Observation};
-pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 #[cfg(test)]
-pub use lookups::{MAX_MANIFEST_BYTES, MAX_TAG_BYTES};
+pub use list_memory::{MAX_NEW_LIST_BYTES, MAX_TAG_BYTES};
+#[cfg(test)]
+pub use lookups::MAX_MANIFEST_BYTES;
+pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;

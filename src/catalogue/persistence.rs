@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::cache::Cache;
 use super::known_tag::KnownTag;
+use super::list_memory::ListMemory;
 use super::lookups::Catalogue;
 use super::single_flight::Key;
 use super::snapshot::{DatedFact, SnapshotFacts, SnapshotState};
@@ -22,9 +23,12 @@ impl Catalogue {
         for DatedFact { key, value, learnt } in tags {
             if self.allows(&key) {
                 let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables));
-                let (is_reserved, tags) =
+                let (is_reserved, mut tags) =
                     (self.is_reserved(&key), RepositoryTags::new(tags.collect()));
-                self.tags.load(key, Arc::new(tags), learnt, is_reserved);
+                tags.memory = ListMemory::try_acquire(tags.weight());
+                if tags.memory.is_some() {
+                    self.tags.load(key, Arc::new(tags), learnt, is_reserved);
+                }
             }
         }
         for DatedFact { key, value, learnt } in manifests {

@@ -8,11 +8,12 @@ use hashbrown::HashTable;
 
 use super::candidates::{Candidates, SoftwareIndex};
 use super::known_tag::KnownTag;
+use super::list_memory::ListMemory;
 use crate::images::{Architecture, Software, TagKind};
 use crate::windows::{Tables, WindowsVersion};
 
 /// The tags of one repository.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RepositoryTags {
     tags: Vec<KnownTag>,
     /// The index of each tag, found by its text; the text itself is only in the tag.
@@ -20,6 +21,8 @@ pub struct RepositoryTags {
     state: RandomState,
     /// Once a question needs it.
     by_software: OnceLock<SoftwareIndex>,
+    /// The memory of this list; none for the embedded catalogue.
+    pub memory: Option<ListMemory>,
 }
 
 /// The position of a tag in the list, before its text decides.
@@ -62,7 +65,7 @@ impl RepositoryTags {
             // The capacity suffices, so that nothing is ever hashed again.
             by_text.insert_unique(state.hash_one(tag.text.as_str()), at, |_| 0);
         }
-        Self { tags, by_text, state, by_software: OnceLock::new() }
+        Self { tags, by_text, state, by_software: OnceLock::new(), memory: None }
     }
 
     /// All tags: the newest build first, and of each the release tags, then the newest revision
