@@ -61,11 +61,12 @@
 //!
 //! `GET /resolve?image=microsoft/nanoserver&host=16299`, from the socket to the answer:
 //!
-//! 1. `http/connection` lies between the socket and actix's HTTP and replaces its bare refusals
-//!    with problems. `http/middleware` runs before all handlers: metrics and traces, the rate
-//!    limiter, limits on the size of a request, and the response cache, which answers a question of
-//!    the last second with the same bytes. `http/routes.rs` has the route and
-//!    `http/handlers/resolve.rs` the handler.
+//! 1. `http/connections.rs` gives the connection a place, or closes it. `http/connection` lies
+//!    between the socket and actix's HTTP, replaces its bare refusals with problems, and limits
+//!    heads. `http/middleware` runs before all handlers: metrics and traces, the rate limiter,
+//!    limits on the size of a request, and the response cache, which answers a question of the last
+//!    second with the same bytes. `http/routes.rs` has the route and `http/handlers/resolve.rs` the
+//!    handler. What takes long, such as a list of nodes, goes on in `http/background.rs`.
 //! 2. `api/params.rs` splits the query and collects every problem in it; `api/reading.rs` makes
 //!    domain types of the values: `images/family.rs` turns the image into a repository,
 //!    `windows/host` the host text into a build. Nothing after this step validates text. The
@@ -141,6 +142,9 @@
 //!   a name that a client made up open the one of that repository only. A rate limiter, a limit of
 //!   concurrent requests and a retry budget stand beside it, and failures stay in a negative cache
 //!   for a short time.
+//! - **One client has a share** of all that clients have in common: connections and unfinished
+//!   heads (`http/connections.rs`), bodies (`http/room.rs`), requests to registries
+//!   (`catalogue/caller.rs`). All limits add up to less than the memory of the deployment files.
 //! - **The response cache keeps answers for a second.** Under load nearly all answers come from it.
 //!   A second is short enough to need no invalidation.
 //! - **No Cargo features.** Options are chosen at run time: one binary, one tested form.

@@ -166,8 +166,10 @@ pub fn too_slow() -> Problem {
 
 /// The head is longer than any that is accepted.
 pub fn too_large() -> Problem {
-    let detail =
-        format!("the head of a request may have at most 96 headers and {MAX_HEAD_BYTES} bytes");
+    let detail = format!(
+        "the head of a request may have at most 96 headers and {MAX_HEAD_BYTES} bytes; send \
+         a longer text of a host as a body, and fewer cookies and other headers"
+    );
     Problem::new(ProblemKind::HeadersTooLarge, detail)
 }
 

@@ -96,7 +96,8 @@ fn malformed(request: &HttpRequest) -> Option<Problem> {
     let is_of_host = |byte: &u8| IN_HOST.get(usize::from(*byte)) == Some(&true);
     let is_host = |host: &HeaderValue| host.as_bytes().iter().all(is_of_host);
     if !request.headers().get_all(header::HOST).all(is_host) {
-        let detail = "the header Host is not a host name with an optional port";
+        let detail = "the header Host is not a host name with an optional port; send the name \
+                      of this service, such as localhost:8080";
         return Some(Problem::new(ProblemKind::MalformedRequest, detail.to_owned()));
     }
     // The library reads such a request to the end of the connection, whatever its length.

@@ -11,8 +11,8 @@ use crate::telemetry::{Caller, HttpVersion, RequestMetrics, TracedRequest};
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The trace that the request belongs to, by its headers. A proxy that is trusted sees to it that
-/// only its own decisions arrive.
+/// The trace that the request belongs to, by its headers. What a trusted proxy samples is always
+/// traced, so that the proxy must not pass on the trace headers of its clients.
 pub fn caller<'a>(request: &'a ServiceRequest, clients: &Clients) -> Caller<'a> {
     let text = |name| first_text(request.headers(), &name);
     let traceparent = text(TRACEPARENT);
