@@ -14,7 +14,7 @@ use crate::http;
 use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
-pub use crate::http::{Behaviour, Listeners, Signals, document_text};
+pub use crate::http::{Behaviour, Listeners, Signals, document_text, worker_count};
 
 /// The snapshot is written at most this often, and only if there is new data. A crash costs at most
 /// the data of ten seconds; the file has some hundred kilobytes, or some megabytes if many

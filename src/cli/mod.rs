@@ -73,7 +73,9 @@ fn serve(service: ServiceSettings, file: ConfigFile) -> Ending {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    run_on(Runtime::new(), serve::serve(service, settings, &telemetry))
+    let runtime =
+        Builder::new_multi_thread().worker_threads(app::worker_count()).enable_all().build();
+    run_on(runtime, serve::serve(service, settings, &telemetry))
 }
 
 fn run_on(runtime: std::io::Result<Runtime>, work: impl Future<Output = Ending>) -> Ending {

@@ -117,6 +117,14 @@ pub async fn serve(
     served
 }
 
+/// Threads that answer requests: the cores, up to four. Four answer some hundred thousand questions
+/// a second; each further one takes memory that the limits do not count, and a node with 64 cores
+/// has 256 MiB for a container too.
+pub fn worker_count() -> usize {
+    const MAX_WORKERS: usize = 4;
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS)
+}
+
 /// The server for clients. It handles no signals.
 fn public_server(
     context: Arc<Context>,
@@ -132,7 +140,7 @@ fn public_server(
     let swagger_ui = web::Data::from(swagger_ui::config());
     let requests = Arc::new(metrics.requests(routes::LABELS));
     let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = worker_count();
     // Never the first limit: with all workers at their own limit no connection would be accepted,
     // so that none of another client could be closed for it.
     let max_connections = limits.max_connections.get() as usize;
