@@ -1,6 +1,7 @@
 //! Bodies of requests: read within limits of size and time, and only in a supported media type.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -8,6 +9,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, To
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use super::clients::Clients;
 use super::connection::Answering;
@@ -78,7 +80,8 @@ pub async fn read(
     let client = Clients::of_request(request);
     let is_review = request.path() == REVIEWS_PATH;
     let (first, more) = if is_review { (&REVIEWS, &LARGE_REVIEWS) } else { (&QUESTIONS, &LISTS) };
-    let mut held = [first.hold(client), more.hold(client)];
+    let taken = Arc::new(Notify::new());
+    let mut held = [first, more].map(|room| room.hold(client, taken.clone()));
     let length = request.headers().get(CONTENT_LENGTH);
     let length: Option<usize> = length.and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length| length > max_bytes) {
@@ -101,9 +104,17 @@ pub async fn read(
             }
             body.extend_from_slice(&chunk);
         }
+        held.iter_mut().try_for_each(Held::keep).map_err(overloaded)?;
         Answering::body_ended(request);
         RateLimiter::charge(request, body.len() / BYTES_PER_REQUEST)?;
         Ok(Body { bytes: body.freeze(), _held: held })
+    };
+    let reading = async {
+        tokio::select! {
+            biased;
+            () = taken.notified() => Err(overloaded(Full::OfAll)),
+            body = reading => body,
+        }
     };
     tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());

@@ -52,8 +52,8 @@ impl Exchange {
 /// The bytes of one connection; the first of them decides in which pieces the rest arrives.
 pub fn connection(bytes: &[u8]) {
     let Some((step, sent)) = bytes.split_first() else { return };
-    // The layer alone refuses longer heads.
-    if sent.len() > MAX_HEAD_BYTES {
+    // The layer alone refuses longer heads and fragments.
+    if sent.len() > MAX_HEAD_BYTES || sent.contains(&b'#') {
         return;
     }
     let step = usize::from(*step).max(1);

@@ -1,7 +1,12 @@
 //! Memory that all clients share, and of which one client may hold a part only.
+//!
+//! When all of it is held, the client that holds most loses first, if that is more than the one
+//! that asks for memory would have.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use super::clients::Client;
 
@@ -9,19 +14,26 @@ use super::clients::Client;
 pub struct Room {
     max_bytes: usize,
     max_bytes_of_client: usize,
-    held: Mutex<HeldBytes>,
+    state: Mutex<State>,
 }
 
-struct HeldBytes {
-    all: usize,
-    by_client: BTreeMap<Client, usize>,
+struct State {
+    held_bytes: usize,
+    last_number: u64,
+    /// By client, and by a number that grows with each. Clients without a share are together.
+    parts: BTreeMap<(Option<Client>, u64), Part>,
+}
+
+struct Part {
+    bytes: usize,
+    /// Who to wake when it is taken away. Without it, it cannot be.
+    taken: Option<Arc<Notify>>,
 }
 
 /// A part of the memory, held until this is dropped.
 pub struct Held {
     room: &'static Room,
-    client: Option<Client>,
-    bytes: usize,
+    key: (Option<Client>, u64),
 }
 
 /// Why no more can be held.
@@ -36,8 +48,8 @@ pub enum Full {
 impl Room {
     /// Memory of which nothing is held.
     pub const fn new(max_bytes: usize, max_bytes_of_client: usize) -> Self {
-        let held = HeldBytes { all: 0, by_client: BTreeMap::new() };
-        Self { max_bytes, max_bytes_of_client, held: Mutex::new(held) }
+        let state = State { held_bytes: 0, last_number: 0, parts: BTreeMap::new() };
+        Self { max_bytes, max_bytes_of_client, state: Mutex::new(state) }
     }
 
     /// The most that is held by all clients together.
@@ -46,13 +58,42 @@ impl Room {
         self.max_bytes
     }
 
-    /// Nothing yet, for this client; without one, only the limit for all holds.
-    pub const fn hold(&'static self, client: Option<Client>) -> Held {
-        Held { room: self, client, bytes: 0 }
+    /// Nothing yet, for this client; without one, only the limit for all holds. When what is held
+    /// is needed for another client, `taken` is notified, and it is no longer held.
+    pub fn hold(&'static self, client: Option<Client>, taken: Arc<Notify>) -> Held {
+        let mut state = self.lock();
+        state.last_number += 1;
+        let key = (client, state.last_number);
+        state.parts.insert(key, Part { bytes: 0, taken: Some(taken) });
+        Held { room: self, key }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HeldBytes> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn of_client(&self, client: Option<Client>) -> usize {
+        self.parts.range((client, 0)..=(client, u64::MAX)).map(|(_, part)| part.bytes).sum()
+    }
+
+    /// Takes the largest part of the client that holds most, if that is more than this. It looks at
+    /// all parts, which is done only when there is no memory left.
+    fn take_from_largest(&mut self, than: usize) -> bool {
+        let can_lose = |(key, part): &(&(Option<Client>, u64), &Part)| {
+            key.0.is_some() && part.bytes > 0 && part.taken.is_some()
+        };
+        let candidates = self.parts.iter().filter(can_lose);
+        let sizes = candidates.map(|(key, part)| (self.of_client(key.0), part.bytes, *key));
+        let Some((_, bytes, key)) = sizes.max().filter(|(of_client, ..)| *of_client > than) else {
+            return false;
+        };
+        self.held_bytes -= bytes;
+        if let Some(taken) = self.parts.remove(&key).and_then(|part| part.taken) {
+            taken.notify_one();
+        }
+        true
     }
 }
 
@@ -60,38 +101,44 @@ impl Held {
     /// Holds this much instead.
     ///
     /// # Errors
-    /// When there is not so much left.
+    /// When there is not so much left, or when it was taken away.
     pub fn set(&mut self, bytes: usize) -> Result<(), Full> {
-        if bytes == self.bytes {
-            return Ok(());
-        }
-        let mut held = self.room.lock();
-        let all = held.all - self.bytes + bytes;
-        if all > self.room.max_bytes {
-            return Err(Full::OfAll);
-        }
-        if let Some(client) = self.client {
-            let before = held.by_client.get(&client).copied().unwrap_or_default();
-            let of_client = before - self.bytes + bytes;
-            if of_client > self.room.max_bytes_of_client {
+        let mut state = self.room.lock();
+        let before = state.parts.get(&self.key).ok_or(Full::OfAll)?.bytes;
+        if bytes > before {
+            let of_client = state.of_client(self.key.0) - before + bytes;
+            if self.key.0.is_some() && of_client > self.room.max_bytes_of_client {
                 return Err(Full::OfClient);
             }
-            if of_client == 0 {
-                held.by_client.remove(&client);
-            } else {
-                held.by_client.insert(client, of_client);
+            while state.held_bytes - before + bytes > self.room.max_bytes {
+                if !state.take_from_largest(of_client) {
+                    return Err(Full::OfAll);
+                }
             }
         }
-        held.all = all;
-        self.bytes = bytes;
+        state.held_bytes = state.held_bytes - before + bytes;
+        if let Some(part) = state.parts.get_mut(&self.key) {
+            part.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    /// Holds it to the end, whoever needs it.
+    ///
+    /// # Errors
+    /// When it was taken away before.
+    pub fn keep(&mut self) -> Result<(), Full> {
+        self.room.lock().parts.get_mut(&self.key).ok_or(Full::OfAll)?.taken = None;
         Ok(())
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Less is always possible.
-        let _ = self.set(0);
+        let mut state = self.room.lock();
+        if let Some(part) = state.parts.remove(&self.key) {
+            state.held_bytes -= part.bytes;
+        }
     }
 }
 
@@ -101,22 +148,52 @@ mod tests {
 
     use super::*;
 
+    fn hold(room: &'static Room, last_byte: u8) -> Held {
+        room.hold(Some(Client::of(IpAddr::from([192, 0, 2, last_byte]))), Arc::default())
+    }
+
     #[test]
     fn h03_a_client_holds_its_part_and_all_hold_no_more_than_there_is() {
         static ROOM: Room = Room::new(100, 40);
-        let hold = |last_byte| ROOM.hold(Some(Client::of(IpAddr::from([192, 0, 2, last_byte]))));
+        let hold = |last_byte| hold(&ROOM, last_byte);
         let (mut one, mut same, mut other) = (hold(1), hold(1), hold(2));
         assert_eq!(
             (one.set(30), same.set(11), same.set(10)),
             (Ok(()), Err(Full::OfClient), Ok(()))
         );
         assert_eq!(other.set(40), Ok(()));
-        let mut proxy = ROOM.hold(None);
+        for held in [&mut one, &mut same, &mut other] {
+            assert_eq!(held.keep(), Ok(()));
+        }
+        let mut proxy = ROOM.hold(None, Arc::default());
         assert_eq!((proxy.set(21), proxy.set(20)), (Err(Full::OfAll), Ok(())));
         drop(one);
         assert_eq!((proxy.set(50), same.set(0)), (Ok(()), Ok(())));
         drop((same, other, proxy));
-        let held = ROOM.lock();
-        assert_eq!((held.all, held.by_client.len()), (0, 0));
+        let state = ROOM.lock();
+        assert_eq!((state.held_bytes, state.parts.len()), (0, 0));
+    }
+
+    #[test]
+    fn h03_the_client_that_holds_most_loses_first() {
+        static ROOM: Room = Room::new(100, 40);
+        let mut all = [1, 2, 3, 3].map(|client| hold(&ROOM, client));
+        for (held, bytes) in all.iter_mut().zip([38, 22, 30, 10]) {
+            assert_eq!(held.set(bytes), Ok(()));
+        }
+        let mut other = hold(&ROOM, 4);
+        assert_eq!(other.set(40), Err(Full::OfAll), "it would have as much as the largest");
+        // The third has most, and its larger part goes.
+        assert_eq!((other.set(20), all[2].set(1)), (Ok(()), Err(Full::OfAll)));
+        // What arrived whole stays: of the first, which has most now, and of those behind it.
+        assert_eq!((all[0].keep(), all[2].keep()), (Ok(()), Err(Full::OfAll)));
+        let mut another = hold(&ROOM, 5);
+        assert_eq!((another.set(20), all[1].keep()), (Ok(()), Err(Full::OfAll)));
+        assert_eq!(all[0].set(39), Ok(()));
+        let held = ROOM.lock().held_bytes;
+        assert_eq!(held, 38 + 1 + 10 + 20 + 20);
+        drop((all, other, another));
+        let state = ROOM.lock();
+        assert_eq!((state.held_bytes, state.parts.len()), (0, 0));
     }
 }

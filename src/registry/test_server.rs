@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub(super) enum Reply {
     Bytes(Vec<u8>),
     /// Writes these bytes one by one, 50 ms apart.
     Trickle(Vec<u8>),
+    /// Writes these bytes again and again, and notifies when the client has closed.
+    Flood(&'static [u8], Arc<Notify>),
     /// Closes at once.
     HangUp,
 }
@@ -143,6 +146,11 @@ async fn serve(
                 stream.write_all(&[byte]).await?;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+        }
+        Reply::Flood(bytes, ended) => {
+            let bytes = bytes.repeat(100);
+            while stream.write_all(&bytes).await.is_ok() {}
+            ended.notify_one();
         }
         Reply::HangUp => {}
     }

@@ -22,7 +22,8 @@
 //! 6. *A request that arrived is refused as too slow* when the worker was busy: the library looks
 //!    at the clock before it looks at the socket. Here the clock counts when there was nothing to
 //!    read.
-//! 7. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer
+//! 7. *A fragment in the request line is dropped*, where others may read another path.
+//! 8. *A client that does not read keeps its connection open indefinitely.* The keep-alive timer
 //!    runs only when nothing is left to write, and nothing times the writing. Here a connection on
 //!    which nothing moves is closed.
 //!
@@ -316,8 +317,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
         let before = this.shared.state.get();
         let (taken, state) = before.take(unread);
         if !this.shared.is_answering.get() && !matches!(before, State::Body { .. }) {
+            let has_fragment = before.has_fragment(unread);
             let counted = this.count_head(taken, state == State::Ended);
-            if let Err(problem) = counted {
+            let refused = if has_fragment { Err(refusal::has_fragment()) } else { counted };
+            if let Err(problem) = refused {
                 this.refuse(&problem);
                 return this.send_refusal(context);
             }
@@ -617,6 +620,30 @@ mod tests {
             assert_eq!(handed.len() <= MAX_HEAD_BYTES, is_refused, "{}", handed.len());
             assert_eq!(answer.starts_with("HTTP/1.1 431 "), is_refused, "{answer}");
             assert_eq!(answer.contains("headers-too-large"), is_refused, "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn h22_fragments_are_refused_in_whatever_pieces_they_arrive() {
+        for (head, is_refused) in [
+            (&b"GET /a#b HTTP/1.1\r\n\r\n"[..], true),
+            (b"\r\nGET /a# HTTP/1.1\r\n\r\n", true),
+            (b"GET /a HTTP/1.1\r\nx: #\r\n\r\n", false),
+        ] {
+            for step in 1..head.len() {
+                let (mut connection, mut client) = connected(1000);
+                let library = Library::default();
+                for piece in head.chunks(step) {
+                    client.write_all(piece).await.expect("it is taken");
+                    library.read(&mut connection);
+                    // A new cooperative budget.
+                    tokio::task::yield_now().await;
+                }
+                let mut answer = [0; 12];
+                let answered = client.read(&mut answer).now_or_never().is_some();
+                let is_400 = answer == *b"HTTP/1.1 400";
+                assert_eq!((answered, is_400), (is_refused, is_refused), "{step} of {head:?}");
+            }
         }
     }
 

@@ -173,6 +173,13 @@ pub fn too_large() -> Problem {
     Problem::new(ProblemKind::HeadersTooLarge, detail)
 }
 
+/// The target of the request has a fragment.
+pub fn has_fragment() -> Problem {
+    let detail = "the request line has a #, after which a client sends nothing; write %23 for a # \
+                  that is meant";
+    Problem::new(ProblemKind::MalformedRequest, detail.to_owned())
+}
+
 /// There is no memory left for a head that is not whole.
 pub fn too_many() -> Problem {
     let detail = "too many unfinished requests are open; send the head of a request at once";

@@ -13,6 +13,8 @@ pub enum State {
     /// A new request, of which at most empty lines have been handed on.
     #[default]
     BeforeHead,
+    /// The first line of a request, of which something has been handed on.
+    InRequestLine,
     /// A new line of a head, or of a body in chunks.
     LineStart,
     /// A line of which something has been handed on.
@@ -55,15 +57,33 @@ impl State {
         (taken, state)
     }
 
+    /// Whether these bytes have a fragment in the request line. RFC 9112 allows none there, and the
+    /// HTTP library drops it without a word: a proxy that does not would read another path.
+    pub fn has_fragment(self, bytes: &[u8]) -> bool {
+        // Nearly no head has one anywhere, which is found out fast.
+        if !bytes.contains(&b'#') {
+            return false;
+        }
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let line = match self {
+            Self::InRequestLine => lines.next(),
+            Self::BeforeHead => lines.find(|line| !matches!(line, [] | [b'\r'])),
+            _ => None,
+        };
+        line.is_some_and(|line| line.contains(&b'#'))
+    }
+
     /// The state after a line, or after as much of it as there is.
     fn after_line(self, line: &[u8]) -> Self {
         let is_whole = line.ends_with(b"\n");
-        let is_empty = self != Self::InLine && [&b"\n"[..], b"\r\n", b"\r"].contains(&line);
+        let is_started = matches!(self, Self::InRequestLine | Self::InLine);
+        let is_empty = !is_started && [&b"\n"[..], b"\r\n", b"\r"].contains(&line);
         match (self, is_empty, is_whole) {
             (Self::LineStart, true, true) => Self::Ended,
             (Self::LineStart, true, false) => Self::LineStart,
             (_, true, _) => Self::BeforeHead,
             (_, false, true) => Self::LineStart,
+            (Self::BeforeHead | Self::InRequestLine, false, false) => Self::InRequestLine,
             (_, false, false) => Self::InLine,
         }
     }

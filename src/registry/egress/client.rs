@@ -143,6 +143,10 @@ fn builder() -> reqwest::ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+        // Streams would save little with three requests at a time. A server that floods interim
+        // responses (1xx), for which the HTTP libraries have no limit, would go on after the
+        // request has ended, because the connection of HTTP/2 stays open.
+        .http1_only()
         // Off even if another crate turns the features on: the caps count the bytes that arrive.
         .no_gzip()
         .no_brotli()

@@ -17,6 +17,8 @@ use oci_distribution::manifest::{
     IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE,
 };
 
+use tokio::sync::Notify;
+
 use super::test_server::{Reply, Seen, TestServer};
 use super::{
     Credentials, Entry, EntryRole, Manifest, Missing, Purpose, Registries, RegistriesSettings,

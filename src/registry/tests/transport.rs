@@ -100,6 +100,17 @@ async fn f04_a_slow_body_ends_at_the_time_for_the_exchange() {
 }
 
 #[tokio::test]
+async fn h23_a_flood_of_interim_responses_ends_with_the_request() {
+    let ended = Arc::new(Notify::new());
+    let notified = ended.clone();
+    let hint = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+    let server = TestServer::start(move |_| Reply::Flood(hint, notified.clone())).await;
+    let registries = with_timeout(&server, RegistrySettings::default(), Duration::from_millis(300));
+    assert_eq!(tags(&registries).await, Err(RegistryError::TimedOut));
+    tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.expect("it is closed");
+}
+
+#[tokio::test]
 async fn f03_a_broken_connection_is_tried_once_more() {
     let count = AtomicUsize::new(0);
     let recovering = TestServer::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {

@@ -163,6 +163,15 @@ async fn h22_what_others_would_read_otherwise_is_refused() {
         ("GET /livez HTTP/1.1\r\nhost: a b/@\r\n\r\n".to_owned(), 400),
         ("GET /livez HTTP/1.1\r\nhost: me@a.example\r\n\r\n".to_owned(), 400),
         ("GET /livez HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n".to_owned(), 200),
+        ("\r\n\r\nGET /livez#x HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 400),
+        ("GET http://x/livez?a#x HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 400),
+        ("GET /livez HTTP/1.1\r\nhost: x\r\nreferer: /a#b\r\n\r\n".to_owned(), 200),
+        (
+            "POST /diagnose HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: \
+          chunked\r\n\r\n7\r\n\r\n\r\n# a\r\n0\r\n\r\n"
+                .to_owned(),
+            200,
+        ),
         // The library reads this body to the end of the connection.
         (
             format!(
