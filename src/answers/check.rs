@@ -109,6 +109,24 @@ pub struct CheckedEntry {
     compatibility: Option<(WindowsVersion, Compatibility)>,
 }
 
+impl Checked {
+    /// Why it runs or does not, as codes: those of the entries that run, or of all that are Windows
+    /// images for the architecture if none does.
+    pub fn reasons(&self) -> Vec<&'static str> {
+        let runs = |entry: &&CheckedEntry| {
+            self.isolation.is_none() || [entry.process, entry.hyperv].contains(&Verdict::Yes)
+        };
+        let judged = self.entries.iter().filter(|entry| entry.compatibility.is_some());
+        let mut reasons = Vec::new();
+        for reason in judged.filter(runs).flat_map(|entry| &entry.reasons) {
+            if !reasons.contains(reason) {
+                reasons.push(*reason);
+            }
+        }
+        reasons
+    }
+}
+
 /// Why an image could not be checked, and tags to use instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRefusal {

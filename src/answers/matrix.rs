@@ -54,9 +54,16 @@ pub struct Matrix {
 }
 
 impl MatrixHost {
-    /// The host of a question.
+    /// This host.
     pub fn of(host: &AskedHost, tables: &Tables, today: Date) -> Self {
         Self { facts: host.facts(), description: HostDescription::of(host, tables, today) }
+    }
+
+    /// The host of a question.
+    pub fn asked(self) -> AskedHost {
+        let HostFacts { version, kind, edition } = self.facts;
+        let HostDescription { requested, name, .. } = self.description;
+        AskedHost { requested, version, kind, edition, name, could_mean: Vec::new() }
     }
 }
 

@@ -13,6 +13,7 @@ mod observed;
 mod host;
 mod remark;
 mod check;
+mod hosts;
 mod suggestions;
 mod matrix;
 mod lists;
@@ -25,7 +26,7 @@ mod diagnose;
 pub use badge::{BadgeAnswer, badge};
 pub use check::{CheckQuestion, CheckRefusal, Checked, check};
 pub use clusters::{
-    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, kubernetes_nodes,
+    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, fleet, kubernetes_nodes,
     swarm_nodes,
 };
 pub use context::Context;
@@ -33,6 +34,7 @@ pub use diagnose::{
     Diagnosed, Diagnosis, MentionedHost, MentionedImage, Remedy, RemedyCode, diagnose,
 };
 pub use host::HostDescription;
+pub use hosts::{HostsOfImage, HostsQuestion, HostsRefusal, hosts};
 pub use lists::{Identity, Images, Releases};
 pub use matrix::{Matrix, MatrixHost, all_hosts, all_images, matrix};
 pub use question::{AskedHost, ResolveQuestion};

@@ -1,4 +1,4 @@
-//! `/kubernetes/nodes` and `/swarm/nodes` on the wire.
+//! The answers of `/fleet`, `/kubernetes/nodes` and `/swarm/nodes` on the wire.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub struct NodesObject {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Node)]
 pub struct NodeObject {
-    /// Its name.
+    /// Its name; in the answer of `/fleet` the host as given.
     #[schema(example = "38519acs9010")]
     pub name: String,
     /// Its Windows version; three parts if the revision is not known.
@@ -242,7 +242,8 @@ impl NodesObject {
         }
     }
 
-    fn new(fleet: &Fleet, platform: Platform) -> Self {
+    /// The answer for these nodes on this platform.
+    pub fn new(fleet: &Fleet, platform: Platform) -> Self {
         let one = fleet.one_for_all.as_ref();
         Self {
             nodes: fleet.nodes.iter().map(|node| node_object(node, platform)).collect(),
@@ -318,11 +319,15 @@ fn placement(
     resolution: Option<&Resolution>,
     platform: Platform,
 ) -> PlacementObject {
-    if platform == Platform::Kubernetes {
-        return PlacementObject {
-            selector: kubernetes::node_selector(node),
-            ..PlacementObject::default()
-        };
+    match platform {
+        Platform::Docker => return PlacementObject::default(),
+        Platform::Kubernetes => {
+            return PlacementObject {
+                selector: kubernetes::node_selector(node),
+                ..PlacementObject::default()
+            };
+        }
+        Platform::Swarm => {}
     }
     let isolation = resolution.map_or(Isolation::Process, |resolution| resolution.isolation);
     let constraints = match node {

@@ -21,7 +21,7 @@ macro_rules! examples {
   1  check: the image does not run, or it is unknown whether it does; diagnose: nothing was
      recognised
   2  invalid arguments, unknown host or unknown image
-  3  no tag is compatible, or no tag names the KB
+  3  no tag is compatible, or none for a group of hosts, or no tag names the KB
   4  the registry is not configured, unreachable, or its answer is invalid
   5  the service cannot start, has failed, or is not ready (healthcheck)"
         )
@@ -73,6 +73,42 @@ pub(super) enum Command {
         "wintag check nanoserver:1809 --host \"Windows Server 2022\" --platform kubernetes"
     ])]
     Check(CheckArguments),
+    /// Find the tag for each group of hosts, and one tag for all of them
+    #[command(after_help = examples![
+        "wintag fleet servercore --hosts ltsc2019,ltsc2022,26100.4061"
+        "wintag fleet golang:1.24 --hosts ltsc2019,ltsc2022 --platform kubernetes"
+    ])]
+    Fleet(FleetArguments),
+    /// List every Windows release, and whether an image runs on it
+    #[command(after_help = examples![
+        "wintag hosts mcr.microsoft.com/windows/servercore:ltsc2022"
+        "wintag hosts nanoserver:1809 --platform kubernetes"
+    ])]
+    Hosts(HostsArguments),
+    /// Find the tag for each group of nodes of a cluster, and the labels to set
+    #[command(after_help = examples![
+        "kubectl get nodes -o json | wintag nodes servercore"
+        "docker node inspect $(docker node ls -q) | wintag nodes servercore"
+    ])]
+    Nodes(NodesArguments),
+    /// List the tags of an image, the newest first
+    #[command(after_help = examples![
+        "wintag tags servercore --release ltsc2022 --limit 5"
+        "wintag tags nanoserver --tag ltsc2022"
+    ])]
+    Tags(TagsArguments),
+    /// Find the Windows version in a text; stdin by default
+    #[command(after_help = examples![
+        "wintag identify \"Windows Server 2022\""
+        "systeminfo | wintag identify"
+    ])]
+    Identify(IdentifyArguments),
+    /// Compare hosts with images by the compatibility rule alone
+    #[command(after_help = examples![
+        "wintag matrix --hosts ltsc2019,ltsc2022 --images ltsc2022,ltsc2025"
+        "wintag matrix --platform kubernetes"
+    ])]
+    Matrix(MatrixArguments),
     /// Explain an error text from a file or from stdin, and suggest remedies
     #[command(after_help = examples![
         "wintag diagnose error.txt"
@@ -134,6 +170,103 @@ pub(super) struct HostArguments {
     pub(super) arch: Option<String>,
     #[arg(long, help = choices("Platform that runs the container", Platform::WORDS, "docker"))]
     pub(super) platform: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FleetArguments {
+    /// Family (nanoserver, servercore, server, windows, iis) or repository, also with a tag
+    pub(super) image: String,
+    /// Windows versions of the hosts, separated by commas, each in any notation
+    #[arg(long)]
+    pub(super) hosts: String,
+    #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
+    pub(super) platform: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HostsArguments {
+    /// Image reference with a tag or digest
+    #[arg(value_name = "REFERENCE")]
+    pub(super) image: String,
+    #[arg(long, help = choices("Architecture of the image", Architecture::WORDS, "amd64"))]
+    pub(super) arch: Option<String>,
+    #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
+    pub(super) platform: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct NodesArguments {
+    /// Family (nanoserver, servercore, server, windows, iis) or repository, also with a tag
+    pub(super) image: String,
+    /// Output of kubectl get nodes -o json, or of docker node inspect; stdin by default
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TagsArguments {
+    /// Family (nanoserver, servercore, server, windows, iis) or repository
+    pub(super) image: String,
+    /// Only tags of this build, such as 20348
+    #[arg(long)]
+    pub(super) build: Option<u32>,
+    /// Only tags of this release, such as ltsc2022 or 21H2
+    #[arg(long)]
+    pub(super) release: Option<String>,
+    /// Only tags that are this update, such as KB5031364
+    #[arg(long)]
+    pub(super) kb: Option<String>,
+    /// Only this tag and those that are the same image
+    #[arg(long)]
+    pub(super) tag: Option<String>,
+    /// Only tags of this software and version, such as 4.8.1 or jdk21
+    #[arg(long)]
+    pub(super) stem: Option<String>,
+    /// Only tags that name this base, such as nanoserver
+    #[arg(long)]
+    pub(super) base: Option<String>,
+    #[arg(long, help = choices("Only tags of this architecture", Architecture::WORDS, "any"))]
+    pub(super) arch: Option<String>,
+    /// Number of tags to skip [default: 0]
+    #[arg(long)]
+    pub(super) offset: Option<u32>,
+    /// Maximum number of tags [default: 100]
+    #[arg(long)]
+    pub(super) limit: Option<u32>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct IdentifyArguments {
+    /// Text that a machine prints about itself; stdin by default
+    #[arg(value_name = "TEXT")]
+    pub(super) host: Option<String>,
+    /// Whether the host is a server or a client, where the text does not say: server, client
+    #[arg(long, value_name = "TYPE")]
+    pub(super) host_type: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MatrixArguments {
+    /// Windows versions of the hosts, separated by commas [default: all known builds]
+    #[arg(long)]
+    pub(super) hosts: Option<String>,
+    /// Windows versions of the images, separated by commas [default: all builds with base images]
+    #[arg(long)]
+    pub(super) images: Option<String>,
+    #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
+    pub(super) platform: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -224,7 +357,7 @@ fn choices(purpose: &str, words: &[&str], default: &str) -> String {
 /// Says that the calls of the service are not commands.
 fn with_advice(mut error: clap::Error) -> clap::Error {
     /// clap may take them for misspelt commands, such as `tags` for `diagnose`.
-    const CALLS: [&str; 5] = ["matrix", "identify", "releases", "images", "tags"];
+    const CALLS: [&str; 3] = ["releases", "images", "renovate"];
     let is_call = |value: &ContextValue| match value {
         ContextValue::String(name) => CALLS.contains(&name.as_str()),
         _ => false,
@@ -234,8 +367,8 @@ fn with_advice(mut error: clap::Error) -> clap::Error {
             || error.get(ContextKind::InvalidSubcommand).is_some_and(is_call))
     {
         error.remove(ContextKind::SuggestedSubcommand);
-        let advice = "matrix, identify, releases, images and tags are calls of the service; \
-                      `wintag serve` starts it";
+        let advice = "releases, images and renovate are calls of the service; `wintag serve` \
+                      starts it";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
     }
     error

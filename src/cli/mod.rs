@@ -8,6 +8,7 @@ mod arguments;
 mod ending;
 mod question;
 mod diagnose;
+mod lists;
 mod healthcheck;
 mod open_files;
 mod serve;
@@ -42,6 +43,12 @@ pub fn run() -> ExitCode {
         Command::Serve(settings) => serve(settings, file),
         Command::Resolve(arguments) => answer(question::resolve(arguments, file)),
         Command::Check(arguments) => answer(question::check(arguments, file)),
+        Command::Fleet(arguments) => answer(lists::fleet(arguments, file)),
+        Command::Hosts(arguments) => answer(lists::hosts(arguments, file)),
+        Command::Nodes(arguments) => answer(lists::nodes(arguments, file)),
+        Command::Tags(arguments) => answer(lists::tags(arguments, file)),
+        Command::Identify(arguments) => answer(lists::identify(arguments, file)),
+        Command::Matrix(arguments) => answer(lists::matrix(arguments, file)),
         Command::Diagnose(arguments) => answer(diagnose::diagnose(arguments, file)),
     };
     ending.into()

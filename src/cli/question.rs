@@ -27,13 +27,12 @@ pub(super) async fn resolve(arguments: ResolveArguments, file: ConfigFile) -> En
         Err(ending) => return ending,
     };
     let mut pairs = pairs(arguments.image, arguments.host);
-    let given = [
+    pairs.extend(parameters([
         ("isolation", arguments.isolation),
         ("pin", arguments.pin),
         ("kb", arguments.kb),
         ("format", arguments.format),
-    ];
-    pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    ]));
     let asked = match ResolveRequest::read(pairs, Reading::from(app.context())) {
         Ok(asked) => asked,
         Err(problem) => return explain(&problem),
@@ -80,8 +79,18 @@ pub(super) async fn check(arguments: CheckArguments, file: ConfigFile) -> Ending
 
 /// The arguments as the parameters of HTTP, so that the same code reads both.
 fn pairs(image: String, host: HostArguments) -> Vec<(String, String)> {
-    let mut pairs = vec![("image".to_owned(), image), ("host".to_owned(), host.host)];
-    let given = [("host_type", host.host_type), ("arch", host.arch), ("platform", host.platform)];
-    pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    pairs
+    parameters([
+        ("image", Some(image)),
+        ("host", Some(host.host)),
+        ("host_type", host.host_type),
+        ("arch", host.arch),
+        ("platform", host.platform),
+    ])
+}
+
+/// The parameters of HTTP that are given.
+pub(super) fn parameters<const N: usize>(
+    given: [(&str, Option<String>); N],
+) -> Vec<(String, String)> {
+    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

@@ -62,6 +62,8 @@ routes! {
     "/resolve" { get resolve::resolve, post batch::resolve_batch }
     "/diagnose" { post diagnose::diagnose }
     "/check" { get check::check_image }
+    "/fleet" { get fleet::answer_for_fleet }
+    "/hosts" { get hosts::list_hosts }
     "/tags" { get tags::list_tags }
     "/identify" { get identify::identify, post identify::identify_text }
     "/matrix" { get matrix::compare }

@@ -128,7 +128,7 @@ fn what_says_where_knowledge_comes_from_holds_before_and_after_the_command() {
 
 #[test]
 fn problems_say_what_to_do_without_a_path_of_the_service() {
-    check(&["matrix"], 2, "", "wintag serve");
+    check(&["releases"], 2, "", "wintag serve");
     for arguments in [
         &["check", "nanoserver", "--host", "16299"][..],
         &["check", "nanoserver:ltsc2016", "--host", "16299"],
@@ -165,6 +165,41 @@ fn an_error_text_is_diagnosed_from_a_file_or_standard_input() {
     check(&["diagnose", "/nonexistent", "--offline"], 2, "", "No such file");
 }
 
+#[tokio::test]
+async fn nodes_are_read_from_kubectl_and_docker() {
+    let service = Service::offline();
+    for (path, list) in [
+        ("/kubernetes/nodes", "tests/data/clusters/kubectl-get-nodes.json"),
+        ("/swarm/nodes", "tests/data/clusters/docker-nodes.txt"),
+    ] {
+        let body = std::fs::read_to_string(list).expect("it is there");
+        let path = format!("{path}?image=servercore");
+        let answer = service.post_as(&path, "application/json", body).await.json();
+        let all_run = answer["groups"]
+            .as_array()
+            .is_some_and(|groups| groups.iter().all(|group| !group["tag"].is_null()));
+        let ended = wintag(&["nodes", "servercore", list, "--offline"]);
+        assert_eq!(ended.status.code(), Some(if all_run { 0 } else { 3 }), "{path}");
+        let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+        assert_eq!(printed, answer, "{path}");
+    }
+    check(&["nodes", "servercore", "README.md", "--offline"], 2, "", "kubectl get nodes -o json");
+    check(
+        &[
+            "fleet",
+            "nanoserver:1709",
+            "--hosts",
+            "1607,1709",
+            "--platform",
+            "kubernetes",
+            "--offline",
+        ],
+        3,
+        "\"tag\": \"1709\"",
+        "",
+    );
+}
+
 #[test]
 fn a_refused_answer_leaves_standard_output_empty() {
     let ended =
@@ -188,6 +223,26 @@ async fn it_prints_what_the_service_answers() {
     let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
     assert_eq!(printed, served);
 
+    for (path, arguments) in [
+        (
+            "/fleet?image=servercore&hosts=ltsc2019,ltsc2022",
+            "fleet servercore --hosts ltsc2019,ltsc2022",
+        ),
+        (
+            "/hosts?image=nanoserver:1809&platform=kubernetes",
+            "hosts nanoserver:1809 --platform kubernetes",
+        ),
+        ("/tags?image=servercore&build=20348&limit=2", "tags servercore --build 20348 --limit 2"),
+        ("/identify?host=21H2&host_type=client", "identify 21H2 --host-type client"),
+        ("/matrix?hosts=1809&images=ltsc2022", "matrix --hosts 1809 --images ltsc2022"),
+    ] {
+        let arguments: Vec<&str> = arguments.split(' ').chain(["--offline"]).collect();
+        let ended = wintag(&arguments);
+        assert_eq!(ended.status.code(), Some(0), "{path}");
+        let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+        assert_eq!(printed, service.json(path).await, "{path}");
+    }
+
     let document = service.json("/openapi.json").await;
     let printed: Value = serde_json::from_slice(&wintag(&["openapi"]).stdout).expect("it is JSON");
     assert_eq!(printed, document);
@@ -208,7 +263,20 @@ async fn a_health_check_asks_the_service() {
 
 #[test]
 fn help_teaches() {
-    for command in ["", "serve", "resolve", "check", "diagnose", "openapi", "healthcheck"] {
+    for command in [
+        "",
+        "serve",
+        "resolve",
+        "check",
+        "fleet",
+        "hosts",
+        "tags",
+        "identify",
+        "matrix",
+        "diagnose",
+        "openapi",
+        "healthcheck",
+    ] {
         let arguments: Vec<&str> =
             [command, "--help"].into_iter().filter(|a| !a.is_empty()).collect();
         let ended = wintag(&arguments);
@@ -296,7 +364,7 @@ fn an_empty_variable_is_not_set_and_a_flag_may_take_back_what_the_file_says() {
 
 #[test]
 fn a_call_of_the_service_is_no_command() {
-    for call in ["matrix", "identify", "releases", "images", "tags"] {
+    for call in ["releases", "images", "renovate"] {
         let output = wintag(&[call]);
         let talk = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{talk}");

@@ -1,6 +1,8 @@
 //! Lists of nodes, and pods to admit: what kubectl, docker and the API server send, through the
 //! real program.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
@@ -440,4 +442,142 @@ async fn what_is_no_review_of_v1_is_refused() {
             .await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{to}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_fleet_gets_a_tag_for_each_group_and_one_for_all() {
+    let service = Service::offline();
+    // One question per line: the parameters, the groups, and the one tag for all or why not.
+    for (query, expected, one) in [
+        (
+            "image=servercore&hosts=ltsc2019,20348.2113,20348.5622",
+            &[
+                "10.0.17763 ltsc2019 ltsc2019 process",
+                "10.0.20348 20348.2113+20348.5622 ltsc2022 process",
+            ][..],
+            "ltsc2019 hyperv",
+        ),
+        (
+            "image=servercore&hosts=ltsc2022,26100.4061&platform=kubernetes",
+            &["10.0.20348 ltsc2022 ltsc2022 process", "10.0.26100 26100.4061 ltsc2025 process"],
+            "ltsc2022 process",
+        ),
+        (
+            "image=servercore&hosts=ltsc2019,ltsc2022&platform=kubernetes",
+            &["10.0.17763 ltsc2019 ltsc2019 process", "10.0.20348 ltsc2022 ltsc2022 process"],
+            "Kubernetes has no other isolation mode",
+        ),
+        (
+            "image=mcr.microsoft.com/dotnet/framework/aspnet:4.8-windowsservercore-ltsc2022&\
+             hosts=ltsc2019;ltsc2022",
+            &[
+                "10.0.17763 ltsc2019 4.8-windowsservercore-ltsc2019 process",
+                "10.0.20348 ltsc2022 4.8-windowsservercore-ltsc2022 process",
+            ],
+            "4.8-windowsservercore-ltsc2019 hyperv",
+        ),
+    ] {
+        let answer = service.json(&format!("/fleet?{query}")).await;
+        assert_eq!(groups(&answer), expected, "{query}");
+        let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+        let one_for_all = &answer["one_for_all"];
+        let found = match &answer["why"] {
+            Value::Null => {
+                format!("{} {}", text(&one_for_all["tag"]), text(&one_for_all["isolation"]))
+            }
+            why => text(why),
+        };
+        assert!(found.ends_with(one), "{query}: {found}");
+    }
+    // As the list of the same nodes, which adds labels.
+    let of_list = answer_for(
+        &service,
+        "/kubernetes/nodes?image=servercore",
+        some_nodes(&["10.0.17763", "10.0.20348"]),
+    )
+    .await;
+    assert_eq!(of_list["groups"].as_array().map(Vec::len), Some(2));
+    let of_hosts =
+        service.json("/fleet?image=servercore&hosts=17763,20348&platform=kubernetes").await;
+    for group in 0..2 {
+        for field in ["tag", "reference", "isolation", "selector"] {
+            assert_eq!(
+                of_hosts["groups"][group][field], of_list["groups"][group][field],
+                "{field}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_that_cannot_be_read_says_which_host() {
+    let service = Service::offline();
+    let many = vec!["17763"; 65].join(",");
+    for (query, status, message) in [
+        ("image=servercore&hosts=ltsc2019,foo", 404, "item 2: could not recognise"),
+        ("image=servercore", 400, "is required, for example hosts=ltsc2019,ltsc2022"),
+        ("image=servercore&hosts=,", 400, "the list is empty"),
+        (&format!("image=servercore&hosts={many}"), 400, "at most 64 items"),
+        ("image=nanosever&hosts=ltsc2019", 404, "nanoserver"),
+    ] {
+        let answer = service.get(&format!("/fleet?{query}")).await;
+        assert_eq!(answer.status.as_u16(), status, "{query}");
+        assert!(answer.text.contains(message), "{query}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_checked_against_every_release() {
+    let service = Service::offline();
+    let answer = service.json("/hosts?image=servercore:ltsc2022").await;
+    let hosts = answer["hosts"].as_array().expect("a list");
+    let releases = service.json("/releases").await;
+    let mut builds: Vec<String> = releases["releases"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|release| format!("{} {}", release["kind"], release["build"]))
+        .collect();
+    builds.sort();
+    builds.dedup();
+    assert_eq!(hosts.len(), builds.len());
+    for host in hosts {
+        // What is said of a host is what /check says of it.
+        let (build, kind) = (&host["host"]["build"], host["host"]["kind"].as_str().expect("text"));
+        let query = format!("image=servercore:ltsc2022&host={build}&host_type={kind}");
+        let checked = service.json(&format!("/check?{query}")).await;
+        for field in ["runs", "isolation", "isolation_supported", "suggestion"] {
+            assert_eq!(host[field], checked[field], "{query} {field}");
+        }
+        assert_eq!(host["reasons"], checked["entries"][0]["reasons"], "{query}");
+    }
+    let runs = |build: u32, kind: &str| {
+        let found = hosts
+            .iter()
+            .find(|host| host["host"]["build"] == build && host["host"]["kind"] == kind);
+        found.map(|host| host["isolation"].clone()).unwrap_or_default()
+    };
+    assert_eq!(runs(17763, "server"), Value::Null);
+    assert_eq!(runs(20348, "server"), "process");
+    assert_eq!(runs(26100, "server"), "process");
+    assert_eq!(runs(22631, "client"), "hyperv");
+    let missing = service.get("/hosts?image=servercore:nothing").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.text.contains("other tags are"), "{}", missing.text);
+}
+
+#[tokio::test]
+async fn all_hosts_of_an_image_cost_one_manifest() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &[]);
+    let image = "mcr.microsoft.com/windows/servercore:10.0.17763.557-amd64";
+    let answer = service.json(&format!("/hosts?image={image}")).await;
+    assert_eq!(answer["freshness"]["source"], "registry");
+    assert!(answer["hosts"].as_array().expect("a list").len() > 20);
+    let asked = registry.settled_requests();
+    let own = asked.iter().filter(|line| line.contains("/manifests/10.0.17763.557-amd64"));
+    assert_eq!(own.count(), 1, "{asked:?}");
+    // The rest is for the suggestions, and each is asked for once too.
+    let distinct: BTreeSet<&String> = asked.iter().collect();
+    assert_eq!(distinct.len(), asked.len(), "{asked:?}");
 }

@@ -7,5 +7,6 @@ mod admission;
 
 pub use admission::admit;
 pub use nodes::{
-    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, kubernetes_nodes, swarm_nodes,
+    Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, fleet, kubernetes_nodes,
+    swarm_nodes,
 };

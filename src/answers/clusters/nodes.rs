@@ -1,5 +1,5 @@
-//! The use case behind `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of nodes runs,
-//! and whether one tag runs on all of them.
+//! The use case behind `/fleet`, `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of
+//! nodes runs, and whether one tag runs on all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,6 +107,28 @@ pub async fn swarm_nodes(
 ) -> Result<Fleet, FleetRefusal> {
     let read = swarm::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
     answer_for_nodes(context, image, Platform::Swarm, read).await
+}
+
+/// Answers for hosts that are given by their Windows versions; the text of each is its name.
+///
+/// # Errors
+/// As [`kubernetes_nodes`].
+pub async fn fleet(
+    context: &Context,
+    image: &FleetImage,
+    platform: Platform,
+    hosts: Vec<AskedHost>,
+) -> Result<Fleet, FleetRefusal> {
+    let nodes = hosts.into_iter().map(|host| {
+        let AskedHost { requested, version, kind, edition, name, .. } = host;
+        Ok(Node {
+            name: requested.clone(),
+            host: Host { requested, version, kind, edition, name },
+            labels: BTreeMap::new(),
+            contradictions: Vec::new(),
+        })
+    });
+    answer_for_nodes(context, image, platform, nodes.collect()).await
 }
 
 async fn answer_for_nodes(

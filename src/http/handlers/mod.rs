@@ -6,6 +6,8 @@ pub mod resolve;
 pub mod batch;
 pub mod diagnose;
 pub mod check;
+pub mod fleet;
+pub mod hosts;
 pub mod tags;
 pub mod identify;
 pub mod matrix;

@@ -1,0 +1,56 @@
+//! The parameters of `/fleet`.
+
+use std::sync::Arc;
+
+use utoipa::IntoParams;
+
+use super::choices::TaggedImage;
+use super::host_list::read_hosts;
+use super::params::Params;
+use super::problem::Problem;
+use super::reading::Reading;
+use crate::answers::{AskedHost, FleetImage};
+use crate::windows::Platform;
+
+/// The parameters of `/fleet`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FleetParams {
+    /// The image that the hosts are to run; as in `/resolve`, also with a tag.
+    #[param(inline, example = "servercore")]
+    pub image: TaggedImage,
+    /// The hosts, separated by commas or semicolons, each as in `/resolve`. At most 64.
+    #[param(example = "ltsc2019,20348.2113,26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
+    pub hosts: String,
+    /// Where the containers run; `docker` by default.
+    #[param(inline)]
+    pub platform: Option<Platform>,
+}
+
+/// What `/fleet` is asked.
+#[derive(Debug)]
+pub struct FleetQuestion {
+    /// The image.
+    pub image: FleetImage,
+    /// The hosts; at least one.
+    pub hosts: Vec<AskedHost>,
+    /// Where the containers run.
+    pub platform: Platform,
+}
+
+/// Reads the parameters.
+///
+/// # Errors
+/// A problem that lists everything that is wrong.
+pub fn read_fleet(
+    pairs: Vec<(String, String)>,
+    reading: Reading<'_>,
+) -> Result<FleetQuestion, Problem> {
+    let mut params = Params::new::<FleetParams>(pairs);
+    let image = reading.tagged_image(&mut params);
+    params.required("hosts", "ltsc2019,ltsc2022");
+    let hosts = read_hosts(&mut params, reading);
+    let platform = params.word("platform").unwrap_or_default();
+    let ((image, tag), hosts) = params.finish_with(image.zip(hosts))?;
+    Ok(FleetQuestion { image: FleetImage { image: Arc::new(image), tag }, hosts, platform })
+}

@@ -1,0 +1,171 @@
+//! The commands that print lists: those of hosts, tags and nodes, as over HTTP.
+
+use super::arguments::{
+    FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
+    TagsArguments,
+};
+use super::diagnose::{MAX_TEXT_BYTES, read_input};
+use super::ending::{Ending, explain, print_json};
+use super::question::{build, parameters};
+use crate::answers::{self, FleetImage, FleetRefusal};
+use crate::api::fleet::read_fleet;
+use crate::api::hosts::read_hosts_question;
+use crate::api::lists::read_identify;
+use crate::api::matrix::read_matrix;
+use crate::api::nodes::{NodesObject, read_image};
+use crate::api::problem::Problem;
+use crate::api::reading::Reading;
+use crate::api::tags::{TagsObject, read_tags};
+use crate::app::App;
+use crate::config::{ConfigFile, SourceSettings};
+
+/// The longest list of nodes, as over HTTP.
+const MAX_NODES_BYTES: u64 = 3 << 20;
+
+/// Prints the answer of an application that is built for it, or explains why there is none.
+async fn answer<T: serde::Serialize>(
+    source: &SourceSettings,
+    file: ConfigFile,
+    work: impl AsyncFnOnce(&App) -> Result<T, Problem>,
+) -> Ending {
+    let app = match build(source, file) {
+        Ok(app) => app,
+        Err(ending) => return ending,
+    };
+    match work(&app).await {
+        Ok(answer) => print_json(&answer),
+        Err(problem) => explain(&problem),
+    }
+}
+
+/// As [`answer`]; the exit status says whether each group of hosts has a tag.
+async fn answer_for_groups(
+    source: &SourceSettings,
+    file: ConfigFile,
+    work: impl AsyncFnOnce(&App) -> Result<NodesObject, Problem>,
+) -> Ending {
+    let mut have_tags = true;
+    let ending = answer(source, file, async |app| {
+        let nodes = work(app).await?;
+        have_tags = nodes.groups.iter().all(|group| group.tag.is_some());
+        Ok(nodes)
+    })
+    .await;
+    if ending == Ending::Answered && !have_tags { Ending::NoTag } else { ending }
+}
+
+pub(super) async fn fleet(arguments: FleetArguments, file: ConfigFile) -> Ending {
+    let pairs = parameters([
+        ("image", Some(arguments.image)),
+        ("hosts", Some(arguments.hosts)),
+        ("platform", arguments.platform),
+    ]);
+    answer_for_groups(&arguments.source, file, async |app| {
+        let question = read_fleet(pairs, Reading::from(app.context()))?;
+        let (image, platform) = (&question.image, question.platform);
+        let fleet = answers::fleet(app.context(), image, platform, question.hosts).await;
+        Ok(NodesObject::new(&fleet.map_err(|refusal| of_fleet(app, &refusal, image))?, platform))
+    })
+    .await
+}
+
+pub(super) async fn nodes(arguments: NodesArguments, file: ConfigFile) -> Ending {
+    let list = match read_input(arguments.file.as_deref(), MAX_NODES_BYTES) {
+        Ok(list) => list,
+        Err(ending) => return ending,
+    };
+    answer_for_groups(&arguments.source, file, async |app| {
+        let pairs = parameters([("image", Some(arguments.image))]);
+        let (context, image) = (app.context(), read_image(pairs, Reading::from(app.context()))?);
+        let kubernetes = answers::kubernetes_nodes(context, &image, &list).await;
+        let (fleet, answer): (_, fn(&_) -> _) = match kubernetes {
+            Err(FleetRefusal::List(refused)) => {
+                match answers::swarm_nodes(context, &image, &list).await {
+                    // The list is of neither; the message names the command of Kubernetes.
+                    Err(FleetRefusal::List(_)) => {
+                        (Err(FleetRefusal::List(refused)), NodesObject::of_kubernetes)
+                    }
+                    fleet => (fleet, NodesObject::of_swarm),
+                }
+            }
+            fleet => (fleet, NodesObject::of_kubernetes),
+        };
+        Ok(answer(&fleet.map_err(|refusal| of_fleet(app, &refusal, &image))?))
+    })
+    .await
+}
+
+fn of_fleet(app: &App, refusal: &FleetRefusal, image: &FleetImage) -> Problem {
+    let mirror = app.context().catalogue.mirror_of(&image.image.repository);
+    Problem::of_fleet(refusal, &image.image).asked_of(mirror)
+}
+
+pub(super) async fn hosts(arguments: HostsArguments, file: ConfigFile) -> Ending {
+    let pairs = parameters([
+        ("image", Some(arguments.image)),
+        ("arch", arguments.arch),
+        ("platform", arguments.platform),
+    ]);
+    answer(&arguments.source, file, async |app| {
+        let question = read_hosts_question(pairs, Reading::from(app.context()))?;
+        answers::hosts(app.context(), &question).await.map_err(|refused| {
+            let mirror = app.context().catalogue.mirror_of(&question.image.repository);
+            Problem::of_check(&refused.refusal, &refused.question).asked_of(mirror)
+        })
+    })
+    .await
+}
+
+pub(super) async fn tags(arguments: TagsArguments, file: ConfigFile) -> Ending {
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let pairs = parameters([
+        ("image", Some(arguments.image)),
+        ("build", number(arguments.build)),
+        ("release", arguments.release),
+        ("kb", arguments.kb),
+        ("tag", arguments.tag),
+        ("stem", arguments.stem),
+        ("base", arguments.base),
+        ("arch", arguments.arch),
+        ("offset", number(arguments.offset)),
+        ("limit", number(arguments.limit)),
+    ]);
+    answer(&arguments.source, file, async |app| {
+        let question = read_tags(pairs, Reading::from(app.context()))?;
+        let listed = answers::tags(app.context(), &question).await.map_err(|miss| {
+            let mirror = app.context().catalogue.mirror_of(&question.image.repository);
+            Problem::of_miss(&miss, &question.image).asked_of(mirror)
+        })?;
+        Ok(TagsObject::new(&question, listed))
+    })
+    .await
+}
+
+pub(super) async fn identify(arguments: IdentifyArguments, file: ConfigFile) -> Ending {
+    let text = match arguments.host {
+        Some(text) => text,
+        None => match read_input(None, MAX_TEXT_BYTES) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+            Err(ending) => return ending,
+        },
+    };
+    let pairs = parameters([("host", Some(text)), ("host_type", arguments.host_type)]);
+    answer(&arguments.source, file, async |app| {
+        let context = app.context();
+        read_identify(pairs, Reading::from(context), context.now().date())
+    })
+    .await
+}
+
+pub(super) async fn matrix(arguments: MatrixArguments, file: ConfigFile) -> Ending {
+    let pairs = parameters([
+        ("hosts", arguments.hosts),
+        ("images", arguments.images),
+        ("platform", arguments.platform),
+    ]);
+    answer(&arguments.source, file, async |app| {
+        let context = app.context();
+        read_matrix(pairs, Reading::from(context), context.now().date())
+    })
+    .await
+}

@@ -1,0 +1,51 @@
+//! `GET /fleet`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::answers::{self, Context};
+use crate::api::fleet::{FleetParams, read_fleet};
+use crate::api::nodes::NodesObject;
+use crate::api::problem::Problem;
+use crate::api::reading::Reading;
+use crate::http::background::Background;
+use crate::http::problems::LookupProblems;
+use crate::http::query::Query;
+use crate::http::rate_limiter::RateLimiter;
+use crate::http::reply::{self, Metadata};
+
+/// Tags for a fleet of hosts
+///
+/// Groups the hosts by what runs on them, and returns the tag and the isolation mode of each group,
+/// and the one tag that runs on all of them, or why there is none.
+#[utoipa::path(
+    get, path = "", operation_id = "answerForFleet", tag = "Answers", params(FleetParams),
+    responses(
+        (
+            status = 200, description = "The tag of each group of hosts, and one tag for all",
+            body = NodesObject
+        ),
+        LookupProblems,
+    )
+)]
+pub async fn answer_for_fleet(
+    request: HttpRequest,
+    Query(query): Query,
+    context: web::Data<Context>,
+    background: web::Data<Background>,
+) -> Result<HttpResponse, Problem> {
+    let question = read_fleet(query, Reading::from(&**context))?;
+    RateLimiter::charge(&request, question.hosts.len() - 1)?;
+    let context = context.into_inner();
+    let answering = async move {
+        let (image, platform) = (&question.image, question.platform);
+        let fleet = answers::fleet(&context, image, platform, question.hosts).await;
+        let fleet = fleet.map_err(|refusal| {
+            let mirror = context.catalogue.mirror_of(&image.image.repository);
+            Problem::of_fleet(&refusal, &image.image).asked_of(mirror)
+        })?;
+        let metadata = Metadata { freshness: fleet.freshness, ..Metadata::default() };
+        Ok((reply::json_bytes(&NodesObject::new(&fleet, platform))?, metadata))
+    };
+    let (answer, metadata) = background.run(answering).await?;
+    reply::written_json(&request, answer, &metadata)
+}
