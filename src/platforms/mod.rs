@@ -12,3 +12,4 @@ pub mod formats;
 pub mod renovate;
 pub mod badge;
 pub mod diagnosis;
+pub mod engines;

@@ -10,6 +10,7 @@ mod contradictions;
 mod diagnose;
 mod docs;
 mod embedded;
+mod engines;
 mod facts;
 mod faults;
 mod formats;

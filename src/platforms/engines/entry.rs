@@ -1,0 +1,78 @@
+//! The question: an image, as its index lists it, and the host that pulls it.
+
+use crate::images::Architecture;
+
+/// An image as its manifest describes it.
+#[derive(Clone, Copy, Debug)]
+pub enum Image<'a> {
+    /// An index, with its entries in their order.
+    Index(&'a [IndexEntry<'a>]),
+    /// The manifest of one image; its platform is that of the configuration.
+    Single(IndexEntry<'a>),
+}
+
+/// The platform of an entry; what the index leaves out is `None`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IndexEntry<'a> {
+    /// The operating system.
+    pub operating_system: Option<&'a str>,
+    /// The architecture as Go names it.
+    pub architecture: Option<&'a str>,
+    /// The variant of the architecture.
+    pub variant: Option<&'a str>,
+    /// `os.version`.
+    pub os_version: Option<&'a str>,
+    /// `os.features`.
+    pub os_features: &'a [String],
+}
+
+impl IndexEntry<'_> {
+    /// Whether the index says nothing of its platform, as of an index inside the index. Engines
+    /// then read what the entry refers to.
+    pub fn is_undescribed(&self) -> bool {
+        self.operating_system.is_none() && self.architecture.is_none()
+    }
+
+    /// Whether it is for this operating system.
+    pub fn is_for(&self, operating_system: &str) -> bool {
+        self.operating_system == Some(operating_system)
+    }
+
+    /// The architecture and variant without those words that change nothing (containerd/platforms,
+    /// database.go, `normalizeArch`).
+    pub(super) fn normal_architecture(&self) -> (&str, &str) {
+        match (self.architecture.unwrap_or_default(), self.variant.unwrap_or_default()) {
+            ("amd64", "v1") => ("amd64", ""),
+            ("arm64", "v8" | "8") => ("arm64", ""),
+            ("arm", "") => ("arm", "v7"),
+            other => other,
+        }
+    }
+}
+
+/// The host that pulls.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// Its build and its os.version, with the revision where that is known; `None` for a computer
+    /// without Windows, such as a Linux builder.
+    pub windows: Option<(u32, &'a str)>,
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// The level of an amd64 processor, 1 to 4 (x86-64 psABI).
+    pub cpu_level: u8,
+    /// The platform that is asked for.
+    pub requested: Requested,
+}
+
+/// The platform in the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// None: the engine takes the host's.
+    Default,
+    /// `windows/amd64`, or the host's architecture.
+    Windows,
+    /// `windows(10.0.BUILD)/amd64`.
+    Build(u32),
+    /// The host's whole os.version, as `crane`, `oras` and `regctl` take it.
+    WholeVersion,
+}
