@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::Context;
+use super::engines::{EngineAnswer, EnginePick, EngineQuestion};
 use super::host::HostDescription;
 use super::observed::{Recalled, recall, recall_builds, seen_above};
 use super::question::{AskedHost, ResolveQuestion};
@@ -16,8 +17,9 @@ use crate::catalogue::{
     Deadline, Entry, EntryMismatch, Found, FoundImage, Freshness, KnownTag, Manifest, Miss, Wanted,
 };
 use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
+use crate::platforms::engines::Engine;
 use crate::windows::{
-    Base, Compatibility, Isolation, Platform, Reason, Verdict, WindowsVersion,
+    Base, Compatibility, Isolation, ModeVerdict, Platform, Reason, Verdict, WindowsVersion,
     host_process_verdict, verdict,
 };
 
@@ -39,6 +41,8 @@ pub struct CheckQuestion {
     pub architecture: Architecture,
     /// Where the container runs.
     pub platform: Platform,
+    /// The engine that pulls it; `None` for all of today's.
+    pub engine: Option<&'static Engine>,
 }
 
 /// The answer of `/check`: whether the image runs, and why, entry by entry.
@@ -60,6 +64,10 @@ pub struct Checked {
     pub suggestion: Option<String>,
     /// Every entry of the image index, or the single image.
     pub entries: Vec<CheckedEntry>,
+    /// What the requested engine takes; null if none was requested.
+    pub engine: Option<EnginePick>,
+    /// Without `engine`: today's engines of the platform that do not take the entry of this answer.
+    pub engines: Vec<EnginePick>,
     /// Possible problems with this answer.
     pub warnings: Vec<Remark>,
     /// Where the answer comes from, and how old it is.
@@ -153,6 +161,7 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         Err(miss) => return Err(refuse(context, question, miss, wanted, &deadline).await),
     };
     let mut of_the_tag = Vec::new();
+    let mut manifest = None;
     let (digest, entries, freshness) = match found {
         FoundImage::Manifest(Found { value, freshness, .. }) => {
             let may_be_windows = |entry: &Entry| {
@@ -162,7 +171,8 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
             if !value.entries.iter().any(may_be_windows) {
                 of_the_tag.push(Remark::no_windows_image(&image.requested));
             }
-            (Some(value.digest.clone()), from_manifest(question, &value), freshness)
+            let value = manifest.insert(value);
+            (Some(value.digest.clone()), from_manifest(question, value), freshness)
         }
         FoundImage::Observation(Found { value, freshness, instead_of }) => {
             let base = value.base().unwrap_or_else(|| image.base());
@@ -203,24 +213,35 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         warnings.push(Remark::legacy_name(image));
     }
     let (mut isolation, mut isolation_supported) = (None, Vec::new());
-    let best = best_entry(question, &entries);
+    let best_at = best_entry(question, &entries);
+    let best = best_at.and_then(|at| entries[at].compatibility.as_ref());
     if let Some((version, compatibility)) = best {
         let ended = tables.image_support_ended(version.build, image.base(), today);
         warnings.extend(ended.map(|ended| Remark::image_out_of_support(&image.requested, ended)));
         isolation_supported = compatibility.supported();
         isolation = compatibility.recommended(host.kind);
     }
-    let newest = || {
-        let known = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
-        known.max_by_key(|(version, _)| *version)
-    };
+    let known = || entries.iter().filter_map(|entry| entry.compatibility.as_ref());
+    let newest = || known().max_by_key(|(version, _)| *version);
     if let Some((version, Compatibility { process, hyperv })) = best.or_else(newest) {
         // Those of both modes, as in a cell of the matrix.
         let mut rules: Vec<Reason> = process.warnings.clone();
         rules.extend(hyperv.warnings.iter().filter(|rule| !process.warnings.contains(rule)));
+        let replaced = [Reason::EngineMayRefusePull, Reason::ContainerdMayRefusePull];
+        rules.retain(|rule| manifest.is_none() || !replaced.contains(rule));
         let remark = |rule| Remark::of_rule(rule, question.host.facts(), Some(*version));
         warnings.extend(rules.into_iter().map(remark));
     }
+    let engines = EngineQuestion {
+        image,
+        host: &question.host,
+        architecture: question.architecture,
+        platform: question.platform,
+        manifest: manifest.as_deref(),
+        best: best_at,
+    };
+    let EngineAnswer { asked, others, warning } = engines.answer(question.engine);
+    warnings.extend(warning);
     warnings.extend(of_the_tag);
     let is_unknown =
         isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
@@ -243,6 +264,8 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         isolation_supported,
         suggestion,
         entries,
+        engine: asked,
+        engines: others,
         warnings,
         freshness,
     })
@@ -379,17 +402,17 @@ fn base_of(question: &CheckQuestion) -> Option<Base> {
     named.and_then(|tag| tag.base?.base()).or_else(|| question.image.known_base())
 }
 
-/// The entry that runs best: the host's own build first, then process isolation before Hyper-V,
-/// then the newest.
-fn best_entry<'a>(
-    question: &CheckQuestion,
-    entries: &'a [CheckedEntry],
-) -> Option<&'a (WindowsVersion, Compatibility)> {
+/// The position of the entry that runs best: the host's own build first, then process isolation
+/// before Hyper-V, then a revision that is not above the host's, then the newest.
+fn best_entry(question: &CheckQuestion, entries: &[CheckedEntry]) -> Option<usize> {
     let own = question.host.version.build;
-    let runs = entries.iter().filter_map(|entry| entry.compatibility.as_ref());
-    runs.filter(|(_, compatibility)| !compatibility.supported().is_empty()).max_by_key(
-        |(version, compatibility)| {
-            (version.build == own, compatibility.process.verdict == Verdict::Yes, *version)
-        },
-    )
+    let known = entries.iter().enumerate();
+    let runs = known.filter_map(|(at, entry)| {
+        let (version, compatibility) = entry.compatibility.as_ref()?;
+        let ModeVerdict { verdict, warnings, .. } = &compatibility.process;
+        let is_newer = warnings.contains(&Reason::ImageRevisionNewerThanHost);
+        let rank = (version.build == own, *verdict == Verdict::Yes, !is_newer, *version);
+        (!compatibility.supported().is_empty()).then_some((rank, at))
+    });
+    runs.max_by_key(|(rank, _)| *rank).map(|(_, at)| at)
 }

@@ -82,6 +82,7 @@ pub async fn hosts(context: &Context, asked: &HostsQuestion) -> Result<HostsOfIm
             host: host.asked(),
             architecture: asked.architecture,
             platform: asked.platform,
+            engine: None,
         };
         let checked = match check(context, &question).await {
             Ok(checked) => checked,

@@ -12,6 +12,7 @@ mod resolve;
 mod observed;
 mod host;
 mod remark;
+mod engines;
 mod check;
 mod hosts;
 mod suggestions;
@@ -33,6 +34,7 @@ pub use context::Context;
 pub use diagnose::{
     Diagnosed, Diagnosis, MentionedHost, MentionedImage, Remedy, RemedyCode, diagnose,
 };
+pub use engines::{EnginePick, Engines};
 pub use host::HostDescription;
 pub use hosts::{HostsOfImage, HostsQuestion, HostsRefusal, hosts};
 pub use lists::{Identity, Images, Releases};

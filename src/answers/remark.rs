@@ -32,6 +32,7 @@ words! {
         EmbeddedDigestUnknown = "embedded-digest-unknown",
         EmbeddedTagMayHaveMoved = "embedded-tag-may-have-moved",
         EmbeddedTagNotProven = "embedded-tag-not-proven",
+        EnginePicksOther = "engine-picks-other",
         HostAmbiguous = "host-ambiguous",
         HostBuildNotListed = "host-build-not-listed",
         HostContradictsKind = "host-contradicts-kind",
@@ -61,6 +62,7 @@ impl RemarkCode {
     const fn source(self) -> &'static str {
         match self {
             Self::EmbeddedTagMayHaveMoved | Self::ImageOutOfSupport => SOURCE_IMAGE_LIFECYCLE,
+            Self::EnginePicksOther => SOURCE_MATCHER,
             Self::HostAmbiguous
             | Self::HostBuildNotListed
             | Self::HostContradictsKind
@@ -95,6 +97,9 @@ const SOURCE_IMAGE_LIFECYCLE: &str = concat!(
     "https://learn.microsoft.com/en-us/virtualization/windowscontainers/",
     "deploy-containers/base-image-lifecycle"
 );
+/// How containerd's library, which most engines use, compares Windows versions.
+const SOURCE_MATCHER: &str =
+    "https://github.com/containerd/platforms/blob/main/platform_windows_compat.go";
 /// Microsoft's product lifecycle pages.
 const SOURCE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/lifecycle/products/";
 /// The successors of the repositories on Docker Hub.
@@ -147,6 +152,11 @@ impl Remark {
 
     fn new(code: RemarkCode, message: String) -> Self {
         Self { code: code.as_str(), message, source: code.source() }
+    }
+
+    /// The warning that engines take another entry than the rule, or none.
+    pub(super) fn engine_picks_other(message: String) -> Self {
+        Self::new(RemarkCode::EnginePicksOther, message)
     }
 
     /// The warning that a shared tag has no image for the host; `versions` are those it has.

@@ -3,10 +3,11 @@
 use utoipa::IntoParams;
 
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{NOT_ALLOWED, Problem};
 use super::reading::Reading;
 use crate::answers::CheckQuestion;
 use crate::images::Architecture;
+use crate::platforms::engines::{Store, engine};
 use crate::windows::{HostKind, Platform};
 
 /// The parameters of `/check`.
@@ -33,6 +34,14 @@ pub struct CheckParams {
     /// Where the container runs; `docker` by default.
     #[param(inline)]
     pub platform: Option<Platform>,
+    /// The engine that pulls the image: a name of `/engines`, or a product and a version, such as
+    /// `docker-29.6.2` or `containerd-2.1.4`. Without it, `engines` has those of today that do not
+    /// take the entry of the answer.
+    #[param(example = "containerd-2.2", min_length = 1, max_length = 48)]
+    pub engine: Option<String>,
+    /// The image store of Docker, if `engine` is one; `classic` by default, as on Windows.
+    #[param(inline)]
+    pub store: Option<Store>,
 }
 
 /// Reads the parameters of `/check`.
@@ -48,6 +57,13 @@ pub fn read_check(
     let host = reading.host(&mut params);
     let architecture = params.word_with("arch", Architecture::read).unwrap_or_default();
     let platform = params.word("platform").unwrap_or_default();
+    let store = params.word("store");
+    let name = params.optional("engine");
+    let read = |text: &str| engine(text, store).map_err(|error| error.to_string());
+    if store.is_some() && !name.as_deref().is_some_and(|name| name.starts_with("docker")) {
+        params.refuse("store", NOT_ALLOWED, "needs engine=docker, or a version of it".to_owned());
+    }
+    let engine = name.and_then(|name| params.parse_with("engine", &name, read));
     let ((image, selector), host) = params.finish_with(reference.zip(host))?;
-    Ok(CheckQuestion { image, selector, host, architecture, platform })
+    Ok(CheckQuestion { image, selector, host, architecture, platform, engine })
 }

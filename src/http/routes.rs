@@ -69,6 +69,7 @@ routes! {
     "/matrix" { get matrix::compare }
     "/releases" { get releases::list_releases }
     "/images" { get images::list_images }
+    "/engines" { get engines::list_engines }
     "/kubernetes/nodes" { post kubernetes_nodes::answer_for_kubernetes_nodes }
     "/kubernetes/admission" { post admission::review_admission }
     "/swarm/nodes" { post swarm_nodes::answer_for_swarm_nodes }

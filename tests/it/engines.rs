@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::resolve::codes;
+use crate::support::docker_registry::DockerRegistry;
+use crate::support::docker_registry::storage::Content;
+use crate::support::service::Service;
 use serde_json::Value;
 use wintag::images::Architecture;
 use wintag::platforms::engines::{
@@ -256,7 +260,125 @@ fn names_and_versions_lead_to_their_engine() {
         let found = engine(text, None);
         assert_eq!(found.is_ok(), text == "containerd-1", "{text}: {found:?}");
     }
+    for (name, since) in [
+        ("docker", "19.03.0"),
+        ("docker-containerd-28", "25.0.0"),
+        ("docker-containerd-29.6", "29.6.0"),
+        ("docker-containerd-next", "next"),
+        ("containerd-2.1.0", "1.7.6"),
+        ("containerd-2.3", "2.1.6"),
+        ("buildkit-0.26", "0.15.0"),
+    ] {
+        assert_eq!(engine(name, None).expect(name).first_with_rule().from, since, "{name}");
+    }
     let old = engine("containerd-1.4.3", None).expect_err("no rule is known");
     assert!(old.to_string().contains("1.5.0"), "{old}");
     assert!(engine(&"docker-".repeat(20), None).is_err());
+}
+
+/// The registry has the recorded indexes, as bytes, and the program asks it for them.
+#[tokio::test]
+async fn a_check_says_what_the_engine_takes() {
+    const REPOSITORY: &str = "engines/recorded";
+    let mut content = Content::default();
+    for index in lines(0).filter(|index| index["kind"] == "index") {
+        let text = |name: &str| index[name].as_str().expect("a text").to_owned();
+        let digest = content.tag(REPOSITORY, &text("id"), text("body").as_bytes());
+        assert_eq!(digest, text("digest"));
+    }
+    let registry = DockerRegistry::start_holding(content);
+    let service = Service::mirrored(&registry.host(), &[]);
+    let indexes: BTreeMap<String, Value> =
+        lines(0).map(|index| (index["id"].as_str().expect("an id").to_owned(), index)).collect();
+    let picks: Vec<Value> = lines(1).collect();
+    let mut compared = 0;
+    for id in ["ltsc-old-new", "rev-cross", "docker-library-2026", "386-only", "attest-buildx"] {
+        for host in [None, Some("10.0.20348.587"), Some("10.0.26200.8246")] {
+            let is_it = |line: &&Value| line["index"] == id && line["host"].as_str() == host;
+            let Some(line) = picks.iter().find(is_it) else { continue };
+            for (engine, key) in [
+                ("docker", "docker-classic-29.7"),
+                ("docker-29.7.2&store=containerd", "docker-containerd-29.7"),
+                ("docker-containerd-27.5", "docker-containerd-27.5"),
+                ("containerd-1.6.17", "containerd-1.6.17"),
+                ("containerd-2.1.4", "containerd-2.1.5"),
+                ("containerd-2.2", "containerd-2.2.7"),
+                ("nerdctl", "nerdctl-2.3"),
+                ("buildkit", "buildkit-0.32"),
+                ("regctl", "regctl+local"),
+            ] {
+                let Some(expected) = line["picks"][key].as_str() else { continue };
+                let host = host.unwrap_or("10.0.20348.587");
+                let image = format!("mcr.microsoft.com/{REPOSITORY}:{id}");
+                let query = format!("/check?image={image}&host={host}&engine={engine}");
+                let answer = service.json(&query).await;
+                let engine = &answer["engine"];
+                let position = engine["position"].as_u64().map(|position| position.to_string());
+                let is_refused = expected.starts_with('!');
+                let expected = Some(expected.to_owned()).filter(|_| !is_refused);
+                assert_eq!(position, expected, "{query}: {engine}");
+                assert_eq!(engine["refusal"].is_string(), is_refused, "{query}: {engine}");
+                let of_index = &indexes[id]["entries"]
+                    [position.map_or(usize::MAX, |position| position.parse().expect("a number"))];
+                assert_eq!(engine["digest"], of_index["digest"], "{query}");
+                assert_eq!(engine["os_version"], of_index["os_version"], "{query}");
+                assert_eq!(answer["engines"], serde_json::json!([]), "{query}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 84);
+    // Without `engine`: today's engines that take something else, and why that matters.
+    let lowest = "docker (since 19.03.0) takes 10.0.17763.9245, which needs Hyper-V isolation; \
+                  buildkit (since 0.31.0) takes 10.0.17763.9245, which needs Hyper-V isolation";
+    for (id, host, platform, expected) in [
+        ("ltsc-old-new", "10.0.26200.8246", "docker", Some((2, lowest))),
+        (
+            "rev-2025-4061-33296",
+            "10.0.26100.33296",
+            "kubernetes",
+            Some((1, "containerd-2.3 (since 2.1.6) takes 10.0.26100.4061, an older revision")),
+        ),
+        (
+            "rev-2025-33296-4061",
+            "10.0.26100.4061",
+            "docker",
+            Some((1, "docker (since 19.03.0) takes 10.0.26100.33296, whose revision is newer")),
+        ),
+        (
+            "single-2019",
+            "10.0.20348.587",
+            "docker",
+            Some((
+                0,
+                "docker-containerd-29.6 (since 29.6.0) refuses the image; nerdctl (since 2.3.0) \
+                 refuses the image: mcr",
+            )),
+        ),
+        ("rev-2025-4061-33296", "10.0.26100.4061", "kubernetes", None),
+        ("single-2022", "10.0.20348.587", "docker", None),
+        ("ltsc-old-new", "10.0.17134", "docker", None),
+        ("linux-only", "20348", "docker", None),
+    ] {
+        let image = format!("mcr.microsoft.com/{REPOSITORY}:{id}");
+        let query = format!("/check?image={image}&host={host}&platform={platform}");
+        let answer = service.json(&query).await;
+        let warnings = answer["warnings"].as_array().expect("warnings");
+        let warning = warnings.iter().find(|warning| warning["code"] == "engine-picks-other");
+        let message = warning.map_or("", |it| it["message"].as_str().expect("a text"));
+        let Some((best, start)) = expected else {
+            assert_eq!((message, answer["engines"].to_string()), ("", "[]".to_owned()), "{query}");
+            continue;
+        };
+        assert!(message.starts_with(start), "{query}: {message}");
+        let digest = indexes[id]["entries"][best]["digest"].as_str().expect("a digest");
+        let end = format!(": mcr.microsoft.com/{REPOSITORY}@{digest} leaves no engine a choice");
+        assert!(message.ends_with(&end), "{query}: {message}");
+        let named = answer["engines"].as_array().expect("engines").iter();
+        let mut named = named.map(|pick| pick["name"].as_str().expect("a name"));
+        assert!(named.all(|name| message.contains(name)), "{query}: {message}");
+        // The rules of the engines replace what the compatibility rule guesses about them.
+        let codes = codes(&answer["warnings"]);
+        assert!(codes.iter().all(|code| !code.ends_with("may-refuse-pull")), "{codes:?}");
+    }
 }

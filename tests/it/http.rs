@@ -79,6 +79,7 @@ async fn another_method_is_a_problem_that_names_the_right_ones() {
         "/matrix",
         "/releases",
         "/images",
+        "/engines",
         "/tags",
         "/renovate",
         "/badge",

@@ -13,6 +13,7 @@ pub mod identify;
 pub mod matrix;
 pub mod releases;
 pub mod images;
+pub mod engines;
 pub mod kubernetes_nodes;
 pub mod admission;
 pub mod swarm_nodes;

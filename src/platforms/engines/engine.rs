@@ -87,7 +87,45 @@ pub struct Engine {
     pub source: String,
 }
 
+impl Product {
+    /// The product and its use, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Docker => "Docker with the classic store: as installed on Windows, Docker 29 too",
+            Self::DockerContainerd => "Docker with the containerd store switched on",
+            Self::Containerd => "containerd in Kubernetes",
+            Self::Nerdctl => "nerdctl pull and run",
+            Self::Buildkit => "FROM in docker buildx build on BuildKit for Windows",
+            Self::Crane => "crane --platform windows/amd64",
+            Self::Oras => "oras --platform windows/amd64",
+            Self::Regctl => "regctl --platform local on a Windows host",
+            Self::Skopeo => "skopeo --override-os windows",
+        }
+    }
+}
+
 impl Engine {
+    /// Its rule in a sentence.
+    pub fn rule(&self) -> String {
+        format!("{}; {}", self.usual_filter().meaning(), self.order.meaning())
+    }
+
+    /// The filter of a command without a platform.
+    pub const fn usual_filter(&self) -> Filter {
+        match (self.product, self.filter) {
+            // BuildKit's worker has no version; its filter is for a platform that names one.
+            (Product::Buildkit, Filter::Abi1 | Filter::Abi2) => Filter::None,
+            (_, filter) => filter,
+        }
+    }
+
+    /// The engine with the first version of the product that has this rule.
+    pub fn first_with_rule(&'static self) -> &'static Self {
+        let rule = |engine: &Self| (engine.usual_filter(), engine.order);
+        let from_here = of(self.product).rev().skip_while(|it| it.name != self.name);
+        from_here.take_while(|it| rule(it) == rule(self)).last().unwrap_or(self)
+    }
+
     /// Whether this is a development branch.
     pub fn is_unreleased(&self) -> bool {
         self.from == NEXT

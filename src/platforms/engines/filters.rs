@@ -32,6 +32,35 @@ words! {
 }
 
 impl Filter {
+    /// The rule in a sentence, without its end.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::ExactStrict => "takes images of the host's build; one without os.version never",
+            Self::Exact => "takes images of the host's build, or without os.version",
+            Self::Abi1 => {
+                "takes images of the host's build; from 20348 on also older builds down to 20348"
+            }
+            Self::Abi2 => {
+                "takes images of the host's build; from 20348 on also older builds down to 20348, \
+                 but above 26100 only down to 26100"
+            }
+            Self::Abi3 => {
+                "takes images of the host's build; from 20348 on also older builds down to the \
+                 long-term release before the host's last one"
+            }
+            Self::WithoutVersion => "takes images without os.version only",
+            Self::None => "takes Windows images of any build",
+            Self::NotNewer => "takes images of any build that is not above the host's",
+            Self::EqualBuild => {
+                "takes images of the host's build; Linux images match too, as the last choice"
+            }
+            Self::EqualText => {
+                "takes Windows images of any build; with an os.version in the platform, only those \
+                 with the same text"
+            }
+        }
+    }
+
     /// Whether this os.version passes on a host of this build. `wraps` is whether the engine keeps
     /// only 16 bits of a build (containerd/platforms up to v0.2.1).
     pub(super) fn accepts(self, os_version: Option<&str>, build: u32, wraps: bool) -> bool {

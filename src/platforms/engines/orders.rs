@@ -27,6 +27,26 @@ words! {
 }
 
 impl Order {
+    /// The preference in a sentence, without its beginning.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Index => "of several it takes the first in the index",
+            Self::IndexWithFeatures => {
+                "of several it takes the one with more os.features (Server Core before Nano \
+                 Server), then the first in the index"
+            }
+            Self::Text => {
+                "of several it takes the largest os.version as text: the newest build, but \
+                 revision 4061 before 33296"
+            }
+            Self::Revision => "of several it takes the highest revision, whatever the build",
+            Self::OwnBuild => {
+                "of several it takes the first with the host's build, else the first in the index"
+            }
+            Self::Regctl => "of several it takes the highest os.version",
+        }
+    }
+
     /// Whether the engine takes older architectures and variants of the host's too.
     pub(super) const fn takes_lower(self) -> bool {
         matches!(self, Self::Index | Self::IndexWithFeatures)
