@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::Context;
-use super::engines::{EngineAnswer, EnginePick, EngineQuestion};
+use super::engines::{EngineAnswer, EnginePick, EngineQuestion, REPLACED_BY_ENGINES};
 use super::host::HostDescription;
 use super::observed::{Recalled, recall, recall_builds, seen_above};
 use super::question::{AskedHost, ResolveQuestion};
@@ -227,13 +227,13 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         // Those of both modes, as in a cell of the matrix.
         let mut rules: Vec<Reason> = process.warnings.clone();
         rules.extend(hyperv.warnings.iter().filter(|rule| !process.warnings.contains(rule)));
-        let replaced = [Reason::EngineMayRefusePull, Reason::ContainerdMayRefusePull];
-        rules.retain(|rule| manifest.is_none() || !replaced.contains(rule));
+        rules.retain(|it| manifest.is_none() || !REPLACED_BY_ENGINES.contains(&it.as_str()));
         let remark = |rule| Remark::of_rule(rule, question.host.facts(), Some(*version));
         warnings.extend(rules.into_iter().map(remark));
     }
     let engines = EngineQuestion {
         image,
+        reference: &image.requested,
         host: &question.host,
         architecture: question.architecture,
         platform: question.platform,

@@ -12,13 +12,18 @@ use crate::platforms::engines::{
     Engine, Fetches, Filter, Host, Image, IndexEntry, Names, Order, Outcome, Product, Requested,
     engines, newest_releases, pick,
 };
-use crate::windows::{Isolation, Platform, WindowsVersion, verdict};
+use crate::windows::{Isolation, Platform, Reason, WindowsVersion, verdict};
 
 /// The level of the processor that is assumed, x86-64-v3: servers have had it since 2013. It is in
 /// the texts of Docker 29.6 and later.
 const CPU_LEVEL: u8 = 3;
 /// In the text of a refusal: a path of the engine, which is not known here.
 const UNKNOWN_PATH: &str = "(path)";
+
+/// The warnings of the compatibility rule about engines. Where the index is known, so is what the
+/// engines do.
+pub(super) const REPLACED_BY_ENGINES: [&str; 2] =
+    [Reason::EngineMayRefusePull.as_str(), Reason::ContainerdMayRefusePull.as_str()];
 
 /// The answer of `/engines`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -184,6 +189,8 @@ impl EnginePick {
 /// The question: an image, and where it runs.
 pub(super) struct EngineQuestion<'a> {
     pub image: &'a NamedImage,
+    /// The reference that the engine pulls.
+    pub reference: &'a str,
     pub host: &'a AskedHost,
     pub architecture: Architecture,
     pub platform: Platform,
@@ -254,7 +261,7 @@ impl EngineQuestion<'_> {
             requested: Requested::Default,
         };
         let digest = manifest.digest.to_string();
-        let names = Names { reference: &self.image.requested, digest: &digest, path: UNKNOWN_PATH };
+        let names = Names { reference: self.reference, digest: &digest, path: UNKNOWN_PATH };
         let unknown = EnginePick::unknown(engine);
         let entry = |position: usize| manifest.entries.get(position);
         match pick(engine, image, &host, &names) {

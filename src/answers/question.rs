@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::images::{Architecture, Core, NamedImage, Pin, Software, Tag, TagBase};
+use crate::platforms::engines::Engine;
 use crate::windows::{
     Base, Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform,
     WindowsVersion,
@@ -72,6 +73,8 @@ pub struct ResolveQuestion {
     pub platform: Platform,
     /// The architecture of the image.
     pub architecture: Architecture,
+    /// The engine that pulls the image; `None` if that does not matter.
+    pub engine: Option<&'static Engine>,
 }
 
 impl ResolveQuestion {
@@ -86,6 +89,7 @@ impl ResolveQuestion {
             kb: None,
             platform: Platform::default(),
             architecture: Architecture::default(),
+            engine: None,
         }
     }
 

@@ -3,11 +3,11 @@
 use utoipa::IntoParams;
 
 use super::params::Params;
-use super::problem::{NOT_ALLOWED, Problem};
-use super::reading::Reading;
+use super::problem::Problem;
+use super::reading::{Reading, read_engine};
 use crate::answers::CheckQuestion;
 use crate::images::Architecture;
-use crate::platforms::engines::{Store, engine};
+use crate::platforms::engines::Store;
 use crate::windows::{HostKind, Platform};
 
 /// The parameters of `/check`.
@@ -57,13 +57,7 @@ pub fn read_check(
     let host = reading.host(&mut params);
     let architecture = params.word_with("arch", Architecture::read).unwrap_or_default();
     let platform = params.word("platform").unwrap_or_default();
-    let store = params.word("store");
-    let name = params.optional("engine");
-    let read = |text: &str| engine(text, store).map_err(|error| error.to_string());
-    if store.is_some() && !name.as_deref().is_some_and(|name| name.starts_with("docker")) {
-        params.refuse("store", NOT_ALLOWED, "needs engine=docker, or a version of it".to_owned());
-    }
-    let engine = name.and_then(|name| params.parse_with("engine", &name, read));
+    let engine = read_engine(&mut params);
     let ((image, selector), host) = params.finish_with(reference.zip(host))?;
     Ok(CheckQuestion { image, selector, host, architecture, platform, engine })
 }

@@ -7,6 +7,7 @@ use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{
     Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Repository, Selector, Tag,
 };
+use crate::platforms::engines::{Engine, Store, engine};
 use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
 use super::choices::IsolationChoice;
@@ -39,6 +40,17 @@ const HOW_TO_SAY_VERSION: &str = "give the word that tags have for a release (lt
                                   build (20348), or a version (10.0.20348.2113)";
 /// An example image for error texts.
 const EXAMPLE_IMAGE: &str = "nanoserver";
+
+/// The parameters `engine` and `store`.
+pub fn read_engine(params: &mut Params) -> Option<&'static Engine> {
+    let store: Option<Store> = params.word("store");
+    let name = params.optional("engine");
+    if store.is_some() && !name.as_deref().is_some_and(|name| name.starts_with("docker")) {
+        params.refuse("store", NOT_ALLOWED, "needs engine=docker, or a version of it".to_owned());
+    }
+    let read = |text: &str| engine(text, store).map_err(|error| error.to_string());
+    name.and_then(|name| params.parse_with("engine", &name, read))
+}
 
 impl<'a> From<&'a Context> for Reading<'a> {
     fn from(context: &'a Context) -> Self {

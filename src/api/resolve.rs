@@ -5,9 +5,10 @@ use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 use super::choices::{Format, IsolationChoice, TaggedImage};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
-use super::reading::Reading;
+use super::reading::{Reading, read_engine};
 use crate::answers::{Resolution, ResolveQuestion};
 use crate::images::{Architecture, Pin};
+use crate::platforms::engines::Store;
 use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{HostKind, Platform};
 
@@ -47,6 +48,13 @@ pub struct ResolveParams {
     /// runs process isolation only.
     #[param(inline)]
     pub platform: Option<Platform>,
+    /// The engine that pulls the image, as in `/check`: `engine` of the answer then has what it
+    /// takes from the index of the tag.
+    #[param(example = "containerd-2.2", min_length = 1, max_length = 48)]
+    pub engine: Option<String>,
+    /// The image store of Docker, if `engine` is one; `classic` by default, as on Windows.
+    #[param(inline)]
+    pub store: Option<Store>,
     /// The form of the answer; `json`, the whole answer, by default. All others are text.
     ///
     /// - `tag`, `reference` (repository and tag), `pinned` (with the digest; 503 if it is not
@@ -86,6 +94,11 @@ pub struct ResolveTextParams {
     /// With a text: where the container runs, as in GET.
     #[param(inline)]
     pub platform: Option<Platform>,
+    /// With a text: the engine that pulls the image, as in GET.
+    pub engine: Option<String>,
+    /// With a text: the image store of Docker, as in GET.
+    #[param(inline)]
+    pub store: Option<Store>,
     /// With a text: the form of the answer, as in GET.
     #[param(inline)]
     pub format: Option<Format>,
@@ -110,6 +123,7 @@ impl ResolveRequest {
         let pin = params.word("pin");
         let kb = params.parsed("kb");
         let platform = params.word("platform");
+        let engine = read_engine(&mut params);
         let format = Format::read(&mut params);
         let of_format = format.and_then(Format::platform);
         if platform.is_some() && of_format.is_some() && platform != of_format {
@@ -124,6 +138,7 @@ impl ResolveRequest {
             pin: pin.unwrap_or(if kb.is_some() { Pin::Kb } else { Pin::Release }),
             kb,
             platform: platform.or(of_format).unwrap_or_default(),
+            engine,
             ..params.finish_with(question)?
         };
         Ok(Self { question, format })
@@ -151,6 +166,9 @@ impl ResolveRequest {
         }
         if question.platform != Platform::default() {
             query.append_pair("platform", question.platform.as_str());
+        }
+        if let Some(engine) = question.engine {
+            query.append_pair("engine", &engine.name);
         }
         query.append_pair("format", format.as_str());
         format!("/resolve?{}", query.finish())

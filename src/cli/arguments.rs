@@ -153,11 +153,6 @@ pub(super) struct CheckArguments {
     pub(super) image: String,
     #[command(flatten)]
     pub(super) host: HostArguments,
-    /// Engine that pulls the image: docker, docker-29.6.2, containerd-2.1.4, buildkit and others
-    #[arg(long)]
-    pub(super) engine: Option<String>,
-    #[arg(long, help = choices("Image store of Docker", &["classic", "containerd"], "classic"))]
-    pub(super) store: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
 }
@@ -175,6 +170,11 @@ pub(super) struct HostArguments {
     pub(super) arch: Option<String>,
     #[arg(long, help = choices("Platform that runs the container", Platform::WORDS, "docker"))]
     pub(super) platform: Option<String>,
+    /// Engine that pulls the image: docker, docker-29.6.2, containerd-2.1.4, buildkit and others
+    #[arg(long)]
+    pub(super) engine: Option<String>,
+    #[arg(long, help = choices("Image store of Docker", &["classic", "containerd"], "classic"))]
+    pub(super) store: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

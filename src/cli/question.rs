@@ -60,13 +60,11 @@ pub(super) async fn check(arguments: CheckArguments, file: ConfigFile) -> Ending
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let mut pairs = pairs(arguments.image, arguments.host);
-    let given = [("engine", arguments.engine), ("store", arguments.store)];
-    pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    let question = match read_check(pairs, Reading::from(app.context())) {
-        Ok(question) => question,
-        Err(problem) => return explain(&problem),
-    };
+    let question =
+        match read_check(pairs(arguments.image, arguments.host), Reading::from(app.context())) {
+            Ok(question) => question,
+            Err(problem) => return explain(&problem),
+        };
     match answers::check(app.context(), &question).await {
         Err(unchecked) => {
             let mirror = app.context().catalogue.mirror_of(&question.image.repository);
@@ -87,6 +85,8 @@ fn pairs(image: String, host: HostArguments) -> Vec<(String, String)> {
         ("host_type", host.host_type),
         ("arch", host.arch),
         ("platform", host.platform),
+        ("engine", host.engine),
+        ("store", host.store),
     ])
 }
 

@@ -30,8 +30,9 @@ const UNDESCRIBED: [&str; 3] = ["noplatform-first", "noplatform-last", "nested-i
 const WITH_ATTESTATIONS: [&str; 2] = ["attest-last", "attest-buildx"];
 /// The level of the processor that the engines ran on.
 const CPU_LEVEL: u8 = 3;
-/// What `picks.jsonl` has: so that no line is lost.
-const LINES: usize = 1440;
+/// The lines of `picks.jsonl`, the picks that are equal, and those of `UNDESCRIBED`: so that none
+/// is lost.
+const RECORDED: (usize, usize, usize) = (1440, 56_507, 1008);
 
 fn lines(file: usize) -> impl Iterator<Item = Value> {
     FILES[file].lines().map(|line| serde_json::from_str(line).expect("each line is JSON"))
@@ -196,7 +197,7 @@ fn every_recorded_pick_follows_the_table() {
         wrong.len(),
         wrong[..wrong.len().min(60)].join("\n")
     );
-    assert_eq!(seen, LINES);
+    assert_eq!((seen, equal, unknown), RECORDED, "lines, picks that are equal, and not described");
 }
 
 #[test]
@@ -380,5 +381,50 @@ async fn a_check_says_what_the_engine_takes() {
         // The rules of the engines replace what the compatibility rule guesses about them.
         let codes = codes(&answer["warnings"]);
         assert!(codes.iter().all(|code| !code.ends_with("may-refuse-pull")), "{codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_resolution_says_what_the_engine_takes() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &[]);
+    let old = "containerd-may-refuse-pull";
+    // A tag of one build, which needs Hyper-V isolation: only the classic store pulls it.
+    let question = "/resolve?image=servercore&host=19045";
+    let without = service.json(question).await;
+    assert_eq!((&without["isolation"], &without["engine"]), (&"hyperv".into(), &Value::Null));
+    assert!(codes(&without["warnings"]).contains(&old), "{without}");
+    let classic = service.json(&format!("{question}&engine=docker-29.7")).await;
+    assert_eq!(classic["tag"], without["tag"]);
+    assert_eq!(classic["engine"]["name"], "docker");
+    assert_eq!(classic["engine"]["digest"], without["manifest_digest"]);
+    let warnings = codes(&classic["warnings"]);
+    assert!(!warnings.contains(&old) && !warnings.contains(&"engine-picks-other"), "{warnings:?}");
+    let refused = service.json(&format!("{question}&engine=docker-29.7&store=containerd")).await;
+    let text = "no matching manifest for windows(10.0.19045)/amd64/v3 in the manifest list \
+                entries: no match for platform in manifest: not found";
+    assert_eq!(refused["engine"]["refusal"], text);
+    let warnings = refused["warnings"].as_array().expect("warnings");
+    let warning = warnings.iter().find(|warning| warning["code"] == "engine-picks-other");
+    let message = warning.map_or("", |it| it["message"].as_str().expect("a text"));
+    let digest = without["manifest_digest"].as_str().expect("a digest");
+    assert!(message.contains("docker-containerd-29.6") && message.contains(digest), "{refused}");
+    // The canonical address has the engine, by its name.
+    let answer = service.get(&format!("{question}&engine=docker-29.7&store=containerd")).await;
+    let location = answer.header("content-location");
+    assert!(location.contains("engine=docker-containerd-29.6"), "{location}");
+    assert_eq!(service.json(location).await["engine"], refused["engine"]);
+    for (query, expected) in [
+        ("engine=podman", "such as docker, docker-containerd-29.6"),
+        ("engine=containerd-1.4", "oldest known version of containerd is 1.5.0"),
+        ("engine=crane&store=classic", "needs engine=docker"),
+        ("store=classic", "needs engine=docker"),
+        ("engine=docker&store=overlay2", "must be one of classic, containerd"),
+    ] {
+        for path in [question, "/check?image=servercore:ltsc2019&host=19045"] {
+            let answer = service.get(&format!("{path}&{query}")).await;
+            assert_eq!(answer.status, 400, "{query}");
+            assert!(answer.text.contains(expected), "{query}: {}", answer.text);
+        }
     }
 }

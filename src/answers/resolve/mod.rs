@@ -16,12 +16,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answers::context::Context;
+use crate::answers::engines::{EngineAnswer, EnginePick, EngineQuestion, REPLACED_BY_ENGINES};
 use crate::answers::host::{HostDescription, kb_of_version};
 use crate::answers::observed::seen_above;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
-use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags};
+use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags, Wanted};
 use crate::images::{Core, Digest, NamedImage, Pin, Tag, TagKind};
+use crate::platforms::engines::Engine;
 use crate::windows::{
     Base, HostKind, Isolation, Kb, Reason, Tables, Verdict, WindowsVersion, verdict,
 };
@@ -76,6 +78,10 @@ pub struct Resolution {
     pub warnings: Vec<Remark>,
     /// Other tags that run on the host.
     pub alternatives: Vec<Alternative>,
+    /// What the requested engine takes from the index of the tag; absent if none was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub engine: Option<EnginePick>,
     /// Where the answer comes from, and how old it is.
     pub freshness: Freshness,
 }
@@ -112,6 +118,44 @@ pub async fn resolve(
     context: &Context,
     question: &ResolveQuestion,
 ) -> Result<Resolution, ResolveRefusal> {
+    let found = find(context, question).await?;
+    Ok(match question.engine {
+        Some(engine) => with_engine(context, question, engine, found),
+        None => found,
+    })
+}
+
+/// Adds what the engine takes from the index of the tag, which was read for the answer.
+fn with_engine(
+    context: &Context,
+    question: &ResolveQuestion,
+    engine: &'static Engine,
+    mut found: Resolution,
+) -> Resolution {
+    let wanted = Wanted::Tag(found.tag.clone());
+    let manifest = context.catalogue.known_manifest(&question.image.repository, wanted);
+    let best = manifest
+        .as_ref()
+        .zip(found.manifest_digest.as_ref())
+        .and_then(|(it, digest)| it.entries.iter().position(|entry| entry.digest == *digest));
+    let engines = EngineQuestion {
+        image: &question.image,
+        reference: &found.reference,
+        host: &question.host,
+        architecture: question.architecture,
+        platform: question.platform,
+        manifest: manifest.as_deref(),
+        best,
+    };
+    let EngineAnswer { asked, warning, .. } = engines.answer(Some(engine));
+    if manifest.is_some() {
+        found.warnings.retain(|remark| !REPLACED_BY_ENGINES.contains(&remark.code));
+    }
+    found.warnings.extend(warning);
+    Resolution { engine: asked, ..found }
+}
+
+async fn find(context: &Context, question: &ResolveQuestion) -> Result<Resolution, ResolveRefusal> {
     let Context { catalogue, tables, .. } = context;
     let today = context.now().date();
     let deadline = Deadline::begin(&context.clock);
@@ -301,6 +345,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         reasons,
         warnings,
         alternatives: selection.alternatives(tag),
+        engine: None,
         freshness,
     }
 }
