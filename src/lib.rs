@@ -23,10 +23,12 @@
 //!              ▼             │
 //!           answers          │         answers: the use cases, where facts meet the rule
 //!              │             │
-//!         ┌────┴─────┐       │
-//!         ▼          ▼       │
-//!     catalogue  platforms   │         catalogue: facts and their freshness
-//!         │          │       │         platforms: the words of other tools
+//!         ┌────┼─────┐       │
+//!         ▼    │     ▼       │
+//!     catalogue│ platforms   │         catalogue: facts and their freshness
+//!         │    ▼     │       │         platforms: the words of other tools
+//!         │  audit   │       │         audit: the images that files name
+//!         │          │       │
 //!         ├──────────┼──▶ telemetry    telemetry: logs, traces and metrics
 //!         ▼          │       │
 //!     registry ◀─────┼───────┘         registry: every outgoing request
@@ -46,6 +48,7 @@
 //! | [`windows`] | versions, releases, updates, host texts, the rule | I/O, the clock |
 //! | [`images`] | references, families, the tag grammar, digests | the same |
 //! | [`platforms`] | shells, build systems, Docker, clusters, updaters, badges | the same |
+//! | [`audit`] | files and the images they name | the same, but for files |
 //! | [`registry`] | how to query a registry, and what may be sent to whom | actix, moka |
 //! | [`catalogue`] | cache, single flight, snapshot | actix, reqwest, the OCI crate |
 //! | [`answers`] | the use cases; the choice is a pure function | actix, reqwest |
@@ -159,6 +162,7 @@ pub mod words;
 pub mod windows;
 pub mod images;
 pub mod platforms;
+pub mod audit;
 pub mod clock;
 pub mod telemetry;
 pub mod registry;

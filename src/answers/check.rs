@@ -154,7 +154,7 @@ pub struct CheckRefusal {
 pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, CheckRefusal> {
     let Context { catalogue, tables, .. } = context;
     let (image, today) = (&question.image, context.now().date());
-    let wanted = wanted(question);
+    let wanted = wanted(&question.selector);
     let deadline = Deadline::begin(&context.clock);
     let found = match catalogue.image(&image.repository, wanted.clone(), &deadline).await {
         Ok(found) => found,
@@ -291,8 +291,9 @@ fn instead_of(question: &CheckQuestion) -> ResolveQuestion {
     }
 }
 
-fn wanted(question: &CheckQuestion) -> Wanted {
-    match &question.selector {
+/// What a selector asks a registry for.
+pub(super) fn wanted(selector: &Selector) -> Wanted {
+    match selector {
         Selector::Default => Wanted::Tag(DEFAULT_TAG.to_owned()),
         Selector::Tag(tag) => Wanted::Tag(tag.clone()),
         Selector::Digest { digest, .. } => Wanted::Digest(digest.clone()),

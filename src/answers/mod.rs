@@ -23,7 +23,12 @@ mod renovate;
 mod badge;
 mod clusters;
 mod diagnose;
+mod audit;
 
+pub use audit::{
+    AuditFile, Audited, Counts, FileProblem, Finding, FindingCode, HostVerdict, Level, Reference,
+    Target, Unchecked, audit,
+};
 pub use badge::{BadgeAnswer, badge};
 pub use check::{CheckQuestion, CheckRefusal, Checked, check};
 pub use clusters::{

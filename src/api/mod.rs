@@ -21,6 +21,7 @@ pub mod tags;
 pub mod renovate;
 pub mod badge;
 pub mod diagnose;
+pub mod audit;
 pub mod problem;
 mod refusals;
 pub mod etag;

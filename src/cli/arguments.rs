@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::api::audit::{AuditFormat, FailOn};
 use crate::api::choices::{Format, IsolationChoice};
 use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
 use crate::images::{Architecture, Pin};
@@ -17,10 +18,11 @@ macro_rules! examples {
         concat!(
             "Examples:\n", $("  ", $example, "\n",)+
             "\nExit status:
-  0  success; for check: the image runs; for diagnose: the error was recognised
+  0  success; for check: the image runs; for diagnose: the error was recognised; for audit:
+     nothing at or above --fail-on
   1  check: the image does not run, or it is unknown whether it does; diagnose: nothing was
-     recognised
-  2  invalid arguments, unknown host or unknown image
+     recognised; audit: findings at or above --fail-on
+  2  invalid arguments, unknown host or unknown image; audit: it could not be done
   3  no tag is compatible, or none for a group of hosts, or no tag names the KB
   4  the registry is not configured, unreachable, or its answer is invalid
   5  the service cannot start, has failed, or is not ready (healthcheck)"
@@ -116,6 +118,14 @@ pub(super) enum Command {
         "kubectl describe pod POD | wintag diagnose"
     ])]
     Diagnose(DiagnoseArguments),
+    /// Check the images that files name against hosts, and say what to write instead
+    #[command(after_help = examples![
+        "wintag audit --hosts ltsc2019,ltsc2022"
+        "wintag audit deploy Dockerfile --hosts 10.0.20348.2113 --platform kubernetes"
+        "helm template CHART | wintag audit - --hosts ltsc2022 --format sarif"
+        "wintag audit --hosts ltsc2022 --fix"
+    ])]
+    Audit(AuditArguments),
     /// Print the OpenAPI document
     #[command(after_help = examples!["wintag openapi > openapi.json"])]
     Openapi,
@@ -281,6 +291,48 @@ pub(super) struct DiagnoseArguments {
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AuditArguments {
+    /// Files and folders; - is stdin
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Windows versions of the hosts, in any notation, separated by commas
+    #[arg(long)]
+    pub(super) hosts: String,
+    #[arg(long, help = choices("Architecture of the hosts", Architecture::WORDS, "amd64"))]
+    pub(super) arch: Option<String>,
+    #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
+    pub(super) platform: Option<String>,
+    /// Value for an ARG of Dockerfiles; repeat the option for several
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(super) build_arg: Vec<(String, String)>,
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value_t,
+        hide_default_value = true,
+        help = choices("Lowest level of findings that fail", FailOn::WORDS, "error")
+    )]
+    pub(super) fail_on: FailOn,
+    #[arg(
+        long,
+        default_value_t,
+        hide_default_value = true,
+        help = choices("Output format", AuditFormat::WORDS, "text")
+    )]
+    pub(super) format: AuditFormat,
+    /// Write the replacements into the files, then audit them again
+    #[arg(long)]
+    pub(super) fix: bool,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The options that name sources of facts may be written before or after the command.

@@ -7,6 +7,7 @@
 mod arguments;
 mod ending;
 mod question;
+mod audit;
 mod diagnose;
 mod lists;
 mod healthcheck;
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Tags(arguments) => answer(lists::tags(arguments, file)),
         Command::Identify(arguments) => answer(lists::identify(arguments, file)),
         Command::Matrix(arguments) => answer(lists::matrix(arguments, file)),
+        Command::Audit(arguments) => answer(audit::audit(arguments, file)),
         Command::Diagnose(arguments) => answer(diagnose::diagnose(arguments, file)),
     };
     ending.into()

@@ -1,0 +1,286 @@
+//! The images of a Dockerfile (docs.docker.com/reference/dockerfile).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use parse_dockerfile::{ArgInstruction, Flag, FromInstruction, Instruction, UnescapedString};
+
+use super::mention::{Found, Place, System, system_of};
+use super::traced::Traced;
+use super::variables::expand;
+
+/// Some editors begin files with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+/// The name that stands for no image.
+const SCRATCH: &str = "scratch";
+/// Set by the builder for every build; only their architecture is known here.
+const ARCHITECTURES: [&str; 2] = ["TARGETARCH", "BUILDARCH"];
+
+/// Reads the images, and says why the rest could not be read.
+pub(super) fn read(
+    text: &str,
+    build_args: &BTreeMap<String, String>,
+) -> (Vec<Found>, Option<String>) {
+    let mut file = Dockerfile::new(build_args);
+    let instructions = match parse_dockerfile::parse_iter(text) {
+        Ok(instructions) => instructions,
+        Err(error) => return (Vec::new(), Some(error.to_string())),
+    };
+    // The iterator keeps its directives to itself.
+    let escapes_with_backtick = text
+        .lines()
+        .map_while(|line| line.trim_start_matches(BYTE_ORDER_MARK).trim_start().strip_prefix('#'))
+        .filter_map(|comment| comment.split_once('='))
+        .any(|(name, sign)| name.trim().eq_ignore_ascii_case("escape") && sign.trim() == "`");
+    file.escape = if escapes_with_backtick { '`' } else { '\\' };
+    let mut problem = None;
+    for instruction in instructions {
+        match instruction {
+            Ok(instruction) => file.instruction(text, &instruction),
+            Err(error) => problem = Some(error.to_string()),
+        }
+    }
+    // Only Windows has a reason to escape by a backtick.
+    if escapes_with_backtick {
+        for found in &mut file.found {
+            found.system = found.system.or(Some(System::Windows));
+        }
+    }
+    (file.found, problem)
+}
+
+struct Dockerfile {
+    escape: char,
+    /// The values of `ARG` before the first `FROM`, which `FROM` sees.
+    args: BTreeMap<String, Traced>,
+    /// Those of the command line, which win over all defaults.
+    given: BTreeMap<String, Traced>,
+    /// Those of the current stage.
+    own_args: BTreeMap<String, Traced>,
+    stages: Vec<String>,
+    /// How many stages there are, named or not.
+    count: usize,
+    found: Vec<Found>,
+}
+
+impl Dockerfile {
+    fn new(build_args: &BTreeMap<String, String>) -> Self {
+        let given = build_args.iter().map(|(name, value)| (name.clone(), Traced::unwritten(value)));
+        let known = ARCHITECTURES.map(|name| (name.to_owned(), Traced::unwritten("amd64")));
+        Self {
+            escape: '\\',
+            args: known.into_iter().collect(),
+            given: given.collect(),
+            own_args: BTreeMap::new(),
+            stages: Vec::new(),
+            count: 0,
+            found: Vec::new(),
+        }
+    }
+
+    fn instruction(&mut self, text: &str, instruction: &Instruction<'_>) {
+        match instruction {
+            Instruction::Arg(arg) => self.arg(text, arg),
+            Instruction::From(from) => self.from(text, from),
+            Instruction::Copy(copy) => {
+                for flag in copy.options.iter().filter(|flag| is_named(flag, "from")) {
+                    if let Some(value) = &flag.value {
+                        self.other(Place::CopyFrom, traced(text, value));
+                    }
+                }
+            }
+            Instruction::Run(run) => {
+                for flag in run.options.iter().filter(|flag| is_named(flag, "mount")) {
+                    let Some(value) = &flag.value else { continue };
+                    let value = traced(text, value);
+                    let mut at = 0;
+                    for field in value.as_str().split(',') {
+                        let field = value.slice(at..at + field.len());
+                        at += field.as_str().len() + 1;
+                        if let Some(image) = field.after("from=") {
+                            self.other(Place::Mount, image);
+                        }
+                    }
+                }
+            }
+            Instruction::Onbuild(onbuild) => {
+                if let Instruction::Copy(_) | Instruction::Run(_) = *onbuild.instruction {
+                    self.instruction(text, &onbuild.instruction);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `ARG NAME=value NAME`; the value may have quotes.
+    fn arg(&mut self, text: &str, arg: &ArgInstruction<'_>) {
+        let arguments = traced(text, &arg.arguments);
+        for word in words_of(&arguments) {
+            let (name, value) = match word.as_str().split_once('=') {
+                Some((name, _)) => (name, word.after(&format!("{name}="))),
+                None => (word.as_str(), None),
+            };
+            let value = value.map(|value| self.expand(&unquoted(&value), self.count > 0));
+            let value = match (self.given.get(name), value) {
+                (Some(given), _) => Some(given.clone()),
+                (None, Some(value)) => value.ok(),
+                (None, None) => self.args.get(name).cloned(),
+            };
+            let scope = if self.count == 0 { &mut self.args } else { &mut self.own_args };
+            match value {
+                Some(value) => drop(scope.insert(name.to_owned(), value)),
+                None => drop(scope.remove(name)),
+            }
+        }
+    }
+
+    fn expand(&self, text: &Traced, in_stage: bool) -> Result<Traced, String> {
+        let value_of = |name: &str| {
+            let own = self.own_args.get(name).filter(|_| in_stage);
+            own.or_else(|| self.args.get(name).filter(|_| !in_stage))
+        };
+        expand(text, Some(self.escape), &value_of)
+    }
+
+    fn from(&mut self, text: &str, from: &FromInstruction<'_>) {
+        self.own_args.clear();
+        let written = traced(text, &from.image);
+        let image = self.expand(&unquoted(&written), false);
+        let is_stage = image.as_ref().is_ok_and(|image| self.names_stage(image.as_str()));
+        let platform = from.options.iter().find(|flag| is_named(flag, "platform"));
+        let platform = platform.and_then(|flag| flag.value.as_ref());
+        let platform = platform.and_then(|value| self.expand(&traced(text, value), false).ok());
+        let system = platform.and_then(|platform| system_of(platform.as_str()));
+        let is_scratch = image.as_ref().is_ok_and(|image| image.as_str() == SCRATCH);
+        if !is_stage && !is_scratch {
+            let span = place(text, &from.image);
+            self.found.push(Found { place: Place::From, span, image, system, group: 0 });
+        }
+        if let Some((_, name)) = &from.as_ {
+            self.stages.push(name.value.to_ascii_lowercase());
+        }
+        self.count += 1;
+    }
+
+    /// The image of `COPY --from` or a mount, which may be a stage by its name or number.
+    fn other(&mut self, place: Place, written: Traced) {
+        let Some(start) = written.places().map(|place| place.start).min() else { return };
+        let Some(end) = written.places().map(|place| place.end).max() else { return };
+        let image = self.expand(&unquoted(&written), true);
+        let is_stage = image.as_ref().is_ok_and(|image| {
+            self.names_stage(image.as_str()) || image.as_str().parse::<usize>().is_ok()
+        });
+        if !is_stage {
+            self.found.push(Found { place, span: start..end, image, system: None, group: 0 });
+        }
+    }
+
+    fn names_stage(&self, name: &str) -> bool {
+        self.stages.contains(&name.to_ascii_lowercase())
+    }
+}
+
+fn is_named(flag: &Flag<'_>, name: &str) -> bool {
+    flag.name.value.eq_ignore_ascii_case(name)
+}
+
+/// The place of a text of the parser, whose positions leave a byte order mark out.
+fn place(text: &str, value: &UnescapedString<'_>) -> Range<usize> {
+    let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+    value.span.start + mark..value.span.end + mark
+}
+
+/// The text of the parser with its place, if it is written as it is.
+fn traced(text: &str, value: &UnescapedString<'_>) -> Traced {
+    let span = place(text, value);
+    match text.get(span.clone()) {
+        Some(written) if written == value.value => Traced::written(written, span.start),
+        _ => Traced::unwritten(&value.value),
+    }
+}
+
+/// The text without quotes around it.
+fn unquoted(text: &Traced) -> Traced {
+    let all = text.as_str();
+    let is_quoted = |quote| all.len() > 1 && all.starts_with(quote) && all.ends_with(quote);
+    if is_quoted('"') || is_quoted('\'') { text.slice(1..all.len() - 1) } else { text.clone() }
+}
+
+/// The words of a text; spaces in quotes do not separate.
+fn words_of(text: &Traced) -> Vec<Traced> {
+    let (mut words, mut start, mut quote) = (Vec::new(), 0, None);
+    let all = text.as_str();
+    for (at, c) in all.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, _) if c.is_whitespace() => {
+                words.push(text.slice(start..at));
+                start = at + c.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    words.push(text.slice(start..all.len()));
+    words.retain(|word| !word.as_str().is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(text: &str) -> Vec<String> {
+        let (found, problem) = read(text, &BTreeMap::new());
+        assert_eq!(problem, None, "{text}");
+        found.iter().map(|found| describe(text, found)).collect()
+    }
+
+    fn describe(text: &str, found: &Found) -> String {
+        let image = found
+            .image
+            .as_ref()
+            .map_or_else(|name| format!("?{name}"), |image| image.as_str().to_owned());
+        format!("{} {image}", &text[found.span.clone()])
+    }
+
+    #[test]
+    fn every_stage_and_source_is_found() {
+        assert_eq!(
+            images(
+                "# escape=`\n# a comment\nARG TAG=ltsc2019 OTHER=\"x y\"\nARG NONE\n\
+                 FROM --platform=windows/amd64 a/core:${TAG} AS build\nARG TAG\n\
+                 RUN <<EOF\nFROM not/an:image\nEOF\nCOPY --from=b/c:$TAG x y\n\
+                 FROM build AS next\nFROM scratch\nCOPY --from=build x `\n  y\n\
+                 COPY --from=0 x y\nFROM a/none:$NONE\n\
+                 RUN --mount=type=bind,from=d/e:1,target=/x cmd\n"
+            ),
+            [
+                "a/core:${TAG} a/core:ltsc2019",
+                "b/c:$TAG b/c:ltsc2019",
+                "a/none:$NONE ?NONE",
+                "d/e:1 d/e:1"
+            ]
+        );
+    }
+
+    #[test]
+    fn values_of_the_command_line_win() {
+        let given = [("TAG".to_owned(), "1909".to_owned())].into_iter().collect();
+        let text = "ARG TAG=1809\nFROM a:$TAG\n";
+        let (found, _) = read(text, &given);
+        assert_eq!(describe(text, &found[0]), "a:$TAG a:1909");
+    }
+
+    #[test]
+    fn what_comes_before_an_error_is_read() {
+        let (found, problem) = read("FROM a:1\nNONSENSE x\nFROM b:1\n", &BTreeMap::new());
+        assert_eq!(found.len(), 1);
+        assert!(problem.is_some_and(|problem| problem.contains("NONSENSE")));
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_positions() {
+        assert_eq!(images("\u{feff}FROM a:1\n"), ["a:1 a:1"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Which kind of file this is, by its name and by what it holds, and its images.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::lines::Lines;
+use super::mention::{Found, Mention};
+use super::yaml::{Node, Yaml};
+use super::{compose, dockerfile, hcl, json, kubernetes, pipelines};
+
+/// The largest file that is read. Ours: the output of a large `helm template` has a megabyte or
+/// two.
+pub const MAX_FILE_BYTES: usize = 4 << 20;
+/// The most images of one file. Ours: several times those of the largest charts.
+const MAX_MENTIONS: usize = 2_000;
+
+/// What a file names.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The images, in the order of the file.
+    pub mentions: Vec<Mention>,
+    /// Why the file, or the rest of it, could not be read.
+    pub problem: Option<String>,
+}
+
+impl Reading {
+    /// A file that could not be read.
+    pub fn unreadable(problem: String) -> Self {
+        Self { mentions: Vec::new(), problem: Some(problem) }
+    }
+}
+
+/// Whether a file of this name may have images; what it holds decides.
+pub(super) fn is_of_interest(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_dockerfile(&name)
+        || [".yml", ".yaml", ".hcl"].iter().any(|end| name.ends_with(end))
+        || name.ends_with("devcontainer.json")
+        || (name.contains("bake") && name.ends_with(".json"))
+}
+
+/// `name` is in small letters.
+fn is_dockerfile(name: &str) -> bool {
+    ["dockerfile", "containerfile"].iter().any(|word| {
+        let rest = name.strip_prefix(word);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+            || name.ends_with(&format!(".{word}"))
+    }) && !name.ends_with(".dockerignore")
+}
+
+/// Reads a file. Its path decides how, where what it holds does not; `build_args` are values for
+/// `ARG` of Dockerfiles.
+pub fn read(path: &str, bytes: &[u8], build_args: &BTreeMap<String, String>) -> Reading {
+    if bytes.len() > MAX_FILE_BYTES {
+        return Reading::unreadable(format!("larger than {MAX_FILE_BYTES} bytes"));
+    }
+    let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else {
+        return Reading::unreadable("not a text in UTF-8".to_owned());
+    };
+    let path = path.replace('\\', "/").to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_json = text.trim_start().starts_with('{');
+    let (mut found, mut problem) = if is_dockerfile(name) {
+        dockerfile::read(text, build_args)
+    } else if name.ends_with(".hcl") {
+        (hcl::read(text), None)
+    } else if name.ends_with(".yml") || name.ends_with(".yaml") {
+        of_yaml(&path, text)
+    } else if is_json {
+        of_yaml(&path, &json::without_comments(text))
+    } else if has_from(text) {
+        dockerfile::read(text, build_args)
+    } else {
+        of_yaml(&path, text)
+    };
+    // An anchor is one place, however often it is used.
+    let mut seen = BTreeSet::new();
+    found.sort_by_key(|found| found.span.start);
+    found.retain(|found| {
+        let text = found.image.as_ref().map(|image| image.as_str().to_owned());
+        seen.insert((found.span.start, text.map_err(Clone::clone)))
+    });
+    if found.len() > MAX_MENTIONS {
+        found.truncate(MAX_MENTIONS);
+        problem = Some(format!("more than {MAX_MENTIONS} images; the rest was not read"));
+    }
+    let lines = Lines::new(text);
+    Reading {
+        mentions: found.into_iter().filter_map(|found| lines.place(found)).collect(),
+        problem,
+    }
+}
+
+/// Whether a text has an instruction that only Dockerfiles have.
+fn has_from(text: &str) -> bool {
+    let starts = |line: &str| line.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("from "));
+    text.lines().any(|line| starts(line.trim_start()))
+}
+
+/// All documents of a YAML file, by the path where it decides, else by their keys.
+fn of_yaml(path: &str, text: &str) -> (Vec<Found>, Option<String>) {
+    let yaml = Yaml::read(text);
+    let (mut all, mut problem) = (Vec::new(), None);
+    for root in yaml.roots() {
+        let (found, unread) = of_document(path, &yaml, *root);
+        all.extend(found);
+        problem = problem.or(unread);
+    }
+    (all, yaml.problem.or(problem))
+}
+
+fn of_document(path: &str, yaml: &Yaml, root: Node) -> (Vec<Found>, Option<String>) {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let has = |key: &str| yaml.get(root, key).is_some();
+    let is_list = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.items(it).is_empty());
+    let is_mapping = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.entries(it).is_empty());
+    let found = if kubernetes::is_object(yaml, root) {
+        return kubernetes::read(yaml, root);
+    } else if name.contains("gitlab-ci") {
+        pipelines::gitlab(yaml, root)
+    } else if compose::is_compose(yaml, root) {
+        compose::read(yaml, root)
+    } else if is_mapping("jobs") || has("runs") {
+        pipelines::github(yaml, root)
+    } else if is_list("jobs") || is_list("stages") && !name.contains("gitlab") || has("resources") {
+        pipelines::azure(yaml, root)
+    } else if name.starts_with("azure-pipelines") {
+        pipelines::azure(yaml, root)
+    } else if is_mapping("target") {
+        pipelines::bake(yaml, root)
+    } else if name.ends_with("devcontainer.json") {
+        pipelines::dev_container(yaml, root)
+    } else {
+        Vec::new()
+    };
+    (found, None)
+}

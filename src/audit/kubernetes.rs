@@ -1,0 +1,77 @@
+//! The images of Kubernetes objects: of any workload, list, template or custom resource.
+
+use super::mention::{Found, Place, System};
+use super::traced::Traced;
+use super::yaml::{Node, Yaml};
+
+/// The most nodes that are looked at, aliases counted as often as they are written. Ours: as many
+/// as a file has at most.
+const MAX_VISITS: usize = 200_000;
+/// How deep objects are read. Ours: a list of pod templates has about 20 levels.
+const MAX_DEPTH: usize = 100;
+/// The labels of a node's operating system, the older one last.
+const OS_LABELS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
+
+/// Whether a document is a Kubernetes object.
+pub(super) fn is_object(yaml: &Yaml, root: Node) -> bool {
+    yaml.text_at(root, &["apiVersion"]).is_some() && yaml.text_at(root, &["kind"]).is_some()
+}
+
+/// Reads the images of a document, and says why not all were read.
+pub(super) fn read(yaml: &Yaml, root: Node) -> (Vec<Found>, Option<String>) {
+    let mut reader = Reader { yaml, found: Vec::new(), visits: 0 };
+    reader.visit(root, None, yaml.span(root).start, 0);
+    let problem = (reader.visits >= MAX_VISITS)
+        .then(|| format!("more than {MAX_VISITS} values with its aliases; the rest was not read"));
+    (reader.found, problem)
+}
+
+struct Reader<'y> {
+    yaml: &'y Yaml,
+    found: Vec<Found>,
+    visits: usize,
+}
+
+impl Reader<'_> {
+    /// `group` is the pod, by the byte at which its mapping begins.
+    fn visit(&mut self, node: Node, system: Option<System>, group: usize, depth: usize) {
+        self.visits += 1;
+        if self.visits >= MAX_VISITS || depth > MAX_DEPTH {
+            return;
+        }
+        for item in self.yaml.items(node) {
+            self.visit(*item, system, group, depth + 1);
+        }
+        let own = system_of_pod(self.yaml, node);
+        let is_pod = own.is_some() || self.yaml.get(node, "containers").is_some();
+        let group = if is_pod { self.yaml.span(node).start } else { group };
+        let system = own.or(system);
+        for (key, value) in self.yaml.entries(node) {
+            let is_image = self.yaml.text(*key).is_some_and(|key| key.as_str() == "image");
+            match self.yaml.text(*value).filter(|_| is_image) {
+                Some(image) if is_plausible(image) => self.found.push(Found {
+                    place: Place::Kubernetes,
+                    span: self.yaml.span(*value),
+                    image: Ok(image.clone()),
+                    system,
+                    group,
+                }),
+                _ => self.visit(*value, system, group, depth + 1),
+            }
+        }
+    }
+}
+
+/// Custom resources have other values of this name; those of images have a tag or a path.
+fn is_plausible(image: &Traced) -> bool {
+    image.as_str().contains([':', '/', '@']) && !image.as_str().contains(char::is_whitespace)
+}
+
+/// The operating system that a pod asks for.
+fn system_of_pod(yaml: &Yaml, pod: Node) -> Option<System> {
+    let selected = OS_LABELS.iter().find_map(|label| yaml.text_at(pod, &["nodeSelector", label]));
+    match selected.or_else(|| yaml.text_at(pod, &["os", "name"]))? {
+        "windows" => Some(System::Windows),
+        _ => Some(System::Linux),
+    }
+}

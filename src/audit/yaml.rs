@@ -1,0 +1,293 @@
+//! YAML as a graph of nodes with their places. Aliases lead to the nodes of their anchors and are
+//! never copied, so that a short text cannot become a large one.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use saphyr_parser::{Event, Parser};
+
+use super::traced::Traced;
+
+/// The most nodes of one file. Ours: ten times a large `helm template`; a node takes some hundred
+/// bytes.
+const MAX_NODES: usize = 200_000;
+/// How deep nodes lie in each other. Ours: Kubernetes objects have about 20 levels.
+const MAX_DEPTH: usize = 100;
+/// How many levels of `<<` are followed. Ours: real files have two.
+const MAX_MERGES: usize = 8;
+
+/// A node, by its number.
+pub(super) type Node = usize;
+
+#[derive(Debug)]
+enum Kind {
+    Scalar(Traced),
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Node, Node)>),
+}
+
+/// The documents of a file.
+#[derive(Debug, Default)]
+pub(super) struct Yaml {
+    nodes: Vec<(Kind, Range<usize>)>,
+    roots: Vec<Node>,
+    /// Why the rest could not be read.
+    pub(super) problem: Option<String>,
+}
+
+impl Yaml {
+    /// Reads a text. What comes before an error is kept.
+    pub(super) fn read(text: &str) -> Self {
+        let mut builder =
+            Builder { places: Places::new(text), yaml: Self::default(), ..Builder::new() };
+        for event in Parser::new_from_str(text) {
+            let step = match event {
+                Ok((event, span)) => {
+                    let range = span.start.index()..span.end.index();
+                    builder.event(text, event, range)
+                }
+                Err(error) => Err(format!("not YAML: {error}")),
+            };
+            if let Err(problem) = step {
+                builder.yaml.problem = Some(problem);
+                break;
+            }
+        }
+        // A document that was not finished is read as far as it goes.
+        if let Some((root, _)) = builder.open.first() {
+            builder.yaml.roots.push(*root);
+        }
+        builder.yaml
+    }
+
+    /// The first node of each document.
+    pub(super) fn roots(&self) -> &[Node] {
+        &self.roots
+    }
+
+    /// The value of a key of a mapping; `<<` adds those of other mappings.
+    pub(super) fn get(&self, node: Node, key: &str) -> Option<Node> {
+        self.get_at(node, key, 0)
+    }
+
+    fn get_at(&self, node: Node, key: &str, depth: usize) -> Option<Node> {
+        if depth > MAX_MERGES {
+            return None;
+        }
+        let entries = self.entries(node);
+        let own = entries.iter().find(|(name, _)| self.is(*name, key)).map(|(_, value)| *value);
+        own.or_else(|| {
+            let merged = entries.iter().filter(|(name, _)| self.is(*name, "<<"));
+            let merged = merged.flat_map(|(_, value)| match self.items(*value) {
+                [] => std::slice::from_ref(value),
+                several => several,
+            });
+            merged.copied().find_map(|value| self.get_at(value, key, depth + 1))
+        })
+    }
+
+    /// The value at the end of a path of keys.
+    pub(super) fn path(&self, node: Node, keys: &[&str]) -> Option<Node> {
+        keys.iter().try_fold(node, |node, key| self.get(node, key))
+    }
+
+    /// The entries of a mapping; of anything else none.
+    pub(super) fn entries(&self, node: Node) -> &[(Node, Node)] {
+        match self.nodes.get(node) {
+            Some((Kind::Mapping(entries), _)) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a sequence; of anything else none.
+    pub(super) fn items(&self, node: Node) -> &[Node] {
+        match self.nodes.get(node) {
+            Some((Kind::Sequence(items), _)) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of a scalar that is not empty.
+    pub(super) fn text(&self, node: Node) -> Option<&Traced> {
+        match self.nodes.get(node) {
+            Some((Kind::Scalar(text), _)) if !text.as_str().is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of the scalar at the end of a path of keys.
+    pub(super) fn text_at(&self, node: Node, keys: &[&str]) -> Option<&str> {
+        self.text(self.path(node, keys)?).map(Traced::as_str)
+    }
+
+    /// The bytes of a node.
+    pub(super) fn span(&self, node: Node) -> Range<usize> {
+        self.nodes.get(node).map_or(0..0, |(_, span)| span.clone())
+    }
+
+    fn is(&self, node: Node, text: &str) -> bool {
+        self.text(node).is_some_and(|scalar| scalar.as_str() == text)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    yaml: Yaml,
+    places: Places,
+    anchors: HashMap<usize, Node>,
+    /// The collections that are not finished, each with a key that waits for its value.
+    open: Vec<(Node, Option<Node>)>,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn event(&mut self, text: &str, event: Event<'_>, range: Range<usize>) -> Result<(), String> {
+        let span = self.places.bytes(range);
+        match event {
+            Event::Alias(anchor) => {
+                if let Some(node) = self.anchors.get(&anchor).copied() {
+                    self.attach(node);
+                }
+            }
+            Event::Scalar(value, _, anchor, _) => {
+                let (scalar, span) = scalar(text, &value, span);
+                let node = self.add(Kind::Scalar(scalar), span, anchor)?;
+                self.attach(node);
+            }
+            Event::SequenceStart(anchor, _) => {
+                let node = self.add(Kind::Sequence(Vec::new()), span, anchor)?;
+                self.open(node)?;
+            }
+            Event::MappingStart(anchor, _) => {
+                let node = self.add(Kind::Mapping(Vec::new()), span, anchor)?;
+                self.open(node)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some((node, _)) = self.open.pop() {
+                    self.yaml.nodes[node].1.end = span.end;
+                    self.attach(node);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, kind: Kind, span: Range<usize>, anchor: usize) -> Result<Node, String> {
+        let node = self.yaml.nodes.len();
+        if node >= MAX_NODES {
+            return Err(format!("more than {MAX_NODES} values; the rest was not read"));
+        }
+        self.yaml.nodes.push((kind, span));
+        // Anchors are numbered from 1.
+        if anchor > 0 {
+            self.anchors.insert(anchor, node);
+        }
+        Ok(node)
+    }
+
+    fn open(&mut self, node: Node) -> Result<(), String> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(format!("deeper than {MAX_DEPTH} levels; the rest was not read"));
+        }
+        self.open.push((node, None));
+        Ok(())
+    }
+
+    fn attach(&mut self, node: Node) {
+        let Some((parent, key)) = self.open.last_mut() else {
+            self.yaml.roots.push(node);
+            return;
+        };
+        match &mut self.yaml.nodes[*parent].0 {
+            Kind::Sequence(items) => items.push(node),
+            Kind::Mapping(entries) => match key.take() {
+                Some(key) => entries.push((key, node)),
+                None => *key = Some(node),
+            },
+            Kind::Scalar(_) => {}
+        }
+    }
+}
+
+/// A scalar, and the bytes that are its value, without quotes.
+fn scalar(text: &str, value: &str, span: Range<usize>) -> (Traced, Range<usize>) {
+    let written = text.get(span.clone()).unwrap_or_default();
+    let mut places = written.match_indices(value).map(|(at, _)| span.start + at);
+    match (places.next(), places.next()) {
+        (Some(at), None) if !value.is_empty() => (Traced::written(value, at), at..at + value.len()),
+        _ => (Traced::unwritten(value), span),
+    }
+}
+
+/// The bytes of characters, which the parser counts.
+#[derive(Default)]
+struct Places {
+    /// Where each character begins; empty if all characters are bytes.
+    starts: Vec<usize>,
+    len: usize,
+}
+
+impl Places {
+    fn new(text: &str) -> Self {
+        let starts = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(at, _)| at).collect()
+        };
+        Self { starts, len: text.len() }
+    }
+
+    fn bytes(&self, characters: Range<usize>) -> Range<usize> {
+        let byte = |at: usize| match self.starts.is_empty() {
+            true => at.min(self.len),
+            false => self.starts.get(at).copied().unwrap_or(self.len),
+        };
+        byte(characters.start)..byte(characters.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_their_places() {
+        let text =
+            "é: &a\n  image: \"a:1\" # x\n  'k': >-\n    b:2\nc:\n  <<: *a\n  d: x\n---\n- z\n";
+        let yaml = Yaml::read(text);
+        assert_eq!(yaml.problem, None);
+        let [first, second] = yaml.roots() else { panic!("two documents: {yaml:?}") };
+        for (path, expected) in
+            [(&["é", "image"][..], "a:1"), (&["é", "k"], "b:2"), (&["c", "image"], "a:1")]
+        {
+            let node = yaml.path(*first, path).expect("it is there");
+            assert_eq!(&text[yaml.span(node)], expected);
+            assert_eq!(yaml.text(node).map(Traced::as_str), Some(expected));
+        }
+        let [z] = yaml.items(*second) else { panic!("one item") };
+        assert_eq!(&text[yaml.span(*z)], "z");
+    }
+
+    #[test]
+    fn hostile_texts_are_bounded() {
+        let bomb: String =
+            (1..40).map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)).collect();
+        let yaml = Yaml::read(&format!("a0: &a0 x\n{bomb}"));
+        assert!(yaml.nodes.len() < 200, "{}", yaml.nodes.len());
+        let cycle = Yaml::read("a: &a\n  <<: *a\n  b: *a\n");
+        assert_eq!(cycle.path(cycle.roots()[0], &["a", "none"]), None);
+        let deep = Yaml::read(&"- ".repeat(5000));
+        assert!(deep.problem.is_some_and(|problem| problem.contains("not read")));
+        assert!(Yaml::read(&"[".repeat(5000)).problem.is_some());
+        let marked = Yaml::read("\u{feff}a: b");
+        let b = marked.get(marked.roots()[0], "a").expect("it is there");
+        assert_eq!(marked.span(b), 6..7);
+        for text in ["a: b: c", "{", "\"", "&", "*x", "%YAML 9", "\t- a", "a: !x!y z", "\0"] {
+            Yaml::read(text);
+        }
+    }
+}

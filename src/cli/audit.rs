@@ -1,0 +1,206 @@
+//! `wintag audit`: the images that files name, against hosts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::arguments::AuditArguments;
+use super::ending::{Ending, explain, print, say};
+use super::question::build;
+use crate::answers::{AuditFile, Audited, Target, audit as run_audit};
+use crate::api::audit::{AuditFormat, apply, audit_text, patch, read_target};
+use crate::api::reading::Reading as ApiReading;
+use crate::app::App;
+use crate::audit::{Edit, MAX_FILE_BYTES, Reading, find_files, read};
+use crate::config::ConfigFile;
+use crate::images::Digest;
+
+/// The path that stands for stdin.
+const STDIN: &str = "-";
+
+/// Prints the findings. All that prevents the audit has the same exit status, which is not that of
+/// findings.
+pub(super) async fn audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
+    match try_audit(arguments, file).await {
+        ending @ (Ending::Answered | Ending::No) => ending,
+        _ => Ending::BadArguments,
+    }
+}
+
+async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
+    let app = match build(&arguments.source, file) {
+        Ok(app) => app,
+        Err(ending) => return ending,
+    };
+    let mut pairs = vec![("hosts".to_owned(), arguments.hosts.clone())];
+    let given = [("arch", arguments.arch.clone()), ("platform", arguments.platform.clone())];
+    pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let target = match read_target(pairs, ApiReading::from(app.context())) {
+        Ok(target) => target,
+        Err(problem) => return explain(&problem),
+    };
+    if arguments.fix && arguments.paths.iter().any(|path| path == Path::new(STDIN)) {
+        say("wintag: stdin cannot be changed; use --format patch, or name files");
+        return Ending::BadArguments;
+    }
+    let mut files = match Files::read(&arguments) {
+        Ok(files) => files,
+        Err(ending) => return ending,
+    };
+    let mut audited = look_up(&app, &mut files, &target).await;
+    let mut is_written = true;
+    if arguments.fix && !audited.edits.is_empty() {
+        is_written = files.write(&audited.edits);
+        files = match Files::read(&arguments) {
+            Ok(files) => files,
+            Err(ending) => return ending,
+        };
+        audited = look_up(&app, &mut files, &target).await;
+    }
+    let ending = match text_of(&audited, &files, arguments.format) {
+        Ok(text) => print(text.trim_end()),
+        Err(error) => super::ending::fail(Ending::Failed, &error),
+    };
+    let is_bad = arguments.fail_on.is_reached(&audited);
+    match ending {
+        Ending::Answered if is_bad => Ending::No,
+        Ending::Answered if audited.is_incomplete || !is_written => Ending::BadArguments,
+        ending => ending,
+    }
+}
+
+/// Looks the images up, with a line of progress on a terminal.
+async fn look_up(app: &App, files: &mut Files, target: &Target) -> Audited {
+    let is_terminal = io::stderr().is_terminal();
+    let step = |done: usize, total: usize| {
+        if is_terminal {
+            let end = if done == total { "\r\u{1b}[K" } else { "" };
+            // If stderr is closed or full, only the progress is lost.
+            let _ = write!(io::stderr(), "\rwintag: {done} of {total} images{end}");
+        }
+    };
+    run_audit(app.context(), std::mem::take(&mut files.read), target, step).await
+}
+
+fn text_of(
+    audited: &Audited,
+    files: &Files,
+    format: AuditFormat,
+) -> Result<String, serde_json::Error> {
+    let has_colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let Some(text) = audit_text(audited, format, has_colour)? else {
+        let diffs = audited.edits.iter().filter_map(|(path, edits)| {
+            let before = files.unchanged(path)?;
+            Some(patch(path, &before, &apply(&before, edits)?))
+        });
+        return Ok(diffs.collect());
+    };
+    Ok(text)
+}
+
+/// The files of an audit.
+struct Files {
+    read: Vec<AuditFile>,
+    /// Where those that name images lie, and what they held.
+    known: BTreeMap<String, (PathBuf, Digest)>,
+    /// What was on stdin.
+    stdin: Option<String>,
+}
+
+impl Files {
+    fn read(arguments: &AuditArguments) -> Result<Self, Ending> {
+        let mut files = Self { read: Vec::new(), known: BTreeMap::new(), stdin: None };
+        let build_args: BTreeMap<String, String> = arguments.build_arg.iter().cloned().collect();
+        for path in &arguments.paths {
+            let shown = path.to_string_lossy();
+            let found = if shown == STDIN {
+                files.read_stdin(&build_args)
+            } else {
+                find_files(path, &mut |(path, bytes)| files.add(path, bytes, &build_args))
+            };
+            if let Err(error) = found {
+                say(&format!("wintag: {shown}: {error}"));
+                return Err(Ending::BadArguments);
+            }
+        }
+        Ok(files)
+    }
+
+    fn read_stdin(&mut self, build_args: &BTreeMap<String, String>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        io::stdin().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        let reading = read(STDIN, &bytes, build_args);
+        self.read.push(AuditFile { path: STDIN.to_owned(), reading });
+        self.stdin = String::from_utf8(bytes).ok();
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        path: PathBuf,
+        bytes: Result<Vec<u8>, String>,
+        build_args: &BTreeMap<String, String>,
+    ) {
+        let shown = path.to_string_lossy();
+        let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
+        let reading = match bytes {
+            Ok(bytes) => {
+                let reading = read(&shown, &bytes, build_args);
+                if !reading.mentions.is_empty() {
+                    self.known.insert(shown.clone(), (path, Digest::of(&bytes)));
+                }
+                reading
+            }
+            Err(why) => Reading::unreadable(why),
+        };
+        // Most YAML files of a repository are of no interest.
+        if !reading.mentions.is_empty() || reading.problem.is_some() {
+            self.read.push(AuditFile { path: shown, reading });
+        }
+    }
+
+    /// The text of a file, if it still is what was read.
+    fn unchanged(&self, path: &str) -> Option<String> {
+        if path == STDIN {
+            return self.stdin.clone();
+        }
+        let (file, digest) = self.known.get(path)?;
+        let bytes = fs::read(file).ok().filter(|bytes| Digest::of(bytes) == *digest)?;
+        String::from_utf8(bytes).ok()
+    }
+
+    /// Writes the changes, and says which. Whether all were written.
+    fn write(&self, all: &BTreeMap<String, std::collections::BTreeSet<Edit>>) -> bool {
+        let mut is_complete = true;
+        for (path, edits) in all {
+            let changed = self.unchanged(path).and_then(|before| apply(&before, edits));
+            let written = match (changed, self.known.get(path)) {
+                (Some(text), Some((file, _))) => {
+                    replace(file, &text).map_err(|error| error.to_string())
+                }
+                _ => Err("it has changed since it was read".to_owned()),
+            };
+            match written {
+                Ok(()) => say(&format!("wintag: {path}: {} replaced", edits.len())),
+                Err(why) => {
+                    is_complete = false;
+                    say(&format!("wintag: {path}: not written: {why}"));
+                }
+            }
+        }
+        is_complete
+    }
+}
+
+/// Replaces a file in one step, so that a crash leaves the old or the new one.
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    // A link stays one.
+    let file = file.canonicalize()?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().set_permissions(fs::metadata(&file)?.permissions())?;
+    new.persist(&file)?;
+    Ok(())
+}
