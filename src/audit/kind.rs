@@ -121,9 +121,7 @@ fn of_document(path: &str, yaml: &Yaml, root: Node) -> (Vec<Found>, Option<Strin
         compose::read(yaml, root)
     } else if is_mapping("jobs") || has("runs") {
         pipelines::github(yaml, root)
-    } else if is_list("jobs") || is_list("stages") && !name.contains("gitlab") || has("resources") {
-        pipelines::azure(yaml, root)
-    } else if name.starts_with("azure-pipelines") {
+    } else if is_list("jobs") || is_list("stages") || has("resources") {
         pipelines::azure(yaml, root)
     } else if is_mapping("target") {
         pipelines::bake(yaml, root)

@@ -2,6 +2,7 @@
 //! real program, the registry a real one.
 
 mod admin;
+mod audit;
 mod badge;
 mod batch;
 mod cli;

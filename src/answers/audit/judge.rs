@@ -123,7 +123,7 @@ impl Asked {
                 let names_windows = found.value.version.is_some() || self.is_windows_only();
                 Ok(if names_windows { Holds::Windows } else { Holds::Both })
             }
-            Err(miss) => Err(self.missed(&miss)),
+            Err(miss) => Err(self.instead_of_missed(context, target, &miss).await),
         }
     }
 
@@ -131,6 +131,25 @@ impl Asked {
     fn is_windows_only(&self) -> bool {
         let path = self.image.repository.path();
         self.image.family.is_some() || WINDOWS_PATHS.iter().any(|start| path.starts_with(start))
+    }
+
+    /// As [`Self::missed`]; Microsoft's image is offered only if it runs on all hosts, else a tag
+    /// of it that does.
+    async fn instead_of_missed(
+        &self,
+        context: &Context,
+        target: &Target,
+        miss: &Miss,
+    ) -> Judgement {
+        let mut missed = self.missed(miss);
+        if let Some(meant) = missed.replacement.take()
+            && let Ok(asked) = Self::read(context, &meant)
+        {
+            let Judgement { verdicts, replacement, .. } = asked.judge(context, target).await;
+            let runs = verdicts.iter().all(|it| it.isolation.is_some()) && !verdicts.is_empty();
+            missed.replacement = replacement.or(runs.then_some(meant));
+        }
+        missed
     }
 
     /// A miss is a finding only if the registry says that there is no such image.

@@ -1,7 +1,7 @@
 //! An audit as annotations of GitHub Actions
 //! (docs.github.com/actions/reference/workflow-commands-for-github-actions).
 
-use super::summary;
+use super::table::summary;
 use crate::answers::{Audited, Level};
 
 /// A command for each finding.

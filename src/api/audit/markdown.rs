@@ -1,6 +1,6 @@
 //! An audit as Markdown, for comments on changes.
 
-use super::{headings, rows, summary};
+use super::table::{headings, rows, summary};
 use crate::answers::Audited;
 
 /// The table of references and the findings.

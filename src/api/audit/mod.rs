@@ -3,6 +3,7 @@
 // In reading order.
 
 mod params;
+mod table;
 mod text;
 mod markdown;
 mod sarif;
@@ -10,7 +11,7 @@ mod github;
 mod junit;
 mod patch;
 
-use crate::answers::{Audited, Counts, HostVerdict, Reference};
+use crate::answers::{Audited, Counts};
 use crate::words::words;
 
 pub use params::{AuditParams, read_target};
@@ -87,47 +88,4 @@ pub fn audit_text(
         AuditFormat::Markdown => markdown::markdown(audited),
         AuditFormat::Patch => return Ok(None),
     }))
-}
-
-/// How many there are, in words.
-fn summary(audited: &Audited) -> String {
-    let counts = &audited.counts;
-    let mut text = format!(
-        "errors: {}, warnings: {}, notes: {}; files: {}, images: {}",
-        counts.errors, counts.warnings, counts.notes, counts.files, counts.references
-    );
-    let others = [
-        (counts.linux, "for Linux, skipped"),
-        (counts.either, "for Windows and Linux in files that do not say which, skipped"),
-        (counts.ignored, "findings silenced by comments"),
-        (audited.unchecked.len(), "images not checked"),
-    ];
-    for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!("; {what}: {count}"));
-    }
-    text
-}
-
-/// The cells of the table of references: file and line, image, a cell for each host, replacement.
-fn rows(audited: &Audited) -> Vec<Vec<String>> {
-    let row = |reference: &Reference| {
-        let mode = |verdict: &HostVerdict| match (verdict.runs, verdict.isolation) {
-            (_, Some(isolation)) => isolation.to_string(),
-            (Some(_), None) => "no".to_owned(),
-            (None, None) => "unknown".to_owned(),
-        };
-        let mut row = vec![format!("{}:{}", reference.file, reference.line)];
-        row.push(reference.image.clone());
-        row.extend(reference.verdicts.iter().map(mode));
-        row.push(reference.replacement.clone().unwrap_or_default());
-        row
-    };
-    audited.references.iter().map(row).collect()
-}
-
-/// The headings of these columns.
-fn headings(audited: &Audited) -> Vec<String> {
-    let hosts = audited.hosts.iter().map(|host| host.requested.clone());
-    let before = ["file", "image"].map(str::to_owned).into_iter();
-    before.chain(hosts).chain(["write instead".to_owned()]).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{headings, rows, summary};
+use super::table::{headings, rows, summary};
 use crate::answers::{Audited, Finding, Level};
 
 const RED: &str = "\u{1b}[31m";

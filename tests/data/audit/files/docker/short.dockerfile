@@ -1,0 +1,2 @@
+FROM nanoserver:1809
+FROM servercore:ltsc2022

@@ -1,0 +1,317 @@
+//! `wintag audit`: the images that the files of `tests/data/audit` name, against three fleets.
+//!
+//! With the variable `WINTAG_BLESS` set, the tests write the expected reports anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::docker_registry::DockerRegistry;
+use crate::support::docker_registry::bodies::{
+    DOCKER_LIST, DOCKER_MANIFEST, Entry, Platform, image, index,
+};
+use crate::support::docker_registry::content::everything;
+use crate::support::docker_registry::software::software;
+use crate::support::docker_registry::storage::Content;
+use crate::support::service::WINTAG;
+
+/// The files, and the folder of the expected reports.
+const FILES: &str = "tests/data/audit/files";
+const REPORTS: &str = "tests/data/audit";
+
+/// The fleets: a name, the hosts, and further options.
+const FLEETS: [(&str, &str, &[&str]); 3] = [
+    ("2019", "ltsc2019", &[]),
+    ("docker", "ltsc2019,20348.2113,ltsc2025", &[]),
+    ("kubernetes", "ltsc2022,ltsc2025", &["--platform", "kubernetes"]),
+];
+
+fn registry() -> DockerRegistry {
+    let registry = DockerRegistry::start_holding(everything());
+    registry.add(&software());
+    let mut linux = Content::default();
+    for (repository, tag) in [("library/alpine", "3.20"), ("devcontainers/base", "ubuntu")] {
+        let platform = Platform::plain("linux", "amd64");
+        let image = image(repository, &platform, 1);
+        linux.put_config(repository, &image.config);
+        linux.put_manifest(repository, &image.manifest);
+        let entry = Entry::of(DOCKER_MANIFEST, &image.manifest, platform);
+        linux.tag(repository, tag, &index(DOCKER_LIST, vec![entry]));
+    }
+    registry.add(&linux);
+    registry
+}
+
+/// Runs `wintag audit` in a folder, with this text on stdin.
+fn run(folder: &Path, options: &[&str], stdin: &str) -> Output {
+    let mut command = Command::new(WINTAG);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINTAG_")) {
+        command.env_remove(name);
+    }
+    command.env("DOCKER_CONFIG", "/nonexistent").current_dir(folder).arg("audit").args(options);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("wintag was built");
+    let mut input = process.stdin.take().expect("it is piped");
+    // A command that fails before it reads leaves the pipe broken.
+    let _ = input.write_all(stdin.as_bytes());
+    drop(input);
+    process.wait_with_output().expect("it ends")
+}
+
+/// The same, with the registries behind this one.
+fn audit(registry: &DockerRegistry, folder: &Path, options: &[&str]) -> Output {
+    let host = registry.host();
+    let mirrors = ["mcr.microsoft.com", "docker.io"].map(|name| format!("{name}=http://{host}"));
+    let [mcr, docker] = &mirrors;
+    run(folder, &[&["--mirror", mcr, "--mirror", docker], options].concat(), "")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("wintag writes text")
+}
+
+fn files() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(FILES)
+}
+
+/// A copy of the files that a test may change.
+fn copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let status = Command::new("cp").arg("-r").arg(files().join(".")).arg(folder.path()).status();
+    assert!(status.expect("cp exists").success());
+    folder
+}
+
+/// All files under a folder and what they hold, as far as it is text.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inner) = folders.pop() {
+        for entry in fs::read_dir(&inner).expect("it can be read") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("it is inside").to_owned();
+                let bytes = fs::read(&path).expect("it can be read");
+                all.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+    }
+    all
+}
+
+/// The files that are not the same in both.
+fn differing<'c>(
+    some: &'c BTreeMap<PathBuf, String>,
+    others: &BTreeMap<PathBuf, String>,
+) -> Vec<&'c PathBuf> {
+    assert_eq!(some.len(), others.len());
+    some.iter()
+        .filter(|(path, text)| others.get(*path) != Some(text))
+        .map(|(path, _)| path)
+        .collect()
+}
+
+#[test]
+fn each_fleet_has_its_report() {
+    let registry = registry();
+    for (name, hosts, options) in FLEETS {
+        let ended = audit(&registry, &files(), &[&["--hosts", hosts], options].concat());
+        assert_eq!(text(&ended.stderr), "", "{name}");
+        assert_eq!(ended.status.code(), Some(1), "{name}: {}", text(&ended.stdout));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(REPORTS).join(format!("{name}.txt"));
+        if std::env::var_os("WINTAG_BLESS").is_some() {
+            fs::write(&path, &ended.stdout).expect("the report is writable");
+        }
+        let expected = fs::read_to_string(&path).expect("the report exists");
+        assert_eq!(text(&ended.stdout), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_image_is_asked_for_once() {
+    let registry = registry();
+    audit(&registry, &files(), &["--hosts", "ltsc2019,ltsc2022"]);
+    let requests = registry.settled_requests();
+    let distinct: BTreeSet<&String> = requests.iter().collect();
+    assert!(requests.len() > 20, "{requests:?}");
+    assert_eq!(requests.len(), distinct.len(), "{requests:#?}");
+    // What is for Linux by its file, or of another registry, is not asked for.
+    let elsewhere = ["private", "devcontainers", "team"];
+    assert!(!requests.iter().any(|it| elsewhere.iter().any(|name| it.contains(name))));
+}
+
+#[test]
+fn positions_are_those_of_the_file() {
+    let registry = registry();
+    let ended = audit(&registry, &files(), &["--hosts", "ltsc2019", "--format", "json"]);
+    let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+    let findings = answer["findings"].as_array().expect("there are findings");
+    for finding in findings {
+        let field = |name: &str| finding[name].as_u64().expect("it is a number") as usize;
+        let path = finding["file"].as_str().expect("it has a file");
+        let text = fs::read_to_string(files().join(path)).expect("it can be read");
+        let (start, end) = (field("start"), field("end"));
+        let line = text[..start].matches('\n').count() + 1;
+        let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let column = text[from..start].chars().count() + 1;
+        assert_eq!((line, column), (field("line"), field("column")), "{finding}");
+        let written = &text[start..end];
+        assert!(!written.contains(char::is_whitespace) || written.contains("${"), "{finding}");
+        assert!(written.contains([':', '$']), "{written}: {finding}");
+    }
+    assert!(findings.len() > 20);
+}
+
+#[test]
+fn a_fix_changes_only_the_references() {
+    let registry = registry();
+    let (fixed, patched) = (copy(), copy());
+    let before = contents(fixed.path());
+    let hosts = ["--hosts", "ltsc2022"];
+    let patch = audit(&registry, fixed.path(), &[&hosts[..], &["--format", "patch"]].concat());
+    let diff = text(&patch.stdout);
+    assert!(diff.contains("\n-ARG WINDOWS=ltsc2016\n+ARG WINDOWS=ltsc2022\n"), "{diff}");
+
+    let ended = audit(&registry, fixed.path(), &[&hosts[..], &["--fix"]].concat());
+    assert!(text(&ended.stderr).contains("docker/Dockerfile.args: "), "{}", text(&ended.stderr));
+    let once = contents(fixed.path());
+    assert_ne!(differing(&once, &before), Vec::<&PathBuf>::new());
+    // The patch says the same as the fix.
+    fs::write(patched.path().join("audit.patch"), &patch.stdout).expect("it is writable");
+    let applied = Command::new("git")
+        .args(["apply", "--whitespace=nowarn", "audit.patch"])
+        .current_dir(patched.path())
+        .output()
+        .expect("git is installed");
+    assert!(applied.status.success(), "{}\n{diff}", text(&applied.stderr));
+    fs::remove_file(patched.path().join("audit.patch")).expect("it was written");
+    assert_eq!(differing(&contents(patched.path()), &once), Vec::<&PathBuf>::new());
+    // What differs is on lines that name an image or a value of one; line ends stay.
+    for (path, old) in &before {
+        let new = &once[path];
+        assert_eq!(old.matches('\n').count(), new.matches('\n').count(), "{}", path.display());
+        assert_eq!(old.matches('\r').count(), new.matches('\r').count(), "{}", path.display());
+        for (old, new) in old.lines().zip(new.lines()).filter(|(old, new)| old != new) {
+            let common = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
+            assert!(common > 3, "{old} / {new}");
+        }
+    }
+    audit(&registry, fixed.path(), &[&hosts[..], &["--fix"]].concat());
+    let twice = contents(fixed.path());
+    assert_eq!(differing(&twice, &once), Vec::<&PathBuf>::new(), "a second time changes nothing");
+}
+
+#[test]
+fn exit_statuses_say_how_it_ended() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let good = "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022\n";
+    let old = "FROM mcr.microsoft.com/windows/nanoserver:1809\n";
+    let newer = "FROM mcr.microsoft.com/windows/nanoserver:ltsc2025\n";
+    let hosts = ["-", "--offline", "--hosts", "ltsc2022"];
+    for (stdin, options, status) in [
+        (good, &[][..], 0),
+        (old, &[], 0),
+        (old, &["--fail-on", "warning"], 1),
+        (newer, &[], 1),
+        (newer, &["--fail-on", "never"], 0),
+        (newer, &["--build-arg", "X"], 2),
+        (newer, &["--fail-on", "x"], 2),
+        (newer, &["--fix"], 2),
+        // It is read before the command is known.
+        (newer, &["--config", "/nonexistent.toml"], 5),
+        (newer, &["no-such-file"], 2),
+        ("FROM registry.example.com/x:1\n", &[], 0),
+        ("not a file with images\n", &[], 0),
+    ] {
+        let ended = run(folder.path(), &[&hosts[..], options].concat(), stdin);
+        let said = format!("{options:?} {stdin}{}{}", text(&ended.stdout), text(&ended.stderr));
+        assert_eq!(ended.status.code(), Some(status), "{said}");
+    }
+    let ended = run(folder.path(), &["-", "--offline", "--hosts", "foo,ltsc2019"], good);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("item 1"), "{}", text(&ended.stderr));
+    // A registry that cannot be reached leaves the question open.
+    let unreachable = ["-", "--hosts", "ltsc2022", "--mirror", "docker.io=http://127.0.0.1:9"];
+    let ended = run(folder.path(), &unreachable, "FROM team/app:1\n");
+    assert_eq!(ended.status.code(), Some(2), "{}", text(&ended.stdout));
+}
+
+#[test]
+fn formats_are_what_their_readers_read() {
+    let registry = registry();
+    let of = |format: &str| {
+        let options = ["--hosts", "ltsc2019,ltsc2022", "--format", format];
+        String::from_utf8(audit(&registry, &files(), &options).stdout).expect("it is text")
+    };
+    let json: Value = serde_json::from_str(&of("json")).expect("it is JSON");
+    let findings = json["findings"].as_array().expect("there are findings").len();
+    let ignored = json["counts"]["ignored"].as_u64().expect("it is counted") as usize;
+    assert!(ignored > 0);
+
+    let sarif: Value = serde_json::from_str(&of("sarif")).expect("it is JSON");
+    let run = &sarif["runs"][0];
+    let results = run["results"].as_array().expect("there are results");
+    assert_eq!(results.len(), findings);
+    for result in results {
+        let rule = result["ruleIndex"].as_u64().expect("it is a number") as usize;
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
+    }
+    let suppressed = results.iter().filter(|result| !result["suppressions"].is_null()).count();
+    assert_eq!(suppressed, ignored);
+    assert!(results.iter().any(|result| !result["fixes"].is_null()));
+
+    let annotations = of("github");
+    let commands = annotations.lines().filter(|line| line.contains(",title=")).count();
+    assert_eq!(commands, findings - ignored);
+    let first = annotations.lines().next().expect("there is one");
+    assert!(first.starts_with("::"), "{first}");
+
+    let junit = of("junit");
+    assert_eq!(junit.matches("<testcase ").count(), junit.matches("</testcase>").count());
+    let failures = junit.matches("<failure ").count();
+    assert!(junit.contains(&format!("failures=\"{failures}\"")), "{junit}");
+
+    let markdown = of("markdown");
+    let (rows, references) = (markdown.matches("\n| ").count(), &json["references"]);
+    assert_eq!(rows, references.as_array().expect("it is a list").len() + 1);
+}
+
+#[test]
+fn hostile_folders_are_bounded_and_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    fs::write(outside.path().join("Dockerfile"), "FROM a/b:1\n").expect("it is writable");
+    let link = |to: &Path, from: &str| {
+        std::os::unix::fs::symlink(to, path(from)).expect("links can be made");
+    };
+    link(&outside.path().join("Dockerfile"), "Dockerfile.link");
+    link(outside.path(), "folder.yaml");
+    link(folder.path(), "self.yaml");
+    link(&path("gone"), "gone.yaml");
+    fs::write(path("huge.yaml"), vec![b'#'; 5 << 20]).expect("it is writable");
+    let pipe = Command::new("mkfifo").arg(path("pipe.yaml")).status().expect("mkfifo exists");
+    assert!(pipe.success());
+    let good = "FROM mcr.microsoft.com/windows/nanoserver:ltsc2022\n";
+    fs::write(path("Dockerfile"), good).expect("it is writable");
+
+    let options = ["--offline", "--hosts", "ltsc2022", "--format", "json"];
+    let ended = run(folder.path(), &options, "");
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+    let problems: Vec<&str> = answer["problems"]
+        .as_array()
+        .expect("it is a list")
+        .iter()
+        .filter_map(|problem| problem["file"].as_str())
+        .collect();
+    let expected = ["Dockerfile.link", "folder.yaml", "gone.yaml", "huge.yaml", "pipe.yaml"];
+    assert_eq!(problems, expected);
+    assert_eq!(answer["references"].as_array().map(Vec::len), Some(1));
+}
