@@ -18,6 +18,7 @@ use wintag::api::renovate::read_renovate;
 use wintag::api::resolve::ResolveRequest;
 use wintag::api::tags::read_tags;
 use wintag::app::App;
+use wintag::audit::read as read_file;
 use wintag::config::{ConfigFile, Settings, SourceSettings};
 use wintag::images::{Digest, Families, ImageReference, Repository, Tag};
 use wintag::platforms::diagnosis::{MAX_FINDINGS, diagnose};
@@ -41,7 +42,7 @@ static APP: LazyLock<App> = LazyLock::new(|| {
 pub type Parser = fn(&str);
 
 /// All of them, by the names that the fuzz targets have too.
-pub const ALL: [(&str, Parser); 12] = [
+pub const ALL: [(&str, Parser); 13] = [
     ("image", image),
     ("family", family),
     ("host", host),
@@ -50,6 +51,7 @@ pub const ALL: [(&str, Parser); 12] = [
     ("kb", kb),
     ("digest", digest),
     ("query", query),
+    ("files", files),
     ("tables", tables),
     ("diagnosis", diagnosis),
     ("nodes", nodes),
@@ -249,4 +251,21 @@ pub fn review(text: &str) {
     assert!(
         admission.patch.iter().all(|change| change["op"] == "add" && change["path"].is_string())
     );
+}
+
+/// A file for an audit: its path on the first line, then what it holds.
+pub fn files(text: &str) {
+    let (path, text) = text.split_once('\n').unwrap_or(("Dockerfile", text));
+    let reading = read_file(path, text.as_bytes(), &std::collections::BTreeMap::new());
+    for mention in &reading.mentions {
+        assert_eq!(text.get(mention.span.clone()), Some(mention.written.as_str()));
+        let Ok(image) = &mention.image else { continue };
+        for place in image.places() {
+            assert!(text.get(place).is_some());
+        }
+        let new = format!("{}-new", image.as_str());
+        if let Some(edit) = image.edit(&new) {
+            assert!(text.get(edit.start..edit.end).is_some());
+        }
+    }
 }
