@@ -1,6 +1,6 @@
 //! The images of a Dockerfile (docs.docker.com/reference/dockerfile).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use parse_dockerfile::{ArgInstruction, Flag, FromInstruction, Instruction, UnescapedString};
@@ -57,7 +57,7 @@ struct Dockerfile {
     given: BTreeMap<String, Traced>,
     /// Those of the current stage.
     own_args: BTreeMap<String, Traced>,
-    stages: Vec<String>,
+    stages: BTreeSet<String>,
     /// How many stages there are, named or not.
     count: usize,
     found: Vec<Found>,
@@ -72,7 +72,7 @@ impl Dockerfile {
             args: known.into_iter().collect(),
             given: given.collect(),
             own_args: BTreeMap::new(),
-            stages: Vec::new(),
+            stages: BTreeSet::new(),
             count: 0,
             found: Vec::new(),
         }
@@ -157,7 +157,7 @@ impl Dockerfile {
             self.found.push(Found { place: Place::From, span, image, system, group: 0 });
         }
         if let Some((_, name)) = &from.as_ {
-            self.stages.push(name.value.to_ascii_lowercase());
+            self.stages.insert(name.value.to_ascii_lowercase());
         }
         self.count += 1;
     }

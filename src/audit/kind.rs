@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines::Lines;
-use super::mention::{Found, Mention};
+use super::mention::{Found, MAX_MENTIONS, Mention};
 use super::yaml::{Node, Yaml};
 use super::{compose, dockerfile, hcl, json, kubernetes, pipelines};
 
 /// The largest file that is read. Ours: the output of a large `helm template` has a megabyte or
 /// two.
 pub const MAX_FILE_BYTES: usize = 4 << 20;
-/// The most images of one file. Ours: several times those of the largest charts.
-const MAX_MENTIONS: usize = 2_000;
 
 /// What a file names.
 #[derive(Clone, Debug, Default)]
@@ -99,22 +97,20 @@ fn has_from(text: &str) -> bool {
 /// All documents of a YAML file, by the path where it decides, else by their keys.
 fn of_yaml(path: &str, text: &str) -> (Vec<Found>, Option<String>) {
     let yaml = Yaml::read(text);
-    let (mut all, mut problem) = (Vec::new(), None);
+    let mut all = Vec::new();
     for root in yaml.roots() {
-        let (found, unread) = of_document(path, &yaml, *root);
-        all.extend(found);
-        problem = problem.or(unread);
+        all.extend(of_document(path, &yaml, *root));
     }
-    (all, yaml.problem.or(problem))
+    (all, yaml.problem())
 }
 
-fn of_document(path: &str, yaml: &Yaml, root: Node) -> (Vec<Found>, Option<String>) {
+fn of_document(path: &str, yaml: &Yaml, root: Node) -> Vec<Found> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let has = |key: &str| yaml.get(root, key).is_some();
     let is_list = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.items(it).is_empty());
     let is_mapping = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.entries(it).is_empty());
-    let found = if kubernetes::is_object(yaml, root) {
-        return kubernetes::read(yaml, root);
+    if kubernetes::is_object(yaml, root) {
+        kubernetes::read(yaml, root)
     } else if name.contains("gitlab-ci") {
         pipelines::gitlab(yaml, root)
     } else if compose::is_compose(yaml, root) {
@@ -129,6 +125,5 @@ fn of_document(path: &str, yaml: &Yaml, root: Node) -> (Vec<Found>, Option<Strin
         pipelines::dev_container(yaml, root)
     } else {
         Vec::new()
-    };
-    (found, None)
+    }
 }

@@ -1,12 +1,9 @@
 //! The images of Kubernetes objects: of any workload, list, template or custom resource.
 
-use super::mention::{Found, Place, System};
+use super::mention::{Found, MAX_MENTIONS, Place, System};
 use super::traced::Traced;
 use super::yaml::{Node, Yaml};
 
-/// The most nodes that are looked at, aliases counted as often as they are written. Ours: as many
-/// as a file has at most.
-const MAX_VISITS: usize = 200_000;
 /// How deep objects are read. Ours: a list of pod templates has about 20 levels.
 const MAX_DEPTH: usize = 100;
 /// The labels of a node's operating system, the older one last.
@@ -17,26 +14,22 @@ pub(super) fn is_object(yaml: &Yaml, root: Node) -> bool {
     yaml.text_at(root, &["apiVersion"]).is_some() && yaml.text_at(root, &["kind"]).is_some()
 }
 
-/// Reads the images of a document, and says why not all were read.
-pub(super) fn read(yaml: &Yaml, root: Node) -> (Vec<Found>, Option<String>) {
-    let mut reader = Reader { yaml, found: Vec::new(), visits: 0 };
+/// Reads the images of a document.
+pub(super) fn read(yaml: &Yaml, root: Node) -> Vec<Found> {
+    let mut reader = Reader { yaml, found: Vec::new() };
     reader.visit(root, None, yaml.span(root).start, 0);
-    let problem = (reader.visits >= MAX_VISITS)
-        .then(|| format!("more than {MAX_VISITS} values with its aliases; the rest was not read"));
-    (reader.found, problem)
+    reader.found
 }
 
 struct Reader<'y> {
     yaml: &'y Yaml,
     found: Vec<Found>,
-    visits: usize,
 }
 
 impl Reader<'_> {
     /// `group` is the pod, by the byte at which its mapping begins.
     fn visit(&mut self, node: Node, system: Option<System>, group: usize, depth: usize) {
-        self.visits += 1;
-        if self.visits >= MAX_VISITS || depth > MAX_DEPTH {
+        if self.found.len() > MAX_MENTIONS || depth > MAX_DEPTH {
             return;
         }
         for item in self.yaml.items(node) {

@@ -5,6 +5,11 @@ use super::mention::{Found, Ignore, Mention};
 /// The word that begins a comment for this program.
 const MARK: &str = "wintag:ignore";
 
+/// The most comment lines before a reference that are read, and the longest line with a comment.
+/// Ours: both are several times those of real files.
+const MAX_COMMENT_LINES: usize = 16;
+const MAX_COMMENT_BYTES: usize = 4096;
+
 /// The lines of a text.
 pub(super) struct Lines<'t> {
     text: &'t str,
@@ -50,12 +55,14 @@ impl<'t> Lines<'t> {
     fn ignored(&self, line: usize) -> Vec<Ignore> {
         let is_comment = |text: &&str| text.trim_start().starts_with(['#', '/']);
         let before = (1..line).rev().map_while(|line| self.line(line)).take_while(is_comment);
-        let own = self.line(line).filter(|text| text.contains(['#', '/']));
+        let before = before.take(MAX_COMMENT_LINES);
+        let own = self.line(line);
         own.into_iter().chain(before).filter_map(ignore_of).collect()
     }
 }
 
 fn ignore_of(line: &str) -> Option<Ignore> {
+    let line = Some(line).filter(|line| line.len() <= MAX_COMMENT_BYTES)?;
     let (before, after) = line.split_once(MARK)?;
     let before = before.trim_end();
     let begins_comment = before.ends_with('#') || before.ends_with("//");

@@ -40,6 +40,9 @@ words! {
     }
 }
 
+/// The most images of one file. Ours: several times those of the largest charts.
+pub(super) const MAX_MENTIONS: usize = 2_000;
+
 /// An image reference in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::hcl::IMAGE_SCHEME;
-use super::mention::{Found, Place, System};
+use super::mention::{Found, MAX_MENTIONS, Place, System};
 use super::traced::Traced;
 use super::variables::expand;
 use super::yaml::{Node, Yaml};
@@ -32,6 +32,9 @@ pub(super) fn github(yaml: &Yaml, root: Node) -> Vec<Found> {
     let mut all = Vec::new();
     let jobs = yaml.get(root, "jobs").map_or(&[][..], |jobs| yaml.entries(jobs));
     for (_, job) in jobs {
+        if all.len() > MAX_MENTIONS {
+            break;
+        }
         let container = yaml.get(*job, "container").and_then(|it| image_node(yaml, it, "image"));
         let services = yaml.get(*job, "services").map_or(&[][..], |it| yaml.entries(it));
         let services = services.iter().filter_map(|(_, service)| yaml.get(*service, "image"));
@@ -92,27 +95,33 @@ pub(super) fn gitlab(yaml: &Yaml, root: Node) -> Vec<Found> {
     let global = variables(yaml, root);
     let jobs = yaml.entries(root).iter().map(|(_, job)| *job);
     for job in std::iter::once(root).chain(jobs) {
-        let mut values = global.clone();
-        values.extend(variables(yaml, job));
+        if all.len() > MAX_MENTIONS {
+            break;
+        }
         let image = yaml.get(job, "image").and_then(|it| image_node(yaml, it, "name"));
         let services = yaml.get(job, "services").map_or(&[][..], |it| yaml.items(it));
         let services = services.iter().filter_map(|it| image_node(yaml, *it, "name"));
         for node in image.into_iter().chain(services) {
             let Some(text) = yaml.text(node) else { continue };
-            let image = expand(text, None, &|name| values.get(name));
+            let own = |name: &str| value_of(yaml, yaml.path(job, &["variables", name])?);
+            let image = expand(text, None, &|name| own(name).or_else(|| global.get(name).copied()));
             all.push(found(yaml, Place::GitLab, node, image));
         }
     }
     all
 }
 
-fn variables(yaml: &Yaml, node: Node) -> BTreeMap<String, Traced> {
-    let entries = yaml.get(node, "variables").map_or(&[][..], |it| yaml.entries(it));
-    let value = |(name, value): &(Node, Node)| {
-        let value = image_node(yaml, *value, "value").and_then(|value| yaml.text(value))?;
-        Some((yaml.text(*name)?.as_str().to_owned(), value.clone()))
-    };
+/// The variables of a whole file.
+fn variables(yaml: &Yaml, root: Node) -> BTreeMap<&str, &Traced> {
+    let entries = yaml.get(root, "variables").map_or(&[][..], |it| yaml.entries(it));
+    let value =
+        |(name, value): &(Node, Node)| Some((yaml.text(*name)?.as_str(), value_of(yaml, *value)?));
     entries.iter().filter_map(value).collect()
+}
+
+/// A variable is its value, or a mapping with it.
+fn value_of(yaml: &Yaml, node: Node) -> Option<&Traced> {
+    image_node(yaml, node, "value").and_then(|value| yaml.text(value))
 }
 
 /// Reads Azure Pipelines (learn.microsoft.com/azure/devops/pipelines/yaml-schema): the containers

@@ -1,6 +1,7 @@
 //! YAML as a graph of nodes with their places. Aliases lead to the nodes of their anchors and are
 //! never copied, so that a short text cannot become a large one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -13,8 +14,11 @@ use super::traced::Traced;
 const MAX_NODES: usize = 200_000;
 /// How deep nodes lie in each other. Ours: Kubernetes objects have about 20 levels.
 const MAX_DEPTH: usize = 100;
-/// How many levels of `<<` are followed. Ours: real files have two.
-const MAX_MERGES: usize = 8;
+/// The most mappings in which one key is looked for, because of `<<`. Ours: real files have three.
+const MAX_MERGES: usize = 64;
+/// The most entries and items that are looked at, aliases counted as often as they are followed.
+/// Ours: reading a file of the most nodes takes about a million.
+const MAX_STEPS: usize = 4_000_000;
 
 /// A node, by its number.
 pub(super) type Node = usize;
@@ -32,7 +36,9 @@ pub(super) struct Yaml {
     nodes: Vec<(Kind, Range<usize>)>,
     roots: Vec<Node>,
     /// Why the rest could not be read.
-    pub(super) problem: Option<String>,
+    problem: Option<String>,
+    /// The entries and items that were looked at.
+    steps: Cell<usize>,
 }
 
 impl Yaml {
@@ -60,6 +66,19 @@ impl Yaml {
         builder.yaml
     }
 
+    /// Why not all was read, after the documents were looked at.
+    pub(super) fn problem(&self) -> Option<String> {
+        let is_exhausted = self.steps.get() >= MAX_STEPS;
+        let unread = "too many values with its aliases; the rest was not read";
+        self.problem.clone().or_else(|| is_exhausted.then(|| unread.to_owned()))
+    }
+
+    /// Counts steps; whether they are allowed.
+    fn may_step(&self, count: usize) -> bool {
+        self.steps.set(self.steps.get().saturating_add(count + 1));
+        self.steps.get() < MAX_STEPS
+    }
+
     /// The first node of each document.
     pub(super) fn roots(&self) -> &[Node] {
         &self.roots
@@ -67,23 +86,20 @@ impl Yaml {
 
     /// The value of a key of a mapping; `<<` adds those of other mappings.
     pub(super) fn get(&self, node: Node, key: &str) -> Option<Node> {
-        self.get_at(node, key, 0)
-    }
-
-    fn get_at(&self, node: Node, key: &str, depth: usize) -> Option<Node> {
-        if depth > MAX_MERGES {
-            return None;
+        let mut next = vec![node];
+        for _ in 0..MAX_MERGES {
+            let entries = self.entries(next.pop()?);
+            if let Some((_, value)) = entries.iter().find(|(name, _)| self.is(*name, key)) {
+                return Some(*value);
+            }
+            for (_, value) in entries.iter().filter(|(name, _)| self.is(*name, "<<")) {
+                match self.items(*value) {
+                    [] => next.push(*value),
+                    several => next.extend(several.iter().rev()),
+                }
+            }
         }
-        let entries = self.entries(node);
-        let own = entries.iter().find(|(name, _)| self.is(*name, key)).map(|(_, value)| *value);
-        own.or_else(|| {
-            let merged = entries.iter().filter(|(name, _)| self.is(*name, "<<"));
-            let merged = merged.flat_map(|(_, value)| match self.items(*value) {
-                [] => std::slice::from_ref(value),
-                several => several,
-            });
-            merged.copied().find_map(|value| self.get_at(value, key, depth + 1))
-        })
+        None
     }
 
     /// The value at the end of a path of keys.
@@ -94,7 +110,7 @@ impl Yaml {
     /// The entries of a mapping; of anything else none.
     pub(super) fn entries(&self, node: Node) -> &[(Node, Node)] {
         match self.nodes.get(node) {
-            Some((Kind::Mapping(entries), _)) => entries,
+            Some((Kind::Mapping(entries), _)) if self.may_step(entries.len()) => entries,
             _ => &[],
         }
     }
@@ -102,7 +118,7 @@ impl Yaml {
     /// The items of a sequence; of anything else none.
     pub(super) fn items(&self, node: Node) -> &[Node] {
         match self.nodes.get(node) {
-            Some((Kind::Sequence(items), _)) => items,
+            Some((Kind::Sequence(items), _)) if self.may_step(items.len()) => items,
             _ => &[],
         }
     }
@@ -259,7 +275,7 @@ mod tests {
         let text =
             "é: &a\n  image: \"a:1\" # x\n  'k': >-\n    b:2\nc:\n  <<: *a\n  d: x\n---\n- z\n";
         let yaml = Yaml::read(text);
-        assert_eq!(yaml.problem, None);
+        assert_eq!(yaml.problem(), None);
         let [first, second] = yaml.roots() else { panic!("two documents: {yaml:?}") };
         for (path, expected) in
             [(&["é", "image"][..], "a:1"), (&["é", "k"], "b:2"), (&["c", "image"], "a:1")]
@@ -280,6 +296,10 @@ mod tests {
         assert!(yaml.nodes.len() < 200, "{}", yaml.nodes.len());
         let cycle = Yaml::read("a: &a\n  <<: *a\n  b: *a\n");
         assert_eq!(cycle.path(cycle.roots()[0], &["a", "none"]), None);
+        let merges: String =
+            (1..40).map(|n| format!("a{n}: &a{n} {{<<: [*a{}, *a{}]}}\n", n - 1, n - 1)).collect();
+        let merges = Yaml::read(&format!("a0: &a0 {{x: y}}\n{merges}"));
+        assert_eq!(merges.path(merges.roots()[0], &["a39", "none"]), None);
         let deep = Yaml::read(&"- ".repeat(5000));
         assert!(deep.problem.is_some_and(|problem| problem.contains("not read")));
         assert!(Yaml::read(&"[".repeat(5000)).problem.is_some());

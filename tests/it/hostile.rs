@@ -11,7 +11,12 @@ use proptest::sample::select;
 mod parsers;
 
 /// Texts that are right for one parser or another; mutations start from them.
-const RIGHT: [&str; 34] = [
+const RIGHT: [&str; 37] = [
+    "Dockerfile\n# escape=`\nARG A=1 B=\"c d\"\nFROM --platform=$X a:${A:-x} AS b\n\
+     COPY --from=b x `\n y",
+    "x.yaml\napiVersion: v1\nkind: &k Pod\nspec: {<<: *k, \
+     containers: [{image: \"é/b:1\"}]}\n---\n- |\n x",
+    "x.hcl\nvariable \"A\" {\n default = \"b\"\n}\nc = { d = \"docker-image://e:${A}\" } # x",
     "mcr.microsoft.com/windows/nanoserver:ltsc2022",
     "mcr.microsoft.com/windows/servercore@sha256:\
      308ef3f8ee3e9c9a1bdec460009c1e6394b329db13eb3149461f8841be5b538a",
