@@ -61,6 +61,7 @@ macro_rules! routes {
 routes! {
     "/resolve" { get resolve::resolve, post batch::resolve_batch }
     "/diagnose" { post diagnose::diagnose }
+    "/audit" { post audit::audit_files }
     "/check" { get check::check_image }
     "/fleet" { get fleet::answer_for_fleet }
     "/hosts" { get hosts::list_hosts }

@@ -17,7 +17,7 @@ use crate::support::docker_registry::bodies::{
 use crate::support::docker_registry::content::everything;
 use crate::support::docker_registry::software::software;
 use crate::support::docker_registry::storage::Content;
-use crate::support::service::WINTAG;
+use crate::support::service::{Service, WINTAG};
 
 /// The files, and the folder of the expected reports.
 const FILES: &str = "tests/data/audit/files";
@@ -314,4 +314,36 @@ fn hostile_folders_are_bounded_and_named() {
     let expected = ["Dockerfile.link", "folder.yaml", "gone.yaml", "huge.yaml", "pipe.yaml"];
     assert_eq!(problems, expected);
     assert_eq!(answer["references"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn the_service_gives_the_answer_of_the_command() {
+    let service = Service::offline();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dockerfile = "ARG TAG\nFROM mcr.microsoft.com/windows/servercore:${TAG}\nFROM nanoserver\n";
+    fs::write(folder.path().join("Dockerfile"), dockerfile).expect("it is writable");
+    let options = [
+        "--offline",
+        "--hosts",
+        "ltsc2019,1709",
+        "--format",
+        "json",
+        "--build-arg",
+        "TAG=ltsc2022",
+    ];
+    let ended = run(folder.path(), &options, "");
+    let command: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+    let body = serde_json::json!({
+        "files": [{"path": "Dockerfile", "text": dockerfile}], "build_args": {"TAG": "ltsc2022"},
+    });
+    let answer = service.post("/audit?hosts=ltsc2019,1709", &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json(), command);
+    assert_eq!(command["findings"][0]["code"], "does-not-run");
+
+    let images: String = (0..101).map(|number| format!("FROM a/b:{number}\n")).collect();
+    let body = serde_json::json!({"files": [{"path": "Dockerfile", "text": images}]});
+    let answer = service.post("/audit?hosts=ltsc2019", &body).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(answer.text.contains("name 101"), "{}", answer.text);
 }

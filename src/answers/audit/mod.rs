@@ -44,14 +44,12 @@ pub async fn audit(
         .filter_map(image_of)
         .collect();
     let total = images.len();
-    let held = stream::iter(images.into_iter().map(|image| async move {
-        let held = match Asked::read(context, image) {
-            Ok(asked) => asked.holds(context, target).await.map(|holds| (holds, asked)),
-            Err(judgement) => Err(judgement),
-        };
-        (image, held)
-    }));
-    let mut lookups = held.buffer_unordered(MAX_PARALLEL);
+    // Lists of futures, because a stream of closures over references is not `Send` to the compiler.
+    let mut lookups = Vec::new();
+    for image in images {
+        lookups.push(look_up(context, target, image));
+    }
+    let mut lookups = stream::iter(lookups).buffer_unordered(MAX_PARALLEL);
     let mut known = BTreeMap::new();
     while let Some((image, held)) = lookups.next().await {
         known.insert(image, held);
@@ -63,10 +61,14 @@ pub async fn audit(
         Some(held.as_ref().map_or(Holds::Windows, |(holds, _)| *holds))
     };
     let uses = Uses::new(&files, &holds);
-    let asked = known.iter().filter_map(|(image, held)| {
-        let (_, asked) = held.as_ref().ok().filter(|_| uses.windows.contains(image))?;
-        Some(async move { (*image, asked.judge(context, target).await) })
-    });
+    let mut asked = Vec::new();
+    for (image, held) in &known {
+        if let Ok((_, image_asked)) = held
+            && uses.windows.contains(image)
+        {
+            asked.push(judge(context, target, image, image_asked));
+        }
+    }
     let judged = stream::iter(asked).buffer_unordered(MAX_PARALLEL);
     let mut judgements: BTreeMap<&str, Judgement> = judged.collect().await;
     for (image, held) in &known {
@@ -78,4 +80,26 @@ pub async fn audit(
     let describe = |host| HostDescription::of(host, context.tables, today);
     let hosts = target.hosts.iter().map(describe).collect();
     Report { target, judgements: &judgements, uses: &uses }.of(&files, hosts)
+}
+
+/// What an image holds, or what is known of one that cannot be looked up.
+async fn look_up<'i>(
+    context: &Context,
+    target: &Target,
+    image: &'i str,
+) -> (&'i str, Result<(Holds, Asked), Judgement>) {
+    let held = match Asked::read(context, image) {
+        Ok(asked) => asked.holds(context, target).await.map(|holds| (holds, asked)),
+        Err(judgement) => Err(judgement),
+    };
+    (image, held)
+}
+
+async fn judge<'i>(
+    context: &Context,
+    target: &Target,
+    image: &'i str,
+    asked: &Asked,
+) -> (&'i str, Judgement) {
+    (image, asked.judge(context, target).await)
 }

@@ -3,6 +3,7 @@
 // In reading order.
 
 mod params;
+mod request;
 mod table;
 mod text;
 mod markdown;
@@ -16,6 +17,7 @@ use crate::words::words;
 
 pub use params::{AuditParams, read_target};
 pub use patch::{apply, patch};
+pub use request::AuditRequest;
 
 words! {
     /// The formats of `wintag audit`.

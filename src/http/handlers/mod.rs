@@ -4,6 +4,7 @@
 
 pub mod resolve;
 pub mod batch;
+pub mod audit;
 pub mod diagnose;
 pub mod check;
 pub mod fleet;
