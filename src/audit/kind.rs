@@ -127,3 +127,69 @@ fn of_document(path: &str, yaml: &Yaml, root: Node) -> Vec<Found> {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Place, line and column, image, system.
+    fn images(path: &str, text: &str) -> Vec<String> {
+        let reading = read(path, text.as_bytes(), &BTreeMap::new());
+        assert_eq!(reading.problem, None, "{path}");
+        let describe = |mention: &Mention| {
+            let image = match &mention.image {
+                Ok(image) => image.as_str().to_owned(),
+                Err(variable) => format!("?{variable}"),
+            };
+            let system = mention.system.map_or("-", |system| system.as_str());
+            format!("{} {}:{} {image} {system}", mention.place, mention.line, mention.column)
+        };
+        reading.mentions.iter().map(describe).collect()
+    }
+
+    #[test]
+    fn each_kind_of_file_is_recognised() {
+        let pod = "apiVersion: v1\nkind: Pod\nspec:\n  os: {name: windows}\n  containers:\n  \
+                   - image: a/b:1\n  - {image: c}\n";
+        for (path, text, expected) in [
+            ("x/Dockerfile", "FROM a:1\n", &["dockerfile-from 1:6 a:1 -"][..]),
+            ("Containerfile.dev", "FROM a:1\n", &["dockerfile-from 1:6 a:1 -"]),
+            ("-", "# x\nfrom --platform=linux a:1\n", &["dockerfile-from 2:23 a:1 linux"]),
+            ("Dockerfile.dockerignore", "a: b\n", &[]),
+            (
+                "compose.yml",
+                "services:\n  a: {image: 'b:${C-1}', platform: windows/amd64}\n  d: {image: e:$F}\n  \
+                 g: {image: h:1, build: .}\n",
+                &["compose-service 2:15 b:1 windows", "compose-service 3:14 ?F -"],
+            ),
+            ("-", pod, &["kubernetes-container 6:12 a/b:1 windows"]),
+            (
+                "pod.json",
+                "{\"apiVersion\": \"v1\", \"kind\": \"Pod\",\n\t\"spec\": {\"image\": \"a:1\"}}",
+                &["kubernetes-container 2:21 a:1 -"],
+            ),
+            (
+                ".github/workflows/a.yaml",
+                "on: push\njobs:\n  a:\n    container: {image: b:1}\n",
+                &["github-workflow 4:24 b:1 -"],
+            ),
+            ("x/.gitlab-ci.yml", "a:\n  image: b:1\n", &["gitlab-ci 2:10 b:1 -"]),
+            ("a.yml", "jobs:\n- job: a\n  container: b:1\n", &["azure-pipelines 3:14 b:1 -"]),
+            ("values.yaml", "image: a:1\njobs: 1\n", &[]),
+            ("devcontainer.json", "{\"image\": \"a:1\"}", &["dev-container 1:12 a:1 linux"]),
+        ] {
+            assert_eq!(images(path, text), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let problem = |bytes: &[u8]| read("a.yaml", bytes, &BTreeMap::new()).problem;
+        assert!(problem(&vec![b'#'; MAX_FILE_BYTES + 1]).is_some_and(|it| it.contains("larger")));
+        for bytes in [&b"a\0b"[..], b"\xff\xfea\0"] {
+            assert!(problem(bytes).is_some_and(|it| it.contains("UTF-8")));
+        }
+        let pods = "---\napiVersion: v1\nkind: Pod\nimage: a:1\n".repeat(MAX_MENTIONS + 1);
+        assert!(problem(pods.as_bytes()).is_some_and(|it| it.contains("images")));
+    }
+}

@@ -347,3 +347,25 @@ async fn the_service_gives_the_answer_of_the_command() {
     assert_eq!(answer.status, 400, "{}", answer.text);
     assert!(answer.text.contains("name 101"), "{}", answer.text);
 }
+
+#[test]
+fn what_a_registry_says_of_an_image_is_found() {
+    let registry = registry();
+    // The tag that held images of several builds holds one.
+    let mut moved = Content::default();
+    let platform = Platform::windows("amd64", Some("10.0.26100.1"), true);
+    let image = image("moved", &platform, 1);
+    moved.put_config("library/golang", &image.config);
+    moved.put_manifest("library/golang", &image.manifest);
+    let entry = Entry::of(DOCKER_MANIFEST, &image.manifest, platform);
+    moved.tag("library/golang", "1.24", &index(DOCKER_LIST, vec![entry]));
+    registry.add(&moved);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dockerfile = "FROM mcr.microsoft.com/test/no-os-version:1\nFROM golang:1.24\n";
+    fs::write(folder.path().join("Dockerfile"), dockerfile).expect("it is writable");
+    let ended = audit(&registry, folder.path(), &["--hosts", "ltsc2022", "--format", "json"]);
+    let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+    let findings = answer["findings"].as_array().expect("it is a list").iter();
+    let codes: Vec<&str> = findings.filter_map(|finding| finding["code"].as_str()).collect();
+    assert_eq!(codes, ["no-os-version", "shared-tag-moved"], "{answer}");
+}

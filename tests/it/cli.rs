@@ -274,6 +274,7 @@ fn help_teaches() {
         "identify",
         "matrix",
         "diagnose",
+        "audit",
         "openapi",
         "healthcheck",
     ] {
