@@ -61,6 +61,7 @@ impl App {
         let context = Context {
             catalogue,
             families: settings.families,
+            fleets: settings.fleets,
             tables: settings.tables,
             kubernetes_hosts: settings.kubernetes_hosts,
             clock,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Now};
 use crate::images::Families;
-use crate::windows::{Tables, WindowsVersion};
+use crate::windows::{Fleets, Tables, WindowsVersion};
 
 /// What is known, and what the time is. One of it lives as long as the process.
 pub struct Context {
@@ -13,6 +13,8 @@ pub struct Context {
     pub catalogue: Catalogue,
     /// The families of images.
     pub families: Families,
+    /// The fleets of the configuration.
+    pub fleets: Fleets,
     /// The Windows tables.
     pub tables: &'static Tables,
     /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as

@@ -116,6 +116,8 @@ const SOURCE_NODE_LABELS: &str = "https://kubernetes.io/docs/reference/node/node
 impl Remark {
     /// The code of a host that receives no updates any more.
     pub(super) const HOST_OUT_OF_SUPPORT: &str = RemarkCode::HostOutOfSupport.as_str();
+    /// The code of an engine that takes another entry of the index.
+    pub(super) const ENGINE_PICKS_OTHER: &str = RemarkCode::EnginePicksOther.as_str();
     /// The code of an image that receives no updates any more.
     pub(super) const IMAGE_OUT_OF_SUPPORT: &str = RemarkCode::ImageOutOfSupport.as_str();
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::choices::TaggedImage;
-use super::host_list::read_hosts;
+use super::host_list::read_hosts_or_fleet;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
@@ -19,9 +19,13 @@ pub struct FleetParams {
     /// The image that the hosts are to run; as in `/resolve`, also with a tag.
     #[param(inline, example = "servercore")]
     pub image: TaggedImage,
-    /// The hosts, separated by commas or semicolons, each as in `/resolve`. At most 64.
+    /// The hosts, separated by commas or semicolons, each as in `/resolve`. At most 64. Give these
+    /// or `fleet`.
     #[param(example = "ltsc2019,20348.2113,26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
-    pub hosts: String,
+    pub hosts: Option<String>,
+    /// The name of a fleet of the configuration, instead of `hosts`.
+    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    pub fleet: Option<String>,
     /// Where the containers run; `docker` by default.
     #[param(inline)]
     pub platform: Option<Platform>,
@@ -48,8 +52,7 @@ pub fn read_fleet(
 ) -> Result<FleetQuestion, Problem> {
     let mut params = Params::new::<FleetParams>(pairs);
     let image = reading.tagged_image(&mut params);
-    params.required("hosts", "ltsc2019,ltsc2022");
-    let hosts = read_hosts(&mut params, reading);
+    let hosts = read_hosts_or_fleet(&mut params, reading);
     let platform = params.word("platform").unwrap_or_default();
     let ((image, tag), hosts) = params.finish_with(image.zip(hosts))?;
     Ok(FleetQuestion { image: FleetImage { image: Arc::new(image), tag }, hosts, platform })

@@ -1,17 +1,49 @@
 //! Parameters that are lists: the hosts of a fleet, the hosts and images of the matrix.
 
 use super::params::Params;
+use super::problem::NOT_ALLOWED;
 use super::reading::{self, Reading, Refused};
 use crate::answers::AskedHost;
+use crate::windows::MAX_FLEET_HOSTS;
 
-/// The most items of a list: twice as many as there are builds in the tables.
-const MAX_LIST: usize = 64;
+/// The most items of a list.
+const MAX_LIST: usize = MAX_FLEET_HOSTS;
+/// An example for error texts.
+const EXAMPLE_HOSTS: &str = "ltsc2019,ltsc2022";
 
-/// The parameter `hosts`, if it is given.
+/// The parameter `hosts` or `fleet`, one of which is required.
+pub fn read_hosts_or_fleet(params: &mut Params, reading: Reading<'_>) -> Option<Vec<AskedHost>> {
+    let hosts = read_hosts(params, reading);
+    if hosts.is_none() && !params.is_refused("fleet") {
+        // Notes it if there are none.
+        params.required("hosts", EXAMPLE_HOSTS);
+    }
+    hosts
+}
+
+/// The parameter `hosts` or `fleet`, if one is given.
 pub fn read_hosts(params: &mut Params, reading: Reading<'_>) -> Option<Vec<AskedHost>> {
-    read_list(params, "hosts", |text| {
+    let hosts = read_list(params, "hosts", |text| {
         reading::decided("hosts", reading.read_host("hosts", text, None)?)
-    })
+    });
+    let Some(name) = params.optional("fleet") else { return hosts };
+    if hosts.is_some() {
+        let message = "names hosts too; give hosts or fleet, not both";
+        params.refuse("fleet", NOT_ALLOWED, message.to_owned());
+        return None;
+    }
+    let fleet = reading.fleets.get(&name);
+    if fleet.is_none() {
+        let known: Vec<String> = reading.fleets.keys().cloned().collect();
+        let message = match known.as_slice() {
+            [] => "the configuration file has no fleets; add [fleets.NAME] with hosts, or give \
+                   hosts"
+                .to_owned(),
+            known => format!("the fleets of the configuration file are {}", known.join(", ")),
+        };
+        params.refuse_among("fleet", NOT_ALLOWED, message, known);
+    }
+    fleet.map(|hosts| hosts.iter().map(|host| AskedHost::new(host.clone(), Vec::new())).collect())
 }
 
 /// The items of a list. A problem names its item by number, because texts are not repeated.

@@ -18,6 +18,9 @@ pub struct MatrixParams {
     /// default. At most 64.
     #[param(example = "ltsc2019,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
+    /// The name of a fleet of the configuration, instead of `hosts`.
+    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    pub fleet: Option<String>,
     /// The images, separated by commas or semicolons: builds, versions or release words; all
     /// builds with base images by default. At most 64.
     #[param(example = "ltsc2022,10.0.26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]

@@ -94,12 +94,15 @@ impl Params {
         Some(value)
     }
 
+    /// Whether something is wrong with this parameter.
+    pub fn is_refused(&self, name: &str) -> bool {
+        self.problems.iter().any(|(_, problem)| problem.parameter.as_deref() == Some(name))
+    }
+
     /// The value of a required parameter.
     pub fn required(&mut self, name: &str, example: &str) -> Option<String> {
         let value = self.optional(name);
-        let already_refused =
-            self.problems.iter().any(|(_, problem)| problem.parameter.as_deref() == Some(name));
-        if value.is_none() && !already_refused {
+        if value.is_none() && !self.is_refused(name) {
             self.refuse(
                 name,
                 "missing-parameter",

@@ -8,7 +8,7 @@ use crate::images::{
     Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Repository, Selector, Tag,
 };
 use crate::platforms::engines::{Engine, Store, engine};
-use crate::windows::{HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
+use crate::windows::{Fleets, HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
 
 use super::choices::IsolationChoice;
 use super::params::Params;
@@ -19,6 +19,8 @@ use super::problem::{ALLOW_REGISTRY, ErrorObject, NOT_ALLOWED, ProblemKind};
 pub struct Reading<'a> {
     /// The families of images.
     pub families: &'a Families,
+    /// The fleets of the configuration.
+    pub fleets: &'a Fleets,
     /// The Windows tables.
     pub tables: &'static Tables,
     /// Knows which registries may be asked; reading asks none.
@@ -54,7 +56,8 @@ pub fn read_engine(params: &mut Params) -> Option<&'static Engine> {
 
 impl<'a> From<&'a Context> for Reading<'a> {
     fn from(context: &'a Context) -> Self {
-        Self { families: &context.families, tables: context.tables, catalogue: &context.catalogue }
+        let Context { families, fleets, catalogue, tables, .. } = context;
+        Self { families, fleets, tables, catalogue }
     }
 }
 

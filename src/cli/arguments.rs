@@ -79,6 +79,7 @@ pub(super) enum Command {
     #[command(after_help = examples![
         "wintag fleet servercore --hosts ltsc2019,ltsc2022,26100.4061"
         "wintag fleet golang:1.24 --hosts ltsc2019,ltsc2022 --platform kubernetes"
+        "wintag fleet servercore --fleet prod --config wintag.toml"
     ])]
     Fleet(FleetArguments),
     /// List every Windows release, and whether an image runs on it
@@ -193,7 +194,10 @@ pub(super) struct FleetArguments {
     pub(super) image: String,
     /// Windows versions of the hosts, separated by commas, each in any notation
     #[arg(long)]
-    pub(super) hosts: String,
+    pub(super) hosts: Option<String>,
+    /// Fleet of the configuration file, instead of --hosts
+    #[arg(long, value_name = "NAME")]
+    pub(super) fleet: Option<String>,
     #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
     pub(super) platform: Option<String>,
     #[command(flatten)]
@@ -275,6 +279,9 @@ pub(super) struct MatrixArguments {
     /// Windows versions of the hosts, separated by commas [default: all known builds]
     #[arg(long)]
     pub(super) hosts: Option<String>,
+    /// Fleet of the configuration file, instead of --hosts
+    #[arg(long, value_name = "NAME")]
+    pub(super) fleet: Option<String>,
     /// Windows versions of the images, separated by commas [default: all builds with base images]
     #[arg(long)]
     pub(super) images: Option<String>,
@@ -300,7 +307,15 @@ pub(super) struct AuditArguments {
     pub(super) paths: Vec<PathBuf>,
     /// Windows versions of the hosts, in any notation, separated by commas
     #[arg(long)]
-    pub(super) hosts: String,
+    pub(super) hosts: Option<String>,
+    /// Fleet of the configuration file, instead of --hosts
+    #[arg(long, value_name = "NAME")]
+    pub(super) fleet: Option<String>,
+    /// Engine that pulls the images, as in check [default: all of today's]
+    #[arg(long)]
+    pub(super) engine: Option<String>,
+    #[arg(long, help = choices("Image store of Docker", &["classic", "containerd"], "classic"))]
+    pub(super) store: Option<String>,
     #[arg(long, help = choices("Architecture of the hosts", Architecture::WORDS, "amd64"))]
     pub(super) arch: Option<String>,
     #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]

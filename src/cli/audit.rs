@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::AuditArguments;
 use super::ending::{Ending, explain, print, say};
-use super::question::build;
+use super::question::{build, parameters};
 use crate::answers::{AuditFile, Audited, Target, audit as run_audit};
 use crate::api::audit::{AuditFormat, apply, audit_text, patch, read_target};
 use crate::api::reading::Reading as ApiReading;
@@ -33,9 +33,14 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let mut pairs = vec![("hosts".to_owned(), arguments.hosts.clone())];
-    let given = [("arch", arguments.arch.clone()), ("platform", arguments.platform.clone())];
-    pairs.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let pairs = parameters([
+        ("hosts", arguments.hosts.clone()),
+        ("fleet", arguments.fleet.clone()),
+        ("arch", arguments.arch.clone()),
+        ("platform", arguments.platform.clone()),
+        ("engine", arguments.engine.clone()),
+        ("store", arguments.store.clone()),
+    ]);
     let target = match read_target(pairs, ApiReading::from(app.context())) {
         Ok(target) => target,
         Err(problem) => return explain(&problem),

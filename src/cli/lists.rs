@@ -57,7 +57,8 @@ async fn answer_for_groups(
 pub(super) async fn fleet(arguments: FleetArguments, file: ConfigFile) -> Ending {
     let pairs = parameters([
         ("image", Some(arguments.image)),
-        ("hosts", Some(arguments.hosts)),
+        ("hosts", arguments.hosts),
+        ("fleet", arguments.fleet),
         ("platform", arguments.platform),
     ]);
     answer_for_groups(&arguments.source, file, async |app| {
@@ -160,6 +161,7 @@ pub(super) async fn identify(arguments: IdentifyArguments, file: ConfigFile) -> 
 pub(super) async fn matrix(arguments: MatrixArguments, file: ConfigFile) -> Ending {
     let pairs = parameters([
         ("hosts", arguments.hosts),
+        ("fleet", arguments.fleet),
         ("images", arguments.images),
         ("platform", arguments.platform),
     ]);

@@ -1,6 +1,6 @@
 //! The configuration file, in TOML.
 //!
-//! Its keys are the names of the options, whose defaults its values become, and two kinds of
+//! Its keys are the names of the options, whose defaults its values become, and three kinds of
 //! tables that no option has. A key that is not known is an error that names it.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The keys of the tables.
 const REGISTRIES: &str = "registries";
 const FAMILIES: &str = "families";
+const FLEETS: &str = "fleets";
 
 /// A configuration file.
 #[derive(Debug, Default)]
@@ -30,6 +31,7 @@ pub struct ConfigFile {
     values: BTreeMap<String, Vec<String>>,
     pub(super) registries: BTreeMap<String, RegistryTable>,
     pub(super) families: Vec<FamilyTable>,
+    pub(super) fleets: BTreeMap<String, FleetTable>,
 }
 
 /// How to reach a registry. Naming a registry allows it, unless it is not enabled.
@@ -61,6 +63,13 @@ pub(super) struct FamilyTable {
     /// Whether its lifetime is that of Nano Server.
     #[serde(default)]
     pub nanoserver: bool,
+}
+
+/// Hosts that belong together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FleetTable {
+    pub hosts: Vec<String>,
 }
 
 /// The key of the configuration file for this option, if it has one: mirrors are part of the
@@ -106,6 +115,9 @@ impl ConfigFile {
                 (FAMILIES, _) => {
                     file.families = Deserialize::deserialize(tables).map_err(described)?;
                 }
+                (FLEETS, _) => {
+                    file.fleets = Deserialize::deserialize(tables).map_err(described)?;
+                }
                 (_, Some(arg)) => {
                     let start = Some(value.span().start);
                     let values = values_of(arg, value.get_ref())
@@ -116,7 +128,7 @@ impl ConfigFile {
                     let known: Vec<String> = args
                         .keys()
                         .copied()
-                        .chain([REGISTRIES, FAMILIES])
+                        .chain([REGISTRIES, FAMILIES, FLEETS])
                         .map(|key| format!("`{key}`"))
                         .collect();
                     let detail =

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::images::{Families, Family, Repository};
 use crate::registry::{Credentials, RegistriesSettings, RegistrySettings, Secret};
-use crate::windows::{Base, Tables, WindowsVersion};
+use crate::windows::{Base, Fleets, Host, MAX_FLEET_HOSTS, Tables, WindowsVersion, read_host};
 
 use file::{FamilyTable, RegistryTable};
 use values::{mirror_url, registry_name};
@@ -38,6 +38,8 @@ const DEFAULT_REGISTRIES: [&str; 7] = [
 
 /// Each is compared with each image of each pod; there are fewer builds of Windows.
 const MAX_KUBERNETES_HOSTS: usize = 64;
+/// The longest name of a fleet; it is a parameter of requests.
+const MAX_FLEET_NAME_BYTES: usize = 64;
 
 /// What answers depend on, checked.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub struct Settings {
     pub registries: RegistriesSettings,
     /// The families of images.
     pub families: Families,
+    /// The fleets.
+    pub fleets: Fleets,
     /// The Windows tables.
     pub tables: &'static Tables,
     /// What is allowed, but probably not meant.
@@ -120,6 +124,11 @@ impl Settings {
         for table in file.families {
             families.add(family(table)?);
         }
+        let mut fleets = Fleets::new();
+        for (name, table) in file.fleets {
+            let hosts = fleet(&name, &table.hosts, tables)?;
+            fleets.insert(name, hosts);
+        }
         Ok(Self {
             state_dir: None,
             kubernetes_hosts: Vec::new(),
@@ -130,10 +139,35 @@ impl Settings {
                 docker_config: source.docker_config.clone(),
             },
             families,
+            fleets,
             tables,
             warnings,
         })
     }
+}
+
+/// The hosts of a fleet.
+fn fleet(name: &str, texts: &[String], tables: &Tables) -> Result<Vec<Host>, ConfigError> {
+    let bad = |detail| ConfigError::Value { setting: format!("fleets.{name}"), detail };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if name.is_empty() || name.len() > MAX_FLEET_NAME_BYTES || !name.bytes().all(is_plain) {
+        let detail = "the name must have 1 to 64 letters, digits, dots, hyphens and underscores";
+        return Err(bad(detail.to_owned()));
+    }
+    if texts.is_empty() || texts.len() > MAX_FLEET_HOSTS {
+        let detail = format!(
+            "hosts must have 1 to {MAX_FLEET_HOSTS} items; give each version once, not once for \
+             each host"
+        );
+        return Err(bad(detail));
+    }
+    let read = |text: &String| {
+        let reading = read_host(text, None, tables).map_err(|error| bad(error.to_string()))?;
+        reading.host.ok_or_else(|| {
+            bad(format!("{text:?} could be several Windows versions; give the build"))
+        })
+    };
+    texts.iter().map(read).collect()
 }
 
 /// Newer Windows tables, from files named as the embedded ones are. They are read once and live as

@@ -21,7 +21,8 @@ pub use compat::{
     host_process_verdict, verdict,
 };
 pub use host::{
-    Edition, Host, HostCandidate, HostError, HostFacts, HostReading, MAX_HOST_TEXT_BYTES, read_host,
+    Edition, Fleets, Host, HostCandidate, HostError, HostFacts, HostReading, MAX_FLEET_HOSTS,
+    MAX_HOST_TEXT_BYTES, read_host,
 };
 pub use kb::KbEntry;
 pub use reason::{Reason, SOURCE_COMPATIBILITY};

@@ -201,6 +201,50 @@ async fn nodes_are_read_from_kubectl_and_docker() {
 }
 
 #[test]
+fn a_fleet_of_the_configuration_stands_for_its_hosts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("wintag.toml");
+    let config = config.to_str().expect("the path is text");
+    let write = |text: &str| std::fs::write(config, text).expect("it is writable");
+    let with = |arguments: &str| {
+        let arguments = arguments.split(' ').chain(["--config", config, "--offline"]);
+        wintag(&arguments.collect::<Vec<_>>())
+    };
+    write("[fleets.prod]\nhosts = ['ltsc2019', '20348.2113']\n[fleets.lab]\nhosts = ['ltsc2025']");
+    for (command, hosts) in [
+        ("fleet servercore", "ltsc2019,20348.2113"),
+        ("matrix --images ltsc2022", "ltsc2019,20348.2113"),
+        ("audit tests/data/audit/files/docker", "ltsc2019,20348.2113"),
+    ] {
+        let (named, listed) =
+            (with(&format!("{command} --fleet prod")), with(&format!("{command} --hosts {hosts}")));
+        assert!(!named.stdout.is_empty(), "{}", text(&named.stderr));
+        assert_eq!(text(&named.stdout), text(&listed.stdout), "{command}");
+    }
+    for (arguments, message) in [
+        ("fleet servercore --fleet test", "the fleets of the configuration file are lab, prod"),
+        ("fleet servercore --fleet prod --hosts ltsc2022", "give hosts or fleet, not both"),
+        ("fleet servercore", "is required, for example hosts=ltsc2019,ltsc2022"),
+    ] {
+        let ended = with(arguments);
+        assert_eq!(ended.status.code(), Some(2), "{arguments}");
+        assert!(text(&ended.stderr).contains(message), "{arguments}: {}", text(&ended.stderr));
+    }
+    for (fleet, message) in [
+        ("[fleets.prod]\nhosts = ['ltsc2019', 'linux']", "fleets.prod"),
+        ("[fleets.prod]\nhosts = ['22H2']", "could be several Windows versions"),
+        ("[fleets.prod]\nhosts = []", "must have 1 to 64 items"),
+        ("[fleets.'a b']\nhosts = ['ltsc2019']", "the name must have 1 to 64 letters"),
+        ("[fleets.prod]\nhost = ['ltsc2019']", "unknown field `host`"),
+    ] {
+        write(fleet);
+        let ended = with("matrix");
+        assert_eq!(ended.status.code(), Some(5), "{fleet}");
+        assert!(text(&ended.stderr).contains(message), "{fleet}: {}", text(&ended.stderr));
+    }
+}
+
+#[test]
 fn a_refused_answer_leaves_standard_output_empty() {
     let ended =
         wintag(&["resolve", "nanosever", "--host", "16299", "--offline", "--format", "tag"]);

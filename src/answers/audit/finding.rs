@@ -28,6 +28,8 @@ words! {
         RevisionNewerThanHost = "revision-newer-than-host",
         /// The image receives no updates any more.
         OutOfSupport = "out-of-support",
+        /// An engine takes another image of the index than the one that the rule would take.
+        EnginePicksOther = "engine-picks-other",
         /// The shared tag held an image for some host, and holds none any more.
         SharedTagMoved = "shared-tag-moved",
         /// The image does not say for which Windows it is.
@@ -49,6 +51,7 @@ impl FindingCode {
             Self::NeedsHyperV
             | Self::RevisionNewerThanHost
             | Self::OutOfSupport
+            | Self::EnginePicksOther
             | Self::NoOsVersion
             | Self::LegacyName => Level::Warning,
             Self::UnresolvedVariable => Level::Note,
@@ -62,6 +65,7 @@ impl FindingCode {
             Self::NeedsHyperV => "The image runs on a host in Hyper-V isolation only",
             Self::RevisionNewerThanHost => "The image is newer than the updates of a host",
             Self::OutOfSupport => "The image receives no updates any more",
+            Self::EnginePicksOther => "An engine takes another image of the index",
             Self::SharedTagMoved => "The shared tag no longer has an image for a host",
             Self::NoOsVersion => "The image does not say for which Windows it is",
             Self::UnknownImage => "The image does not exist",

@@ -9,6 +9,7 @@ use crate::answers::remark::Remark;
 use crate::answers::resolve::resolve;
 use crate::catalogue::{Deadline, EntryMismatch, FoundImage, Miss};
 use crate::images::{Architecture, Core, NamedImage, Selector, Tag};
+use crate::platforms::engines::Engine;
 use crate::windows::{Isolation, Platform, Reason, Verdict};
 
 use super::finding::FindingCode;
@@ -25,6 +26,8 @@ pub struct Target {
     pub architecture: Architecture,
     /// Where the containers run.
     pub platform: Platform,
+    /// The engine that pulls the images; `None` for all of today's.
+    pub engine: Option<&'static Engine>,
 }
 
 /// An image as a file names it.
@@ -177,7 +180,7 @@ impl Asked {
                 host: host.clone(),
                 architecture: target.architecture,
                 platform: target.platform,
-                engine: None,
+                engine: target.engine,
             };
             match check(context, &question).await {
                 Ok(checked) => all.push(checked),
@@ -257,6 +260,7 @@ impl Asked {
             for warning in &checked.warnings {
                 let code = match warning.code {
                     Remark::IMAGE_OUT_OF_SUPPORT => FindingCode::OutOfSupport,
+                    Remark::ENGINE_PICKS_OTHER => FindingCode::EnginePicksOther,
                     code if code == Reason::ImageRevisionNewerThanHost.as_str() => {
                         FindingCode::RevisionNewerThanHost
                     }
@@ -314,7 +318,7 @@ impl Asked {
                     host: host.clone(),
                     architecture: target.architecture,
                     platform: target.platform,
-                    engine: None,
+                    engine: target.engine,
                 };
                 after.push(check(context, &question).await.map_or(0, |checked| rank(&checked)));
             }

@@ -1,7 +1,16 @@
 //! A host: the result of reading a host string.
 
+use std::collections::BTreeMap;
+
 use crate::windows::release::{HostKind, Release};
 use crate::windows::version::WindowsVersion;
+
+/// The most hosts of a fleet, and of other lists of hosts: twice as many as there are builds in the
+/// tables.
+pub const MAX_FLEET_HOSTS: usize = 64;
+
+/// Hosts that belong together, by the name of their fleet.
+pub type Fleets = BTreeMap<String, Vec<Host>>;
 
 /// The edition of a client, as far as it matters: Home has no containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

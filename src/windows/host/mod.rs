@@ -18,5 +18,5 @@ mod suggest;
 mod read;
 
 pub use error::{HostError, MAX_HOST_TEXT_BYTES};
-pub use facts::{Edition, Host, HostCandidate, HostFacts, HostReading};
+pub use facts::{Edition, Fleets, Host, HostCandidate, HostFacts, HostReading, MAX_FLEET_HOSTS};
 pub use read::read_host;
