@@ -158,7 +158,8 @@ mod tests {
             ("Dockerfile.dockerignore", "a: b\n", &[]),
             (
                 "compose.yml",
-                "services:\n  a: {image: 'b:${C-1}', platform: windows/amd64}\n  d: {image: e:$F}\n  \
+                "services:\n  a: {image: 'b:${C-1}', platform: windows/amd64}\n\
+                \x20 d: {image: e:$F}\n  \
                  g: {image: h:1, build: .}\n",
                 &["compose-service 2:15 b:1 windows", "compose-service 3:14 ?F -"],
             ),

@@ -44,8 +44,7 @@ pub(super) struct Yaml {
 impl Yaml {
     /// Reads a text. What comes before an error is kept.
     pub(super) fn read(text: &str) -> Self {
-        let mut builder =
-            Builder { places: Places::new(text), yaml: Self::default(), ..Builder::new() };
+        let mut builder = Builder { places: Places::new(text), ..Builder::default() };
         for event in Parser::new_from_str(text) {
             let step = match event {
                 Ok((event, span)) => {
@@ -156,10 +155,6 @@ struct Builder {
 }
 
 impl Builder {
-    fn new() -> Self {
-        Self::default()
-    }
-
     fn event(&mut self, text: &str, event: Event<'_>, range: Range<usize>) -> Result<(), String> {
         let span = self.places.bytes(range);
         match event {
