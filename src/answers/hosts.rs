@@ -3,7 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::check::{CheckQuestion, CheckRefusal, Checked, CheckedImage, check};
+use super::check::{CheckQuestion, CheckRefusal, check};
+use super::checked::{Checked, CheckedImage};
 use super::context::Context;
 use super::host::HostDescription;
 use super::matrix::all_hosts;

@@ -13,6 +13,7 @@ mod observed;
 mod host;
 mod remark;
 mod engines;
+mod checked;
 mod check;
 mod hosts;
 mod suggestions;
@@ -30,7 +31,8 @@ pub use audit::{
     Target, Unchecked, audit,
 };
 pub use badge::{BadgeAnswer, badge};
-pub use check::{CheckQuestion, CheckRefusal, Checked, check};
+pub use check::{CheckQuestion, CheckRefusal, check};
+pub use checked::Checked;
 pub use clusters::{
     Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, fleet, kubernetes_nodes,
     swarm_nodes,

@@ -1,11 +1,11 @@
 //! The commands that print lists: those of hosts, tags and nodes, as over HTTP.
 
-use super::arguments::{
+use super::diagnose::{MAX_TEXT_BYTES, read_input};
+use super::ending::{Ending, explain, print_json};
+use super::list_arguments::{
     FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
     TagsArguments,
 };
-use super::diagnose::{MAX_TEXT_BYTES, read_input};
-use super::ending::{Ending, explain, print_json};
 use super::question::{build, parameters};
 use crate::answers::{self, FleetImage, FleetRefusal};
 use crate::api::fleet::read_fleet;

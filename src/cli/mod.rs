@@ -4,6 +4,7 @@
 // These macros panic when stderr is closed or full; `ending::say` does not.
 #![deny(clippy::print_stderr)]
 
+mod list_arguments;
 mod arguments;
 mod ending;
 mod question;

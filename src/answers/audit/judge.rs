@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::answers::check::{CheckQuestion, CheckRefusal, Checked, check, wanted};
+use crate::answers::check::{CheckQuestion, CheckRefusal, check, wanted};
+use crate::answers::checked::Checked;
 use crate::answers::context::Context;
 use crate::answers::question::{AskedHost, ResolveQuestion};
 use crate::answers::remark::Remark;
