@@ -125,6 +125,9 @@ const TOP_LEVEL: &[&str] = &[
     ".github",
     ".gitignore",
     "rustfmt.toml",
+    // GitHub and pre-commit look for these here.
+    "action.yml",
+    ".pre-commit-hooks.yaml",
 ];
 
 /// What a working copy has beside that, and git does not keep.

@@ -35,7 +35,7 @@ pub use check::{CheckQuestion, CheckRefusal, check};
 pub use checked::Checked;
 pub use clusters::{
     Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, fleet, kubernetes_nodes,
-    swarm_nodes,
+    swarm_nodes, versions_of_nodes,
 };
 pub use context::Context;
 pub use diagnose::{

@@ -129,6 +129,7 @@ pub(super) enum Command {
         "wintag audit deploy Dockerfile --hosts 10.0.20348.2113 --platform kubernetes"
         "helm template CHART | wintag audit - --hosts ltsc2022 --format sarif"
         "wintag audit --hosts ltsc2022 --fix"
+        "kubectl get nodes -o json > nodes.json; wintag audit deploy --nodes nodes.json"
     ])]
     Audit(AuditArguments),
     /// Print the OpenAPI document
@@ -217,6 +218,9 @@ pub(super) struct AuditArguments {
     pub(super) engine: Option<String>,
     #[arg(long, help = choices("Image store of Docker", &["classic", "containerd"], "classic"))]
     pub(super) store: Option<String>,
+    /// File with the output of kubectl get nodes -o json or docker node inspect, instead of --hosts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["hosts", "fleet"])]
+    pub(super) nodes: Option<PathBuf>,
     #[arg(long, help = choices("Architecture of the hosts", Architecture::WORDS, "amd64"))]
     pub(super) arch: Option<String>,
     #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]

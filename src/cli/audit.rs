@@ -6,15 +6,18 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::arguments::AuditArguments;
+use super::diagnose::read_input;
 use super::ending::{Ending, explain, print, say};
+use super::lists::MAX_NODES_BYTES;
 use super::question::{build, parameters};
-use crate::answers::{AuditFile, Audited, Target, audit as run_audit};
+use crate::answers::{AuditFile, Audited, Target, audit as run_audit, versions_of_nodes};
 use crate::api::audit::{AuditFormat, apply, audit_text, patch, read_target};
 use crate::api::reading::Reading as ApiReading;
 use crate::app::App;
 use crate::audit::{Edit, MAX_FILE_BYTES, Reading, find_files, read};
 use crate::config::ConfigFile;
 use crate::images::Digest;
+use crate::windows::Platform;
 
 /// The path that stands for stdin.
 const STDIN: &str = "-";
@@ -33,11 +36,18 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
         Ok(app) => app,
         Err(ending) => return ending,
     };
+    let (hosts, platform) = match &arguments.nodes {
+        None => (arguments.hosts.clone(), None),
+        Some(file) => match nodes(&app, file) {
+            Ok((hosts, platform)) => (Some(hosts), Some(platform.to_string())),
+            Err(ending) => return ending,
+        },
+    };
     let pairs = parameters([
-        ("hosts", arguments.hosts.clone()),
+        ("hosts", hosts),
         ("fleet", arguments.fleet.clone()),
         ("arch", arguments.arch.clone()),
-        ("platform", arguments.platform.clone()),
+        ("platform", arguments.platform.clone().or(platform)),
         ("engine", arguments.engine.clone()),
         ("store", arguments.store.clone()),
     ]);
@@ -73,6 +83,21 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
         Ending::Answered if audited.is_incomplete || !is_written => Ending::BadArguments,
         ending => ending,
     }
+}
+
+/// The Windows versions of the nodes that a file lists, separated by commas, and their platform.
+fn nodes(app: &App, file: &Path) -> Result<(String, Platform), Ending> {
+    let list = read_input(Some(file), MAX_NODES_BYTES)?;
+    let (platform, versions) = versions_of_nodes(app.context(), &list).map_err(|error| {
+        say(&format!("wintag: {}: {error}", file.display()));
+        Ending::BadArguments
+    })?;
+    if versions.is_empty() {
+        say(&format!("wintag: {}: no node has a known Windows version", file.display()));
+        return Err(Ending::BadArguments);
+    }
+    let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    Ok((versions.join(","), platform))
 }
 
 /// Looks the images up, with a line of progress on a terminal.

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::config::{ConfigFile, SourceSettings};
 
 /// The longest list of nodes, as over HTTP.
-const MAX_NODES_BYTES: u64 = 3 << 20;
+pub(super) const MAX_NODES_BYTES: u64 = 3 << 20;
 
 /// Prints the answer of an application that is built for it, or explains why there is none.
 async fn answer<T: serde::Serialize>(

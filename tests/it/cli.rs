@@ -183,6 +183,22 @@ async fn nodes_are_read_from_kubectl_and_docker() {
         let printed: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
         assert_eq!(printed, answer, "{path}");
     }
+    let audit = |nodes| {
+        let files = "tests/data/audit/files/kubernetes";
+        wintag(&["audit", files, "--nodes", nodes, "--format", "json", "--offline"])
+    };
+    for (nodes, platform_is_kubernetes) in [
+        ("tests/data/clusters/kubectl-get-nodes.json", true),
+        ("tests/data/clusters/docker-nodes.txt", false),
+    ] {
+        let output = audit(nodes).stdout;
+        assert!(text(&output).contains("10.0.17763"), "{nodes}");
+        let isolates = text(&output).contains("\"isolation\": \"hyperv\"");
+        assert_eq!(isolates, !platform_is_kubernetes, "{nodes}");
+    }
+    let ended = audit("README.md");
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("kubectl get nodes -o json"), "{}", text(&ended.stderr));
     check(&["nodes", "servercore", "README.md", "--offline"], 2, "", "kubectl get nodes -o json");
     check(
         &[

@@ -8,5 +8,5 @@ mod admission;
 pub use admission::admit;
 pub use nodes::{
     Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, fleet, kubernetes_nodes,
-    swarm_nodes,
+    swarm_nodes, versions_of_nodes,
 };

@@ -1,7 +1,7 @@
 //! The use case behind `/fleet`, `/kubernetes/nodes` and `/swarm/nodes`: which tag each group of
 //! nodes runs, and whether one tag runs on all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -129,6 +129,23 @@ pub async fn fleet(
         })
     });
     answer_for_nodes(context, image, platform, nodes.collect()).await
+}
+
+/// The Windows versions of the nodes in a list of Kubernetes or, if it is none, of Swarm, each
+/// once; and which of the two it is.
+///
+/// # Errors
+/// When it is neither; the text names the command of Kubernetes.
+pub fn versions_of_nodes(
+    context: &Context,
+    list: &[u8],
+) -> Result<(Platform, BTreeSet<WindowsVersion>), ListError> {
+    let tables = context.tables;
+    let (platform, nodes) = match kubernetes::nodes::read(list, tables) {
+        Ok(nodes) => (Platform::Kubernetes, nodes),
+        Err(error) => (Platform::Swarm, swarm::nodes::read(list, tables).map_err(|_| error)?),
+    };
+    Ok((platform, nodes.into_iter().flatten().map(|node| node.host.version).collect()))
 }
 
 async fn answer_for_nodes(

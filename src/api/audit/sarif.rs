@@ -90,10 +90,10 @@ fn result(audited: &Audited, finding: &Finding) -> Value {
     result
 }
 
-/// A path as a relative URI.
+/// A path as a URI: a relative one, or one of a file if it begins at the root.
 fn artifact(path: &str) -> Value {
     let path = path.replace('\\', "/");
-    let mut uri = String::new();
+    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {
         match byte {
             _ if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) => uri.push(byte.into()),
