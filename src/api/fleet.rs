@@ -12,6 +12,8 @@ use super::reading::Reading;
 use crate::answers::{AskedHost, FleetImage};
 use crate::windows::Platform;
 
+pub use super::fleet_text::{FleetFormat, fleet_text};
+
 /// The parameters of `/fleet`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -29,6 +31,9 @@ pub struct FleetParams {
     /// Where the containers run; `docker` by default.
     #[param(inline)]
     pub platform: Option<Platform>,
+    /// The form of the answer; `json` by default.
+    #[param(inline)]
+    pub format: Option<FleetFormat>,
 }
 
 /// What `/fleet` is asked.
@@ -40,6 +45,8 @@ pub struct FleetQuestion {
     pub hosts: Vec<AskedHost>,
     /// Where the containers run.
     pub platform: Platform,
+    /// The form of the answer.
+    pub format: FleetFormat,
 }
 
 /// Reads the parameters.
@@ -54,6 +61,8 @@ pub fn read_fleet(
     let image = reading.tagged_image(&mut params);
     let hosts = read_hosts_or_fleet(&mut params, reading);
     let platform = params.word("platform").unwrap_or_default();
+    let format = params.word("format").unwrap_or_default();
     let ((image, tag), hosts) = params.finish_with(image.zip(hosts))?;
-    Ok(FleetQuestion { image: FleetImage { image: Arc::new(image), tag }, hosts, platform })
+    let image = FleetImage { image: Arc::new(image), tag };
+    Ok(FleetQuestion { image, hosts, platform, format })
 }

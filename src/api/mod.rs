@@ -14,6 +14,8 @@ mod host_list;
 pub mod hosts;
 pub mod nodes;
 pub mod fleet;
+mod fleet_text;
+mod markdown;
 pub mod admission;
 pub mod matrix;
 pub mod lists;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::api::fleet::FleetFormat;
 use crate::config::SourceSettings;
 use crate::images::Architecture;
 use crate::windows::Platform;
@@ -23,6 +24,8 @@ pub(super) struct FleetArguments {
     pub(super) fleet: Option<String>,
     #[arg(long, help = choices("Platform that runs the containers", Platform::WORDS, "docker"))]
     pub(super) platform: Option<String>,
+    #[arg(long, help = choices("Output format", FleetFormat::WORDS, "json"))]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
 }

@@ -1,14 +1,14 @@
 //! The commands that print lists: those of hosts, tags and nodes, as over HTTP.
 
 use super::diagnose::{MAX_TEXT_BYTES, read_input};
-use super::ending::{Ending, explain, print_json};
+use super::ending::{Ending, explain, print, print_json};
 use super::list_arguments::{
     FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
     TagsArguments,
 };
 use super::question::{build, parameters};
 use crate::answers::{self, FleetImage, FleetRefusal};
-use crate::api::fleet::read_fleet;
+use crate::api::fleet::{fleet_text, read_fleet};
 use crate::api::hosts::read_hosts_question;
 use crate::api::lists::read_identify;
 use crate::api::matrix::read_matrix;
@@ -38,20 +38,26 @@ async fn answer<T: serde::Serialize>(
     }
 }
 
-/// As [`answer`]; the exit status says whether each group of hosts has a tag.
+/// As [`answer`], or prints its text if it has one; the exit status says whether each group of
+/// hosts has a tag.
 async fn answer_for_groups(
     source: &SourceSettings,
     file: ConfigFile,
-    work: impl AsyncFnOnce(&App) -> Result<NodesObject, Problem>,
+    work: impl AsyncFnOnce(&App) -> Result<(NodesObject, Option<String>), Problem>,
 ) -> Ending {
-    let mut have_tags = true;
-    let ending = answer(source, file, async |app| {
-        let nodes = work(app).await?;
-        have_tags = nodes.groups.iter().all(|group| group.tag.is_some());
-        Ok(nodes)
-    })
-    .await;
-    if ending == Ending::Answered && !have_tags { Ending::NoTag } else { ending }
+    let app = match build(source, file) {
+        Ok(app) => app,
+        Err(ending) => return ending,
+    };
+    let (nodes, text) = match work(&app).await {
+        Ok(answer) => answer,
+        Err(problem) => return explain(&problem),
+    };
+    let have_tags = nodes.groups.iter().all(|group| group.tag.is_some());
+    match text.map_or_else(|| print_json(&nodes), |text| print(text.trim_end())) {
+        Ending::Answered if !have_tags => Ending::NoTag,
+        ending => ending,
+    }
 }
 
 pub(super) async fn fleet(arguments: FleetArguments, file: ConfigFile) -> Ending {
@@ -60,12 +66,14 @@ pub(super) async fn fleet(arguments: FleetArguments, file: ConfigFile) -> Ending
         ("hosts", arguments.hosts),
         ("fleet", arguments.fleet),
         ("platform", arguments.platform),
+        ("format", arguments.format),
     ]);
     answer_for_groups(&arguments.source, file, async |app| {
         let question = read_fleet(pairs, Reading::from(app.context()))?;
         let (image, platform) = (&question.image, question.platform);
         let fleet = answers::fleet(app.context(), image, platform, question.hosts).await;
-        Ok(NodesObject::new(&fleet.map_err(|refusal| of_fleet(app, &refusal, image))?, platform))
+        let fleet = fleet.map_err(|refusal| of_fleet(app, &refusal, image))?;
+        Ok((NodesObject::new(&fleet, platform), fleet_text(&fleet, question.format)?))
     })
     .await
 }
@@ -91,7 +99,7 @@ pub(super) async fn nodes(arguments: NodesArguments, file: ConfigFile) -> Ending
             }
             fleet => (fleet, NodesObject::of_kubernetes),
         };
-        Ok(answer(&fleet.map_err(|refusal| of_fleet(app, &refusal, &image))?))
+        Ok((answer(&fleet.map_err(|refusal| of_fleet(app, &refusal, &image))?), None))
     })
     .await
 }

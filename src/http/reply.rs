@@ -40,7 +40,7 @@ const USUAL_BODY_BYTES: usize = 4096;
 /// The media type of answers.
 const JSON: &str = "application/json";
 /// The media type of answers for tools.
-const TEXT: &str = "text/plain; charset=utf-8";
+pub const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
 

@@ -510,6 +510,35 @@ async fn a_fleet_gets_a_tag_for_each_group_and_one_for_all() {
 }
 
 #[tokio::test]
+async fn a_fleet_has_text_formats() {
+    let service = Service::offline();
+    let path =
+        "/fleet?image=servercore&platform=kubernetes&hosts=Windows Server 2019,%3D17763,ltsc2022";
+    let csv = service.get(&format!("{path}&format=csv")).await;
+    assert_eq!(
+        csv.text,
+        "windows,hosts,tag,isolation,reference,digest\n\
+         10.0.17763,Windows Server 2019; (a text),ltsc2019,process,\
+         mcr.microsoft.com/windows/servercore:ltsc2019,\n\
+         10.0.20348,ltsc2022,ltsc2022,process,mcr.microsoft.com/windows/servercore:ltsc2022,\n"
+    );
+    let markdown = service.get(&format!("{path}&format=markdown")).await;
+    assert!(markdown.text.contains("| `10.0.20348` | `ltsc2022` | `ltsc2022` | `process` |"));
+    assert!(markdown.text.contains("No tag runs on all: `"), "{}", markdown.text);
+    let none = service.get(&format!("{path}&format=env")).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert!(none.text.contains("no-compatible-tag"), "{}", none.text);
+    // That of one group, and that for all.
+    let variables = async |hosts: &str| {
+        let path = format!("/fleet?image=servercore&hosts={hosts}&format=env");
+        service.get(&path).await.text
+    };
+    let of_one = service.get("/resolve?image=servercore&host=ltsc2022&format=env").await.text;
+    assert_eq!(variables("ltsc2022,20348.2113").await.lines().next(), of_one.lines().next());
+    assert!(variables("ltsc2022,ltsc2025").await.contains("WINDOWS_TAG=ltsc2022\n"));
+}
+
+#[tokio::test]
 async fn a_fleet_that_cannot_be_read_says_which_host() {
     let service = Service::offline();
     let many = vec!["17763"; 65].join(",");

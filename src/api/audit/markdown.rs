@@ -2,15 +2,14 @@
 
 use super::table::{headings, rows, summary};
 use crate::answers::Audited;
+use crate::api::markdown::{code, table};
 
 /// The table of references and the findings.
 pub(super) fn markdown(audited: &Audited) -> String {
     let mut lines = vec![format!("**wintag audit**: {}", summary(audited)), String::new()];
     if !audited.references.is_empty() {
-        let headings = headings(audited);
-        lines.push(row(&headings));
-        lines.push(format!("|{}", "---|".repeat(headings.len())));
-        lines.extend(rows(audited).iter().map(|cells| row(cells)));
+        let headings: Vec<String> = headings(audited).iter().map(|text| code(text)).collect();
+        lines.push(table(&headings, &rows(audited)));
         lines.push(String::new());
     }
     for finding in audited.findings.iter().filter(|finding| finding.ignored.is_none()) {
@@ -23,16 +22,4 @@ pub(super) fn markdown(audited: &Audited) -> String {
         ));
     }
     lines.join("\n")
-}
-
-fn row(cells: &[String]) -> String {
-    let cells: Vec<String> =
-        cells.iter().map(|cell| if cell.is_empty() { String::new() } else { code(cell) }).collect();
-    format!("| {} |", cells.join(" | "))
-}
-
-/// Text that Markdown shows as it is.
-fn code(text: &str) -> String {
-    let plain = |c: char| if c == '`' || c.is_control() { '\'' } else { c };
-    format!("`{}`", text.chars().map(plain).collect::<String>().replace('|', "\\|"))
 }

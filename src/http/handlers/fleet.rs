@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::answers::{self, Context};
-use crate::api::fleet::{FleetParams, read_fleet};
+use crate::api::fleet::{FleetFormat, FleetParams, fleet_text, read_fleet};
 use crate::api::nodes::NodesObject;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
@@ -11,7 +11,7 @@ use crate::http::background::Background;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::rate_limiter::RateLimiter;
-use crate::http::reply::{self, Metadata};
+use crate::http::reply::{self, Metadata, StoredResponse};
 
 /// Tags for a fleet of hosts
 ///
@@ -22,7 +22,10 @@ use crate::http::reply::{self, Metadata};
     responses(
         (
             status = 200, description = "The tag of each group of hosts, and one tag for all",
-            body = NodesObject
+            content(
+                (NodesObject = "application/json"),
+                (String = "text/plain"),
+            )
         ),
         LookupProblems,
     )
@@ -44,8 +47,16 @@ pub async fn answer_for_fleet(
             Problem::of_fleet(&refusal, &image.image).asked_of(mirror)
         })?;
         let metadata = Metadata { freshness: fleet.freshness, ..Metadata::default() };
-        Ok((reply::json_bytes(&NodesObject::new(&fleet, platform))?, metadata))
+        let text = fleet_text(&fleet, question.format)?;
+        let bytes = match text {
+            Some(text) => text.into_bytes(),
+            None => reply::json_bytes(&NodesObject::new(&fleet, platform))?,
+        };
+        Ok((bytes, question.format, metadata))
     };
-    let (answer, metadata) = background.run(answering).await?;
-    reply::written_json(&request, answer, &metadata)
+    let (answer, format, metadata) = background.run(answering).await?;
+    match format {
+        FleetFormat::Json => reply::written_json(&request, answer, &metadata),
+        _ => Ok(StoredResponse::new(reply::TEXT, answer, &metadata).respond(&request)),
+    }
 }
