@@ -47,7 +47,7 @@ pub(super) struct HostsArguments {
 pub(super) struct NodesArguments {
     /// Family (nanoserver, servercore, server, windows, iis) or repository, also with a tag
     pub(super) image: String,
-    /// Output of kubectl get nodes -o json, or of docker node inspect; stdin by default
+    /// Output of kubectl get nodes -o json or -o wide, or of docker node inspect; stdin by default
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]

@@ -170,6 +170,7 @@ async fn nodes_are_read_from_kubectl_and_docker() {
     let service = Service::offline();
     for (path, list) in [
         ("/kubernetes/nodes", "tests/data/clusters/kubectl-get-nodes.json"),
+        ("/kubernetes/nodes", "tests/data/clusters/kubectl-get-nodes-wide.txt"),
         ("/swarm/nodes", "tests/data/clusters/docker-nodes.txt"),
     ] {
         let body = std::fs::read_to_string(list).expect("it is there");
