@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
+
 use super::arguments::AuditArguments;
 use super::diagnose::read_input;
 use super::ending::{Ending, explain, print, say};
@@ -100,17 +102,18 @@ fn nodes(app: &App, file: &Path) -> Result<(String, Platform), Ending> {
     Ok((versions.join(","), platform))
 }
 
-/// Looks the images up, with a line of progress on a terminal.
+/// Looks the images up, with a progress bar on a terminal.
 async fn look_up(app: &App, files: &mut Files, target: &Target) -> Audited {
-    let is_terminal = io::stderr().is_terminal();
+    // Where stderr is no terminal, indicatif shows nothing.
+    let bar = ProgressBar::no_length().with_message("images");
     let step = |done: usize, total: usize| {
-        if is_terminal {
-            let end = if done == total { "\r\u{1b}[K" } else { "" };
-            // If stderr is closed or full, only the progress is lost.
-            let _ = write!(io::stderr(), "\rwintag: {done} of {total} images{end}");
-        }
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
     };
-    run_audit(app.context(), std::mem::take(&mut files.read), target, step).await
+    let read = std::mem::take(&mut files.read);
+    let audited = run_audit(app.context(), read, target, step).await;
+    bar.finish_and_clear();
+    audited
 }
 
 fn text_of(
