@@ -87,7 +87,11 @@ pub async fn hosts(context: &Context, asked: &HostsQuestion) -> Result<HostsOfIm
         };
         let checked = match check(context, &question).await {
             Ok(checked) => checked,
-            Err(refusal) => return Err(HostsRefusal { question, refusal }),
+            Err(mut refusal) => {
+                // It is for the first host alone.
+                refusal.suggestions.runs = None;
+                return Err(HostsRefusal { question, refusal });
+            }
         };
         let reasons = checked.reasons();
         let Checked { runs, isolation, isolation_supported, suggestion, .. } = checked;

@@ -592,7 +592,8 @@ async fn an_image_is_checked_against_every_release() {
     assert_eq!(runs(22631, "client"), "hyperv");
     let missing = service.get("/hosts?image=servercore:nothing").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
-    assert!(missing.text.contains("other tags are"), "{}", missing.text);
+    assert!(missing.text.contains("the nearest tags are"), "{}", missing.text);
+    assert!(!missing.text.contains("for this host"), "{}", missing.text);
 }
 
 #[tokio::test]

@@ -250,14 +250,23 @@ fn names_and_versions_lead_to_their_engine() {
         ("containerd-1.6", None, "containerd-1.6"),
         ("containerd-1.6.17", None, "containerd-1.5"),
         ("containerd-next", None, "containerd-next"),
-        ("containerd-9.0", None, "containerd-2.3"),
+        ("containerd-2.9", None, "containerd-2.3"),
         ("nerdctl", None, "nerdctl"),
         ("regctl-next", None, "regctl"),
         ("crane-0.20.2", None, "crane"),
     ] {
         assert_eq!(engine(text, store).expect(text).name, expected, "{text}");
     }
-    for text in ["", "podman", "docker-", "docker-x", "docker-1.2.3.4", "dockerd", "containerd-1"] {
+    for text in [
+        "",
+        "podman",
+        "docker-",
+        "docker-x",
+        "docker-1.2.3.4",
+        "dockerd",
+        "containerd-1",
+        "containerd-9.0",
+    ] {
         let found = engine(text, None);
         assert_eq!(found.is_ok(), text == "containerd-1", "{text}: {found:?}");
     }
@@ -417,6 +426,7 @@ async fn a_resolution_says_what_the_engine_takes() {
     for (query, expected) in [
         ("engine=podman", "such as docker, docker-containerd-29.6"),
         ("engine=containerd-1.4", "oldest known version of containerd is 1.5.0"),
+        ("engine=docker-containerd-30.1", "newest known version of docker-containerd is 29.7.2"),
         ("engine=crane&store=classic", "needs engine=docker"),
         ("store=classic", "needs engine=docker"),
         ("engine=docker&store=overlay2", "must be one of classic, containerd"),

@@ -155,6 +155,17 @@ pub enum EngineError {
         /// Its oldest known version.
         oldest: &'static str,
     },
+    /// The version is of a later major version than all of the table, whose rule may be another.
+    #[error(
+        "has no known rule: the newest known version of {product} is {newest}; leave the version \
+         out for its rule"
+    )]
+    TooNew {
+        /// The product.
+        product: Product,
+        /// Its newest known version.
+        newest: &'static str,
+    },
 }
 
 /// All engines, those of a product together, from the oldest to the newest.
@@ -207,6 +218,12 @@ pub fn engine(text: &str, store: Option<Store>) -> Result<&'static Engine, Engin
     let released = || of(product).filter(|engine| !engine.is_unreleased());
     let is_reached =
         |engine: &&Engine| parse_version(&engine.from, 0).is_none_or(|from| from <= version);
+    let newest = newest_of(product).and_then(|engine| engine.to.as_deref());
+    if let Some((newest, [known, ..])) = newest.and_then(|to| Some((to, parse_version(to, 0)?)))
+        && version[0] > known
+    {
+        return Err(EngineError::TooNew { product, newest });
+    }
     let oldest = || released().next().map_or("", |engine| engine.from.as_str());
     released().rfind(is_reached).ok_or_else(|| EngineError::TooOld { product, oldest: oldest() })
 }
