@@ -85,8 +85,8 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
         FoundImage::Observation(Found { value, freshness, instead_of }) => {
             let base = value.base().unwrap_or_else(|| image.base());
             let Recalled { digest, os_version, warning } = match &wanted {
-                Wanted::Tag(_) => recall(&value, base, today, tables),
                 Wanted::Digest(digest) => Recalled::of_digest(digest, &value),
+                _ => recall(&value, base, today, tables),
             };
             let entries = match recall_builds(&value, base, today, tables) {
                 Some((builds, moved)) if value.version.is_none() => {
@@ -185,7 +185,7 @@ async fn suggestion(
     question: &CheckQuestion,
     wanted: &Wanted,
 ) -> Option<String> {
-    let Wanted::Tag(tag) = wanted else { return None };
+    let tag = wanted.tag()?;
     let asked = ResolveQuestion { tag: Tag::parse(tag), ..instead_of(question) };
     resolve(context, &asked).await.ok().map(|resolution| resolution.reference)
 }
@@ -216,7 +216,7 @@ async fn refuse(
     wanted: Wanted,
     deadline: &Deadline,
 ) -> CheckRefusal {
-    let Wanted::Tag(tag) = wanted else {
+    let Some(tag) = wanted.tag() else {
         return CheckRefusal { miss, looked_for: None, suggestions: Suggestions::default() };
     };
     // Siblings, if the tag names its build; otherwise any tag of a base image.

@@ -50,7 +50,7 @@ impl Catalogue {
         let all = self.manifests.usable().filter(|(key, _)| key.0 == *repository);
         let tags = all.filter_map(|(key, entry)| match &key.1 {
             Wanted::Tag(tag) => Some((tag.clone(), noted(entry).value)),
-            Wanted::Digest(_) => None,
+            Wanted::DigestOfTag(_) | Wanted::Digest(_) => None,
         });
         tags.collect()
     }

@@ -199,7 +199,8 @@ impl Catalogue {
     }
 
     /// As [`Self::manifest`]. If the image is one of those of the shared tag, whose manifest is
-    /// known or being fetched, that one describes it and spares a request.
+    /// known or being fetched, that one describes it and spares a request; the description of
+    /// another image is not fetched, so that a question about a shared tag takes three requests.
     ///
     /// # Errors
     /// As [`Self::tags`].
@@ -212,7 +213,8 @@ impl Catalogue {
         deadline: &Deadline,
     ) -> Result<Found<Manifest>, Miss> {
         self.check_allowed(repository)?;
-        let key = (repository.clone(), wanted.clone());
+        let key = self.key(repository, wanted, shared);
+        let wanted = key.1.clone();
         let cached = self.manifests.peek(&key);
         if self.offline {
             return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
@@ -222,12 +224,9 @@ impl Catalogue {
         {
             return Err(error.into());
         }
-        let is_listed = match &wanted {
-            Wanted::Tag(tag) => {
-                self.known_tags(repository).is_some_and(|tags| tags.find(tag).is_some())
-            }
-            Wanted::Digest(_) => false,
-        };
+        let is_listed = wanted.tag().is_some_and(|tag| {
+            self.known_tags(repository).is_some_and(|tags| tags.find(tag).is_some())
+        });
         let policy = FetchPolicy {
             is_expected: self.embedded.has(repository) && (cached.is_some() || is_listed),
             ..self.policy(repository, cached.is_some() || has_fallback, deadline)
@@ -252,13 +251,13 @@ impl Catalogue {
         if self.offline || !self.allows(repository) {
             return;
         }
-        let wanted = Wanted::Tag(tag);
+        let key = self.key(repository, Wanted::Tag(tag), shared);
+        let wanted = key.1.clone();
         let policy = self.policy(repository, true, deadline);
         let index = self.index(repository, shared);
         let purpose = self.purpose_of_manifest(repository, &wanted, false);
-        let fetch =
-            || self.fetcher.clone().manifest(repository.clone(), wanted.clone(), index, purpose);
-        self.manifests.prefetch((repository.clone(), wanted.clone()), policy, fetch);
+        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);
+        self.manifests.prefetch(key, policy, fetch);
     }
 
     /// The image that a tag or digest selects: its manifest, or, when the registry cannot be
@@ -274,14 +273,11 @@ impl Catalogue {
     ) -> Result<FoundImage, Miss> {
         let tags = self.embedded.tags(repository);
         let embedded = tags.and_then(|tags| match &wanted {
-            Wanted::Tag(tag) => tags.find(tag).cloned(),
             Wanted::Digest(digest) => tags.iter().find(|tag| tag.was_seen_at(digest)).cloned(),
+            _ => wanted.tag().and_then(|tag| tags.find(tag)).cloned(),
         });
         let has_fallback = embedded.is_some();
-        let by_name = match &wanted {
-            Wanted::Tag(tag) => self.known_by_name(repository, tag),
-            Wanted::Digest(_) => None,
-        };
+        let by_name = wanted.tag().and_then(|tag| self.known_by_name(repository, tag));
         let miss = match self.manifest(repository, wanted, has_fallback, deadline).await {
             Ok(found) => return Ok(FoundImage::Manifest(found)),
             Err(miss) => miss,
@@ -293,6 +289,27 @@ impl Catalogue {
             Some(tag) => Ok(FoundImage::Observation(self.as_embedded(Arc::new(tag), &miss))),
             None => Err(miss),
         }
+    }
+
+    /// The key of a manifest in the cache: beside a shared tag the digest is enough, unless more is
+    /// known already.
+    fn key(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        shared: Option<&str>,
+    ) -> (Repository, Wanted) {
+        let key = (repository.clone(), wanted);
+        match (shared, &key.1) {
+            (Some(_), Wanted::Tag(tag)) if !self.has_fresh_manifest(&key) => {
+                (key.0, Wanted::DigestOfTag(tag.clone()))
+            }
+            _ => key,
+        }
+    }
+
+    fn has_fresh_manifest(&self, key: &(Repository, Wanted)) -> bool {
+        self.manifests.peek(key).is_some_and(|entry| self.manifests.is_fresh(&entry))
     }
 
     /// The manifest of a shared tag, as soon as it is known.

@@ -1,12 +1,14 @@
 //! What a request to a registry is for: strangers use up neither what the families of base images
 //! need nor what other clients may ask.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::caller::Caller;
 use super::deadline::Deadline;
 use super::lookups::Catalogue;
 use super::store::FetchPolicy;
+use super::tags::RepositoryTags;
 use crate::images::{Repository, TagKind};
 use crate::registry::{Missing, Purpose, RegistryError, Wanted};
 
@@ -48,13 +50,13 @@ impl Catalogue {
         wanted: &Wanted,
         is_known: bool,
     ) -> Purpose {
-        let is_release = || match wanted {
-            Wanted::Tag(tag) => self.known_tags(repository).is_some_and(|tags| {
-                tags.find(tag).is_some_and(|tag| tag.kind() == TagKind::Release)
-            }),
-            Wanted::Digest(_) => false,
+        let is_release = |tags: Arc<RepositoryTags>| {
+            let listed = wanted.tag().and_then(|tag| tags.find(tag));
+            listed.is_some_and(|tag| tag.kind() == TagKind::Release)
         };
-        purpose(is_known || (self.is_reserved(repository) && is_release()))
+        let is_expected =
+            || self.is_reserved(repository) && self.known_tags(repository).is_some_and(is_release);
+        purpose(is_known || is_expected())
     }
 
     /// The error for a tag that a new list of the registry does not have, so that it is not asked
@@ -64,7 +66,7 @@ impl Catalogue {
         repository: &Repository,
         wanted: &Wanted,
     ) -> Option<RegistryError> {
-        let Wanted::Tag(tag) = wanted else { return None };
+        let tag = wanted.tag()?;
         if self.registries.is_mirrored(repository.registry()) {
             return None;
         }

@@ -20,8 +20,21 @@ use crate::words::words;
 pub enum Wanted {
     /// The one that the tag refers to now.
     Tag(String),
+    /// As [`Self::Tag`], but the configuration of a single image is not fetched: its digest is
+    /// enough.
+    DigestOfTag(String),
     /// Exactly this one.
     Digest(Digest),
+}
+
+impl Wanted {
+    /// The tag, if it is by a tag.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Tag(tag) | Self::DigestOfTag(tag) => Some(tag),
+            Self::Digest(_) => None,
+        }
+    }
 }
 
 /// The manifest that a tag or digest refers to. The configuration of a single image is fetched by
@@ -32,7 +45,8 @@ pub struct Manifest {
     pub digest: Digest,
     /// Whether it is an index (a manifest list), or the manifest of a single image.
     pub is_index: bool,
-    /// The entries of the index in their order, or the one image.
+    /// The entries of the index in their order, or the one image; none if its configuration was not
+    /// fetched.
     pub entries: Vec<Entry>,
 }
 
@@ -82,6 +96,11 @@ words! {
 }
 
 impl Manifest {
+    /// Whether it is of a single image whose configuration was not fetched.
+    pub fn is_undescribed(&self) -> bool {
+        !self.is_index && self.entries.is_empty()
+    }
+
     /// The Windows images for this architecture, named as Go names it.
     pub fn windows_images(&self, architecture: &str) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.mismatch(architecture).is_none())

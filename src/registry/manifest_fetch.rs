@@ -25,7 +25,7 @@ const ACCEPT: &str = "application/vnd.docker.distribution.manifest.list.v2+json,
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// Fetches a manifest and, for a single image, its configuration, unless this index describes the
-/// image.
+/// image or its digest is enough.
 pub(super) async fn fetch(
     upstream: &Upstream,
     repository_path: &str,
@@ -34,10 +34,10 @@ pub(super) async fn fetch(
     purpose: Purpose,
 ) -> Result<Received<Manifest>, RegistryError> {
     let reference = match wanted {
-        Wanted::Tag(tag) if is_tag(tag) => tag.as_str(),
-        // No repository can have it, and it must not become part of a path.
-        Wanted::Tag(_) => return Err(RegistryError::NotFound { what: Missing::Manifest }),
+        Wanted::Tag(tag) | Wanted::DigestOfTag(tag) if is_tag(tag) => tag.as_str(),
         Wanted::Digest(digest) => digest.as_str(),
+        // No repository can have it, and it must not become part of a path.
+        _ => return Err(RegistryError::NotFound { what: Missing::Manifest }),
     };
     let document = upstream
         .fetch(UpstreamRequest {
@@ -56,8 +56,8 @@ pub(super) async fn fetch(
     let announced =
         document.headers.get_all(CONTENT_DIGEST).iter().all(|value| value == digest.as_str());
     let asked = match wanted {
-        Wanted::Tag(_) => true,
         Wanted::Digest(asked) => *asked == digest,
+        _ => true,
     };
     if !announced || !asked {
         return Err(RegistryError::invalid("the manifest has another digest"));
@@ -67,22 +67,21 @@ pub(super) async fn fetch(
     let manifest = match manifest::read(&document.body, content_type)? {
         ManifestContent::Index(entries) => Manifest { digest, is_index: true, entries },
         ManifestContent::Image { config } => {
-            let entry = match config {
-                Some(config) => match index.await.and_then(|index| index.description_of(&digest)) {
-                    Some(entry) => entry,
-                    None => {
-                        let config =
-                            fetch_config(upstream, repository_path, &config, purpose).await?;
-                        with_credentials |= config.with_credentials;
-                        config.value.into_entry(digest.clone())
-                    }
-                },
-                None => Entry {
+            let described = index.await.and_then(|index| index.description_of(&digest));
+            let entry = match (config, described) {
+                (None, _) => Some(Entry {
                     role: EntryRole::Other,
                     ..ImageConfig::default().into_entry(digest.clone())
-                },
+                }),
+                (Some(_), Some(entry)) => Some(entry),
+                (Some(_), None) if matches!(wanted, Wanted::DigestOfTag(_)) => None,
+                (Some(config), None) => {
+                    let config = fetch_config(upstream, repository_path, &config, purpose).await?;
+                    with_credentials |= config.with_credentials;
+                    Some(config.value.into_entry(digest.clone()))
+                }
             };
-            Manifest { digest, is_index: false, entries: vec![entry] }
+            Manifest { digest, is_index: false, entries: entry.into_iter().collect() }
         }
     };
     Ok(Received { value: manifest, with_credentials })

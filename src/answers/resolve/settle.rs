@@ -114,6 +114,15 @@ pub(super) fn from_manifest(
 ) -> Result<Settled, String> {
     let named = candidate.version;
     let architecture = question.architecture.as_str();
+    if manifest.is_undescribed() {
+        return Ok(Settled {
+            digest: Some(manifest.digest.clone()),
+            manifest_digest: Some(manifest.digest.clone()),
+            os_version: named,
+            warnings: Vec::new(),
+            freshness,
+        });
+    }
     if manifest.windows_images(architecture).next().is_none() {
         return Err(format!("the registry has no Windows image for {architecture} under it"));
     }

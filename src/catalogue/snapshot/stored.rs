@@ -76,9 +76,10 @@ struct StoredManifest {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum StoredWanted {
     Tag(String),
+    DigestOfTag(String),
     Digest(String),
 }
 
@@ -232,6 +233,7 @@ fn stored_manifest(
         repository: repository.to_string(),
         wanted: match wanted {
             Wanted::Tag(tag) => StoredWanted::Tag(tag.clone()),
+            Wanted::DigestOfTag(tag) => StoredWanted::DigestOfTag(tag.clone()),
             Wanted::Digest(digest) => StoredWanted::Digest(digest.to_string()),
         },
         learnt: dated.learnt.to_string(),
@@ -248,7 +250,8 @@ impl TryFrom<StoredManifest> for DatedFact<(Repository, Wanted), Arc<Manifest>> 
         let digest_of_manifest = digest(&stored.digest)?;
         let wanted = match stored.wanted {
             StoredWanted::Tag(tag) if is_tag(&tag) => Wanted::Tag(tag),
-            StoredWanted::Tag(_) => return Err(bad("a tag")),
+            StoredWanted::DigestOfTag(tag) if is_tag(&tag) => Wanted::DigestOfTag(tag),
+            StoredWanted::Tag(_) | StoredWanted::DigestOfTag(_) => return Err(bad("a tag")),
             StoredWanted::Digest(text) => match digest(&text)? {
                 wanted if wanted == digest_of_manifest => Wanted::Digest(wanted),
                 _ => return Err(bad("the digest of a manifest")),
