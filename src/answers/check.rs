@@ -220,10 +220,10 @@ async fn refuse(
         return CheckRefusal { miss, looked_for: None, suggestions: Suggestions::default() };
     };
     // Siblings, if the tag names its build; otherwise any tag of a base image.
-    let named = Tag::parse(&tag).filter(|tag| tag.core != Core::None);
+    let named = Tag::parse(tag).filter(|tag| tag.core != Core::None);
     let instead = ResolveQuestion { tag: named, ..instead_of(question) };
-    let suggestions = suggestions(context, &instead, &miss, &tag, deadline).await;
-    CheckRefusal { miss, looked_for: Some(tag), suggestions }
+    let suggestions = suggestions(context, &instead, &miss, tag, deadline).await;
+    CheckRefusal { miss, looked_for: Some(tag.to_owned()), suggestions }
 }
 
 fn from_manifest(question: &CheckQuestion, manifest: &Manifest) -> Vec<CheckedEntry> {

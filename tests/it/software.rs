@@ -78,6 +78,27 @@ async fn each_tag_is_answered_by_one_of_the_same_software() {
     }
 }
 
+/// The answer needs the digest of the tag only, and the check of that tag its configuration too.
+#[tokio::test]
+async fn a_tag_that_was_found_beside_a_shared_one_is_checked_by_its_configuration() {
+    let (registry, service) = start();
+    let aspnet = "mcr.microsoft.com/dotnet/framework/aspnet";
+    let resolved = service.json(&format!("/resolve?image={aspnet}:4.8&host=20348")).await;
+    assert_eq!(resolved["tag"], "4.8.1-windowsservercore-ltsc2022", "{resolved}");
+    assert_eq!(resolved["os_version"], "10.0.20348", "{resolved}");
+    let before = registry.settled_requests().len();
+    let query = format!("/check?image={aspnet}:4.8.1-windowsservercore-ltsc2022&host=20348");
+    let checked = service.json(&query).await;
+    assert_eq!(checked["image"]["digest"], resolved["digest"], "{checked}");
+    let version = checked["entries"][0]["os_version"].as_str().expect("it is known");
+    assert!(version.starts_with("10.0.20348."), "{version}");
+    let requests = registry.settled_requests().split_off(before);
+    assert!(requests.iter().any(|request| request.contains("/blobs/")), "{requests:?}");
+    // The configuration, now that it is known, describes the tag beside a shared one too.
+    let again = service.json(&format!("/resolve?image={aspnet}:4.8&host=20348")).await;
+    assert_eq!(again["os_version"], version, "{again}");
+}
+
 /// Image, host, whether it runs, and the reference that runs instead.
 #[tokio::test]
 async fn a_check_names_the_tag_that_runs() {

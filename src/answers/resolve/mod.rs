@@ -161,9 +161,12 @@ async fn find(context: &Context, question: &ResolveQuestion) -> Result<Resolutio
     let deadline = Deadline::begin(&context.clock);
     let repository = &question.image.repository;
     let named = question.tag.as_ref().map(ToString::to_string);
-    for tag in likely_tags(context, question, today) {
-        let shared = named.as_deref().filter(|named| *named != tag);
-        catalogue.prefetch_manifest(repository, tag, shared, &deadline);
+    let (shared, likely) = likely_tags(context, question, today);
+    if let Some(tag) = &shared {
+        catalogue.prefetch_manifest(repository, tag.clone(), None, &deadline);
+    }
+    if let Some(tag) = likely.filter(|tag| shared.as_ref() != Some(tag)) {
+        catalogue.prefetch_manifest(repository, tag, shared.as_deref(), &deadline);
     }
     let tags = catalogue.tags_and(named.as_deref(), repository, &deadline).await;
     let tags = tags.map_err(ResolveRefusal::Miss)?;
@@ -215,12 +218,16 @@ async fn find(context: &Context, question: &ResolveQuestion) -> Result<Resolutio
 
 /// The tags whose manifests are most likely needed, where the list is not known yet: the shared tag
 /// of the question, and the answer that follows from the tags known before.
-fn likely_tags(context: &Context, question: &ResolveQuestion, today: Date) -> Vec<String> {
+fn likely_tags(
+    context: &Context,
+    question: &ResolveQuestion,
+    today: Date,
+) -> (Option<String>, Option<String>) {
     let Context { catalogue, tables, .. } = context;
     let repository = &question.image.repository;
     let shared = |question: &ResolveQuestion| question.shared_tag().map(ToString::to_string);
     if catalogue.has_fresh_tags(repository) {
-        return shared(question).into_iter().collect();
+        return (shared(question), None);
     }
     let known = catalogue.known_tags(repository);
     let with_latest = known.as_ref().and_then(|tags| latest_of(question, tags, tables));
@@ -237,7 +244,7 @@ fn likely_tags(context: &Context, question: &ResolveQuestion, today: Date) -> Ve
         Some(likely.text.clone())
     });
     let likely = of_known.or_else(|| likely_by_name(question, tables));
-    shared(question).into_iter().chain(likely).collect()
+    (shared(question), likely)
 }
 
 /// The tag of the question if it runs in process isolation by its name, else the same tag with the
