@@ -87,6 +87,9 @@ pub async fn read(
     if length.is_some_and(|length| length > max_bytes) {
         return Err(too_large());
     }
+    // Before it is read: a body that never ends must not be free of charge.
+    let mut charged = length.unwrap_or_default() / BYTES_PER_REQUEST;
+    RateLimiter::charge(request, charged)?;
     hold(&mut held, length.unwrap_or_default())?;
     let mut body = BytesMut::with_capacity(length.unwrap_or_default());
     let reading = async {
@@ -98,6 +101,9 @@ pub async fn read(
                 return Err(too_large());
             }
             if bytes > body.capacity() {
+                let requests = bytes / BYTES_PER_REQUEST;
+                RateLimiter::charge(request, requests.saturating_sub(charged))?;
+                charged = charged.max(requests);
                 // Room for as much again, as it grows.
                 hold(&mut held, (2 * bytes).min(max_bytes))?;
                 body.reserve((2 * bytes).min(max_bytes) - body.len());
@@ -106,7 +112,7 @@ pub async fn read(
         }
         held.iter_mut().try_for_each(Held::keep).map_err(overloaded)?;
         Answering::body_ended(request);
-        RateLimiter::charge(request, body.len() / BYTES_PER_REQUEST)?;
+        RateLimiter::charge(request, (body.len() / BYTES_PER_REQUEST).saturating_sub(charged))?;
         Ok(Body { bytes: body.freeze(), _held: held })
     };
     let reading = async {

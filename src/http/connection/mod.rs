@@ -52,7 +52,7 @@ use crate::answers::Context as AnswerContext;
 use crate::api::problem::Problem;
 use crate::telemetry::Metrics;
 use refusal::{BareRefusal, Refusal};
-use state::State;
+use state::{BODY_READ_BYTES, MAX_UNUSED_BYTES, State};
 
 #[cfg(any(test, fuzzing))]
 pub use refusal::MAX_HEAD_BYTES;
@@ -81,6 +81,8 @@ pub struct Connection<S> {
     is_paused: bool,
     /// How much of an unfinished head was handed on.
     head_bytes: usize,
+    /// How much of a body was read after the request was answered.
+    unused_bytes: usize,
     /// None in tests of this layer.
     service: Option<Service>,
     /// How often the connection is checked for being idle.
@@ -138,6 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             output: Output::Open,
             is_paused: false,
             head_bytes: 0,
+            unused_bytes: 0,
             service: None,
             idle_timeout,
             idle_check: Box::pin(sleep(idle_timeout)),
@@ -249,6 +252,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Reads a part of a body, without a copy in between.
+    fn read_body(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        bytes_left: usize,
+    ) -> Poll<io::Result<()>> {
+        let is_unused = !self.shared.is_answering.get();
+        if is_unused && self.unused_bytes >= MAX_UNUSED_BYTES {
+            return self.wait(context);
+        }
+        let most = BODY_READ_BYTES.min(bytes_left).min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut part);
+        if read.is_pending() {
+            return self.wait(context);
+        }
+        let (taken, state) = State::Body { bytes_left }.take(part.filled());
+        self.shared.state.set(state);
+        self.unused_bytes += if is_unused { taken } else { 0 };
+        buffer.advance(taken);
+        read
+    }
+
     /// Gives the library time to read the request that ended.
     fn leave_ended(&self) -> bool {
         let has_ended = self.shared.state.get() == State::Ended;
@@ -292,6 +319,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
             return this.wait(context);
         }
         if this.unread.is_empty() {
+            if let State::Body { bytes_left } = this.shared.state.get() {
+                return this.read_body(context, buffer, bytes_left);
+            }
             let mut read = ReadBuf::new(this.buffer.as_mut_slice());
             match Pin::new(&mut this.stream).poll_read(context, &mut read) {
                 Poll::Pending => {
@@ -405,7 +435,11 @@ mod tests {
         fn read(&self, connection: &mut Connection<DuplexStream>) -> usize {
             let (waker, mut bytes) = (Waker::from(self.0.clone()), [0; 8192]);
             let (mut context, mut buffer) = (Context::from_waker(&waker), ReadBuf::new(&mut bytes));
-            while Pin::new(&mut *connection).poll_read(&mut context, &mut buffer).is_ready() {}
+            let mut has_read = true;
+            while has_read && buffer.remaining() > 0 {
+                let read = Pin::new(&mut *connection).poll_read(&mut context, &mut buffer);
+                has_read = read.is_ready();
+            }
             buffer.filled().len()
         }
 
@@ -520,6 +554,25 @@ mod tests {
         connection.shared.state.set(State::Body { bytes_left });
         assert_eq!((library.read(&mut connection), library.wakes()), (10, 1));
         assert_eq!((library.read(&mut connection), library.wakes()), (18, 0));
+    }
+
+    #[tokio::test]
+    async fn h03_a_body_that_is_not_used_is_read_up_to_a_limit() {
+        let body = vec![b'x'; 3 << 20];
+        for (is_answered, expected) in [(true, MAX_UNUSED_BYTES), (false, body.len())] {
+            let (mut connection, mut client) = connected(body.len());
+            let library = Library::default();
+            client.write_all(&body).await.expect("it is taken");
+            connection.shared.state.set(State::Body { bytes_left: body.len() + 1 });
+            connection.shared.is_answering.set(!is_answered);
+            let mut read = 0;
+            while let bytes @ 1.. = library.read(&mut connection) {
+                read += bytes;
+                tokio::task::yield_now().await;
+            }
+            // A read more, which may begin below the limit.
+            assert!((expected..expected + BODY_READ_BYTES).contains(&read), "{read}");
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,12 @@ use std::rc::Rc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
+/// How much of a body is read at a time: what the library has room for.
+pub const BODY_READ_BYTES: usize = 32 << 10;
+/// How much of a body is read after the request was answered, so that a client that is still
+/// sending gets the answer. Go's server reads as much (`maxPostHandlerReadBytes` in `net/http`).
+pub const MAX_UNUSED_BYTES: usize = 256 << 10;
+
 /// What the next byte from the client belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {

@@ -93,6 +93,24 @@ async fn s11_nobody_is_limited_when_that_is_off() {
     }
 }
 
+/// A list of 3 MiB counts as 384 further requests, although only one byte of it arrives.
+#[tokio::test]
+async fn h03_a_body_that_never_ends_is_charged() {
+    let service = Service::start(&["--offline", "--rate-limit", "400"]);
+    let [charged, other, ..] = CLIENTS;
+    let mut unfinished = RawClient::connect_from(charged, service.address()).await;
+    let head = "POST /kubernetes/nodes?image=nanoserver HTTP/1.1\r\nhost: x\r\n\
+                    content-type: application/json\r\ncontent-length: 3145728\r\n\r\n[";
+    unfinished.try_send(head).await;
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        statuses.push(ask_from(&service, charged, "/releases").await.1);
+    }
+    drop(unfinished);
+    assert_eq!((statuses.first(), statuses.last()), (Some(&Some(200)), Some(&Some(429))));
+    assert_eq!(ask_from(&service, other, "/releases").await.1, Some(200));
+}
+
 /// Addresses of this machine, each of which is a client of its own.
 const CLIENTS: [&str; 5] = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"];
 
