@@ -1,5 +1,6 @@
 //! Closed sets of words: enumerations whose values have one spelling each, which is the same in
-//! parameters, answers, tables, metrics and logs.
+//! parameters, answers, tables, metrics and logs. And the characters that no text of others may
+//! bring into what people read.
 
 /// Why a text is none of the words of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,24 @@ impl std::fmt::Display for UnknownWord {
 }
 
 impl std::error::Error for UnknownWord {}
+
+/// Control characters, line and paragraph separators, and direction marks (Unicode, UAX #9).
+pub fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// The text with a replacement for each character that [`is_unsafe`], for terminals and logs.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
 
 /// Declares an enumeration and, for each value, its only spelling.
 ///

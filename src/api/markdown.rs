@@ -1,5 +1,7 @@
 //! Tables and texts in Markdown.
 
+use crate::words::is_unsafe;
+
 /// A table with these headings, which are Markdown, and rows, which are text.
 pub(super) fn table(headings: &[String], rows: &[Vec<String>]) -> String {
     let mut lines = vec![
@@ -18,6 +20,6 @@ fn row(cells: &[String]) -> String {
 
 /// Text that Markdown shows as it is.
 pub(super) fn code(text: &str) -> String {
-    let plain = |c: char| if c == '`' || c.is_control() { '\'' } else { c };
+    let plain = |c: char| if c == '`' || is_unsafe(c) { '\'' } else { c };
     format!("`{}`", text.chars().map(plain).collect::<String>().replace('|', "\\|"))
 }

@@ -1,6 +1,6 @@
 //! `wintag audit`: the images that files name, against hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::audit::{Edit, MAX_FILE_BYTES, Reading, find_files, read};
 use crate::config::ConfigFile;
 use crate::images::Digest;
 use crate::windows::Platform;
+use crate::words::visible;
 
 /// The path that stands for stdin.
 const STDIN: &str = "-";
@@ -76,7 +77,9 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
         audited = look_up(&app, &mut files, &target).await;
     }
     let ending = match text_of(&audited, &files, arguments.format) {
-        Ok(text) => print(text.trim_end()),
+        Ok(text) if text.is_empty() => Ending::Answered,
+        // The last line of a patch may end in spaces or a carriage return.
+        Ok(text) => print(text.strip_suffix('\n').unwrap_or(&text)),
         Err(error) => super::ending::fail(Ending::Failed, &error),
     };
     let is_bad = arguments.fail_on.is_reached(&audited);
@@ -137,13 +140,16 @@ struct Files {
     read: Vec<AuditFile>,
     /// Where those that name images lie, and what they held.
     known: BTreeMap<String, (PathBuf, Digest)>,
+    /// All files, so that one under two names is read once.
+    seen: BTreeSet<PathBuf>,
     /// What was on stdin.
     stdin: Option<String>,
 }
 
 impl Files {
     fn read(arguments: &AuditArguments) -> Result<Self, Ending> {
-        let mut files = Self { read: Vec::new(), known: BTreeMap::new(), stdin: None };
+        let mut files =
+            Self { read: Vec::new(), known: BTreeMap::new(), seen: BTreeSet::new(), stdin: None };
         let build_args: BTreeMap<String, String> = arguments.build_arg.iter().cloned().collect();
         for path in &arguments.paths {
             let shown = path.to_string_lossy();
@@ -153,7 +159,7 @@ impl Files {
                 find_files(path, &mut |(path, bytes)| files.add(path, bytes, &build_args))
             };
             if let Err(error) = found {
-                say(&format!("wintag: {shown}: {error}"));
+                say(&format!("wintag: {}: {error}", visible(&shown)));
                 return Err(Ending::BadArguments);
             }
         }
@@ -175,9 +181,17 @@ impl Files {
         bytes: Result<Vec<u8>, String>,
         build_args: &BTreeMap<String, String>,
     ) {
+        if path.canonicalize().is_ok_and(|place| !self.seen.insert(place)) {
+            return;
+        }
         let shown = path.to_string_lossy();
-        let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
+        let shown = shown.strip_prefix("./").filter(|rest| *rest != STDIN).unwrap_or(&shown);
+        let shown = shown.to_owned();
         let reading = match bytes {
+            // The changes of one would be written into the other.
+            Ok(_) if self.known.contains_key(&shown) => {
+                Reading::unreadable("its name is not UTF-8, and looks like another's".to_owned())
+            }
             Ok(bytes) => {
                 let reading = read(&shown, &bytes, build_args);
                 if !reading.mentions.is_empty() {
@@ -204,7 +218,7 @@ impl Files {
     }
 
     /// Writes the changes, and says which. Whether all were written.
-    fn write(&self, all: &BTreeMap<String, std::collections::BTreeSet<Edit>>) -> bool {
+    fn write(&self, all: &BTreeMap<String, BTreeSet<Edit>>) -> bool {
         let mut is_complete = true;
         for (path, edits) in all {
             let changed = self.unchanged(path).and_then(|before| apply(&before, edits));
@@ -214,6 +228,7 @@ impl Files {
                 }
                 _ => Err("it has changed since it was read".to_owned()),
             };
+            let path = visible(path);
             match written {
                 Ok(()) => say(&format!("wintag: {path}: {} replaced", edits.len())),
                 Err(why) => {
@@ -233,7 +248,14 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(fs::metadata(&file)?.permissions())?;
+    let old = fs::metadata(&file)?;
+    new.as_file().set_permissions(old.permissions())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        // Only root may give a file away; for all others it is theirs already.
+        let _ = fchown(new.as_file(), Some(old.uid()), Some(old.gid()));
+    }
     new.persist(&file)?;
     Ok(())
 }

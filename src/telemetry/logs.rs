@@ -16,6 +16,7 @@ use tracing_subscriber::{Layer, Registry};
 use super::lines::Lines;
 use super::traces::{self, TraceIds};
 use crate::config::{LogFormat, LogSettings};
+use crate::words::is_unsafe;
 
 /// Creates the layer that writes events.
 pub fn layer(
@@ -94,19 +95,6 @@ fn escape(line: &str, format: LogFormat, has_colours: bool) -> Cow<'_, str> {
         };
     }
     Cow::Owned(escaped)
-}
-
-/// Control characters, line and paragraph separators, and direction marks (Unicode, UAX #9).
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-        )
 }
 
 #[cfg(test)]

@@ -117,6 +117,16 @@ fn differing<'c>(
         .collect()
 }
 
+fn git_apply(folder: &Path, patch: &[u8]) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), patch).expect("it is writable");
+    let options = ["apply", "--whitespace=nowarn"];
+    let mut git = Command::new("git");
+    let applied = git.args(options).arg(file.path()).current_dir(folder).output();
+    let applied = applied.expect("git is installed");
+    assert!(applied.status.success(), "{}\n{}", text(&applied.stderr), text(patch));
+}
+
 #[test]
 fn each_fleet_has_its_report() {
     let registry = registry();
@@ -183,14 +193,7 @@ fn a_fix_changes_only_the_references() {
     let once = contents(fixed.path());
     assert_ne!(differing(&once, &before), Vec::<&PathBuf>::new());
     // The patch says the same as the fix.
-    fs::write(patched.path().join("audit.patch"), &patch.stdout).expect("it is writable");
-    let applied = Command::new("git")
-        .args(["apply", "--whitespace=nowarn", "audit.patch"])
-        .current_dir(patched.path())
-        .output()
-        .expect("git is installed");
-    assert!(applied.status.success(), "{}\n{diff}", text(&applied.stderr));
-    fs::remove_file(patched.path().join("audit.patch")).expect("it was written");
+    git_apply(patched.path(), &patch.stdout);
     assert_eq!(differing(&contents(patched.path()), &once), Vec::<&PathBuf>::new());
     // What differs is on lines that name an image or a value of one; line ends stay.
     for (path, old) in &before {
@@ -314,6 +317,108 @@ fn hostile_folders_are_bounded_and_named() {
     let expected = ["Dockerfile.link", "folder.yaml", "gone.yaml", "huge.yaml", "pipe.yaml"];
     assert_eq!(problems, expected);
     assert_eq!(answer["references"].as_array().map(Vec::len), Some(1));
+}
+
+/// A file that has one change for `ltsc2022`.
+const OLD: &str = "FROM mcr.microsoft.com/windows/servercore:ltsc2025\n";
+
+#[test]
+fn names_cannot_break_any_format() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let names = [
+        "a b.dockerfile",
+        "é\"\\.dockerfile",
+        "\u{202e}x|`<b>&.dockerfile",
+        "::set-output name=x::\u{1b}[31m\r\n::error::.dockerfile",
+        "x\n--- a/victim\n+++ b/victim\n@@ -1 +1 @@\n-1\n+2\n.dockerfile",
+    ];
+    for name in names {
+        fs::create_dir_all(folder.path().join(name).parent().expect("it has one"))
+            .expect("it is writable");
+        fs::write(folder.path().join(name), OLD).expect("it is writable");
+    }
+    fs::write(folder.path().join("victim"), "1\n").expect("it is writable");
+    fs::write(folder.path().join("\u{1b}[31m\n.yaml"), "a: [").expect("it is writable");
+    let audit = |options: &[&str]| {
+        let base = ["--offline", "--hosts", "ltsc2022"];
+        run(folder.path(), &[&base[..], options].concat(), "")
+    };
+    for format in ["text", "json", "sarif", "github", "junit", "markdown"] {
+        let ended = audit(&["--format", format]);
+        let output = text(&ended.stdout);
+        let is_bad = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        let is_json = ["json", "sarif"].contains(&format);
+        assert!(is_json || !output.contains(is_bad), "{format}: {output}");
+        let lines: Vec<&str> = output.lines().collect();
+        let commands = lines.iter().filter(|line| line.starts_with("::"));
+        let begun: Vec<_> = commands.filter(|line| !line.contains("=")).collect();
+        assert_eq!(begun, Vec::<&&str>::new(), "{format}");
+        assert!(output.contains("31m"), "what was not read is named: {format}: {output}");
+        if is_json {
+            assert!(serde_json::from_str::<Value>(output).is_ok(), "{format}: {output}");
+        }
+    }
+    let patch = audit(&["--format", "patch"]);
+    let ended = audit(&["--fix"]);
+    let said = text(&ended.stderr);
+    assert_eq!(said.lines().count(), names.len(), "{said}");
+    assert!(!said.contains(|c: char| c != '\n' && c.is_control()), "{said}");
+    let fixed = contents(folder.path());
+    for name in names {
+        assert!(fixed[Path::new(name)].contains("ltsc2022"), "{name}");
+        fs::write(folder.path().join(name), OLD).expect("it is writable");
+    }
+    git_apply(folder.path(), &patch.stdout);
+    assert_eq!(differing(&contents(folder.path()), &fixed), Vec::<&PathBuf>::new());
+}
+
+#[test]
+fn patches_end_as_their_files_do() {
+    for (name, content) in [
+        ("crlf", OLD.replace('\n', "\r\n")),
+        ("blank", format!("{OLD}RUN x\n \n\nRUN y\n")),
+        ("return", format!("# a\rb\n{OLD}RUN x\rz\n")),
+        ("none", OLD.trim_end().to_owned()),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("Dockerfile"), &content).expect("it is writable");
+        let options = ["--offline", "--hosts", "ltsc2022", "--format", "patch"];
+        let patch = run(folder.path(), &options, "");
+        git_apply(folder.path(), &patch.stdout);
+        let expected = content.replace("ltsc2025", "ltsc2022");
+        assert_eq!(contents(folder.path())[Path::new("Dockerfile")], expected, "{name}");
+    }
+}
+
+#[test]
+fn a_fix_writes_the_files_that_it_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let padded =
+        "# padding\nFROM mcr.microsoft.com/windows/servercore:ltsc2022\n# padding, padding\n";
+    // Both names look the same where they are shown.
+    let path = |bytes: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(bytes));
+    let (first, second) = (path(b"\xfe.dockerfile"), path(b"\xff.dockerfile"));
+    fs::write(&first, OLD).expect("it is writable");
+    fs::write(&second, padded).expect("it is writable");
+    let owned = path(b"owned.dockerfile");
+    fs::write(&owned, OLD).expect("it is writable");
+    fs::set_permissions(&owned, fs::Permissions::from_mode(0o640)).expect("it is ours");
+    let is_root = chown(&owned, Some(1234), Some(1234)).is_ok();
+    // The same file under two names is one.
+    let options = ["--offline", "--hosts", "ltsc2022", "--fix", ".", "x/../owned.dockerfile"];
+    fs::create_dir(path(b"x")).expect("it is writable");
+    let ended = run(folder.path(), &options, "");
+    assert_eq!(ended.status.code(), Some(0), "{}{}", text(&ended.stdout), text(&ended.stderr));
+    let read = |path| fs::read_to_string(path).expect("it is text");
+    assert_eq!(read(&first), OLD.replace("ltsc2025", "ltsc2022"));
+    assert_eq!(read(&second), padded);
+    assert!(text(&ended.stdout).contains("looks like another's"), "{}", text(&ended.stdout));
+    let metadata = fs::metadata(&owned).expect("it is there");
+    assert_eq!(metadata.mode() & 0o777, 0o640);
+    assert_eq!(metadata.uid(), if is_root { 1234 } else { metadata.uid() });
 }
 
 #[tokio::test]

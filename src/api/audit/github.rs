@@ -3,6 +3,7 @@
 
 use super::table::summary;
 use crate::answers::{Audited, Level};
+use crate::words::visible;
 
 /// A command for each finding.
 pub(super) fn annotations(audited: &Audited) -> String {
@@ -40,8 +41,9 @@ pub(super) fn annotations(audited: &Audited) -> String {
     lines.join("\n")
 }
 
+/// No text of a file may begin a line of its own, or control the terminal of a runner.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text).replace('%', "%25")
 }
 
 fn property(text: &str) -> String {

@@ -1,8 +1,10 @@
-//! An audit as JUnit's XML: a test for each image reference and for each other finding.
+//! An audit as JUnit's XML: a test for each image reference and for each other finding, and a
+//! skipped one for each file that was not read and each image that was not checked.
 
 use std::collections::BTreeMap;
 
 use crate::answers::{Audited, Finding, Level};
+use crate::words::is_unsafe;
 
 /// The report. Errors are failures; all else is output of a test that passed.
 pub(super) fn junit(audited: &Audited) -> String {
@@ -16,12 +18,16 @@ pub(super) fn junit(audited: &Audited) -> String {
     }
     let is_failure = |findings: &Vec<&Finding>| findings.iter().any(|it| it.level == Level::Error);
     let failures = cases.values().filter(|findings| is_failure(findings)).count();
+    let not_read = audited.problems.iter().map(|it| (&it.file, "not read", &it.why));
+    let not_checked = audited.unchecked.iter().map(|it| (&it.image, "not checked", &it.why));
+    let skipped: Vec<_> = not_read.chain(not_checked).collect();
     let mut lines = vec![
         r#"<?xml version="1.0" encoding="UTF-8"?>"#.to_owned(),
         "<testsuites>".to_owned(),
         format!(
-            r#"  <testsuite name="wintag audit" tests="{}" failures="{failures}" errors="0">"#,
-            cases.len()
+            r#"  <testsuite name="wintag audit" tests="{}" failures="{failures}" errors="0" skipped="{}">"#,
+            cases.len() + skipped.len(),
+            skipped.len()
         ),
     ];
     for ((file, line, column, image), findings) in &cases {
@@ -40,6 +46,12 @@ pub(super) fn junit(audited: &Audited) -> String {
         }
         lines.push("    </testcase>".to_owned());
     }
+    for (name, what, why) in skipped {
+        let (name, why) = (escape(name), escape(why));
+        lines.push(format!(
+            r#"    <testcase classname="{name}" name="{name}"><skipped message="{what}: {why}"/></testcase>"#
+        ));
+    }
     lines.extend(["  </testsuite>".to_owned(), "</testsuites>".to_owned()]);
     lines.join("\n")
 }
@@ -54,7 +66,7 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            c if is_unsafe(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

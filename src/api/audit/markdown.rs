@@ -21,5 +21,11 @@ pub(super) fn markdown(audited: &Audited) -> String {
             code(&finding.message)
         ));
     }
+    for unchecked in &audited.unchecked {
+        lines.push(format!("- {} not checked: {}", code(&unchecked.image), code(&unchecked.why)));
+    }
+    for problem in &audited.problems {
+        lines.push(format!("- {} not read: {}", code(&problem.file), code(&problem.why)));
+    }
     lines.join("\n")
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::table::{headings, rows, summary};
 use crate::answers::{Audited, Finding, Level};
+use crate::words::visible;
 
 const RED: &str = "\u{1b}[31m";
 const YELLOW: &str = "\u{1b}[33m";
@@ -46,16 +47,12 @@ pub(super) fn text(audited: &Audited, has_colour: bool) -> String {
         }
     }
     for unchecked in &audited.unchecked {
-        let _ = writeln!(text, "not checked: {}: {}", visible(&unchecked.image), unchecked.why);
+        let (image, why) = (visible(&unchecked.image), visible(&unchecked.why));
+        let _ = writeln!(text, "not checked: {image}: {why}");
     }
     for problem in &audited.problems {
         let _ = writeln!(text, "not read: {}: {}", visible(&problem.file), visible(&problem.why));
     }
     text.push_str(&summary(audited));
     text
-}
-
-/// What comes from files must not control the terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
