@@ -232,6 +232,8 @@ class HereServer:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two writes; the second must not wait for the client's acknowledgement of the first.
+            disable_nagle_algorithm = True
 
             def do_GET(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

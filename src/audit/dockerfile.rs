@@ -13,15 +13,17 @@ use super::variables::expand;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 /// The name that stands for no image.
 const SCRATCH: &str = "scratch";
-/// Set by the builder for every build; only their architecture is known here.
-const ARCHITECTURES: [&str; 2] = ["TARGETARCH", "BUILDARCH"];
+/// Set by the builder for every build, and known without `ARG`.
+pub(super) const ARCHITECTURES: [&str; 2] = ["TARGETARCH", "BUILDARCH"];
 
-/// Reads the images, and says why the rest could not be read.
-pub(super) fn read(
-    text: &str,
-    build_args: &BTreeMap<String, String>,
-) -> (Vec<Found>, Option<String>) {
-    let mut file = Dockerfile::new(build_args);
+/// Values of `ARG` that win over all defaults, by their names; `None` for one that is not known.
+pub(super) type BuildArgs = BTreeMap<String, Option<Traced>>;
+
+/// Reads the images, and says why the rest could not be read. Of what is not written in the file
+/// that is audited, only images with a value that is written there are returned, with its place.
+pub(super) fn read(source: &Traced, given: &BuildArgs) -> (Vec<Found>, Option<String>) {
+    let text = source.as_str();
+    let mut file = Dockerfile::new(source, given);
     let instructions = match parse_dockerfile::parse_iter(text) {
         Ok(instructions) => instructions,
         Err(error) => return (Vec::new(), Some(error.to_string())),
@@ -36,7 +38,7 @@ pub(super) fn read(
     let mut problem = None;
     for instruction in instructions {
         match instruction {
-            Ok(instruction) => file.instruction(text, &instruction),
+            Ok(instruction) => file.instruction(&instruction),
             Err(error) => problem = Some(error.to_string()),
         }
     }
@@ -49,12 +51,12 @@ pub(super) fn read(
     (file.found, problem)
 }
 
-struct Dockerfile {
+struct Dockerfile<'s> {
+    source: &'s Traced,
     escape: char,
     /// The values of `ARG` before the first `FROM`, which `FROM` sees.
     args: BTreeMap<String, Traced>,
-    /// Those of the command line, which win over all defaults.
-    given: BTreeMap<String, Traced>,
+    given: &'s BuildArgs,
     /// Those of the current stage.
     own_args: BTreeMap<String, Traced>,
     stages: BTreeSet<String>,
@@ -63,14 +65,16 @@ struct Dockerfile {
     found: Vec<Found>,
 }
 
-impl Dockerfile {
-    fn new(build_args: &BTreeMap<String, String>) -> Self {
-        let given = build_args.iter().map(|(name, value)| (name.clone(), Traced::unwritten(value)));
-        let known = ARCHITECTURES.map(|name| (name.to_owned(), Traced::unwritten("amd64")));
+impl<'s> Dockerfile<'s> {
+    fn new(source: &'s Traced, given: &'s BuildArgs) -> Self {
+        let known = ARCHITECTURES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), given.get(*name)?.clone()?)));
         Self {
+            source,
             escape: '\\',
-            args: known.into_iter().collect(),
-            given: given.collect(),
+            args: known.collect(),
+            given,
             own_args: BTreeMap::new(),
             stages: BTreeSet::new(),
             count: 0,
@@ -78,34 +82,34 @@ impl Dockerfile {
         }
     }
 
-    fn instruction(&mut self, text: &str, instruction: &Instruction<'_>) {
+    fn instruction(&mut self, instruction: &Instruction<'_>) {
         match instruction {
-            Instruction::Arg(arg) => self.arg(text, arg),
-            Instruction::From(from) => self.from(text, from),
+            Instruction::Arg(arg) => self.arg(arg),
+            Instruction::From(from) => self.from(from),
             Instruction::Copy(copy) => {
                 for flag in copy.options.iter().filter(|flag| is_named(flag, "from")) {
                     if let Some(value) = &flag.value {
-                        self.other(Place::CopyFrom, traced(text, value));
+                        self.other(Place::CopyFrom, &self.traced(value));
                     }
                 }
             }
             Instruction::Run(run) => {
                 for flag in run.options.iter().filter(|flag| is_named(flag, "mount")) {
                     let Some(value) = &flag.value else { continue };
-                    let value = traced(text, value);
+                    let value = self.traced(value);
                     let mut at = 0;
                     for field in value.as_str().split(',') {
                         let field = value.slice(at..at + field.len());
                         at += field.as_str().len() + 1;
                         if let Some(image) = field.after("from=") {
-                            self.other(Place::Mount, image);
+                            self.other(Place::Mount, &image);
                         }
                     }
                 }
             }
             Instruction::Onbuild(onbuild) => {
                 if let Instruction::Copy(_) | Instruction::Run(_) = *onbuild.instruction {
-                    self.instruction(text, &onbuild.instruction);
+                    self.instruction(&onbuild.instruction);
                 }
             }
             _ => {}
@@ -113,8 +117,8 @@ impl Dockerfile {
     }
 
     /// `ARG NAME=value NAME`; the value may have quotes.
-    fn arg(&mut self, text: &str, arg: &ArgInstruction<'_>) {
-        let arguments = traced(text, &arg.arguments);
+    fn arg(&mut self, arg: &ArgInstruction<'_>) {
+        let arguments = self.traced(&arg.arguments);
         for word in words_of(&arguments) {
             let (name, value) = match word.as_str().split_once('=') {
                 Some((name, _)) => (name, word.after(&format!("{name}="))),
@@ -122,7 +126,7 @@ impl Dockerfile {
             };
             let value = value.map(|value| self.expand(&unquoted(&value), self.count > 0));
             let value = match (self.given.get(name), value) {
-                (Some(given), _) => Some(given.clone()),
+                (Some(given), _) => given.clone(),
                 (None, Some(value)) => value.ok(),
                 (None, None) => self.args.get(name).cloned(),
             };
@@ -142,19 +146,22 @@ impl Dockerfile {
         expand(text, Some(self.escape), &value_of)
     }
 
-    fn from(&mut self, text: &str, from: &FromInstruction<'_>) {
+    fn from(&mut self, from: &FromInstruction<'_>) {
         self.own_args.clear();
-        let written = traced(text, &from.image);
+        let written = self.traced(&from.image);
         let image = self.expand(&unquoted(&written), false);
         let is_stage = image.as_ref().is_ok_and(|image| self.names_stage(image.as_str()));
         let platform = from.options.iter().find(|flag| is_named(flag, "platform"));
         let platform = platform.and_then(|flag| flag.value.as_ref());
-        let platform = platform.and_then(|value| self.expand(&traced(text, value), false).ok());
+        let platform = platform.and_then(|value| self.expand(&self.traced(value), false).ok());
         let system = platform.and_then(|platform| system_of(platform.as_str()));
         let is_scratch = image.as_ref().is_ok_and(|image| image.as_str() == SCRATCH);
         if !is_stage && !is_scratch {
-            let span = place(text, &from.image);
-            self.found.push(Found { place: Place::From, span, image, system, group: 0 });
+            let place = self.place(&from.image);
+            let span = self.source.slice(place.clone()).span().or_else(|| place_of_value(&image));
+            // An image that Compose put there is shown at what comes before it.
+            let before = || self.source.slice(0..place.start).places().last();
+            self.found(Place::From, span.or_else(before), image, system);
         }
         if let Some((_, name)) = &from.as_ {
             self.stages.insert(name.value.to_ascii_lowercase());
@@ -163,15 +170,42 @@ impl Dockerfile {
     }
 
     /// The image of `COPY --from` or a mount, which may be a stage by its name or number.
-    fn other(&mut self, place: Place, written: Traced) {
-        let Some(start) = written.places().map(|place| place.start).min() else { return };
-        let Some(end) = written.places().map(|place| place.end).max() else { return };
-        let image = self.expand(&unquoted(&written), true);
+    fn other(&mut self, place: Place, written: &Traced) {
+        let image = self.expand(&unquoted(written), true);
         let is_stage = image.as_ref().is_ok_and(|image| {
             self.names_stage(image.as_str()) || image.as_str().parse::<usize>().is_ok()
         });
         if !is_stage {
-            self.found.push(Found { place, span: start..end, image, system: None, group: 0 });
+            let span = written.span().or_else(|| place_of_value(&image));
+            self.found(place, span, image, None);
+        }
+    }
+
+    fn found(
+        &mut self,
+        place: Place,
+        span: Option<Range<usize>>,
+        image: Result<Traced, String>,
+        system: Option<System>,
+    ) {
+        if let Some(span) = span {
+            self.found.push(Found { place, span, image, system, group: 0 });
+        }
+    }
+
+    /// The place of a text of the parser, whose positions leave a byte order mark out.
+    fn place(&self, value: &UnescapedString<'_>) -> Range<usize> {
+        let has_mark = self.source.as_str().starts_with(BYTE_ORDER_MARK);
+        let mark = if has_mark { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+        value.span.start + mark..value.span.end + mark
+    }
+
+    /// The text of the parser with its place, if it is written as it is.
+    fn traced(&self, value: &UnescapedString<'_>) -> Traced {
+        let place = self.place(value);
+        match self.source.as_str().get(place.clone()) {
+            Some(written) if written == value.value => self.source.slice(place),
+            _ => Traced::unwritten(&value.value),
         }
     }
 
@@ -180,23 +214,13 @@ impl Dockerfile {
     }
 }
 
+/// Where the last value of an image is written.
+fn place_of_value(image: &Result<Traced, String>) -> Option<Range<usize>> {
+    image.as_ref().ok()?.places().last()
+}
+
 fn is_named(flag: &Flag<'_>, name: &str) -> bool {
     flag.name.value.eq_ignore_ascii_case(name)
-}
-
-/// The place of a text of the parser, whose positions leave a byte order mark out.
-fn place(text: &str, value: &UnescapedString<'_>) -> Range<usize> {
-    let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
-    value.span.start + mark..value.span.end + mark
-}
-
-/// The text of the parser with its place, if it is written as it is.
-fn traced(text: &str, value: &UnescapedString<'_>) -> Traced {
-    let span = place(text, value);
-    match text.get(span.clone()) {
-        Some(written) if written == value.value => Traced::written(written, span.start),
-        _ => Traced::unwritten(&value.value),
-    }
 }
 
 /// The text without quotes around it.
@@ -231,7 +255,7 @@ mod tests {
     use super::*;
 
     fn images(text: &str) -> Vec<String> {
-        let (found, problem) = read(text, &BTreeMap::new());
+        let (found, problem) = read(&Traced::written(text, 0), &BTreeMap::new());
         assert_eq!(problem, None, "{text}");
         found.iter().map(|found| describe(text, found)).collect()
     }
@@ -266,15 +290,19 @@ mod tests {
 
     #[test]
     fn values_of_the_command_line_win() {
-        let given = [("TAG".to_owned(), "1909".to_owned())].into_iter().collect();
-        let text = "ARG TAG=1809\nFROM a:$TAG\n";
-        let (found, _) = read(text, &given);
-        assert_eq!(describe(text, &found[0]), "a:$TAG a:1909");
+        let value = |text: &str| Some(Traced::unwritten(text));
+        let names = ["TAG", "TARGETARCH", "UNKNOWN"].map(str::to_owned);
+        let given = names.into_iter().zip([value("1909"), value("arm64"), None]).collect();
+        let text = "ARG TAG=1809\nARG UNKNOWN=x\nFROM a:$TAG-$TARGETARCH\nFROM a:$UNKNOWN\n";
+        let (found, _) = read(&Traced::written(text, 0), &given);
+        assert_eq!(describe(text, &found[0]), "a:$TAG-$TARGETARCH a:1909-arm64");
+        assert_eq!(describe(text, &found[1]), "a:$UNKNOWN ?UNKNOWN");
     }
 
     #[test]
     fn what_comes_before_an_error_is_read() {
-        let (found, problem) = read("FROM a:1\nNONSENSE x\nFROM b:1\n", &BTreeMap::new());
+        let text = Traced::written("FROM a:1\nNONSENSE x\nFROM b:1\n", 0);
+        let (found, problem) = read(&text, &BTreeMap::new());
         assert_eq!(found.len(), 1);
         assert!(problem.is_some_and(|problem| problem.contains("NONSENSE")));
     }

@@ -10,6 +10,9 @@ use super::kind::{MAX_FILE_BYTES, is_of_interest};
 const MAX_DEPTH: usize = 64;
 /// The most files of one audit. Ours: ten times a large repository.
 const MAX_FILES: usize = 20_000;
+/// The largest file that another one names. Ours: a Dockerfile has some kilobytes, and it may be
+/// read for each of many services.
+const MAX_BESIDE_BYTES: u64 = 256 << 10;
 /// Folders with files of others.
 const SKIPPED: [&str; 2] = [".git", "node_modules"];
 
@@ -17,23 +20,37 @@ const SKIPPED: [&str; 2] = [".git", "node_modules"];
 pub type FileBytes = (PathBuf, Result<Vec<u8>, String>);
 
 /// The files at a path: itself, if it is a file, else all below it that may name images, in order.
-/// `read` is called for each, so that one file at a time is in memory.
+/// `read` is called for each, with the folder out of which nothing is read, so that one file at a
+/// time is in memory.
 ///
 /// # Errors
 /// When the path itself cannot be read.
-pub fn find_files(path: &Path, read: &mut dyn FnMut(FileBytes)) -> io::Result<()> {
+pub fn find_files(path: &Path, read: &mut dyn FnMut(&Path, FileBytes)) -> io::Result<()> {
     if !fs::metadata(path)?.is_dir() {
         let bytes = read_file(path)?;
-        read((path.to_owned(), Ok(bytes)));
+        let place = path.canonicalize()?;
+        read(place.parent().unwrap_or(&place), (path.to_owned(), Ok(bytes)));
         return Ok(());
     }
     let root = path.canonicalize()?;
-    let mut walk = Walk { root, read, count: 0 };
+    let mut walk = Walk { root: &root, read: &mut |file| read(&root, file), count: 0 };
     walk.folder(path, 0)
 }
 
+/// A file that another one names, by its path from the folder of that one; `None` if it is no small
+/// text, or not below `root`.
+pub fn read_beside(root: &Path, file: &Path, path: &str) -> Option<String> {
+    let path = file.parent()?.join(path).canonicalize().ok()?;
+    let metadata = fs::metadata(&path).ok()?;
+    let is_small = metadata.is_file() && metadata.len() <= MAX_BESIDE_BYTES;
+    if !is_small || !path.starts_with(root) {
+        return None;
+    }
+    String::from_utf8(read_file(&path).ok()?).ok()
+}
+
 struct Walk<'r> {
-    root: PathBuf,
+    root: &'r Path,
     read: &'r mut dyn FnMut(FileBytes),
     count: usize,
 }
@@ -65,7 +82,7 @@ impl Walk<'_> {
     fn file(&mut self, path: PathBuf, kind: fs::FileType) {
         if kind.is_symlink() {
             // What it leads to inside the folder is read where it lies.
-            let is_inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
+            let is_inside = path.canonicalize().is_ok_and(|target| target.starts_with(self.root));
             if !is_inside {
                 let why = "a symbolic link that leads out of the folder, or to nothing";
                 (self.read)((path, Err(why.to_owned())));

@@ -1,15 +1,26 @@
 //! Which kind of file this is, by its name and by what it holds, and its images.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use super::around::Around;
 use super::lines::Lines;
-use super::mention::{Found, MAX_MENTIONS, Mention};
+use super::mention::{Found, MAX_MENTIONS, Mention, Place, System};
+use super::traced::Traced;
 use super::yaml::{Node, Yaml};
 use super::{compose, dockerfile, hcl, json, kubernetes, pipelines};
 
 /// The largest file that is read. Ours: the output of a large `helm template` has a megabyte or
 /// two.
 pub const MAX_FILE_BYTES: usize = 4 << 20;
+
+/// The name of stdin.
+pub const STDIN: &str = "-";
+/// The end of the name of files that belong to Dockerfiles, and name no image.
+const DOCKERIGNORE: &str = ".dockerignore";
+const UNKNOWN_KIND: &str = "the kind of this file is not known: it is none of a Dockerfile, a \
+    Compose file, a Kubernetes object, values of a Helm chart, a GitHub workflow or action, GitLab \
+    CI, Azure Pipelines, a bake file, or a dev container";
 
 /// What a file names.
 #[derive(Clone, Debug, Default)]
@@ -18,12 +29,14 @@ pub struct Reading {
     pub mentions: Vec<Mention>,
     /// Why the file, or the rest of it, could not be read.
     pub problem: Option<String>,
+    /// Whether neither its name nor what it holds says of which kind the file is.
+    pub is_unknown: bool,
 }
 
 impl Reading {
     /// A file that could not be read.
     pub fn unreadable(problem: String) -> Self {
-        Self { mentions: Vec::new(), problem: Some(problem) }
+        Self { problem: Some(problem), ..Self::default() }
     }
 }
 
@@ -42,37 +55,50 @@ fn is_dockerfile(name: &str) -> bool {
         let rest = name.strip_prefix(word);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
             || name.ends_with(&format!(".{word}"))
-    }) && !name.ends_with(".dockerignore")
+            || name.contains(&format!(".{word}."))
+    }) && !name.ends_with(DOCKERIGNORE)
 }
 
-/// Reads a file. Its path decides how, where what it holds does not; `build_args` are values for
-/// `ARG` of Dockerfiles.
-pub fn read(path: &str, bytes: &[u8], build_args: &BTreeMap<String, String>) -> Reading {
-    if bytes.len() > MAX_FILE_BYTES {
-        return Reading::unreadable(format!("larger than {MAX_FILE_BYTES} bytes"));
-    }
-    let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else {
-        return Reading::unreadable("not a text in UTF-8".to_owned());
-    };
+/// Reads a file. Its path decides how, where what it holds does not.
+pub fn read(path: &str, bytes: &[u8], around: &Around<'_>) -> Reading {
     let path = path.replace('\\', "/").to_ascii_lowercase();
     let name = path.rsplit('/').next().unwrap_or_default();
+    let has_known_name = is_of_interest(name) || name.ends_with(DOCKERIGNORE);
+    let unreadable = |why| Reading { is_unknown: !has_known_name, ..Reading::unreadable(why) };
+    if bytes.len() > MAX_FILE_BYTES {
+        return unreadable(format!("larger than {MAX_FILE_BYTES} bytes"));
+    }
+    let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else {
+        return unreadable("not a text in UTF-8".to_owned());
+    };
     let is_json = text.trim_start().starts_with('{');
+    let of_dockerfile = || dockerfile::read(&Traced::written(text, 0), &around.given());
     let (mut found, mut problem) = if is_dockerfile(name) {
-        dockerfile::read(text, build_args)
+        of_dockerfile()
     } else if name.ends_with(".hcl") {
         (hcl::read(text), None)
-    } else if name.ends_with(".yml") || name.ends_with(".yaml") {
-        of_yaml(&path, text)
-    } else if is_json {
-        of_yaml(&path, &json::without_comments(text))
-    } else if has_from(text) {
-        dockerfile::read(text, build_args)
+    } else if !is_yaml(name) && !is_json && has_from(text) {
+        of_dockerfile()
     } else {
-        of_yaml(&path, text)
+        let plain = if is_json && !is_yaml(name) {
+            Cow::Owned(json::without_comments(text))
+        } else {
+            Cow::Borrowed(text)
+        };
+        let yaml = Yaml::read(&plain);
+        match of_yaml(&path, &yaml, around) {
+            None if !has_known_name => return unreadable(UNKNOWN_KIND.to_owned()),
+            found => (found.unwrap_or_default(), yaml.problem()),
+        }
     };
-    // An anchor is one place, however often it is used.
+    // An anchor is one place, however often it is used; that for Windows is the one that counts.
     let mut seen = BTreeSet::new();
-    found.sort_by_key(|found| found.span.start);
+    let rank = |system| match system {
+        Some(System::Windows) => 0,
+        None => 1,
+        Some(System::Linux) => 2,
+    };
+    found.sort_by_key(|found| (found.span.start, rank(found.system)));
     found.retain(|found| {
         let text = found.image.as_ref().map(|image| image.as_str().to_owned());
         seen.insert((found.span.start, text.map_err(Clone::clone)))
@@ -85,6 +111,7 @@ pub fn read(path: &str, bytes: &[u8], build_args: &BTreeMap<String, String>) -> 
     Reading {
         mentions: found.into_iter().filter_map(|found| lines.place(found)).collect(),
         problem,
+        is_unknown: false,
     }
 }
 
@@ -94,27 +121,40 @@ fn has_from(text: &str) -> bool {
     text.lines().any(|line| starts(line.trim_start()))
 }
 
-/// All documents of a YAML file, by the path where it decides, else by their keys.
-fn of_yaml(path: &str, text: &str) -> (Vec<Found>, Option<String>) {
-    let yaml = Yaml::read(text);
-    let mut all = Vec::new();
-    for root in yaml.roots() {
-        all.extend(of_document(path, &yaml, *root));
-    }
-    (all, yaml.problem())
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yml") || name.ends_with(".yaml")
 }
 
-fn of_document(path: &str, yaml: &Yaml, root: Node) -> Vec<Found> {
+/// All documents of a YAML file, by the path where it decides, else by their keys. `None` if the
+/// kind of none is known.
+fn of_yaml(path: &str, yaml: &Yaml, around: &Around<'_>) -> Option<Vec<Found>> {
+    // `helm template` of a chart that makes nothing writes comments.
+    let is_empty = path == STDIN && yaml.roots().iter().all(|root| yaml.is_null(*root));
+    let mut all = is_empty.then(Vec::new);
+    for root in yaml.roots() {
+        if let Some(found) = of_document(path, yaml, *root, around) {
+            all.get_or_insert_default().extend(found);
+        }
+        if all.as_ref().is_some_and(|all| all.len() > MAX_MENTIONS) {
+            break;
+        }
+    }
+    all
+}
+
+fn of_document(path: &str, yaml: &Yaml, root: Node, around: &Around<'_>) -> Option<Vec<Found>> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let has = |key: &str| yaml.get(root, key).is_some();
     let is_list = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.items(it).is_empty());
     let is_mapping = |key: &str| yaml.get(root, key).is_some_and(|it| !yaml.entries(it).is_empty());
-    if kubernetes::is_object(yaml, root) {
-        kubernetes::read(yaml, root)
+    Some(if kubernetes::is_object(yaml, root) {
+        kubernetes::read(yaml, root, Place::Kubernetes)
+    } else if is_values(name) {
+        kubernetes::read(yaml, root, Place::Helm)
     } else if name.contains("gitlab-ci") {
         pipelines::gitlab(yaml, root)
     } else if compose::is_compose(yaml, root) {
-        compose::read(yaml, root)
+        compose::read(yaml, root, around)
     } else if is_mapping("jobs") || has("runs") {
         pipelines::github(yaml, root)
     } else if is_list("jobs") || is_list("stages") || has("resources") {
@@ -124,17 +164,32 @@ fn of_document(path: &str, yaml: &Yaml, root: Node) -> Vec<Found> {
     } else if name.ends_with("devcontainer.json") {
         pipelines::dev_container(yaml, root)
     } else {
-        Vec::new()
-    }
+        return None;
+    })
+}
+
+/// Whether values of a Helm chart have this name; their keys are those of the chart.
+fn is_values(name: &str) -> bool {
+    name.strip_suffix(".yaml")
+        .or(name.strip_suffix(".yml"))
+        .is_some_and(|stem| stem.split(['.', '-', '_']).any(|word| word == "values"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn read_alone(path: &str, bytes: &[u8]) -> Reading {
+        let given = BTreeMap::new();
+        let around = Around { build_args: &given, architecture: "amd64", beside: &|_| None };
+        read(path, bytes, &around)
+    }
 
     /// Place, line and column, image, system.
     fn images(path: &str, text: &str) -> Vec<String> {
-        let reading = read(path, text.as_bytes(), &BTreeMap::new());
+        let reading = read_alone(path, text.as_bytes());
         assert_eq!(reading.problem, None, "{path}");
         let describe = |mention: &Mention| {
             let image = match &mention.image {
@@ -176,7 +231,31 @@ mod tests {
             ),
             ("x/.gitlab-ci.yml", "a:\n  image: b:1\n", &["gitlab-ci 2:10 b:1 -"]),
             ("a.yml", "jobs:\n- job: a\n  container: b:1\n", &["azure-pipelines 3:14 b:1 -"]),
-            ("values.yaml", "image: a:1\njobs: 1\n", &[]),
+            ("a.yaml", "image: a:1\njobs: 1\n", &[]),
+            (
+                "chart/values-prod.yaml",
+                "resources: {}\nimage: {registry: r.io, repository: a/b, tag: &t \"1.0\"}\n\
+                 job:\n  nodeSelector: {kubernetes.io/os: windows}\n  image:\n    \
+                 repository: c\n    tag: x\n    digest: sha256:0\n\
+                 none: {image: {repository: d, tag: ''}}\nother: {image: e/f:1}\n",
+                &[
+                    "helm-values 2:51 r.io/a/b:1.0 -",
+                    "helm-values 7:10 c:x@sha256:0 windows",
+                    "helm-values 10:16 e/f:1 -",
+                ],
+            ),
+            (
+                "pod.yaml",
+                "apiVersion: v1\nkind: List\nitems:\n- spec: {nodeSelector: {kubernetes.io/os: \
+                 linux}, x: [{image: &i a:1}]}\n- spec: {nodeSelector: {kubernetes.io/os: \
+                 windows}, x: [{image: *i}]}\n",
+                &["kubernetes-container 4:66 a:1 windows"],
+            ),
+            (
+                ".gitlab-ci.yml",
+                "variables: {A: x.io, B: $A/b, C: $C}\na: {image: '$B:1'}\nd: {image: $C}\n",
+                &["gitlab-ci 2:13 x.io/b:1 -", "gitlab-ci 3:12 ?$C -"],
+            ),
             ("devcontainer.json", "{\"image\": \"a:1\"}", &["dev-container 1:12 a:1 linux"]),
         ] {
             assert_eq!(images(path, text), expected, "{path}");
@@ -185,10 +264,28 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        let problem = |bytes: &[u8]| read("a.yaml", bytes, &BTreeMap::new()).problem;
+        let problem = |bytes: &[u8]| read_alone("a.yaml", bytes).problem;
         assert!(problem(&vec![b'#'; MAX_FILE_BYTES + 1]).is_some_and(|it| it.contains("larger")));
         for bytes in [&b"a\0b"[..], b"\xff\xfea\0"] {
             assert!(problem(bytes).is_some_and(|it| it.contains("UTF-8")));
+        }
+        let unknown = |name: &str, text: &str| read_alone(name, text.as_bytes()).is_unknown;
+        for (name, text) in [
+            ("-", "a: b\n"),
+            ("CHANGES.md", "# only\n"),
+            ("README.md", "a text\n"),
+            ("x.png", "\0"),
+        ] {
+            assert!(unknown(name, text), "{name}");
+        }
+        for (name, text) in [
+            ("-", ""),
+            ("-", "---\n# nothing\n---\n"),
+            ("a.yaml", "a: b\n"),
+            ("Dockerfile.dockerignore", "x"),
+            ("a.Dockerfile.tmpl", "{{ x }}"),
+        ] {
+            assert!(!unknown(name, text), "{name} {text}");
         }
         let pods = "---\napiVersion: v1\nkind: Pod\nimage: a:1\n".repeat(MAX_MENTIONS + 1);
         assert!(problem(pods.as_bytes()).is_some_and(|it| it.contains("images")));

@@ -1,4 +1,7 @@
-//! The images of Kubernetes objects: of any workload, list, template or custom resource.
+//! The images of Kubernetes objects, of any workload, list, template or custom resource, and of the
+//! values of Helm charts.
+
+use std::ops::Range;
 
 use super::mention::{Found, MAX_MENTIONS, Place, System};
 use super::traced::Traced;
@@ -14,15 +17,16 @@ pub(super) fn is_object(yaml: &Yaml, root: Node) -> bool {
     yaml.text_at(root, &["apiVersion"]).is_some() && yaml.text_at(root, &["kind"]).is_some()
 }
 
-/// Reads the images of a document.
-pub(super) fn read(yaml: &Yaml, root: Node) -> Vec<Found> {
-    let mut reader = Reader { yaml, found: Vec::new() };
+/// Reads the images of a document; `place` says of which kind it is.
+pub(super) fn read(yaml: &Yaml, root: Node, place: Place) -> Vec<Found> {
+    let mut reader = Reader { yaml, place, found: Vec::new() };
     reader.visit(root, None, yaml.span(root).start, 0);
     reader.found
 }
 
 struct Reader<'y> {
     yaml: &'y Yaml,
+    place: Place,
     found: Vec<Found>,
 }
 
@@ -41,18 +45,34 @@ impl Reader<'_> {
         let system = own.or(system);
         for (key, value) in self.yaml.entries(node) {
             let is_image = self.yaml.text(*key).is_some_and(|key| key.as_str() == "image");
-            match self.yaml.text(*value).filter(|_| is_image) {
-                Some(image) if is_plausible(image) => self.found.push(Found {
-                    place: Place::Kubernetes,
-                    span: self.yaml.span(*value),
-                    image: Ok(image.clone()),
-                    system,
-                    group,
-                }),
+            let text = self.yaml.text(*value).map(|text| (text.clone(), self.yaml.span(*value)));
+            let image = text.or_else(|| of_map(self.yaml, *value)).filter(|_| is_image);
+            match image {
+                Some((image, span)) if is_plausible(&image) => {
+                    let image = Ok(image);
+                    self.found.push(Found { place: self.place, span, image, system, group });
+                }
                 _ => self.visit(*value, system, group, depth + 1),
             }
         }
     }
+}
+
+/// The image of a mapping as charts have it, of `registry`, `repository`, `tag` and `digest`, and
+/// the bytes of its tag or digest. Without both, the chart decides which image it is.
+fn of_map(yaml: &Yaml, node: Node) -> Option<(Traced, Range<usize>)> {
+    let part = |key: &str| yaml.get(node, key).filter(|it| yaml.text(*it).is_some());
+    let (tag, digest) = (part("tag"), part("digest"));
+    let span = yaml.span(tag.or(digest)?);
+    let mut image = Traced::default();
+    let parts = [(part("registry"), "", "/"), (Some(part("repository")?), "", "")];
+    for (node, before, after) in parts.into_iter().chain([(tag, ":", ""), (digest, "@", "")]) {
+        let Some(text) = node.and_then(|node| yaml.text(node)) else { continue };
+        image.push(&Traced::unwritten(before));
+        image.push(text);
+        image.push(&Traced::unwritten(after));
+    }
+    Some((image, span))
 }
 
 /// Custom resources have other values of this name; those of images have a tag or a path.

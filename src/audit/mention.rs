@@ -19,6 +19,8 @@ words! {
         Compose = "compose-service",
         /// The image of a container in a Kubernetes object.
         Kubernetes = "kubernetes-container",
+        /// An image among the values of a Helm chart.
+        Helm = "helm-values",
         /// The image of a job, service or step of a GitHub workflow.
         GitHub = "github-workflow",
         /// The image of a job or service of GitLab CI.

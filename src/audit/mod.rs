@@ -1,7 +1,8 @@
 //! The image references that files name, each with its place: Dockerfiles, Compose files,
-//! Kubernetes objects, pipelines and dev containers.
+//! Kubernetes objects, values of Helm charts, pipelines and dev containers.
 //!
-//! [`read`] is a pure function of the name and the bytes of a file. [`find_files`] reads a folder.
+//! [`read`] is a pure function of the name and the bytes of a file, and of those around it.
+//! [`find_files`] reads a folder.
 //! Whatever a file holds, the result names what could not be read; nothing here is fatal.
 
 // In reading order.
@@ -15,12 +16,15 @@ mod yaml;
 mod json;
 mod hcl;
 mod kubernetes;
-mod compose;
 mod pipelines;
+mod around;
+mod dotenv;
+mod compose;
 mod kind;
 mod folder;
 
-pub use folder::{FileBytes, find_files};
-pub use kind::{MAX_FILE_BYTES, Reading, read};
+pub use around::Around;
+pub use folder::{FileBytes, find_files, read_beside};
+pub use kind::{MAX_FILE_BYTES, Reading, STDIN, read};
 pub use mention::{Ignore, Mention, Place, System};
 pub use traced::{Edit, Traced};

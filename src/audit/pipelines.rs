@@ -15,6 +15,9 @@ const DOCKER_SCHEME: &str = "docker://";
 const EXPRESSION: &str = "${{";
 /// How deep Azure's stages, jobs and templates are read. Ours: there are five levels.
 const MAX_DEPTH: usize = 16;
+/// How deep values of GitLab's variables hold further ones. Ours: real files have one or two
+/// levels.
+const MAX_NESTED_VARIABLES: usize = 4;
 /// The most values of one variable of a matrix. GitHub allows 256 jobs of one matrix.
 const MAX_MATRIX_VALUES: usize = 256;
 
@@ -38,9 +41,8 @@ pub(super) fn github(yaml: &Yaml, root: Node) -> Vec<Found> {
         let container = yaml.get(*job, "container").and_then(|it| image_node(yaml, it, "image"));
         let services = yaml.get(*job, "services").map_or(&[][..], |it| yaml.entries(it));
         let services = services.iter().filter_map(|(_, service)| yaml.get(*service, "image"));
-        for node in container.into_iter().chain(services) {
-            all.extend(of_matrix(yaml, *job, node));
-        }
+        let nodes = container.into_iter().chain(services);
+        all.extend(nodes.flat_map(|node| of_matrix(yaml, *job, node)).take(MAX_MENTIONS + 1));
         all.extend(docker_steps(yaml, yaml.get(*job, "steps")));
     }
     all.extend(docker_steps(yaml, yaml.path(root, &["runs", "steps"])));
@@ -51,7 +53,8 @@ pub(super) fn github(yaml: &Yaml, root: Node) -> Vec<Found> {
 
 fn docker_steps(yaml: &Yaml, steps: Option<Node>) -> impl Iterator<Item = Found> {
     let steps = steps.map_or(&[][..], |steps| yaml.items(steps));
-    steps.iter().filter_map(|step| docker_image(yaml, yaml.get(*step, "uses")?))
+    let images = steps.iter().filter_map(|step| docker_image(yaml, yaml.get(*step, "uses")?));
+    images.take(MAX_MENTIONS + 1)
 }
 
 fn docker_image(yaml: &Yaml, node: Node) -> Option<Found> {
@@ -101,10 +104,22 @@ pub(super) fn gitlab(yaml: &Yaml, root: Node) -> Vec<Found> {
         let image = yaml.get(job, "image").and_then(|it| image_node(yaml, it, "name"));
         let services = yaml.get(job, "services").map_or(&[][..], |it| yaml.items(it));
         let services = services.iter().filter_map(|it| image_node(yaml, *it, "name"));
-        for node in image.into_iter().chain(services) {
+        for node in image.into_iter().chain(services).take(MAX_MENTIONS + 1) {
             let Some(text) = yaml.text(node) else { continue };
             let own = |name: &str| value_of(yaml, yaml.path(job, &["variables", name])?);
-            let image = expand(text, None, &|name| own(name).or_else(|| global.get(name).copied()));
+            let value = |name: &str| own(name).or_else(|| global.get(name).copied());
+            let mut image = expand(text, None, &value);
+            // Values of variables may have variables.
+            for _ in 0..MAX_NESTED_VARIABLES {
+                image = match image {
+                    Ok(made) if made.as_str().contains('$') => expand(&made, None, &value),
+                    done => done,
+                };
+            }
+            let image = match image {
+                Ok(made) if made.as_str().contains('$') => Err(made.as_str().to_owned()),
+                done => done,
+            };
             all.push(found(yaml, Place::GitLab, node, image));
         }
     }
@@ -143,7 +158,7 @@ pub(super) fn azure(yaml: &Yaml, root: Node) -> Vec<Found> {
         };
         Some(found(yaml, Place::Azure, node, image))
     };
-    nodes.into_iter().filter_map(image).collect()
+    nodes.into_iter().filter_map(image).take(MAX_MENTIONS + 1).collect()
 }
 
 fn jobs(yaml: &Yaml, node: Node, names: &[&str], nodes: &mut Vec<Node>, depth: usize) {
@@ -175,7 +190,8 @@ pub(super) fn bake(yaml: &Yaml, root: Node) -> Vec<Found> {
         });
         Some(Found { place: Place::Bake, span, image, system: None, group: 0 })
     };
-    contexts.flat_map(|contexts| yaml.entries(contexts)).filter_map(image).collect()
+    let contexts = contexts.flat_map(|contexts| yaml.entries(contexts));
+    contexts.filter_map(image).take(MAX_MENTIONS + 1).collect()
 }
 
 /// Reads the file of a dev container (containers.dev), which is always Linux.
@@ -186,4 +202,21 @@ pub(super) fn dev_container(yaml: &Yaml, root: Node) -> Vec<Found> {
         Some(Found { system, ..found(yaml, Place::DevContainer, node, image) })
     };
     yaml.get(root, "image").and_then(image).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_cannot_multiply() {
+        let values = (0..MAX_MATRIX_VALUES).map(|it| it.to_string()).collect::<Vec<_>>().join(",");
+        let services: String = (1..500).map(|it| format!("      s{it}: *s\n")).collect();
+        let text = format!(
+            "jobs:\n  a:\n    strategy: {{matrix: {{v: [{values}]}}}}\n    services:\n      \
+             s0: &s {{image: 'a:${{{{ matrix.v }}}}'}}\n{services}"
+        );
+        let yaml = Yaml::read(&text);
+        assert_eq!(github(&yaml, yaml.roots()[0]).len(), MAX_MENTIONS + 1);
+    }
 }

@@ -58,7 +58,9 @@ impl Traced {
 
     /// A part of the text. The range is between characters.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
-        let inside = self.parts.iter().filter_map(|part| {
+        let first = self.parts.partition_point(|part| part.start + part.len <= range.start);
+        let parts = self.parts[first..].iter().take_while(|part| part.start < range.end);
+        let inside = parts.filter_map(|part| {
             let start = part.start.max(range.start);
             let end = (part.start + part.len).min(range.end);
             (start < end).then(|| Part {
@@ -74,6 +76,12 @@ impl Traced {
     pub(super) fn after(&self, prefix: &str) -> Option<Self> {
         let rest = self.text.strip_prefix(prefix)?;
         Some(self.slice(self.text.len() - rest.len()..self.text.len()))
+    }
+
+    /// The bytes of the file from the first part to the last; `None` if no part is written there.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        let start = self.places().map(|place| place.start).min()?;
+        Some(start..self.places().map(|place| place.end).max()?)
     }
 
     /// The bytes of the file that the text is made of.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::traced::Traced;
 
@@ -19,6 +19,10 @@ const MAX_MERGES: usize = 64;
 /// The most entries and items that are looked at, aliases counted as often as they are followed.
 /// Ours: reading a file of the most nodes takes about a million.
 const MAX_STEPS: usize = 4_000_000;
+
+/// The longest text, in bytes, except for [`Yaml::long_text`]. An image reference has at most 512;
+/// aliases would multiply longer ones.
+const MAX_TEXT_BYTES: usize = 4096;
 
 /// A node, by its number.
 pub(super) type Node = usize;
@@ -122,12 +126,23 @@ impl Yaml {
         }
     }
 
-    /// The text of a scalar that is not empty.
+    /// The text of a scalar that is neither empty nor too long for a name or a reference.
     pub(super) fn text(&self, node: Node) -> Option<&Traced> {
+        self.long_text(node).filter(|text| text.as_str().len() <= MAX_TEXT_BYTES)
+    }
+
+    /// The text of a scalar that is not empty.
+    pub(super) fn long_text(&self, node: Node) -> Option<&Traced> {
         match self.nodes.get(node) {
             Some((Kind::Scalar(text), _)) if !text.as_str().is_empty() => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether a document has nothing but comments.
+    pub(super) fn is_null(&self, node: Node) -> bool {
+        let Some((Kind::Scalar(text), _)) = self.nodes.get(node) else { return false };
+        ["", "~", "null"].contains(&text.as_str())
     }
 
     /// The text of the scalar at the end of a path of keys.
@@ -163,8 +178,8 @@ impl Builder {
                     self.attach(node);
                 }
             }
-            Event::Scalar(value, _, anchor, _) => {
-                let (scalar, span) = scalar(text, &value, span);
+            Event::Scalar(value, style, anchor, _) => {
+                let (scalar, span) = scalar(text, &value, style, span);
                 let node = self.add(Kind::Scalar(scalar), span, anchor)?;
                 self.attach(node);
             }
@@ -225,13 +240,49 @@ impl Builder {
 }
 
 /// A scalar, and the bytes that are its value, without quotes.
-fn scalar(text: &str, value: &str, span: Range<usize>) -> (Traced, Range<usize>) {
+fn scalar(
+    text: &str,
+    value: &str,
+    style: ScalarStyle,
+    span: Range<usize>,
+) -> (Traced, Range<usize>) {
     let written = text.get(span.clone()).unwrap_or_default();
+    if style == ScalarStyle::Literal {
+        return (literal(written, value, span.start).unwrap_or(Traced::unwritten(value)), span);
+    }
+    // What looks like the value may be the end of an escape.
+    if style == ScalarStyle::DoubleQuoted && written.contains('\\') {
+        return (Traced::unwritten(value), span);
+    }
     let mut places = written.match_indices(value).map(|(at, _)| span.start + at);
     match (places.next(), places.next()) {
         (Some(at), None) if !value.is_empty() => (Traced::written(value, at), at..at + value.len()),
         _ => (Traced::unwritten(value), span),
     }
+}
+
+/// A block whose lines are indented: each line of the value is the end of one that is written.
+fn literal(written: &str, value: &str, at: usize) -> Option<Traced> {
+    let mut block = Traced::default();
+    let mut at = at;
+    let mut lines = written.split_inclusive('\n');
+    if written.starts_with('|') {
+        at += lines.next()?.len();
+    }
+    for line in value.split_inclusive('\n') {
+        let raw = lines.next()?;
+        let text = line.trim_end_matches('\n');
+        let indentation = raw.trim_end_matches(['\r', '\n']).strip_suffix(text)?;
+        if !indentation.bytes().all(|byte| byte == b' ') {
+            return None;
+        }
+        if !text.is_empty() {
+            block.push(&Traced::written(text, at + indentation.len()));
+        }
+        block.push(&Traced::unwritten(&line[text.len()..]));
+        at += raw.len();
+    }
+    Some(block)
 }
 
 /// The bytes of characters, which the parser counts.
@@ -284,6 +335,20 @@ mod tests {
     }
 
     #[test]
+    fn escapes_have_no_place_and_blocks_have_their_lines() {
+        let text = "a: \"\\x787878\"\nb: |-\n  é\r\n\r\n    x:1\r\nc: >\n  a\n  b\n";
+        let yaml = Yaml::read(text);
+        let places = |key: &str| {
+            let node = yaml.get(yaml.roots()[0], key).expect("it is there");
+            yaml.text(node).expect("it is short").places().collect::<Vec<_>>()
+        };
+        assert!(places("a").is_empty());
+        let lines: Vec<&str> = places("b").into_iter().map(|place| &text[place]).collect();
+        assert_eq!(lines, ["é", "  x:1"]);
+        assert!(places("c").is_empty());
+    }
+
+    #[test]
     fn hostile_texts_are_bounded() {
         let bomb: String =
             (1..40).map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)).collect();
@@ -301,6 +366,9 @@ mod tests {
         let marked = Yaml::read("\u{feff}a: b");
         let b = marked.get(marked.roots()[0], "a").expect("it is there");
         assert_eq!(marked.span(b), 6..7);
+        let long = Yaml::read(&format!("a: {}\n", "x".repeat(MAX_TEXT_BYTES + 1)));
+        let node = long.get(long.roots()[0], "a").expect("it is there");
+        assert!(long.text(node).is_none() && long.long_text(node).is_some());
         for text in ["a: b: c", "{", "\"", "&", "*x", "%YAML 9", "\t- a", "a: !x!y z", "\0"] {
             Yaml::read(text);
         }

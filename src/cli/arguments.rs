@@ -6,13 +6,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use super::ending::{Ending, fail};
 use super::list_arguments::{
     FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
     TagsArguments, choices,
 };
 use crate::api::audit::{AuditFormat, FailOn};
 use crate::api::choices::{Format, IsolationChoice};
-use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
+use crate::config::{ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
 use crate::images::{Architecture, Pin};
 use crate::windows::Platform;
 
@@ -268,7 +269,7 @@ impl Arguments {
     ///
     /// # Errors
     /// When the configuration file cannot be used.
-    pub fn of_process() -> Result<(Self, ConfigFile), ConfigError> {
+    pub(super) fn of_process() -> Result<(Self, ConfigFile), Ending> {
         let read = |mut command: clap::Command| {
             let matches = command.try_get_matches_from_mut(std::env::args_os());
             let matches = matches.and_then(|matches| refuse_misplaced(&mut command, matches));
@@ -276,7 +277,13 @@ impl Arguments {
         };
         let mut matches = read(Self::command());
         let file = match config_of(&matches) {
-            Some(path) => ConfigFile::read(path)?,
+            // All that prevents an audit has one exit status.
+            Some(path) => {
+                ConfigFile::read(path).map_err(|error| match matches.subcommand_name() {
+                    Some("audit") => fail(Ending::BadArguments, &error),
+                    _ => fail(Ending::Failed, &error),
+                })?
+            }
             None => ConfigFile::default(),
         };
         if !file.is_empty() {

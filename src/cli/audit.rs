@@ -16,14 +16,13 @@ use crate::answers::{AuditFile, Audited, Target, audit as run_audit, versions_of
 use crate::api::audit::{AuditFormat, apply, audit_text, patch, read_target};
 use crate::api::reading::Reading as ApiReading;
 use crate::app::App;
-use crate::audit::{Edit, MAX_FILE_BYTES, Reading, find_files, read};
+use crate::audit::{
+    Around, Edit, FileBytes, MAX_FILE_BYTES, Reading, STDIN, find_files, read, read_beside,
+};
 use crate::config::ConfigFile;
-use crate::images::Digest;
+use crate::images::{Architecture, Digest};
 use crate::windows::Platform;
 use crate::words::visible;
-
-/// The path that stands for stdin.
-const STDIN: &str = "-";
 
 /// Prints the findings. All that prevents the audit has the same exit status, which is not that of
 /// findings.
@@ -62,7 +61,7 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
         say("wintag: stdin cannot be changed; use --format patch, or name files");
         return Ending::BadArguments;
     }
-    let mut files = match Files::read(&arguments) {
+    let mut files = match Files::read(&arguments, target.architecture) {
         Ok(files) => files,
         Err(ending) => return ending,
     };
@@ -70,7 +69,7 @@ async fn try_audit(arguments: AuditArguments, file: ConfigFile) -> Ending {
     let mut is_written = true;
     if arguments.fix && !audited.edits.is_empty() {
         is_written = files.write(&audited.edits);
-        files = match Files::read(&arguments) {
+        files = match Files::read(&arguments, target.architecture) {
             Ok(files) => files,
             Err(ending) => return ending,
         };
@@ -147,16 +146,24 @@ struct Files {
 }
 
 impl Files {
-    fn read(arguments: &AuditArguments) -> Result<Self, Ending> {
+    fn read(arguments: &AuditArguments, architecture: Architecture) -> Result<Self, Ending> {
+        let build_args: BTreeMap<String, String> = arguments.build_arg.iter().cloned().collect();
+        let alone = Around {
+            build_args: &build_args,
+            architecture: architecture.as_str(),
+            beside: &|_| None,
+        };
         let mut files =
             Self { read: Vec::new(), known: BTreeMap::new(), seen: BTreeSet::new(), stdin: None };
-        let build_args: BTreeMap<String, String> = arguments.build_arg.iter().cloned().collect();
         for path in &arguments.paths {
             let shown = path.to_string_lossy();
             let found = if shown == STDIN {
-                files.read_stdin(&build_args)
+                files.read_stdin(&alone)
             } else {
-                find_files(path, &mut |(path, bytes)| files.add(path, bytes, &build_args))
+                find_files(path, &mut |root, file| {
+                    let beside = |name: &str| read_beside(root, &file.0, name);
+                    files.add(&file, &Around { beside: &beside, ..alone });
+                })
             };
             if let Err(error) = found {
                 say(&format!("wintag: {}: {error}", visible(&shown)));
@@ -166,21 +173,16 @@ impl Files {
         Ok(files)
     }
 
-    fn read_stdin(&mut self, build_args: &BTreeMap<String, String>) -> io::Result<()> {
+    fn read_stdin(&mut self, around: &Around<'_>) -> io::Result<()> {
         let mut bytes = Vec::new();
         io::stdin().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        let reading = read(STDIN, &bytes, build_args);
+        let reading = read(STDIN, &bytes, around);
         self.read.push(AuditFile { path: STDIN.to_owned(), reading });
         self.stdin = String::from_utf8(bytes).ok();
         Ok(())
     }
 
-    fn add(
-        &mut self,
-        path: PathBuf,
-        bytes: Result<Vec<u8>, String>,
-        build_args: &BTreeMap<String, String>,
-    ) {
+    fn add(&mut self, (path, bytes): &FileBytes, around: &Around<'_>) {
         if path.canonicalize().is_ok_and(|place| !self.seen.insert(place)) {
             return;
         }
@@ -193,13 +195,13 @@ impl Files {
                 Reading::unreadable("its name is not UTF-8, and looks like another's".to_owned())
             }
             Ok(bytes) => {
-                let reading = read(&shown, &bytes, build_args);
+                let reading = read(&shown, bytes, around);
                 if !reading.mentions.is_empty() {
-                    self.known.insert(shown.clone(), (path, Digest::of(&bytes)));
+                    self.known.insert(shown.clone(), (path.clone(), Digest::of(bytes)));
                 }
                 reading
             }
-            Err(why) => Reading::unreadable(why),
+            Err(why) => Reading::unreadable(why.clone()),
         };
         // Most YAML files of a repository are of no interest.
         if !reading.mentions.is_empty() || reading.problem.is_some() {

@@ -5,8 +5,8 @@
 #![deny(clippy::print_stderr)]
 
 mod list_arguments;
-mod arguments;
 mod ending;
+mod arguments;
 mod question;
 mod audit;
 mod diagnose;
@@ -36,7 +36,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 pub fn run() -> ExitCode {
     let (arguments, file) = match Arguments::of_process() {
         Ok(read) => read,
-        Err(error) => return fail(Ending::Failed, &error).into(),
+        Err(ending) => return ending.into(),
     };
     let command = arguments.command.unwrap_or(Command::Serve(arguments.service));
     let ending = match command {

@@ -18,7 +18,7 @@ use wintag::api::renovate::read_renovate;
 use wintag::api::resolve::ResolveRequest;
 use wintag::api::tags::read_tags;
 use wintag::app::App;
-use wintag::audit::read as read_file;
+use wintag::audit::{Around, read as read_file};
 use wintag::config::{ConfigFile, Settings, SourceSettings};
 use wintag::images::{Digest, Families, ImageReference, Repository, Tag};
 use wintag::platforms::diagnosis::{MAX_FINDINGS, diagnose};
@@ -256,7 +256,11 @@ pub fn review(text: &str) {
 /// A file for an audit: its path on the first line, then what it holds.
 pub fn files(text: &str) {
     let (path, text) = text.split_once('\n').unwrap_or(("Dockerfile", text));
-    let reading = read_file(path, text.as_bytes(), &std::collections::BTreeMap::new());
+    let build_args = std::collections::BTreeMap::new();
+    // The file beside is the same one: as variables for Compose, and as a Dockerfile.
+    let beside = |_: &str| Some(text.to_owned());
+    let around = Around { build_args: &build_args, architecture: "amd64", beside: &beside };
+    let reading = read_file(path, text.as_bytes(), &around);
     for mention in &reading.mentions {
         assert_eq!(text.get(mention.span.clone()), Some(mention.written.as_str()));
         let Ok(image) = &mention.image else { continue };

@@ -173,7 +173,8 @@ fn positions_are_those_of_the_file() {
         assert_eq!((line, column), (field("line"), field("column")), "{finding}");
         let written = &text[start..end];
         assert!(!written.contains(char::is_whitespace) || written.contains("${"), "{finding}");
-        assert!(written.contains([':', '$']), "{written}: {finding}");
+        let is_part = finding["image"].as_str().is_some_and(|image| image.contains(written));
+        assert!(written.contains([':', '$']) || is_part, "{written}: {finding}");
     }
     assert!(findings.len() > 20);
 }
@@ -217,6 +218,7 @@ fn exit_statuses_say_how_it_ended() {
     let old = "FROM mcr.microsoft.com/windows/nanoserver:1809\n";
     let newer = "FROM mcr.microsoft.com/windows/nanoserver:ltsc2025\n";
     let hosts = ["-", "--offline", "--hosts", "ltsc2022"];
+    fs::write(folder.path().join("README.md"), "# A project\n").expect("it is writable");
     for (stdin, options, status) in [
         (good, &[][..], 0),
         (old, &[], 0),
@@ -226,16 +228,23 @@ fn exit_statuses_say_how_it_ended() {
         (newer, &["--build-arg", "X"], 2),
         (newer, &["--fail-on", "x"], 2),
         (newer, &["--fix"], 2),
-        // It is read before the command is known.
-        (newer, &["--config", "/nonexistent.toml"], 5),
+        (newer, &["--config", "/nonexistent.toml"], 2),
         (newer, &["no-such-file"], 2),
         ("FROM registry.example.com/x:1\n", &[], 0),
-        ("not a file with images\n", &[], 0),
+        ("not a file with images\n", &[], 2),
+        ("foo: bar\n", &[], 2),
+        ("---\n# helm template of nothing\n", &[], 0),
+        ("", &["README.md"], 2),
+        (newer, &["README.md"], 1),
     ] {
         let ended = run(folder.path(), &[&hosts[..], options].concat(), stdin);
         let said = format!("{options:?} {stdin}{}{}", text(&ended.stdout), text(&ended.stderr));
         assert_eq!(ended.status.code(), Some(status), "{said}");
     }
+    let ended = run(folder.path(), &["README.md", "--offline", "--hosts", "ltsc2022"], "");
+    let said = text(&ended.stdout);
+    assert!(said.contains("not read: README.md: the kind of this file is not known"), "{said}");
+    assert!(said.contains("Compose"), "{said}");
     let ended = run(folder.path(), &["-", "--offline", "--hosts", "foo,ltsc2019"], good);
     assert_eq!(ended.status.code(), Some(2));
     assert!(text(&ended.stderr).contains("item 1"), "{}", text(&ended.stderr));
@@ -419,6 +428,73 @@ fn a_fix_writes_the_files_that_it_read() {
     let metadata = fs::metadata(&owned).expect("it is there");
     assert_eq!(metadata.mode() & 0o777, 0o640);
     assert_eq!(metadata.uid(), if is_root { 1234 } else { metadata.uid() });
+}
+
+#[test]
+fn what_lies_outside_of_the_folder_is_not_read() {
+    let outer = tempfile::tempdir().expect("a temporary folder");
+    let folder = outer.path().join("inner");
+    fs::create_dir(&folder).expect("it is writable");
+    let write = |path: &str, text: &str| {
+        fs::write(outer.path().join(path), text).expect("it is writable");
+    };
+    write("secret", "SECRET=ltsc2025\n");
+    write("Dockerfile", "ARG TAG\nFROM mcr.microsoft.com/windows/nanoserver:$TAG\n");
+    let link = std::os::unix::fs::symlink(outer.path().join("secret"), folder.join(".env"));
+    link.expect("links can be made");
+    let compose = "services:\n  a:\n    image: mcr.microsoft.com/windows/nanoserver:$SECRET\n  \
+                   b:\n    build: {context: .., args: {TAG: ltsc2025}}\n";
+    write("inner/compose.yaml", compose);
+    let options = ["--offline", "--hosts", "ltsc2022", "--format", "json"];
+    for path in [".", "compose.yaml"] {
+        let ended = run(&folder, &[&[path], &options[..]].concat(), "");
+        let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+        assert_eq!(answer["counts"]["references"], 1, "{answer}");
+        assert_eq!(answer["findings"][0]["code"], "unresolved-variable", "{answer}");
+    }
+    // From the folder above, both may be read, but not by the link.
+    let ended = run(outer.path(), &[&["."], &options[..]].concat(), "");
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stdout));
+    assert!(text(&ended.stdout).contains("nanoserver:ltsc2025 does not run"));
+}
+
+#[test]
+fn a_digest_is_replaced_by_a_digest() {
+    let registry = registry();
+    let digest_of = |host: &str| {
+        let mirror = format!("mcr.microsoft.com=http://{}", registry.host());
+        let mut command = Command::new(WINTAG);
+        command.args(["resolve", "nanoserver", "--host", host, "--mirror", &mirror]);
+        let ended = command.env("DOCKER_CONFIG", "/nonexistent").output().expect("it was built");
+        let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+        answer["digest"].as_str().expect("the registry says it").to_owned()
+    };
+    let (old, new) = (digest_of("ltsc2025"), digest_of("ltsc2022"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let nano = "mcr.microsoft.com/windows/nanoserver";
+    let dockerfile = format!("FROM {nano}:ltsc2025@{old}\nFROM {nano}@{old}\n");
+    fs::write(folder.path().join("Dockerfile"), &dockerfile).expect("it is writable");
+    let ended = audit(&registry, folder.path(), &["--hosts", "ltsc2022", "--fix"]);
+    let fixed = fs::read_to_string(folder.path().join("Dockerfile")).expect("it is text");
+    let output = text(&ended.stdout);
+    assert_eq!(fixed, format!("FROM {nano}:ltsc2022@{new}\nFROM {nano}@{old}\n"), "{output}");
+    assert!(output.contains("a digest without a tag does not say"), "{output}");
+    assert_eq!(ended.status.code(), Some(1), "{output}");
+}
+
+#[test]
+fn an_image_that_cannot_be_looked_up_says_nothing_about_its_group() {
+    let registry = registry();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let compose = "services:\n  a: {image: registry.example.com/x:1}\n  b: {image: golang:1.24}\n";
+    for (text, either) in
+        [(compose.to_owned(), 1), (compose.replace("registry.example.com/x", "nanoserver"), 0)]
+    {
+        fs::write(folder.path().join("compose.yaml"), text).expect("it is writable");
+        let ended = audit(&registry, folder.path(), &["--hosts", "ltsc2019", "--format", "json"]);
+        let answer: Value = serde_json::from_slice(&ended.stdout).expect("it is JSON");
+        assert_eq!(answer["counts"]["either"], either, "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -34,23 +34,24 @@ pub struct Audited {
     pub unchecked: Vec<Unchecked>,
     /// Files that could not be read, or not to their end.
     pub problems: Vec<FileProblem>,
-    /// How many there are of what.
+    /// Counts of files, references and findings.
     pub counts: Counts,
     /// The changes of files that write the replacements.
     #[serde(skip)]
     #[schema(ignore)]
     pub edits: BTreeMap<String, BTreeSet<Edit>>,
-    /// Whether a registry failed, so that an image could not be checked.
+    /// Whether a registry failed, so that an image could not be checked, or the kind of a file is
+    /// not known.
     #[serde(skip)]
     #[schema(ignore)]
     pub is_incomplete: bool,
 }
 
-/// How many there are of what.
+/// Counts of files, references and findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = AuditCounts)]
 pub struct Counts {
-    /// Files.
+    /// Files that name images, or that could not be read to their end.
     pub files: usize,
     /// Image references of these files.
     pub references: usize,

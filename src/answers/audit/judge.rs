@@ -14,9 +14,14 @@ use crate::platforms::engines::Engine;
 use crate::windows::{Isolation, Platform, Reason, Verdict};
 
 use super::finding::FindingCode;
+use super::judgement::{Holds, Judgement, Statement, Verdicts};
 
 /// Paths of Microsoft's registry with images for Windows alone.
 const WINDOWS_PATHS: [&str; 2] = ["windows/", "dotnet/framework/"];
+
+/// Findings that another image would settle.
+const REPLACEABLE: [FindingCode; 3] =
+    [FindingCode::DoesNotRun, FindingCode::SharedTagMoved, FindingCode::NeedsHyperV];
 
 /// What all images of an audit are checked against.
 #[derive(Clone, Debug)]
@@ -40,42 +45,6 @@ pub(super) struct Asked {
     meant: Option<String>,
 }
 
-/// For which systems an image is, as its registry says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    Windows,
-    Other,
-    Both,
-}
-
-/// How an image runs on one host.
-#[derive(Clone, Debug)]
-pub(super) struct Verdicts {
-    pub(super) runs: Option<bool>,
-    pub(super) isolation: Option<Isolation>,
-    pub(super) instead: Option<String>,
-}
-
-/// A statement about an image, for every mention of it.
-#[derive(Clone, Debug)]
-pub(super) struct Statement {
-    pub(super) code: FindingCode,
-    pub(super) message: String,
-    /// The hosts, by their numbers.
-    pub(super) hosts: Vec<usize>,
-}
-
-/// What is known about an image.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Judgement {
-    /// For each host; empty if the image could not be checked.
-    pub(super) verdicts: Vec<Verdicts>,
-    pub(super) statements: Vec<Statement>,
-    pub(super) replacement: Option<String>,
-    /// Why it could not be checked.
-    pub(super) miss: Option<Miss>,
-}
-
 impl Asked {
     /// Reads a reference as the engine reads it, but for names that Microsoft gave up.
     ///
@@ -87,7 +56,8 @@ impl Asked {
             families.read_reference(text).map(|as_people| (as_runtimes, as_people))
         });
         let ((image, selector), (people, _)) = read
-            .map_err(|error| unknown(format!("{text} is not an image reference: {error}"), None))?;
+            .map_err(|error| format!("{text} is not an image reference: {error}"))
+            .map_err(|message| Judgement::unknown(message, None))?;
         let differs = people.repository != image.repository;
         let meant = differs.then(|| with_selector(&people, &selector));
         let image = if people.is_legacy { people } else { image };
@@ -146,6 +116,7 @@ impl Asked {
         miss: &Miss,
     ) -> Judgement {
         let mut missed = self.missed(miss);
+        missed.names_windows = self.is_windows_only() || self.meant.is_some();
         if let Some(meant) = missed.replacement.take()
             && let Ok(asked) = Self::read(context, &meant)
         {
@@ -160,12 +131,13 @@ impl Asked {
     fn missed(&self, miss: &Miss) -> Judgement {
         let named = &self.image.requested;
         match &self.meant {
-            Some(meant) if !self.image.is_legacy => unknown(
+            Some(meant) if !self.image.is_legacy => Judgement::unknown(
                 format!("{named} is an image of Docker Hub; Microsoft's image is {meant}"),
                 Some(meant.clone()),
             ),
             _ if miss.is_absence() => {
-                unknown(format!("{} has no {named}", self.image.repository.registry()), None)
+                let registry = self.image.repository.registry();
+                Judgement::unknown(format!("{registry} has no {named}"), None)
             }
             _ => Judgement { miss: Some(miss.clone()), ..Judgement::default() },
         }
@@ -191,8 +163,13 @@ impl Asked {
         let mut judgement = Judgement::default();
         for (checked, host) in all.iter().zip(&target.hosts) {
             let instead = match (checked.runs, checked.isolation_supported.as_slice()) {
-                (Some(false), _) => checked.suggestion.clone(),
-                (_, [Isolation::HyperV]) => self.in_process(context, target, host).await,
+                (Some(false), _) => match &checked.suggestion {
+                    None => self.sibling(context, target, host, None).await,
+                    suggestion => suggestion.clone(),
+                },
+                (_, [Isolation::HyperV]) => {
+                    self.sibling(context, target, host, Some(Isolation::Process)).await
+                }
                 _ => None,
             };
             let Checked { runs, isolation, .. } = *checked;
@@ -200,25 +177,54 @@ impl Asked {
         }
         judgement.statements = self.statements(context, &all);
         judgement.replacement = self.replacement(context, target, &all, &judgement.verdicts).await;
+        for statement in &mut judgement.statements {
+            let has_none = judgement.replacement.is_none()
+                && REPLACEABLE.contains(&statement.code)
+                && statement.hosts.iter().all(|it| judgement.verdicts[*it].instead.is_none());
+            statement.message.push_str(self.why_none().filter(|_| has_none).unwrap_or_default());
+        }
         judgement
     }
 
-    /// The tag of the same software that runs in process isolation.
-    async fn in_process(
+    /// The reference of the same software that runs on a host. Where the file names a digest, it
+    /// has the digest of its tag; without one, it would not be the same promise.
+    async fn sibling(
         &self,
         context: &Context,
         target: &Target,
         host: &AskedHost,
+        isolation: Option<Isolation>,
     ) -> Option<String> {
-        let Selector::Tag(tag) = &self.selector else { return None };
+        let (tag, is_pinned) = match &self.selector {
+            Selector::Tag(tag) => (tag, false),
+            Selector::Digest { tag: Some(tag), .. } => (tag, true),
+            Selector::Default | Selector::Digest { tag: None, .. } => return None,
+        };
         let question = ResolveQuestion {
             tag: Tag::parse(tag),
             platform: target.platform,
             architecture: target.architecture,
-            isolation: Some(Isolation::Process),
+            isolation,
             ..ResolveQuestion::new(Arc::new(self.image.clone()), host.clone())
         };
-        resolve(context, &question).await.ok().map(|resolution| resolution.reference)
+        let resolution = resolve(context, &question).await.ok()?;
+        match resolution.digest {
+            Some(digest) if is_pinned => Some(format!("{}@{digest}", resolution.reference)),
+            _ => Some(resolution.reference).filter(|_| !is_pinned),
+        }
+    }
+
+    /// Why a reference with a digest has no replacement.
+    fn why_none(&self) -> Option<&'static str> {
+        match &self.selector {
+            Selector::Digest { tag: None, .. } => Some(
+                "; a digest without a tag does not say of which software another image would be",
+            ),
+            Selector::Digest { tag: Some(_), .. } => {
+                Some("; no tag of the same software is known with its digest")
+            }
+            Selector::Default | Selector::Tag(_) => None,
+        }
     }
 
     fn statements(&self, context: &Context, all: &[Checked]) -> Vec<Statement> {
@@ -357,11 +363,6 @@ fn versions(checked: &Checked) -> String {
         [] => reasons.join(", "),
         versions => format!("its Windows is {} ({})", versions.join(", "), reasons.join(", ")),
     }
-}
-
-fn unknown(message: String, replacement: Option<String>) -> Judgement {
-    let statement = Statement { code: FindingCode::UnknownImage, message, hosts: Vec::new() };
-    Judgement { statements: vec![statement], replacement, ..Judgement::default() }
 }
 
 fn with_selector(image: &NamedImage, selector: &Selector) -> String {

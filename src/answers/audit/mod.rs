@@ -7,6 +7,7 @@
 
 mod finding;
 mod audited;
+mod judgement;
 mod judge;
 mod uses;
 mod report;
@@ -21,8 +22,9 @@ use crate::audit::{Mention, System};
 
 pub use audited::{AuditFile, Audited, Counts, FileProblem, HostVerdict, Reference, Unchecked};
 pub use finding::{Finding, FindingCode, Level};
+use judge::Asked;
 pub use judge::Target;
-use judge::{Asked, Holds, Judgement};
+use judgement::{Holds, Judgement};
 use report::Report;
 use uses::{Uses, image_of};
 
@@ -56,9 +58,9 @@ pub async fn audit(
         step(known.len(), total);
     }
     drop(lookups);
-    let holds = |mention: &Mention| {
-        let held = known.get(image_of(mention)?)?;
-        Some(held.as_ref().map_or(Holds::Windows, |(holds, _)| *holds))
+    let holds = |mention: &Mention| match known.get(image_of(mention)?)? {
+        Ok((holds, _)) => Some(*holds),
+        Err(judgement) => judgement.names_windows.then_some(Holds::Windows),
     };
     let uses = Uses::new(&files, &holds);
     let mut asked = Vec::new();

@@ -8,7 +8,8 @@ use crate::catalogue::Miss;
 
 use super::audited::{AuditFile, Audited, Counts, FileProblem, HostVerdict, Reference, Unchecked};
 use super::finding::{Finding, FindingCode, Level};
-use super::judge::{Holds, Judgement, Target};
+use super::judge::Target;
+use super::judgement::{Holds, Judgement};
 use super::uses::{Uses, image_of};
 
 /// Images for places.
@@ -33,6 +34,7 @@ impl Report<'_> {
         };
         for (number, file) in files.iter().enumerate() {
             let path = &file.path;
+            audited.is_incomplete |= file.reading.is_unknown;
             if let Some(why) = &file.reading.problem {
                 audited.problems.push(FileProblem { file: path.clone(), why: why.clone() });
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::audit::{Mention, System};
 
 use super::audited::AuditFile;
-use super::judge::Holds;
+use super::judgement::Holds;
 
 /// The image of a mention, if its variables have values.
 pub(super) fn image_of(mention: &Mention) -> Option<&str> {

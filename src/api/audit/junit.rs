@@ -25,10 +25,9 @@ pub(super) fn junit(audited: &Audited) -> String {
         r#"<?xml version="1.0" encoding="UTF-8"?>"#.to_owned(),
         "<testsuites>".to_owned(),
         format!(
-            r#"  <testsuite name="wintag audit" tests="{}" failures="{failures}" errors="0" skipped="{}">"#,
+            r#"  <testsuite name="wintag audit" tests="{}" failures="{failures}" errors="0""#,
             cases.len() + skipped.len(),
-            skipped.len()
-        ),
+        ) + &format!(r#" skipped="{}">"#, skipped.len(),),
     ];
     for ((file, line, column, image), findings) in &cases {
         let name = escape(&format!("{file}:{line}:{column} {image}"));
@@ -48,9 +47,9 @@ pub(super) fn junit(audited: &Audited) -> String {
     }
     for (name, what, why) in skipped {
         let (name, why) = (escape(name), escape(why));
-        lines.push(format!(
-            r#"    <testcase classname="{name}" name="{name}"><skipped message="{what}: {why}"/></testcase>"#
-        ));
+        lines.push(format!(r#"    <testcase classname="{name}" name="{name}">"#));
+        lines.push(format!(r#"      <skipped message="{what}: {why}"/>"#));
+        lines.push("    </testcase>".to_owned());
     }
     lines.extend(["  </testsuite>".to_owned(), "</testsuites>".to_owned()]);
     lines.join("\n")

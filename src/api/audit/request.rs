@@ -1,13 +1,15 @@
 //! The body of `POST /audit`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::answers::AuditFile;
 use crate::api::problem::Problem;
-use crate::audit::read;
+use crate::audit::{Around, read};
+use crate::images::Architecture;
 
 /// The most files of one request. Ours: the files of one change.
 const MAX_FILES: usize = 100;
@@ -42,21 +44,30 @@ struct PostedFile {
 }
 
 impl AuditRequest {
-    /// Reads the files, and counts the images that they name.
+    /// Reads the files, for hosts of this architecture, and counts the images that they name.
     ///
     /// # Errors
     /// When there are no files, or too many files or images.
-    pub fn read(self) -> Result<(Vec<AuditFile>, usize), Problem> {
+    pub fn read(self, architecture: Architecture) -> Result<(Vec<AuditFile>, usize), Problem> {
         let refuse = |detail| Err(Problem::of_parameter("files", "not-allowed", detail));
         let count = self.files.len();
         if count == 0 || count > MAX_FILES {
             return refuse(format!("must have 1 to {MAX_FILES} files, and has {count}"));
         }
-        let read = |PostedFile { path, text }| {
-            let reading = read(&path, text.as_bytes(), &self.build_args);
-            AuditFile { path, reading }
+        let architecture = architecture.as_str();
+        let texts: BTreeMap<PathBuf, &str> =
+            self.files.iter().map(|file| (plain(Path::new(&file.path)), &*file.text)).collect();
+        let read = |PostedFile { path, text }: &PostedFile| {
+            let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+            let beside =
+                |name: &str| texts.get(&plain(&folder.join(name))).map(|text| (*text).to_owned());
+            let around = Around { build_args: &self.build_args, architecture, beside: &beside };
+            let reading = read(path, text.as_bytes(), &around);
+            AuditFile { path: path.clone(), reading }
         };
-        let files: Vec<AuditFile> = self.files.into_iter().map(read).collect();
+        // Those beside others name no images.
+        let is_read = |file: &&PostedFile| !file.path.ends_with(".env");
+        let files: Vec<AuditFile> = self.files.iter().filter(is_read).map(read).collect();
         let mentions = files.iter().flat_map(|file| &file.reading.mentions);
         let images: BTreeSet<&str> =
             mentions.filter_map(|it| it.image.as_ref().ok()).map(|it| it.as_str()).collect();
@@ -66,4 +77,17 @@ impl AuditRequest {
         }
         Ok((files, count))
     }
+}
+
+/// A path without `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }

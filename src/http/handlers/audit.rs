@@ -36,7 +36,7 @@ pub async fn audit_files(
 ) -> Result<HttpResponse, Problem> {
     let target = read_target(query, Reading::from(&**context))?;
     let asked: AuditRequest = body::read_json(&request, payload, MAX_BODY_BYTES).await?;
-    let (files, images) = asked.read()?;
+    let (files, images) = asked.read(target.architecture)?;
     RateLimiter::charge(&request, (images * target.hosts.len()).saturating_sub(1))?;
     let context = context.into_inner();
     let answer = background
