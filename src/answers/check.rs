@@ -15,7 +15,7 @@ use crate::catalogue::{
     Deadline, Entry, EntryMismatch, Found, FoundImage, KnownTag, Manifest, Miss, Wanted,
 };
 use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
-use crate::platforms::engines::Engine;
+use crate::platforms::engines::{Engine, Requested};
 use crate::windows::{
     Base, Compatibility, ModeVerdict, Platform, Reason, Verdict, WindowsVersion,
     host_process_verdict, verdict,
@@ -60,6 +60,18 @@ pub struct CheckRefusal {
 /// When neither the registry nor the embedded catalogue knows the image; tags to use instead are
 /// named.
 pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checked, CheckRefusal> {
+    check_with_platform(context, question, Requested::default()).await
+}
+
+/// As [`check`], where the command of the engine names a platform.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_with_platform(
+    context: &Context,
+    question: &CheckQuestion,
+    requested: Requested,
+) -> Result<Checked, CheckRefusal> {
     let Context { catalogue, tables, .. } = context;
     let (image, today) = (&question.image, context.now().date());
     let wanted = wanted(&question.selector);
@@ -141,10 +153,11 @@ pub async fn check(context: &Context, question: &CheckQuestion) -> Result<Checke
     }
     let engines = EngineQuestion {
         image,
-        reference: &image.requested,
+        reference: &whole_reference(image, &question.selector),
         host: &question.host,
         architecture: question.architecture,
         platform: question.platform,
+        requested,
         manifest: manifest.as_deref(),
         best: best_at,
     };
@@ -196,6 +209,14 @@ fn instead_of(question: &CheckQuestion) -> ResolveQuestion {
         platform: question.platform,
         architecture: question.architecture,
         ..ResolveQuestion::new(Arc::new(question.image.clone()), question.host.clone())
+    }
+}
+
+/// The reference as engines write it.
+fn whole_reference(image: &NamedImage, selector: &Selector) -> String {
+    match wanted(selector) {
+        Wanted::Tag(tag) => format!("{}:{tag}", image.repository),
+        Wanted::Digest(digest) => format!("{}@{digest}", image.repository),
     }
 }
 

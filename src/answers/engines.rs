@@ -9,8 +9,8 @@ use super::remark::Remark;
 use crate::catalogue::{Entry, Manifest};
 use crate::images::{Architecture, Digest, NamedImage};
 use crate::platforms::engines::{
-    Engine, Fetches, Filter, Host, Image, IndexEntry, Names, Order, Outcome, Product, Requested,
-    engines, newest_releases, pick,
+    Engine, Fetches, Filter, Host, Image, IndexEntry, Names, Order, Outcome, Platforms, Product,
+    Requested, engines, kubelet_event, newest_releases, pick,
 };
 use crate::windows::{Isolation, Platform, Reason, WindowsVersion, verdict};
 
@@ -60,6 +60,11 @@ pub struct ListedEngine {
     /// Whether it downloads one entry, or all that match.
     #[schema(value_type = String, example = "one")]
     pub fetches: Fetches,
+    /// Which platforms `platform` may name: `any` (`windows/amd64`), `version` (also
+    /// `windows(10.0.20348)/amd64`), `local` (`windows/amd64`, which means the host's version
+    /// there), `none`, or `unknown`.
+    #[schema(value_type = String, example = "version")]
+    pub platforms: Platforms,
     /// The first version of the product with this rule; `next` is the development branch.
     #[schema(example = "29.6.0")]
     pub since: &'static str,
@@ -130,11 +135,12 @@ impl ListedEngine {
             name: &engine.name,
             product: engine.product,
             used_as: engine.product.meaning(),
-            rule: engine.rule(),
-            filter: engine.usual_filter(),
+            rule: engine.rule(Requested::Default),
+            filter: engine.filter_for(Requested::Default),
             order: engine.order,
             fetches: engine.fetches,
-            since: &engine.first_with_rule().from,
+            platforms: engine.platforms,
+            since: &engine.first_with_rule(Requested::Default).from,
             from: &engine.from,
             from_date: engine.from_date.as_deref(),
             until: engine.to.as_deref(),
@@ -149,6 +155,9 @@ pub struct EnginePick {
     /// The name of the engine, as in `/engines`.
     #[schema(example = "docker-containerd-29.6")]
     pub name: &'static str,
+    /// The platform in its command; null if none was asked for.
+    #[schema(example = json!(null))]
+    pub platform: Option<String>,
     /// Its rule in a sentence.
     pub rule: String,
     /// The first version of the product with this rule; `next` is the development branch.
@@ -166,17 +175,20 @@ pub struct EnginePick {
     /// The digests of all entries that it downloads.
     #[schema(value_type = Vec<String>)]
     pub fetched: Vec<Digest>,
-    /// The text with which it refuses the image; null if it takes an entry.
+    /// The text with which it refuses the image; null if it takes an entry. On Kubernetes it is the
+    /// whole text of the kubelet's event.
     pub refusal: Option<String>,
 }
 
 impl EnginePick {
     /// An engine of which only the rule is known, not what it takes.
-    fn unknown(engine: &'static Engine) -> Self {
+    fn unknown(engine: &'static Engine, question: &EngineQuestion<'_>) -> Self {
+        let requested = question.requested;
         Self {
             name: &engine.name,
-            rule: engine.rule(),
-            since: &engine.first_with_rule().from,
+            platform: requested.written(question.architecture),
+            rule: engine.rule(requested),
+            since: &engine.first_with_rule(requested).from,
             position: None,
             digest: None,
             os_version: None,
@@ -194,6 +206,8 @@ pub(super) struct EngineQuestion<'a> {
     pub host: &'a AskedHost,
     pub architecture: Architecture,
     pub platform: Platform,
+    /// The platform in the command of the engine that was asked for.
+    pub requested: Requested,
     /// What the reference points to; `None` if it is not known.
     pub manifest: Option<&'a Manifest>,
     /// The position of the entry that the compatibility rule takes.
@@ -229,8 +243,11 @@ impl EngineQuestion<'_> {
     /// the entry of the rule.
     pub(super) fn answer(&self, engine: Option<&'static Engine>) -> EngineAnswer {
         let Some(manifest) = self.manifest else {
-            let asked = engine.map(EnginePick::unknown);
-            return EngineAnswer { asked, others: Vec::new(), warning: None };
+            let asked = engine.map(|engine| EnginePick::unknown(engine, self));
+            let why = "its index is known from its registry only, which was not asked or did not \
+                       answer";
+            let warning = engine.map(|engine| self.not_known(engine, why));
+            return EngineAnswer { asked, others: Vec::new(), warning };
         };
         let of_today = || newest_releases().filter(|it| runs_on(it.product, self.platform));
         let all: Vec<&'static Engine> = engine.map_or_else(|| of_today().collect(), |it| vec![it]);
@@ -239,12 +256,19 @@ impl EngineQuestion<'_> {
             picks.iter().filter(|pick| self.is_other(pick, manifest)).cloned().collect();
         let best = self.best.and_then(|best| manifest.entries.get(best));
         let warning = best.filter(|_| !others.is_empty()).map(|it| self.warning(&others, it));
-        match engine {
-            Some(_) => {
-                EngineAnswer { asked: picks.into_iter().next(), others: Vec::new(), warning }
-            }
-            None => EngineAnswer { asked: None, others, warning },
-        }
+        let Some(engine) = engine else { return EngineAnswer { asked: None, others, warning } };
+        let asked = picks.into_iter().next();
+        let is_unknown =
+            asked.as_ref().is_some_and(|it| it.position.is_none() && it.refusal.is_none());
+        let why = "its index has entries without a platform, and the engine reads what they \
+                   refer to";
+        let warning = warning.or_else(|| is_unknown.then(|| self.not_known(engine, why)));
+        EngineAnswer { asked, others: Vec::new(), warning }
+    }
+
+    /// The warning that only the rule of the engine is known.
+    fn not_known(&self, engine: &Engine, why: &str) -> Remark {
+        Remark::engine_pick_unknown(&engine.name, self.reference, why)
     }
 
     fn pick(&self, engine: &'static Engine, manifest: &Manifest) -> EnginePick {
@@ -258,11 +282,11 @@ impl EngineQuestion<'_> {
             windows: Some((self.host.version.build, &os_version)),
             architecture: self.architecture,
             cpu_level: CPU_LEVEL,
-            requested: Requested::Default,
+            requested: self.requested,
         };
         let digest = manifest.digest.to_string();
         let names = Names { reference: self.reference, digest: &digest, path: UNKNOWN_PATH };
-        let unknown = EnginePick::unknown(engine);
+        let unknown = EnginePick::unknown(engine, self);
         let entry = |position: usize| manifest.entries.get(position);
         match pick(engine, image, &host, &names) {
             Outcome::Picked { position, fetched } => EnginePick {
@@ -276,7 +300,12 @@ impl EngineQuestion<'_> {
                     .collect(),
                 ..unknown
             },
-            Outcome::Refused(text) => EnginePick { refusal: Some(text), ..unknown },
+            Outcome::Refused(text) => {
+                let is_of_kubelet =
+                    (self.platform, engine.product) == (Platform::Kubernetes, Product::Containerd);
+                let text = if is_of_kubelet { kubelet_event(self.reference, &text) } else { text };
+                EnginePick { refusal: Some(text), ..unknown }
+            }
             Outcome::Undescribed => unknown,
         }
     }

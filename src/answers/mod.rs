@@ -31,7 +31,7 @@ pub use audit::{
     Target, Unchecked, audit,
 };
 pub use badge::{BadgeAnswer, badge};
-pub use check::{CheckQuestion, CheckRefusal, check};
+pub use check::{CheckQuestion, CheckRefusal, check, check_with_platform};
 pub use checked::Checked;
 pub use clusters::{
     Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, fleet, kubernetes_nodes,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::images::{Architecture, Core, NamedImage, Pin, Software, Tag, TagBase};
-use crate::platforms::engines::Engine;
+use crate::platforms::engines::{Engine, Requested};
 use crate::windows::{
     Base, Edition, Host, HostCandidate, HostFacts, HostKind, Isolation, Kb, Platform,
     WindowsVersion,
@@ -75,6 +75,8 @@ pub struct ResolveQuestion {
     pub architecture: Architecture,
     /// The engine that pulls the image; `None` if that does not matter.
     pub engine: Option<&'static Engine>,
+    /// The platform in the command of that engine.
+    pub requested: Requested,
 }
 
 impl ResolveQuestion {
@@ -90,6 +92,7 @@ impl ResolveQuestion {
             platform: Platform::default(),
             architecture: Architecture::default(),
             engine: None,
+            requested: Requested::default(),
         }
     }
 

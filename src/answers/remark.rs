@@ -32,6 +32,7 @@ words! {
         EmbeddedDigestUnknown = "embedded-digest-unknown",
         EmbeddedTagMayHaveMoved = "embedded-tag-may-have-moved",
         EmbeddedTagNotProven = "embedded-tag-not-proven",
+        EnginePickUnknown = "engine-pick-unknown",
         EnginePicksOther = "engine-picks-other",
         HostAmbiguous = "host-ambiguous",
         HostBuildNotListed = "host-build-not-listed",
@@ -77,6 +78,7 @@ impl RemarkCode {
             Self::SwarmIgnoresOsVersion => swarm::SOURCE_OS_VERSION,
             Self::EmbeddedDigestUnknown
             | Self::EmbeddedTagNotProven
+            | Self::EnginePickUnknown
             | Self::KnownByNameOnly
             | Self::ManifestUnavailable
             | Self::NextVersion
@@ -159,6 +161,14 @@ impl Remark {
     /// The warning that engines take another entry than the rule, or none.
     pub(super) fn engine_picks_other(message: String) -> Self {
         Self::new(RemarkCode::EnginePicksOther, message)
+    }
+
+    /// The warning that the rule of an engine is known, but not what it takes of an image.
+    pub(super) fn engine_pick_unknown(engine: &str, reference: &str, why: &str) -> Self {
+        Self::new(
+            RemarkCode::EnginePickUnknown,
+            format!("which entry of {reference} {engine} takes is not known, only its rule: {why}"),
+        )
     }
 
     /// The warning that a shared tag has no image for the host; `versions` are those it has.

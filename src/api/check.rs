@@ -2,13 +2,14 @@
 
 use utoipa::IntoParams;
 
+use super::choices::PlatformChoice;
 use super::params::Params;
 use super::problem::Problem;
-use super::reading::{Reading, read_engine};
+use super::reading::{Pull, Reading, read_pull};
 use crate::answers::CheckQuestion;
 use crate::images::Architecture;
-use crate::platforms::engines::Store;
-use crate::windows::{HostKind, Platform};
+use crate::platforms::engines::{Requested, Store};
+use crate::windows::HostKind;
 
 /// The parameters of `/check`.
 #[derive(IntoParams)]
@@ -31,9 +32,11 @@ pub struct CheckParams {
     /// The architecture of the host; `amd64` by default.
     #[param(inline)]
     pub arch: Option<Architecture>,
-    /// Where the container runs; `docker` by default.
+    /// Where the container runs: `docker` (the default), `kubernetes` or `swarm`; or, with
+    /// `engine`, the `--platform` in its command, such as `windows/amd64` or
+    /// `windows(10.0.20348)/amd64`.
     #[param(inline)]
-    pub platform: Option<Platform>,
+    pub platform: Option<PlatformChoice>,
     /// The engine that pulls the image: a name of `/engines`, or a product and a version, such as
     /// `docker-29.6.2` or `containerd-2.1.4`. Without it, `engines` has those of today that do not
     /// take the entry of the answer.
@@ -44,20 +47,20 @@ pub struct CheckParams {
     pub store: Option<Store>,
 }
 
-/// Reads the parameters of `/check`.
+/// Reads the parameters of `/check`: the question, and the platform in the command of the engine.
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
 pub fn read_check(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<CheckQuestion, Problem> {
+) -> Result<(CheckQuestion, Requested), Problem> {
     let mut params = Params::new::<CheckParams>(pairs);
     let reference = reading.reference(&mut params);
     let host = reading.host(&mut params);
-    let architecture = params.word_with("arch", Architecture::read).unwrap_or_default();
-    let platform = params.word("platform").unwrap_or_default();
-    let engine = read_engine(&mut params);
+    let arch = params.word_with("arch", Architecture::read);
+    let Pull { platform, engine, requested, architecture } = read_pull(&mut params, arch);
     let ((image, selector), host) = params.finish_with(reference.zip(host))?;
-    Ok(CheckQuestion { image, selector, host, architecture, platform, engine })
+    let platform = platform.unwrap_or_default();
+    Ok((CheckQuestion { image, selector, host, architecture, platform, engine }, requested))
 }

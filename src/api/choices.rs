@@ -1,11 +1,11 @@
 //! Parameters that several operations share: their schemas and words.
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::params::Params;
-use crate::images::MAX_TAG_BYTES;
+use crate::images::{Architecture, MAX_TAG_BYTES};
 use crate::platforms::formats::TextFormat;
 use crate::windows::{Isolation, Platform};
 
@@ -57,6 +57,23 @@ fn image_schema(description: &str, pattern: String, max_bytes: usize) -> RefOr<S
         .pattern(Some(pattern));
     RefOr::T(Schema::Object(schema.build()))
 }
+
+/// Where the container runs, or the platform in the command of an engine.
+pub struct PlatformChoice(pub String);
+
+impl PartialSchema for PlatformChoice {
+    fn schema() -> RefOr<Schema> {
+        let architectures = Architecture::WORDS.join("|");
+        let of_command = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("The platform in the command of an engine."))
+            .pattern(Some(format!("^windows(\\(10\\.0\\.[0-9]{{1,5}}\\))?/({architectures})$")));
+        let either = AnyOfBuilder::new().item(Platform::schema()).item(of_command);
+        RefOr::T(Schema::AnyOf(either.build()))
+    }
+}
+
+impl ToSchema for PlatformChoice {}
 
 /// The acceptable isolation modes: any, or one.
 pub struct IsolationChoice(pub Option<Isolation>);

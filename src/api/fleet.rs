@@ -5,11 +5,12 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::choices::TaggedImage;
-use super::host_list::read_hosts_or_fleet;
+use super::host_list::read_hosts_apart;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
 use crate::answers::{AskedHost, FleetImage};
+use crate::platforms::node::Skipped;
 use crate::windows::Platform;
 
 pub use super::fleet_text::{FleetFormat, fleet_text};
@@ -22,7 +23,7 @@ pub struct FleetParams {
     #[param(inline, example = "servercore")]
     pub image: TaggedImage,
     /// The hosts, separated by commas or semicolons, each as in `/resolve`. At most 64. Give these
-    /// or `fleet`.
+    /// or `fleet`. Hosts that cannot be read are under `skipped`, unless none can.
     #[param(example = "ltsc2019,20348.2113,26100.4061", min_length = 1, pattern = "[0-9A-Za-z]")]
     pub hosts: Option<String>,
     /// The name of a fleet of the configuration, instead of `hosts`.
@@ -41,8 +42,8 @@ pub struct FleetParams {
 pub struct FleetQuestion {
     /// The image.
     pub image: FleetImage,
-    /// The hosts; at least one.
-    pub hosts: Vec<AskedHost>,
+    /// The hosts, and those that could not be read; at least one of the former.
+    pub hosts: Vec<Result<AskedHost, Skipped>>,
     /// Where the containers run.
     pub platform: Platform,
     /// The form of the answer.
@@ -59,7 +60,7 @@ pub fn read_fleet(
 ) -> Result<FleetQuestion, Problem> {
     let mut params = Params::new::<FleetParams>(pairs);
     let image = reading.tagged_image(&mut params);
-    let hosts = read_hosts_or_fleet(&mut params, reading);
+    let hosts = read_hosts_apart(&mut params, reading);
     let platform = params.word("platform").unwrap_or_default();
     let format = params.word("format").unwrap_or_default();
     let ((image, tag), hosts) = params.finish_with(image.zip(hosts))?;

@@ -5,6 +5,7 @@ use super::problem::{Problem, ProblemKind};
 use super::resolve::resolution_text;
 use crate::answers::{Fleet, Group, Resolution};
 use crate::platforms::formats::TextFormat;
+use crate::platforms::node::Skipped;
 use crate::words::words;
 
 words! {
@@ -41,7 +42,7 @@ pub fn fleet_text(fleet: &Fleet, format: FleetFormat) -> Result<Option<String>, 
 
 /// The tag for all hosts: that of the only group, or one that runs on all groups in one mode.
 fn for_all(fleet: &Fleet) -> Result<&Resolution, Problem> {
-    if let [Group { question, answer, .. }] = fleet.groups.as_slice() {
+    if let ([Group { question, answer, .. }], 0) = (fleet.groups.as_slice(), fleet.unknown()) {
         return answer.as_ref().map_err(|refusal| Problem::of_refusal(refusal, question));
     }
     fleet.one_for_all.as_ref().map_err(|why| {
@@ -56,7 +57,12 @@ fn markdown(fleet: &Fleet) -> String {
         Ok(one) => format!("One for all: {} ({}).", code(&one.reference), one.isolation),
         Err(why) => format!("No tag runs on all: {}.", code(why)),
     };
-    format!("{}\n\n{all}\n", table(&headings, &rows(fleet)))
+    let mut text = format!("{}\n\n{all}\n", table(&headings, &rows(fleet)));
+    for left_out in unknown(fleet) {
+        let (name, reason) = (code(name_of(left_out)), code(&left_out.reason.to_string()));
+        text.push_str(&format!("\nSkipped: {name}, {reason}.\n"));
+    }
+    text
 }
 
 fn csv(fleet: &Fleet) -> Result<String, Problem> {
@@ -70,7 +76,8 @@ fn csv(fleet: &Fleet) -> Result<String, Problem> {
     })
 }
 
-/// A row for each group. Cells of what is not known are empty.
+/// A row for each group, and for each that was skipped but may run Windows. Cells of what is not
+/// known are empty.
 fn rows(fleet: &Fleet) -> Vec<Vec<String>> {
     let row = |group: &Group| {
         let hosts: Vec<&str> = group.nodes.iter().map(|name| plain(name)).collect();
@@ -86,14 +93,33 @@ fn rows(fleet: &Fleet) -> Vec<Vec<String>> {
         });
         row
     };
-    fleet.groups.iter().map(row).collect()
+    let unknown = unknown(fleet).map(|left_out| {
+        let mut row = vec![String::new(), name_of(left_out).to_owned()];
+        row.resize(HEADINGS.len(), String::new());
+        row
+    });
+    fleet.groups.iter().map(row).chain(unknown).collect()
 }
 
+/// Those that were skipped and may run Windows.
+fn unknown(fleet: &Fleet) -> impl Iterator<Item = &Skipped> {
+    fleet.skipped.iter().filter(|left_out| left_out.reason.may_be_windows())
+}
+
+fn name_of(left_out: &Skipped) -> &str {
+    left_out.name.as_deref().map_or(NOT_SHOWN, plain)
+}
+
+/// Stands for a name that tables cannot show.
+const NOT_SHOWN: &str = "(a text)";
+
 /// The name of a host. Spreadsheets would calculate with one that begins with a sign, such as an
-/// equals sign, and some hosts are long texts.
+/// equals sign; a backslash before a bar ends a cell in Markdown; and some hosts are long texts.
 fn plain(name: &str) -> &str {
-    const MAX_NAME_BYTES: usize = 64;
+    // The longest name of a node.
+    const MAX_NAME_BYTES: usize = 253;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-,:/()[]+".contains(&byte);
     let begins = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
-    let is_short = name.len() <= MAX_NAME_BYTES && !name.contains(char::is_control);
-    if begins && is_short { name } else { "(a text)" }
+    let is_shown = begins && name.len() <= MAX_NAME_BYTES && name.bytes().all(is_plain);
+    if is_shown { name } else { NOT_SHOWN }
 }

@@ -4,18 +4,50 @@ use super::params::Params;
 use super::problem::NOT_ALLOWED;
 use super::reading::{self, Reading, Refused};
 use crate::answers::AskedHost;
-use crate::windows::MAX_FLEET_HOSTS;
+use crate::platforms::node::{SkipReason, Skipped};
+use crate::windows::{Host, MAX_FLEET_HOSTS};
 
 /// The most items of a list.
 const MAX_LIST: usize = MAX_FLEET_HOSTS;
+/// The longest text of a host that is shown as its name. Ours: longer than any name of a release.
+const MAX_SHOWN_BYTES: usize = 64;
 /// An example for error texts.
 const EXAMPLE_HOSTS: &str = "ltsc2019,ltsc2022";
 
 /// The parameter `hosts` or `fleet`, one of which is required.
 pub fn read_hosts_or_fleet(params: &mut Params, reading: Reading<'_>) -> Option<Vec<AskedHost>> {
     let hosts = read_hosts(params, reading);
+    require(params, hosts)
+}
+
+/// As [`read_hosts_or_fleet`], but a host that cannot be read is skipped, unless none can.
+pub fn read_hosts_apart(
+    params: &mut Params,
+    reading: Reading<'_>,
+) -> Option<Vec<Result<AskedHost, Skipped>>> {
+    let read = |text: &str| reading::decided("hosts", reading.read_host("hosts", text, None)?);
+    let hosts = texts_of(params, "hosts").map(|texts| {
+        let read: Vec<_> = texts.iter().map(|text| read(text)).collect();
+        let all_refused = read.iter().all(Result::is_err);
+        let count = texts.len();
+        let hosts =
+            texts.iter().zip(read).enumerate().filter_map(|(at, (text, host))| match host {
+                Ok(host) => Some(Ok(host)),
+                Err(refused) if all_refused => {
+                    params.refuse_with(item(at, count, refused));
+                    None
+                }
+                Err(refused) => Some(Err(skipped(text, item(at, count, refused)))),
+            });
+        hosts.collect()
+    });
+    let hosts = or_fleet(params, reading, hosts, Ok);
+    require(params, hosts)
+}
+
+/// Notes it if there are no hosts.
+fn require<T>(params: &mut Params, hosts: Option<Vec<T>>) -> Option<Vec<T>> {
     if hosts.is_none() && !params.is_refused("fleet") {
-        // Notes it if there are none.
         params.required("hosts", EXAMPLE_HOSTS);
     }
     hosts
@@ -26,6 +58,16 @@ pub fn read_hosts(params: &mut Params, reading: Reading<'_>) -> Option<Vec<Asked
     let hosts = read_list(params, "hosts", |text| {
         reading::decided("hosts", reading.read_host("hosts", text, None)?)
     });
+    or_fleet(params, reading, hosts, |host| host)
+}
+
+/// These hosts, or those of the parameter `fleet`.
+fn or_fleet<T>(
+    params: &mut Params,
+    reading: Reading<'_>,
+    hosts: Option<Vec<T>>,
+    of_fleet: impl Fn(AskedHost) -> T,
+) -> Option<Vec<T>> {
     let Some(name) = params.optional("fleet") else { return hosts };
     if hosts.is_some() {
         let message = "names hosts too; give hosts or fleet, not both";
@@ -43,7 +85,15 @@ pub fn read_hosts(params: &mut Params, reading: Reading<'_>) -> Option<Vec<Asked
         };
         params.refuse_among("fleet", NOT_ALLOWED, message, known);
     }
-    fleet.map(|hosts| hosts.iter().map(|host| AskedHost::new(host.clone(), Vec::new())).collect())
+    let host = |host: &Host| of_fleet(AskedHost::new(host.clone(), Vec::new()));
+    fleet.map(|hosts| hosts.iter().map(host).collect())
+}
+
+/// The host that is skipped. Its text is its name, if it can be shown.
+fn skipped(text: &str, (_, error): Refused) -> Skipped {
+    let is_shown = text.len() <= MAX_SHOWN_BYTES && !text.contains(char::is_control);
+    let reason = SkipReason::HostNotRead { code: error.code, message: error.message };
+    Skipped { name: is_shown.then(|| text.to_owned()), reason }
 }
 
 /// The items of a list. A problem names its item by number, because texts are not repeated.
@@ -52,8 +102,29 @@ pub fn read_list<T>(
     name: &str,
     read: impl Fn(&str) -> Result<T, Refused>,
 ) -> Option<Vec<T>> {
+    let texts = texts_of(params, name)?;
+    let mut items = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        match read(text) {
+            Ok(found) => items.push(found),
+            Err(refused) => params.refuse_with(item(at, texts.len(), refused)),
+        }
+    }
+    Some(items)
+}
+
+/// The problem of the item at this position of a list.
+fn item(at: usize, count: usize, (kind, mut error): Refused) -> Refused {
+    if count > 1 {
+        error.message = format!("item {}: {}", at + 1, error.message);
+    }
+    (kind, error)
+}
+
+/// The texts of a list; an empty one, and one that is too long, are noted.
+fn texts_of(params: &mut Params, name: &str) -> Option<Vec<String>> {
     let list = params.optional(name)?;
-    let texts = split_list(&list);
+    let texts: Vec<String> = split_list(&list).into_iter().map(str::to_owned).collect();
     if texts.is_empty() {
         params.refuse(
             name,
@@ -65,19 +136,7 @@ pub fn read_list<T>(
         params.refuse(name, "too-many", format!("at most {MAX_LIST} items are allowed"));
         return None;
     }
-    let mut items = Vec::new();
-    for (at, text) in texts.iter().enumerate() {
-        match read(text) {
-            Ok(item) => items.push(item),
-            Err((kind, mut error)) => {
-                if texts.len() > 1 {
-                    error.message = format!("item {}: {}", at + 1, error.message);
-                }
-                params.refuse_with((kind, error));
-            }
-        }
-    }
-    Some(items)
+    Some(texts)
 }
 
 /// The items of a list. A comma followed by a space belongs to a name (`Windows Server, version

@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::choices::TaggedImage;
+use super::fleet_text::FleetFormat;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
@@ -26,20 +27,24 @@ pub struct NodesParams {
     /// The image that the nodes are to run; as in `/resolve`, also with a tag.
     #[param(inline, example = "servercore")]
     pub image: TaggedImage,
+    /// The form of the answer; `json` by default.
+    #[param(inline)]
+    pub format: Option<FleetFormat>,
 }
 
-/// Reads the parameters.
+/// Reads the parameters: the image, and the form of the answer.
 ///
 /// # Errors
 /// A problem that lists everything that is wrong.
-pub fn read_image(
+pub fn read_nodes(
     pairs: Vec<(String, String)>,
     reading: Reading<'_>,
-) -> Result<FleetImage, Problem> {
+) -> Result<(FleetImage, FleetFormat), Problem> {
     let mut params = Params::new::<NodesParams>(pairs);
     let image = reading.tagged_image(&mut params);
+    let format = params.word("format").unwrap_or_default();
     let (image, tag) = params.finish_with(image)?;
-    Ok(FleetImage { image: Arc::new(image), tag })
+    Ok((FleetImage { image: Arc::new(image), tag }, format))
 }
 
 impl Problem {
@@ -143,6 +148,8 @@ pub struct GroupObject {
     /// How to place pods or services on these nodes.
     #[serde(flatten)]
     pub placement: PlacementObject,
+    /// Why this tag and this mode; empty if none runs.
+    pub reasons: Vec<Remark>,
     /// Possible problems.
     pub warnings: Vec<Remark>,
     /// Why no tag runs, or null.
@@ -196,9 +203,10 @@ pub struct OneForAllObject {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SkippedNode)]
 pub struct SkippedObject {
-    /// Its name; null if it has none that can be shown.
+    /// Its name, or the host as given; null if it has none that can be shown.
     pub name: Option<String>,
-    /// Why, as a stable code: `not-windows`, `version-unknown`, `name-not-usable`, `not-a-node`.
+    /// Why, as a stable code: `not-windows`, `version-unknown`, `name-not-usable`, `not-a-node`; in
+    /// the answer of `/fleet`, `unknown-host`, `ambiguous`, `not-allowed`.
     #[schema(example = "not-windows")]
     pub code: String,
     /// Why, and how to continue, for people.
@@ -296,6 +304,7 @@ fn group_object(group: &Group, platform: Platform) -> GroupObject {
         digest: resolution.and_then(|resolution| resolution.digest.clone()),
         isolation: resolution.map(|resolution| resolution.isolation),
         placement: placement(Some(group.version), resolution, platform),
+        reasons: resolution.map(|resolution| resolution.reasons.clone()).unwrap_or_default(),
         warnings: resolution.map(|resolution| resolution.warnings.clone()).unwrap_or_default(),
         problem,
     }

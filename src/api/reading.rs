@@ -7,8 +7,10 @@ use crate::catalogue::{Catalogue, RegistryError};
 use crate::images::{
     Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Repository, Selector, Tag,
 };
-use crate::platforms::engines::{Engine, Store, engine};
-use crate::windows::{Fleets, HostCandidate, HostError, HostKind, HostReading, Tables, read_host};
+use crate::platforms::engines::{Engine, Requested, Store, engine};
+use crate::windows::{
+    Fleets, HostCandidate, HostError, HostKind, HostReading, Platform, Tables, read_host,
+};
 
 use super::choices::IsolationChoice;
 use super::params::Params;
@@ -40,6 +42,9 @@ const EXAMPLE_HOST: &str = "10.0.17763.1039";
 /// What to write for the Windows version of an image.
 const HOW_TO_SAY_VERSION: &str = "give the word that tags have for a release (ltsc2022, 1809), a \
                                   build (20348), or a version (10.0.20348.2113)";
+/// What a platform in a command may be.
+const NOT_A_PLATFORM: &str = "must be a platform such as windows/amd64 or \
+                              windows(10.0.20348)/amd64";
 /// An example image for error texts.
 const EXAMPLE_IMAGE: &str = "nanoserver";
 
@@ -52,6 +57,51 @@ pub fn read_engine(params: &mut Params) -> Option<&'static Engine> {
     }
     let read = |text: &str| engine(text, store).map_err(|error| error.to_string());
     name.and_then(|name| params.parse_with("engine", &name, read))
+}
+
+/// How an image is pulled.
+#[derive(Default)]
+pub struct Pull {
+    /// Where the container runs; `None` by default, and with a platform in the command.
+    pub platform: Option<Platform>,
+    /// The engine; `None` for all of today's.
+    pub engine: Option<&'static Engine>,
+    /// The platform in its command.
+    pub requested: Requested,
+    /// That of the platform in the command, else that of `arch`.
+    pub architecture: Architecture,
+}
+
+/// The parameters `platform`, `engine` and `store`. The first is a place where containers run or,
+/// with `engine`, the `--platform` of its command, which Kubernetes and Swarm never give.
+/// `architecture` is that of `arch`, if it is given.
+pub fn read_pull(params: &mut Params, architecture: Option<Architecture>) -> Pull {
+    let engine = read_engine(params);
+    let pull = Pull { engine, architecture: architecture.unwrap_or_default(), ..Pull::default() };
+    let text = params.optional("platform");
+    let Some(text) = text.filter(|text| text.contains('/')) else {
+        return Pull { platform: params.word("platform"), ..pull };
+    };
+    let read = Requested::read(&text);
+    let wrong = match (read, engine) {
+        (None, _) => Some(NOT_A_PLATFORM.to_owned()),
+        (Some((_, of_platform)), _) if architecture.is_some_and(|given| given != of_platform) => {
+            Some("names another architecture than arch; leave arch out".to_owned())
+        }
+        (Some((requested, _)), Some(engine)) => {
+            engine.reads(requested).err().map(|error| error.to_string())
+        }
+        // An engine that could not be read has its own message.
+        (Some(_), None) if params.is_refused("engine") => None,
+        (Some(_), None) => {
+            Some("needs engine: it is the --platform in the command of an engine".to_owned())
+        }
+    };
+    if let Some(message) = wrong {
+        params.refuse("platform", NOT_ALLOWED, message);
+    }
+    let (requested, architecture) = read.unwrap_or((pull.requested, pull.architecture));
+    Pull { requested, architecture, ..pull }
 }
 
 impl<'a> From<&'a Context> for Reading<'a> {

@@ -2,13 +2,13 @@
 
 use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 
-use super::choices::{Format, IsolationChoice, TaggedImage};
+use super::choices::{Format, IsolationChoice, PlatformChoice, TaggedImage};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
-use super::reading::{Reading, read_engine};
+use super::reading::{Pull, Reading, read_pull};
 use crate::answers::{Resolution, ResolveQuestion};
 use crate::images::{Architecture, Pin};
-use crate::platforms::engines::Store;
+use crate::platforms::engines::{Requested, Store};
 use crate::platforms::formats::{Chosen, TextFormat, Unprintable};
 use crate::windows::{HostKind, Platform};
 
@@ -44,10 +44,12 @@ pub struct ResolveParams {
     /// The update that the image must contain, such as `KB4043961`.
     #[param(pattern = "^(KB|kb)?[1-9][0-9]{6}$")]
     pub kb: Option<String>,
-    /// Where the container runs; by default the platform of the format, else `docker`. Kubernetes
-    /// runs process isolation only.
+    /// Where the container runs: `docker`, `kubernetes` or `swarm`; by default the platform of the
+    /// format, else `docker`. Kubernetes runs process isolation only. With `engine` also the
+    /// `--platform` in its command, as in `/check`.
     #[param(inline)]
-    pub platform: Option<Platform>,
+    #[schema(inline)]
+    pub platform: Option<PlatformChoice>,
     /// The engine that pulls the image, as in `/check`: `engine` of the answer then has what it
     /// takes from the index of the tag.
     #[param(example = "containerd-2.2", min_length = 1, max_length = 48)]
@@ -93,7 +95,7 @@ pub struct ResolveTextParams {
     pub kb: Option<String>,
     /// With a text: where the container runs, as in GET.
     #[param(inline)]
-    pub platform: Option<Platform>,
+    pub platform: Option<PlatformChoice>,
     /// With a text: the engine that pulls the image, as in GET.
     pub engine: Option<String>,
     /// With a text: the image store of Docker, as in GET.
@@ -122,11 +124,13 @@ impl ResolveRequest {
         let question = reading.question(&mut params);
         let pin = params.word("pin");
         let kb = params.parsed("kb");
-        let platform = params.word("platform");
-        let engine = read_engine(&mut params);
+        // The question has it too, but not whether it was given.
+        let arch = params.optional("arch").and_then(|text| Architecture::read(&text).ok());
+        let Pull { platform, engine, requested, architecture } = read_pull(&mut params, arch);
         let format = Format::read(&mut params);
         let of_format = format.and_then(Format::platform);
-        if platform.is_some() && of_format.is_some() && platform != of_format {
+        let is_given = platform.is_some() || requested != Requested::Default;
+        if is_given && of_format.is_some() && platform != of_format {
             let message = "the format is for another platform; leave platform out".to_owned();
             params.refuse("platform", "contradiction", message);
         }
@@ -139,6 +143,8 @@ impl ResolveRequest {
             kb,
             platform: platform.or(of_format).unwrap_or_default(),
             engine,
+            requested,
+            architecture,
             ..params.finish_with(question)?
         };
         Ok(Self { question, format })
@@ -169,6 +175,9 @@ impl ResolveRequest {
         }
         if let Some(engine) = question.engine {
             query.append_pair("engine", &engine.name);
+        }
+        if let Some(requested) = question.requested.written(question.architecture) {
+            query.append_pair("platform", &requested);
         }
         query.append_pair("format", format.as_str());
         format!("/resolve?{}", query.finish())

@@ -28,7 +28,7 @@ macro_rules! examples {
   1  check: the image does not run, or it is unknown whether it does; diagnose: nothing was
      recognised; audit: findings at or above --fail-on
   2  invalid arguments, unknown host or unknown image; audit: it could not be done
-  3  no tag is compatible, or none for a group of hosts, or no tag names the KB
+  3  no tag is compatible, or none for some of the hosts, or no tag names the KB
   4  the registry is not configured, unreachable, or its answer is invalid
   5  the service cannot start, has failed, or is not ready (healthcheck)"
         )
@@ -78,6 +78,7 @@ pub(super) enum Command {
     #[command(after_help = examples![
         "wintag check mcr.microsoft.com/windows/servercore:ltsc2022 --host 17763"
         "wintag check nanoserver:1809 --host \"Windows Server 2022\" --platform kubernetes"
+        "wintag check golang:1.26 --host 20348 --engine buildkit --platform windows/amd64"
     ])]
     Check(CheckArguments),
     /// Find the tag for each group of hosts, and one tag for all of them
@@ -97,6 +98,7 @@ pub(super) enum Command {
     #[command(after_help = examples![
         "kubectl get nodes -o json | wintag nodes servercore"
         "docker node inspect $(docker node ls -q) | wintag nodes servercore"
+        "kubectl get nodes -o wide | wintag nodes servercore --format markdown"
     ])]
     Nodes(NodesArguments),
     /// List the tags of an image, the newest first
@@ -185,7 +187,9 @@ pub(super) struct HostArguments {
     pub(super) host_type: Option<String>,
     #[arg(long, help = choices("Architecture of the image", Architecture::WORDS, "amd64"))]
     pub(super) arch: Option<String>,
-    #[arg(long, help = choices("Platform that runs the container", Platform::WORDS, "docker"))]
+    /// Platform that runs the container: docker, kubernetes, swarm [default: docker]; or, with
+    /// --engine, the platform in its command: windows/amd64, windows(10.0.20348)/amd64
+    #[arg(long)]
     pub(super) platform: Option<String>,
     /// Engine that pulls the image: docker, docker-29.6.2, containerd-2.1.4, buildkit and others
     #[arg(long)]

@@ -50,6 +50,8 @@ pub(super) struct NodesArguments {
     /// Output of kubectl get nodes -o json or -o wide, or of docker node inspect; stdin by default
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
+    #[arg(long, help = choices("Output format", FleetFormat::WORDS, "json"))]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
 }

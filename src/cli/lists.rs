@@ -7,12 +7,12 @@ use super::list_arguments::{
     TagsArguments,
 };
 use super::question::{build, parameters};
-use crate::answers::{self, FleetImage, FleetRefusal};
+use crate::answers::{self, Fleet, FleetImage, FleetRefusal};
 use crate::api::fleet::{fleet_text, read_fleet};
 use crate::api::hosts::read_hosts_question;
 use crate::api::lists::read_identify;
 use crate::api::matrix::read_matrix;
-use crate::api::nodes::{NodesObject, read_image};
+use crate::api::nodes::{NodesObject, read_nodes};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::tags::{TagsObject, read_tags};
@@ -38,24 +38,23 @@ async fn answer<T: serde::Serialize>(
     }
 }
 
-/// As [`answer`], or prints its text if it has one; the exit status says whether each group of
-/// hosts has a tag.
+/// As [`answer`], or prints its text if it has one; the exit status says whether each host has a
+/// tag.
 async fn answer_for_groups(
     source: &SourceSettings,
     file: ConfigFile,
-    work: impl AsyncFnOnce(&App) -> Result<(NodesObject, Option<String>), Problem>,
+    work: impl AsyncFnOnce(&App) -> Result<(NodesObject, Option<String>, Fleet), Problem>,
 ) -> Ending {
     let app = match build(source, file) {
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let (nodes, text) = match work(&app).await {
+    let (nodes, text, fleet) = match work(&app).await {
         Ok(answer) => answer,
         Err(problem) => return explain(&problem),
     };
-    let have_tags = nodes.groups.iter().all(|group| group.tag.is_some());
     match text.map_or_else(|| print_json(&nodes), |text| print(text.trim_end())) {
-        Ending::Answered if !have_tags => Ending::NoTag,
+        Ending::Answered if !fleet.is_complete() => Ending::NoTag,
         ending => ending,
     }
 }
@@ -73,7 +72,8 @@ pub(super) async fn fleet(arguments: FleetArguments, file: ConfigFile) -> Ending
         let (image, platform) = (&question.image, question.platform);
         let fleet = answers::fleet(app.context(), image, platform, question.hosts).await;
         let fleet = fleet.map_err(|refusal| of_fleet(app, &refusal, image))?;
-        Ok((NodesObject::new(&fleet, platform), fleet_text(&fleet, question.format)?))
+        let text = fleet_text(&fleet, question.format)?;
+        Ok((NodesObject::new(&fleet, platform), text, fleet))
     })
     .await
 }
@@ -84,8 +84,9 @@ pub(super) async fn nodes(arguments: NodesArguments, file: ConfigFile) -> Ending
         Err(ending) => return ending,
     };
     answer_for_groups(&arguments.source, file, async |app| {
-        let pairs = parameters([("image", Some(arguments.image))]);
-        let (context, image) = (app.context(), read_image(pairs, Reading::from(app.context()))?);
+        let pairs = parameters([("image", Some(arguments.image)), ("format", arguments.format)]);
+        let (image, format) = read_nodes(pairs, Reading::from(app.context()))?;
+        let context = app.context();
         let kubernetes = answers::kubernetes_nodes(context, &image, &list).await;
         let (fleet, answer): (_, fn(&_) -> _) = match kubernetes {
             Err(FleetRefusal::List(refused)) => {
@@ -99,7 +100,8 @@ pub(super) async fn nodes(arguments: NodesArguments, file: ConfigFile) -> Ending
             }
             fleet => (fleet, NodesObject::of_kubernetes),
         };
-        Ok((answer(&fleet.map_err(|refusal| of_fleet(app, &refusal, &image))?), None))
+        let fleet = fleet.map_err(|refusal| of_fleet(app, &refusal, &image))?;
+        Ok((answer(&fleet), fleet_text(&fleet, format)?, fleet))
     })
     .await
 }

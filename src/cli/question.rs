@@ -60,12 +60,12 @@ pub(super) async fn check(arguments: CheckArguments, file: ConfigFile) -> Ending
         Ok(app) => app,
         Err(ending) => return ending,
     };
-    let question =
-        match read_check(pairs(arguments.image, arguments.host), Reading::from(app.context())) {
-            Ok(question) => question,
-            Err(problem) => return explain(&problem),
-        };
-    match answers::check(app.context(), &question).await {
+    let pairs = pairs(arguments.image, arguments.host);
+    let (question, requested) = match read_check(pairs, Reading::from(app.context())) {
+        Ok(asked) => asked,
+        Err(problem) => return explain(&problem),
+    };
+    match answers::check_with_platform(app.context(), &question, requested).await {
         Err(unchecked) => {
             let mirror = app.context().catalogue.mirror_of(&question.image.repository);
             explain(&Problem::of_check(&unchecked, &question).asked_of(mirror))

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use crate::windows::{Edition, Host, HostReading, Tables, read_host};
+use crate::windows::{Edition, Host, HostCandidate, HostReading, Tables, read_host};
 
 /// The most nodes that are read from one list: as many as the largest clusters that Kubernetes is
 /// tested with.
@@ -22,6 +22,9 @@ pub struct Node {
     pub name: String,
     /// Its Windows version.
     pub host: Host,
+    /// Every release that the text of a host could mean; empty for a node of a list, which has more
+    /// than one text.
+    pub could_mean: Vec<HostCandidate>,
     /// The labels to set: those that are missing or have another value.
     pub labels: BTreeMap<String, String>,
     /// Contradictions in the facts about it, as sentences.
@@ -38,7 +41,7 @@ pub struct Skipped {
 }
 
 /// Why a node was skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
     /// The entry is of another kind.
     #[error("this entry is not a node")]
@@ -62,21 +65,30 @@ pub enum SkipReason {
          '{{{{json .}}}}'"
     )]
     SwarmVersionUnknown,
+    /// The text of a host that names no Windows version, or several.
+    #[error("{message}")]
+    HostNotRead {
+        /// The code of the same text in other questions.
+        code: String,
+        /// Why, and how to continue.
+        message: String,
+    },
 }
 
 impl SkipReason {
     /// Whether the node may run Windows nevertheless.
-    pub const fn may_be_windows(self) -> bool {
+    pub const fn may_be_windows(&self) -> bool {
         !matches!(self, Self::NotANode | Self::NotWindows)
     }
 
     /// The stable code.
-    pub const fn code(self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::NotANode => "not-a-node",
             Self::NotWindows => "not-windows",
             Self::NameNotUsable => "name-not-usable",
             Self::KubernetesVersionUnknown | Self::SwarmVersionUnknown => "version-unknown",
+            Self::HostNotRead { code, .. } => code,
         }
     }
 }

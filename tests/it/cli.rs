@@ -201,6 +201,22 @@ async fn nodes_are_read_from_kubectl_and_docker() {
     assert_eq!(ended.status.code(), Some(2));
     assert!(text(&ended.stderr).contains("kubectl get nodes -o json"), "{}", text(&ended.stderr));
     check(&["nodes", "servercore", "README.md", "--offline"], 2, "", "kubectl get nodes -o json");
+    // A host or node without a tag is a status, also if its version is not known.
+    let fleet = ["fleet", "servercore", "--hosts", "ltsc2022,foo", "--offline"];
+    check(&fleet, 3, "\"unknown-host\"", "");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let unknown = folder.path().join("nodes.json");
+    let node = r#"{"ID": "n1", "Description": {"Hostname": "a", "Platform": {"OS": "windows"}}}"#;
+    std::fs::write(&unknown, node).expect("it is writable");
+    let unknown = unknown.to_str().expect("the path is text");
+    check(&["nodes", "servercore", unknown, "--offline"], 3, "\"version-unknown\"", "");
+    let table = "tests/data/clusters/kubectl-get-nodes-wide.txt";
+    check(
+        &["nodes", "servercore", table, "--offline", "--format", "markdown"],
+        0,
+        "| windows | hosts | tag |",
+        "",
+    );
     check(
         &[
             "fleet",

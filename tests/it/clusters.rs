@@ -543,7 +543,8 @@ async fn a_fleet_that_cannot_be_read_says_which_host() {
     let service = Service::offline();
     let many = vec!["17763"; 65].join(",");
     for (query, status, message) in [
-        ("image=servercore&hosts=ltsc2019,foo", 404, "item 2: could not recognise"),
+        ("image=servercore&hosts=bar,foo", 404, "item 2: could not recognise"),
+        ("image=servercore&hosts=foo", 404, "could not recognise"),
         ("image=servercore", 400, "is required, for example hosts=ltsc2019,ltsc2022"),
         ("image=servercore&hosts=,", 400, "the list is empty"),
         (&format!("image=servercore&hosts={many}"), 400, "at most 64 items"),
@@ -553,6 +554,92 @@ async fn a_fleet_that_cannot_be_read_says_which_host() {
         assert_eq!(answer.status.as_u16(), status, "{query}");
         assert!(answer.text.contains(message), "{query}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_read_is_skipped_and_the_others_answered() {
+    let service = Service::offline();
+    // A text, a text of two meanings, one that no table can show, and one that means a release by
+    // its default.
+    let hosts = "ltsc2022,foo%7C,22H2,b%E2%80%AEad%09one,21H2";
+    let path = format!("/fleet?image=servercore&hosts={hosts}");
+    let answer = service.json(&path).await;
+    let skipped: Vec<(Value, Value)> = answer["skipped"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| (it["name"].clone(), it["code"].clone()))
+        .collect();
+    let expected: [(Value, Value); 3] = [
+        ("foo|".into(), "unknown-host".into()),
+        ("22H2".into(), "ambiguous".into()),
+        (Value::Null, "unknown-host".into()),
+    ];
+    assert_eq!(skipped, expected);
+    let message = answer["skipped"][1]["message"].as_str().expect("a text");
+    assert!(message.starts_with("item 3: it could be any of these"), "{message}");
+    assert_eq!(groups(&answer), ["10.0.20348 ltsc2022+21H2 ltsc2022 process"]);
+    assert_eq!(answer["one_for_all"], Value::Null);
+    let why = answer["why"].as_str().expect("a text");
+    assert!(why.contains("several nodes under skipped is unknown"), "{why}");
+    // As /resolve does, each host says what else it could mean.
+    assert_eq!(crate::resolve::codes(&answer["nodes"][1]["warnings"]), ["host-ambiguous"]);
+    // No form of the answer loses one.
+    let csv = service.get(&format!("{path}&format=csv")).await.text;
+    assert_eq!(
+        csv.lines().skip(2).collect::<Vec<_>>(),
+        [",(a text),,,,", ",22H2,,,,", ",(a text),,,,"]
+    );
+    let markdown = service.get(&format!("{path}&format=markdown")).await.text;
+    assert!(markdown.contains("|  | `22H2` |  |  |  |  |"), "{markdown}");
+    assert!(markdown.contains("\nSkipped: `22H2`, `item 3: it could"), "{markdown}");
+    let env = service.get(&format!("{path}&format=env")).await;
+    assert_eq!(env.status, StatusCode::NOT_FOUND, "{}", env.text);
+    assert!(env.text.starts_with("error: no-compatible-tag: "), "{}", env.text);
+}
+
+#[tokio::test]
+async fn each_group_says_why() {
+    let service = Service::offline();
+    let answer = service.json("/fleet?image=servercore&hosts=14393,ltsc2022").await;
+    let resolved = service.json("/resolve?image=servercore&host=14393").await;
+    assert_eq!(answer["groups"][0]["reasons"], resolved["reasons"]);
+    assert_eq!(crate::resolve::codes(&answer["groups"][1]["reasons"]), ["same-build"]);
+    let nodes = answer_for(
+        &service,
+        "/kubernetes/nodes?image=nanoserver:1709",
+        some_nodes(&["10.0.16299", "10.0.20348"]),
+    )
+    .await;
+    let reasons = |group: &Value| crate::resolve::codes(&group["reasons"]).len();
+    let groups = nodes["groups"].as_array().expect("a list");
+    for group in groups {
+        assert_eq!(reasons(group) > 0, group["problem"].is_null(), "{group}");
+    }
+    assert!(groups.iter().any(|group| reasons(group) > 0), "{nodes}");
+}
+
+#[tokio::test]
+async fn lists_of_nodes_have_text_formats() {
+    let service = Service::offline();
+    let post = async |path: &str, list: &str| {
+        service.post_as(path, "application/json", list.to_owned()).await
+    };
+    let list = some_nodes(&["10.0.17763", "10.0.20348"]);
+    let path = "/kubernetes/nodes?image=servercore&format=";
+    let csv = post(&format!("{path}csv"), &list).await;
+    assert_eq!(csv.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(csv.header("cache-control"), "no-store");
+    let lines: Vec<&str> = csv.text.lines().collect();
+    assert_eq!(lines[0], "windows,hosts,tag,isolation,reference,digest");
+    assert!(lines[1].starts_with("10.0.17763,"), "{}", lines[1]);
+    assert_eq!(lines.len(), 3);
+    let env = post(&format!("{path}env"), &some_nodes(&["10.0.20348"])).await;
+    assert!(env.text.starts_with("WINDOWS_TAG=ltsc2022\n"), "{}", env.text);
+    let markdown = post("/swarm/nodes?image=servercore&format=markdown", DOCKER).await;
+    assert!(markdown.text.starts_with("| windows | hosts |"), "{}", markdown.text);
+    let wrong = post(&format!("{path}yaml"), &list).await;
+    assert!(wrong.text.contains("must be one of json, markdown, csv, env"), "{}", wrong.text);
 }
 
 #[tokio::test]

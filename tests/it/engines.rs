@@ -1,6 +1,6 @@
 //! Engines: each pick that was recorded with the engines' own code, against the rules of the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resolve::codes;
 use crate::support::docker_registry::DockerRegistry;
@@ -242,7 +242,9 @@ fn names_and_versions_lead_to_their_engine() {
         ("docker-29.6.2", Some(Store::Containerd), "docker-containerd-29.6"),
         ("docker-29", Some(Store::Containerd), "docker-containerd-29.6"),
         ("docker-containerd-27", None, "docker-containerd-27"),
-        ("docker-containerd-27.2", None, "docker-containerd-25"),
+        ("docker-containerd-27.2", None, "docker-containerd-27.1"),
+        ("docker-containerd-27.0", None, "docker-containerd-25"),
+        ("docker-containerd-28.1", None, "docker-containerd-28.0"),
         ("docker-containerd-28.5", Some(Store::Classic), "docker"),
         ("docker-24.0.9", None, "docker-19.03"),
         ("containerd-2.1.4", None, "containerd-2.1.0"),
@@ -279,11 +281,79 @@ fn names_and_versions_lead_to_their_engine() {
         ("containerd-2.3", "2.1.6"),
         ("buildkit-0.26", "0.15.0"),
     ] {
-        assert_eq!(engine(name, None).expect(name).first_with_rule().from, since, "{name}");
+        let found = engine(name, None).expect(name).first_with_rule(Requested::Default);
+        assert_eq!(found.from, since, "{name}");
     }
     let old = engine("containerd-1.4.3", None).expect_err("no rule is known");
     assert!(old.to_string().contains("1.5.0"), "{old}");
     assert!(engine(&"docker-".repeat(20), None).is_err());
+}
+
+/// The platforms in commands that were recorded, and those of which the table says what they do.
+#[test]
+fn a_platform_is_read_where_it_is_known_what_it_does() {
+    let recorded: BTreeSet<String> = lines(1)
+        .flat_map(|line| {
+            line["picks"].as_object().expect("picks").keys().cloned().collect::<Vec<_>>()
+        })
+        .filter(|key| {
+            key.contains("+windows") && !key.contains("-linux") && !key.contains("-local")
+        })
+        .collect();
+    for key in &recorded {
+        let (engine, requested, ..) = read_key(key);
+        assert_eq!(engine.reads(requested), Ok(()), "{key}");
+    }
+    assert_eq!(recorded.len(), 20);
+    let build = Requested::Build(20348);
+    for (name, windows, version) in [
+        ("docker", true, false),
+        ("docker-containerd-24", false, false),
+        ("docker-containerd-25", true, false),
+        ("docker-containerd-28.0", true, true),
+        ("containerd-2.2", false, false),
+        ("nerdctl", false, false),
+        ("buildkit-0.15", true, false),
+        ("buildkit", true, true),
+        ("crane", true, false),
+    ] {
+        let engine = engine(name, None).expect(name);
+        assert_eq!(engine.reads(Requested::Default), Ok(()));
+        let reads = (engine.reads(Requested::Windows).is_ok(), engine.reads(build).is_ok());
+        assert_eq!(reads, (windows, version), "{name}");
+    }
+    // The rule, and since when, are those with the platform.
+    for (name, requested, since, rule) in [
+        ("docker-containerd-29.0", Requested::Windows, "27.1.0", "any build"),
+        ("docker-containerd-28", build, "28.2.0", "the host's build; from 20348"),
+        ("docker-containerd-28.0", build, "27.1.0", "any build"),
+        ("docker-containerd-25", Requested::Windows, "25.0.0", "the host's build; from 20348"),
+        ("buildkit-0.26", build, "0.26.0", "only down to 26100"),
+        ("buildkit-0.26", Requested::Windows, "0.15.0", "any build"),
+        ("buildkit-0.13", Requested::Windows, "0.13.0", "without os.version only"),
+    ] {
+        let engine = engine(name, None).expect(name);
+        let (first, sentence) = (engine.first_with_rule(requested), engine.rule(requested));
+        assert!(sentence.contains(rule), "{name}: {sentence}");
+        assert_eq!(first.from, since, "{name} {requested:?}");
+    }
+    for (text, expected) in [
+        ("windows/amd64", Some((Requested::Windows, Architecture::Amd64))),
+        ("windows(10.0.20348)/arm64", Some((Requested::Build(20348), Architecture::Arm64))),
+        ("windows(10.0.20348.587)/amd64", None),
+        ("windows(10.0.+348)/amd64", None),
+        ("windows(10.0.)/amd64", None),
+        ("windows(10.0.99999)/amd64", None),
+        ("windows()/amd64", None),
+        ("windows/amd64/v3", None),
+        ("windows/", None),
+        ("linux/amd64", None),
+    ] {
+        let read = Requested::read(text);
+        assert_eq!(read, expected, "{text}");
+        let written = read.and_then(|(requested, architecture)| requested.written(architecture));
+        assert_eq!(written.as_deref(), expected.map(|_| text));
+    }
 }
 
 /// The registry has the recorded indexes, as bytes, and the program asks it for them.
@@ -316,6 +386,16 @@ async fn a_check_says_what_the_engine_takes() {
                 ("nerdctl", "nerdctl-2.3"),
                 ("buildkit", "buildkit-0.32"),
                 ("regctl", "regctl+local"),
+                ("docker&platform=windows/amd64", "docker-classic-29.7+windows/amd64"),
+                (
+                    "docker-containerd-27.5&platform=windows/amd64",
+                    "docker-containerd-27.5+windows/amd64",
+                ),
+                (
+                    "docker-29.7&store=containerd&platform=windows(10.0.20348)/amd64",
+                    "docker-containerd-29.7+windows(10.0.20348)/amd64",
+                ),
+                ("crane&platform=windows/arm64", "crane+windows/arm64"),
             ] {
                 let Some(expected) = line["picks"][key].as_str() else { continue };
                 let host = host.unwrap_or("10.0.20348.587");
@@ -337,7 +417,7 @@ async fn a_check_says_what_the_engine_takes() {
             }
         }
     }
-    assert_eq!(compared, 84);
+    assert_eq!(compared, 106);
     // Without `engine`: today's engines that take something else, and why that matters.
     let lowest = "docker (since 19.03.0) takes 10.0.17763.9245, which needs Hyper-V isolation; \
                   buildkit (since 0.31.0) takes 10.0.17763.9245, which needs Hyper-V isolation";
@@ -430,11 +510,110 @@ async fn a_resolution_says_what_the_engine_takes() {
         ("engine=crane&store=classic", "needs engine=docker"),
         ("store=classic", "needs engine=docker"),
         ("engine=docker&store=overlay2", "must be one of classic, containerd"),
+        ("platform=windows/amd64", "needs engine"),
+        ("engine=crane&platform=linux/amd64", "must be a platform such as windows/amd64"),
+        ("engine=crane&platform=windows(10.0.20348)/amd64", "without a version only"),
+        ("engine=containerd-2.2&platform=windows/amd64", "Kubernetes gives containerd no platform"),
+        ("engine=nerdctl&platform=windows/amd64", "is not known for nerdctl"),
+        ("engine=crane&platform=windows/arm64&arch=amd64", "another architecture than arch"),
+        ("engine=crane&platform=openshift", "must be one of docker, kubernetes, swarm"),
     ] {
         for path in [question, "/check?image=servercore:ltsc2019&host=19045"] {
             let answer = service.get(&format!("{path}&{query}")).await;
             assert_eq!(answer.status, 400, "{query}");
             assert!(answer.text.contains(expected), "{query}: {}", answer.text);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_platform_in_the_command_is_part_of_the_question() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &[]);
+    let question = "/resolve?image=servercore&host=20348&engine=docker-29.7&store=containerd";
+    let platform = "&platform=windows(10.0.17763)/amd64";
+    let plain = service.json(question).await;
+    assert_eq!(plain["engine"]["platform"], Value::Null);
+    assert_eq!(plain["engine"]["refusal"], Value::Null);
+    // As if the host were the other build.
+    let other = service.get(&format!("{question}{platform}")).await;
+    let location = other.header("content-location").to_owned();
+    let other = other.json();
+    assert_eq!(other["tag"], plain["tag"]);
+    assert_eq!(other["engine"]["platform"], "windows(10.0.17763)/amd64");
+    let refusal = other["engine"]["refusal"].as_str().expect("it refuses");
+    assert!(refusal.contains("windows(10.0.17763)/amd64"), "{refusal}");
+    assert!(codes(&other["warnings"]).contains(&"engine-picks-other"), "{other}");
+    assert_eq!(service.json(&location).await["engine"], other["engine"], "{location}");
+    // In a batch too; and where containers run is another question.
+    let batch = r#"{"requests": [{"image": "servercore", "host": "20348", "engine": "crane",
+        "platform": "windows/amd64"}, {"image": "servercore", "host": "20348",
+        "engine": "crane", "platform": "windows/amd64", "arch": "arm64"}]}"#;
+    let answers = service.post_as("/resolve", "application/json", batch).await.json();
+    let results = &answers["results"];
+    assert_eq!(results[0]["resolution"]["engine"]["platform"], "windows/amd64");
+    assert_eq!(results[1]["status"], 400);
+    let format = service.get(&format!("{question}{platform}&format=kubernetes")).await;
+    assert_eq!(format.status, 400, "{}", format.text);
+}
+
+/// What a user of Kubernetes reads in `kubectl describe pod`.
+#[tokio::test]
+async fn on_kubernetes_a_refusal_is_the_event_of_the_kubelet() {
+    let registry = DockerRegistry::start();
+    let service = Service::mirrored(&registry.host(), &[]);
+    let image = "mcr.microsoft.com/windows/servercore:ltsc2019";
+    let path = "/check?image=servercore:ltsc2019&host=20348";
+    let of = async |engine: &str| {
+        let answer = service.json(&format!("{path}&engine={engine}")).await;
+        answer["engine"]["refusal"].as_str().map(str::to_owned)
+    };
+    let text = format!(
+        "failed to pull and unpack image \"{image}\": no match for platform in \
+                        manifest: not found"
+    );
+    assert_eq!(of("containerd-1.7").await, Some(text.clone()));
+    let event = format!("Failed to pull image \"{image}\": rpc error: code = NotFound desc = ");
+    assert_eq!(of("containerd-1.7&platform=kubernetes").await, Some(format!("{event}{text}")));
+    let newer = of("containerd-2.2&platform=kubernetes").await.expect("it refuses");
+    assert!(newer.starts_with(&format!("{event}get image config descriptor: ")), "{newer}");
+    // The events that /diagnose knows have the same beginning.
+    let found = service.post_as("/diagnose", "text/plain", newer).await.json();
+    assert_eq!(found["findings"][0]["code"], "no-matching-manifest", "{found}");
+}
+
+/// Without the index, the rule is said and why nothing more is; an index that was kept serves.
+#[tokio::test]
+async fn without_the_index_the_answer_says_why_there_is_no_pick() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state_dir = folder.path().to_str().expect("the path is text");
+    let paths = [
+        "/check?image=servercore:ltsc2019&host=20348&engine=containerd-1.7",
+        "/resolve?image=servercore&host=20348&engine=containerd-1.7",
+    ];
+    let service = Service::offline();
+    for path in paths {
+        let answer = service.json(path).await;
+        let engine = &answer["engine"];
+        assert!(engine["rule"].is_string(), "{engine}");
+        assert_eq!((&engine["position"], &engine["refusal"]), (&Value::Null, &Value::Null));
+        let warnings = answer["warnings"].as_array().expect("warnings");
+        let why = warnings.iter().find(|warning| warning["code"] == "engine-pick-unknown");
+        let why = why.map_or("", |it| it["message"].as_str().expect("a text"));
+        assert!(why.contains("containerd-1.7") && why.contains("registry only"), "{path}: {why}");
+        let without = service.json(path.split("&engine").next().expect("a path")).await;
+        assert!(!codes(&without["warnings"]).contains(&"engine-pick-unknown"), "{path}");
+    }
+    let registry = DockerRegistry::start();
+    let asked = Service::mirrored(&registry.host(), &["--state-dir", state_dir]);
+    let mut known = Vec::new();
+    for path in paths {
+        known.push(asked.json(path).await["engine"].clone());
+    }
+    assert!(asked.terminate().success());
+    let service = Service::start(&["--offline", "--state-dir", state_dir]);
+    for (path, known) in paths.into_iter().zip(known) {
+        assert!(!known["position"].is_null() || !known["refusal"].is_null(), "{known}");
+        assert_eq!(service.json(path).await["engine"], known, "{path}");
     }
 }

@@ -109,7 +109,8 @@ pub async fn swarm_nodes(
     answer_for_nodes(context, image, Platform::Swarm, read).await
 }
 
-/// Answers for hosts that are given by their Windows versions; the text of each is its name.
+/// Answers for hosts that are given by their Windows versions; the text of each is its name. One
+/// that could not be read is skipped, as in a list of nodes.
 ///
 /// # Errors
 /// As [`kubernetes_nodes`].
@@ -117,13 +118,14 @@ pub async fn fleet(
     context: &Context,
     image: &FleetImage,
     platform: Platform,
-    hosts: Vec<AskedHost>,
+    hosts: Vec<Result<AskedHost, Skipped>>,
 ) -> Result<Fleet, FleetRefusal> {
     let nodes = hosts.into_iter().map(|host| {
-        let AskedHost { requested, version, kind, edition, name, .. } = host;
+        let AskedHost { requested, version, kind, edition, name, could_mean } = host?;
         Ok(Node {
             name: requested.clone(),
             host: Host { requested, version, kind, edition, name },
+            could_mean,
             labels: BTreeMap::new(),
             contradictions: Vec::new(),
         })
@@ -179,11 +181,23 @@ async fn answer_for_nodes(
     {
         return Err(FleetRefusal::Miss(miss.clone()));
     }
-    let unknown = skipped.iter().filter(|left_out| left_out.reason.may_be_windows()).count();
-    let one_for_all = one_for_all(context, platform, &groups, unknown).await;
     let freshness = groups.iter().filter_map(freshness_of).reduce(Freshness::combine);
     let nodes = nodes.into_iter().map(|node| describe(node, context, platform)).collect();
-    Ok(Fleet { nodes, groups, one_for_all, skipped, freshness })
+    let mut fleet = Fleet { nodes, groups, one_for_all: Err(String::new()), skipped, freshness };
+    fleet.one_for_all = one_for_all(context, platform, &fleet).await;
+    Ok(fleet)
+}
+
+impl Fleet {
+    /// How many of those that were skipped may run Windows.
+    pub fn unknown(&self) -> usize {
+        self.skipped.iter().filter(|left_out| left_out.reason.may_be_windows()).count()
+    }
+
+    /// Whether each node that may run Windows has a tag.
+    pub fn is_complete(&self) -> bool {
+        self.unknown() == 0 && self.groups.iter().all(|group| group.answer.is_ok())
+    }
 }
 
 /// Groups the nodes by the facts that decide which images run there: the version (with the revision
@@ -218,14 +232,15 @@ fn question_for(image: &FleetImage, platform: Platform, members: &[&Node]) -> Re
 async fn one_for_all(
     context: &Context,
     platform: Platform,
-    groups: &[Group],
-    unknown: usize,
+    fleet: &Fleet,
 ) -> Result<Resolution, String> {
+    let groups = fleet.groups.as_slice();
+    let unknown = fleet.unknown();
     if unknown > 0 {
-        let nodes = if unknown == 1 { "one node" } else { "several nodes" };
+        let which = if unknown == 1 { "one node" } else { "several nodes" };
         return Err(format!(
-            "the Windows version of {nodes} under skipped is unknown; find it out as described \
-             there, and send the list again"
+            "the Windows version of {which} under skipped is unknown; find it out as described \
+             there, and ask again"
         ));
     }
     let Some(oldest) = groups.first() else {
@@ -287,7 +302,7 @@ const fn name_of(isolation: Isolation) -> &'static str {
 }
 
 fn describe(node: Node, context: &Context, platform: Platform) -> FleetNode {
-    let asked = AskedHost::new(node.host.clone(), Vec::new());
+    let asked = AskedHost::new(node.host.clone(), node.could_mean.clone());
     let host = HostDescription::of(&asked, context.tables, context.now().date());
     let mut warnings: Vec<Remark> =
         node.contradictions.iter().map(|text| Remark::node_contradicts(text, platform)).collect();

@@ -144,6 +144,7 @@ fn with_engine(
         host: &question.host,
         architecture: question.architecture,
         platform: question.platform,
+        requested: question.requested,
         manifest: manifest.as_deref(),
         best,
     };

@@ -26,8 +26,9 @@ pub async fn check_image(
     Query(query): Query,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Problem> {
-    let question = read_check(query, Reading::from(&**context))?;
-    let checked = answers::check(&context, &question).await.map_err(|refusal| {
+    let (question, requested) = read_check(query, Reading::from(&**context))?;
+    let checked = answers::check_with_platform(&context, &question, requested).await;
+    let checked = checked.map_err(|refusal| {
         let mirror = context.catalogue.mirror_of(&question.image.repository);
         Problem::of_check(&refusal, &question).asked_of(mirror)
     })?;

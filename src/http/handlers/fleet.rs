@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context};
+use crate::answers::{self, Context, Fleet};
 use crate::api::fleet::{FleetFormat, FleetParams, fleet_text, read_fleet};
 use crate::api::nodes::NodesObject;
 use crate::api::problem::Problem;
@@ -11,7 +11,7 @@ use crate::http::background::Background;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::rate_limiter::RateLimiter;
-use crate::http::reply::{self, Metadata, StoredResponse};
+use crate::http::reply::{self, Metadata};
 
 /// Tags for a fleet of hosts
 ///
@@ -37,7 +37,7 @@ pub async fn answer_for_fleet(
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_fleet(query, Reading::from(&**context))?;
-    RateLimiter::charge(&request, question.hosts.len() - 1)?;
+    RateLimiter::charge(&request, question.hosts.len().saturating_sub(1))?;
     let context = context.into_inner();
     let answering = async move {
         let (image, platform) = (&question.image, question.platform);
@@ -47,16 +47,40 @@ pub async fn answer_for_fleet(
             Problem::of_fleet(&refusal, &image.image).asked_of(mirror)
         })?;
         let metadata = Metadata { freshness: fleet.freshness, ..Metadata::default() };
-        let text = fleet_text(&fleet, question.format)?;
-        let bytes = match text {
-            Some(text) => text.into_bytes(),
-            None => reply::json_bytes(&NodesObject::new(&fleet, platform))?,
-        };
-        Ok((bytes, question.format, metadata))
+        let object = |fleet: &Fleet| NodesObject::new(fleet, platform);
+        Ok((written(&fleet, object, question.format)?, question.format, metadata))
     };
     let (answer, format, metadata) = background.run(answering).await?;
+    respond(&request, answer, format, &metadata)
+}
+
+/// The answer for a fleet or a list of nodes in this form.
+///
+/// # Errors
+/// As [`fleet_text`].
+pub(super) fn written(
+    fleet: &Fleet,
+    object: impl FnOnce(&Fleet) -> NodesObject,
+    format: FleetFormat,
+) -> Result<Vec<u8>, Problem> {
+    match fleet_text(fleet, format)? {
+        Some(text) => Ok(text.into_bytes()),
+        None => reply::json_bytes(&object(fleet)),
+    }
+}
+
+/// Sends it.
+///
+/// # Errors
+/// When it is JSON, and the request accepts something else.
+pub(super) fn respond(
+    request: &HttpRequest,
+    answer: Vec<u8>,
+    format: FleetFormat,
+    metadata: &Metadata,
+) -> Result<HttpResponse, Problem> {
     match format {
-        FleetFormat::Json => reply::written_json(&request, answer, &metadata),
-        _ => Ok(StoredResponse::new(reply::TEXT, answer, &metadata).respond(&request)),
+        FleetFormat::Json => reply::written_json(request, answer, metadata),
+        _ => Ok(reply::bytes(request, reply::TEXT, answer, metadata)),
     }
 }

@@ -3,14 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::answers::{self, Context};
-use crate::api::nodes::{NodesObject, NodesParams, read_image};
+use crate::api::nodes::{NodesObject, NodesParams, read_nodes};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_LIST_BYTES};
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
-use crate::http::reply::{self, Metadata};
+use crate::http::reply::Metadata;
+
+use super::fleet::{respond, written};
 
 /// Tags for the nodes of a Kubernetes cluster
 ///
@@ -24,7 +26,10 @@ use crate::http::reply::{self, Metadata};
     responses(
         (
             status = 200, description = "Labels to set, the tag of each group, and one tag for all",
-            body = NodesObject
+            content(
+                (NodesObject = "application/json"),
+                (String = "text/plain"),
+            )
         ),
         PostedLookupProblems,
     )
@@ -36,13 +41,13 @@ pub async fn answer_for_kubernetes_nodes(
     context: web::Data<Context>,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
-    let image = read_image(query, Reading::from(&**context))?;
+    let (image, format) = read_nodes(query, Reading::from(&**context))?;
     let body = body::read(&request, payload, &[body::JSON, body::TEXT], MAX_LIST_BYTES).await?;
     let context = context.into_inner();
-    let answer = background.json(async move {
+    let answering = async move {
         let fleet = answers::kubernetes_nodes(&context, &image, &body).await;
         let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image.image))?;
-        Ok(NodesObject::of_kubernetes(&fleet))
-    });
-    reply::written_json(&request, answer.await?, &Metadata::default())
+        written(&fleet, NodesObject::of_kubernetes, format)
+    };
+    respond(&request, background.run(answering).await?, format, &Metadata::default())
 }

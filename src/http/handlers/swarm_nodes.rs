@@ -3,14 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::answers::{self, Context};
-use crate::api::nodes::{NodesObject, NodesParams, read_image};
+use crate::api::nodes::{NodesObject, NodesParams, read_nodes};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_LIST_BYTES};
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
-use crate::http::reply::{self, Metadata};
+use crate::http::reply::Metadata;
+
+use super::fleet::{respond, written};
 
 /// Tags for the nodes of a Docker swarm
 ///
@@ -27,7 +29,10 @@ use crate::http::reply::{self, Metadata};
         (
             status = 200, description = "Labels to set, a service for each group, and one tag for \
                                          all",
-            body = NodesObject
+            content(
+                (NodesObject = "application/json"),
+                (String = "text/plain"),
+            )
         ),
         PostedLookupProblems,
     )
@@ -39,13 +44,13 @@ pub async fn answer_for_swarm_nodes(
     context: web::Data<Context>,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
-    let image = read_image(query, Reading::from(&**context))?;
+    let (image, format) = read_nodes(query, Reading::from(&**context))?;
     let body = body::read(&request, payload, &[body::JSON, body::TEXT], MAX_LIST_BYTES).await?;
     let context = context.into_inner();
-    let answer = background.json(async move {
+    let answering = async move {
         let fleet = answers::swarm_nodes(&context, &image, &body).await;
         let fleet = fleet.map_err(|refusal| Problem::of_fleet(&refusal, &image.image))?;
-        Ok(NodesObject::of_swarm(&fleet))
-    });
-    reply::written_json(&request, answer.await?, &Metadata::default())
+        written(&fleet, NodesObject::of_swarm, format)
+    };
+    respond(&request, background.run(answering).await?, format, &Metadata::default())
 }

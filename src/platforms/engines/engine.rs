@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::entry::Requested;
 use super::filters::Filter;
 use super::orders::Order;
 use super::refusals::Refusal;
@@ -13,6 +14,9 @@ use crate::words::words;
 const ENGINES: &str = include_str!("data/engines.csv");
 /// In `from`: the development branch, not yet released.
 const NEXT: &str = "next";
+/// The first Docker whose containerd store keeps the version of a `--platform` for the pull, and
+/// that refuses a single image of another platform (moby, daemon/containerd/image_pull.go).
+pub(super) const DOCKER_READS_VERSION: [u32; 3] = [28, 2, 0];
 /// The longest name of an engine that is read. Ours: twice the longest of the table.
 pub(super) const MAX_NAME_BYTES: usize = 48;
 
@@ -26,17 +30,17 @@ words! {
         DockerContainerd = "docker-containerd",
         /// containerd, as Kubernetes uses it.
         Containerd = "containerd",
-        /// nerdctl.
+        /// The command line of containerd, which adds a rule of its own to its matcher.
         Nerdctl = "nerdctl",
         /// BuildKit on Windows, as `docker buildx build` uses it.
         Buildkit = "buildkit",
-        /// crane.
+        /// Google's tool for registries; it runs no containers.
         Crane = "crane",
-        /// oras.
+        /// The tool of the OCI for artifacts; it runs no containers.
         Oras = "oras",
-        /// regctl.
+        /// The tool of regclient; it runs no containers.
         Regctl = "regctl",
-        /// skopeo.
+        /// Copies images between registries and stores; it runs no containers.
         Skopeo = "skopeo",
     }
 
@@ -55,6 +59,21 @@ words! {
         One = "one",
         /// All of them.
         All = "all",
+    }
+
+    /// The platforms that its command may name, as far as it is known what they do.
+    #[derive(serde::Deserialize)]
+    pub enum Platforms {
+        /// It is given none.
+        None = "none",
+        /// What one does is not known.
+        Unknown = "unknown",
+        /// `windows/amd64`, which means the version of the host.
+        Local = "local",
+        /// `windows/amd64`, without a version.
+        Any = "any",
+        /// The same, and `windows(10.0.20348)/amd64` for a version.
+        Version = "version",
     }
 }
 
@@ -83,6 +102,8 @@ pub struct Engine {
     pub fetches: Fetches,
     /// Its text if nothing matches.
     pub refusal: Refusal,
+    /// The platforms that its command may name.
+    pub platforms: Platforms,
     /// The repository, file and commit with the rule.
     pub source: String,
 }
@@ -105,23 +126,74 @@ impl Product {
 }
 
 impl Engine {
-    /// Its rule in a sentence.
-    pub fn rule(&self) -> String {
-        format!("{}; {}", self.usual_filter().meaning(), self.order.meaning())
+    /// Its rule in a sentence, for a command with this platform.
+    pub fn rule(&self, requested: Requested) -> String {
+        let (filter, order) = (self.filter_for(requested), self.order_for(requested));
+        format!("{}; {}", filter.meaning(), order.meaning())
     }
 
-    /// The filter of a command without a platform.
-    pub const fn usual_filter(&self) -> Filter {
-        match (self.product, self.filter) {
-            // BuildKit's worker has no version; its filter is for a platform that names one.
-            (Product::Buildkit, Filter::Abi1 | Filter::Abi2) => Filter::None,
-            (_, filter) => filter,
+    /// The filter of a pull with this platform.
+    pub fn filter_for(&self, requested: Requested) -> Filter {
+        let has_no_version = match self.product {
+            // BuildKit's worker has no version.
+            Product::Buildkit => matches!(requested, Requested::Default | Requested::Windows),
+            Product::DockerContainerd | Product::Containerd | Product::Nerdctl => {
+                requested == Requested::Windows && self.platforms != Platforms::Local
+                    || self.drops_version(requested)
+            }
+            _ => false,
+        };
+        match self.filter {
+            Filter::WithoutVersion => Filter::WithoutVersion,
+            _ if has_no_version => Filter::None,
+            filter => filter,
         }
     }
 
-    /// The engine with the first version of the product that has this rule.
-    pub fn first_with_rule(&'static self) -> &'static Self {
-        let rule = |engine: &Self| (engine.usual_filter(), engine.order);
+    /// Which of several entries a pull with this platform takes.
+    pub fn order_for(&self, requested: Requested) -> Order {
+        match self.order {
+            // The order of containerd is that of its default platform. With a platform that was
+            // asked for, it is the order of the index.
+            Order::Text | Order::Revision if requested != Requested::Default => {
+                if self.features {
+                    Order::IndexWithFeatures
+                } else {
+                    Order::Index
+                }
+            }
+            order => order,
+        }
+    }
+
+    /// Whether the pull drops the version of this platform, and only the run reads it.
+    pub(super) fn drops_version(&self, requested: Requested) -> bool {
+        self.product == Product::DockerContainerd
+            && !self.is_from(DOCKER_READS_VERSION)
+            && matches!(requested, Requested::Build(_) | Requested::WholeVersion)
+    }
+
+    /// Whether it is known what this platform in its command does.
+    ///
+    /// # Errors
+    /// When it is not, or the engine is never given one.
+    pub fn reads(&self, requested: Requested) -> Result<(), PlatformError> {
+        let name = || self.name.clone();
+        match (self.platforms, requested) {
+            (_, Requested::Default)
+            | (Platforms::Local | Platforms::Any | Platforms::Version, Requested::Windows)
+            | (Platforms::Version, Requested::Build(_)) => Ok(()),
+            (Platforms::None, _) => Err(PlatformError::NoPlatform),
+            (Platforms::Unknown, _) => Err(PlatformError::Unknown(name())),
+            _ => Err(PlatformError::VersionUnknown(name())),
+        }
+    }
+
+    /// The engine with the first version of the product that has the rule for this platform.
+    pub fn first_with_rule(&'static self, requested: Requested) -> &'static Self {
+        let rule = |it: &Self| {
+            (it.reads(requested).is_ok(), it.filter_for(requested), it.order_for(requested))
+        };
         let from_here = of(self.product).rev().skip_while(|it| it.name != self.name);
         from_here.take_while(|it| rule(it) == rule(self)).last().unwrap_or(self)
     }
@@ -166,6 +238,20 @@ pub enum EngineError {
         /// Its newest known version.
         newest: &'static str,
     },
+}
+
+/// Why it is not said what an engine does with a platform in its command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlatformError {
+    /// Nothing names a platform to the engine.
+    #[error("Kubernetes gives containerd no platform; leave it out")]
+    NoPlatform,
+    /// The engine with this name was not read or run with one.
+    #[error("is not known for {0}: leave it out, or name another version of the engine")]
+    Unknown(String),
+    /// The engine with this name was not read or run with a version in it.
+    #[error("is known for {0} without a version only, as windows/amd64")]
+    VersionUnknown(String),
 }
 
 /// All engines, those of a product together, from the oldest to the newest.

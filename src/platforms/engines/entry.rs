@@ -65,9 +65,10 @@ pub struct Host<'a> {
 }
 
 /// The platform in the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requested {
     /// None: the engine takes the host's.
+    #[default]
     Default,
     /// `windows/amd64`, or the host's architecture.
     Windows,
@@ -75,4 +76,29 @@ pub enum Requested {
     Build(u32),
     /// The host's whole os.version, as `crane`, `oras` and `regctl` take it.
     WholeVersion,
+}
+
+impl Requested {
+    /// Reads a platform as Docker and BuildKit do, but Windows and three parts of a version only.
+    pub fn read(text: &str) -> Option<(Self, Architecture)> {
+        let (system, architecture) = text.strip_prefix("windows")?.split_once('/')?;
+        let requested = match system {
+            "" => Self::Windows,
+            version => {
+                let build = version.strip_prefix("(10.0.")?.strip_suffix(')')?;
+                let is_number = build.bytes().all(|byte| byte.is_ascii_digit());
+                Self::Build(build.parse::<u16>().ok().filter(|_| is_number)?.into())
+            }
+        };
+        Some((requested, architecture.parse().ok()?))
+    }
+
+    /// The platform as it is written in a command for this architecture; `None` without one.
+    pub fn written(self, architecture: Architecture) -> Option<String> {
+        match self {
+            Self::Default | Self::WholeVersion => None,
+            Self::Windows => Some(format!("windows/{architecture}")),
+            Self::Build(build) => Some(format!("windows(10.0.{build})/{architecture}")),
+        }
+    }
 }

@@ -14,9 +14,12 @@ mod refusals;
 mod engine;
 mod pick;
 
-pub use engine::{Engine, EngineError, Fetches, Product, Store, engine, engines, newest_releases};
+pub use engine::{
+    Engine, EngineError, Fetches, PlatformError, Platforms, Product, Store, engine, engines,
+    newest_releases,
+};
 pub use entry::{Host, Image, IndexEntry, Requested};
 pub use filters::Filter;
 pub use orders::Order;
 pub use pick::{Outcome, is_accepted_by_swarm, pick};
-pub use refusals::{Names, Refusal};
+pub use refusals::{Names, Refusal, kubelet_event};

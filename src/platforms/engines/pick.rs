@@ -1,6 +1,6 @@
 //! What an engine takes from an image.
 
-use super::engine::{Engine, Fetches, Product};
+use super::engine::{DOCKER_READS_VERSION, Engine, Fetches, Product};
 use super::entry::{Host, Image, IndexEntry, Requested};
 use super::filters::Filter;
 use super::orders::{Found, Order, rank_of};
@@ -10,9 +10,6 @@ use super::refusals::{
 };
 use crate::images::Architecture;
 
-/// The first Docker whose containerd store keeps the version of a `--platform` (28.2, and the table
-/// has one row for 28), and that refuses a single image of another platform.
-const DOCKER_READS_VERSION: [u32; 3] = [28, 0, 0];
 /// The first Docker whose classic store lets Linux entries pass with `--platform`, and whose text
 /// about Linux is longer.
 const DOCKER_PASSES_LINUX: [u32; 3] = [25, 0, 0];
@@ -121,8 +118,9 @@ fn with_containerd(
 
 /// How an engine with containerd's matcher searches.
 struct Search {
-    /// The filter and the build that it compares with; `None` if every version matches.
-    filter: Option<(Filter, u32)>,
+    filter: Filter,
+    /// The build that the filter compares with; `None` where every version matches.
+    build: Option<u32>,
     order: Order,
     architecture: Architecture,
     cpu_level: u8,
@@ -133,41 +131,21 @@ struct Search {
 
 impl Search {
     fn of(engine: &Engine, host: &Host<'_>) -> Self {
-        let asked = match host.requested {
-            Requested::Default | Requested::WholeVersion => host.windows.map(|(build, _)| build),
-            Requested::Windows => None,
+        let build = match host.requested {
             Requested::Build(build) => Some(build),
+            _ => host.windows.map(|(build, _)| build),
         };
-        let is_buildkit = engine.product == Product::Buildkit;
-        let drops_version = engine.product == Product::DockerContainerd
-            && !engine.is_from(DOCKER_READS_VERSION)
-            && host.requested != Requested::Default;
-        // BuildKit's worker reports its platform without a version.
-        let has_no_version = is_buildkit && host.requested == Requested::Default;
-        let filter = match asked {
-            _ if is_buildkit && engine.filter == Filter::WithoutVersion && has_no_version => {
-                Some((Filter::WithoutVersion, 0))
-            }
-            Some(build) if !drops_version && !has_no_version => Some((engine.filter, build)),
-            _ => None,
-        };
-        let order = match engine.order {
-            // The order of containerd is that of its default platform. With a platform that was
-            // asked for, it is the order of the index.
-            Order::Text | Order::Revision if host.requested != Requested::Default => {
-                if engine.features { Order::IndexWithFeatures } else { Order::Index }
-            }
-            order => order,
-        };
+        let order = engine.order_for(host.requested);
         let knows_level = engine.refusal == Refusal::NoMatchingManifestForCpu
             && host.requested == Requested::Default;
         Self {
-            filter,
+            filter: engine.filter_for(host.requested),
+            build,
             order,
             architecture: host.architecture,
             cpu_level: if knows_level { host.cpu_level } else { 1 },
             lower: order.takes_lower() && engine.product != Product::Nerdctl,
-            run: asked.filter(|_| drops_version),
+            run: build.filter(|_| engine.drops_version(host.requested)),
         }
     }
 
@@ -187,7 +165,12 @@ impl Search {
     }
 
     fn accepts(&self, engine: &Engine, os_version: Option<&str>) -> bool {
-        self.filter.is_none_or(|(filter, build)| filter.accepts(os_version, build, engine.wraps))
+        let build = match self.filter {
+            // It compares with no build.
+            Filter::WithoutVersion => Some(0),
+            _ => self.build,
+        };
+        build.is_none_or(|build| self.filter.accepts(os_version, build, engine.wraps))
     }
 
     /// Whether the run finds what was pulled.

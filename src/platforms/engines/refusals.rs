@@ -112,13 +112,9 @@ fn skopeo(architecture: &str, operating_system: &str) -> String {
 /// The platform as containerd's library writes it.
 fn platform(host: &Host<'_>) -> String {
     let architecture = host.architecture;
-    match host.requested {
-        Requested::Windows => format!("windows/{architecture}"),
-        Requested::Build(build) => format!("windows(10.0.{build})/{architecture}"),
-        Requested::Default | Requested::WholeVersion => {
-            format!("windows(10.0.{})/{architecture}", build_of(host))
-        }
-    }
+    host.requested
+        .written(architecture)
+        .unwrap_or_else(|| format!("windows(10.0.{})/{architecture}", build_of(host)))
 }
 
 /// The level of the processor as a variant, where the engine takes the platform from the host.
@@ -172,4 +168,11 @@ pub(super) fn blob_not_found(names: &Names<'_>) -> String {
     format!(
         "get image config descriptor: blob {digest} expected at {path}: blob not found: not found"
     )
+}
+
+/// The event of the kubelet about such a text of containerd, as `kubectl describe pod` prints it
+/// (tests/data/diagnosis has reports of it; kubernetes, pkg/kubelet/images/image_manager.go). All
+/// of these texts are of the kind `NotFound`.
+pub fn kubelet_event(reference: &str, text: &str) -> String {
+    format!("Failed to pull image \"{reference}\": rpc error: code = NotFound desc = {text}")
 }

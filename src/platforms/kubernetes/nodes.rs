@@ -77,7 +77,13 @@ fn read_node(item: Item, tables: &Tables) -> Result<Node, Skipped> {
     let (host, contradictions) =
         host_of(&clues, tables).ok_or_else(|| skip(SkipReason::KubernetesVersionUnknown))?;
     let wanted = version_labels(host.version);
-    Ok(Node { name: name.to_owned(), labels: labels_to_set(wanted, &labels), host, contradictions })
+    Ok(Node {
+        name: name.to_owned(),
+        labels: labels_to_set(wanted, &labels),
+        host,
+        could_mean: Vec::new(),
+        contradictions,
+    })
 }
 
 #[cfg(test)]

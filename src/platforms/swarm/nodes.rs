@@ -269,6 +269,7 @@ fn read_node(node: Merged, tables: &Tables) -> Result<Node, Skipped> {
         name: name.to_owned(),
         labels: labels_to_set(wanted, &node.labels),
         host,
+        could_mean: Vec::new(),
         contradictions,
     })
 }
