@@ -111,7 +111,6 @@ const FACTS: [(&str, &str, &str); 4] = [
 ];
 
 impl Engines {
-    /// Every engine of the table.
     pub fn new() -> Self {
         let engines: Vec<ListedEngine> = engines().iter().map(ListedEngine::new).collect();
         let facts = FACTS.map(|(code, message, source)| Remark {
@@ -214,7 +213,6 @@ pub(super) struct EngineQuestion<'a> {
     pub best: Option<usize>,
 }
 
-/// What the engines do.
 pub(super) struct EngineAnswer {
     /// The engine that was asked for.
     pub asked: Option<EnginePick>,

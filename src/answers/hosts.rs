@@ -13,16 +13,12 @@ use crate::catalogue::Freshness;
 use crate::images::{Architecture, NamedImage, Selector};
 use crate::windows::{Isolation, Platform};
 
-/// The question of `/hosts`.
 #[derive(Clone, Debug)]
 pub struct HostsQuestion {
-    /// The image.
     pub image: NamedImage,
     /// Its tag or digest.
     pub selector: Selector,
-    /// The architecture of the hosts.
     pub architecture: Architecture,
-    /// Where the container runs.
     pub platform: Platform,
 }
 
@@ -64,7 +60,6 @@ pub struct HostRun {
 pub struct HostsRefusal {
     /// The question for the first host.
     pub question: CheckQuestion,
-    /// Why it has no answer.
     pub refusal: CheckRefusal,
 }
 

@@ -37,16 +37,12 @@ pub struct FleetParams {
     pub format: Option<FleetFormat>,
 }
 
-/// What `/fleet` is asked.
 #[derive(Debug)]
 pub struct FleetQuestion {
-    /// The image.
     pub image: FleetImage,
     /// The hosts, and those that could not be read; at least one of the former.
     pub hosts: Vec<Result<AskedHost, Skipped>>,
-    /// Where the containers run.
     pub platform: Platform,
-    /// The form of the answer.
     pub format: FleetFormat,
 }
 

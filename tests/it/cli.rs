@@ -210,6 +210,8 @@ async fn nodes_are_read_from_kubectl_and_docker() {
     std::fs::write(&unknown, node).expect("it is writable");
     let unknown = unknown.to_str().expect("the path is text");
     check(&["nodes", "servercore", unknown, "--offline"], 3, "\"version-unknown\"", "");
+    std::fs::write(unknown, r#"{"kind": "List", "items": []}"#).expect("it is writable");
+    check(&["nodes", "servercore", unknown, "--offline"], 3, "the list has no Windows node", "");
     let table = "tests/data/clusters/kubectl-get-nodes-wide.txt";
     check(
         &["nodes", "servercore", table, "--offline", "--format", "markdown"],

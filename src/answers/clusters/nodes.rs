@@ -32,20 +32,15 @@ pub struct Fleet {
     pub groups: Vec<Group>,
     /// The one tag that runs on all Windows nodes, or why there is none.
     pub one_for_all: Result<Resolution, String>,
-    /// The nodes that were skipped.
     pub skipped: Vec<Skipped>,
     /// How old the tag lists are; `None` if none was looked up.
     pub freshness: Option<Freshness>,
 }
 
-/// A Windows node.
 #[derive(Debug)]
 pub struct FleetNode {
-    /// The node as read.
     pub node: Node,
-    /// Its Windows.
     pub host: HostDescription,
-    /// Possible problems.
     pub warnings: Vec<Remark>,
 }
 
@@ -76,7 +71,6 @@ pub enum FleetRefusal {
 /// The image that the nodes are to run, and the tag whose software is wanted.
 #[derive(Clone, Debug)]
 pub struct FleetImage {
-    /// The image.
     pub image: Arc<NamedImage>,
     /// The tag; `None` for a base image of any tag.
     pub tag: Option<Tag>,
@@ -194,9 +188,10 @@ impl Fleet {
         self.skipped.iter().filter(|left_out| left_out.reason.may_be_windows()).count()
     }
 
-    /// Whether each node that may run Windows has a tag.
+    /// Whether each node that may run Windows has a tag, and there is any.
     pub fn is_complete(&self) -> bool {
-        self.unknown() == 0 && self.groups.iter().all(|group| group.answer.is_ok())
+        let have_tags = self.groups.iter().all(|group| group.answer.is_ok());
+        have_tags && !self.groups.is_empty() && self.unknown() == 0
     }
 }
 

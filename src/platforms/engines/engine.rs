@@ -82,7 +82,6 @@ words! {
 pub struct Engine {
     /// Its name, a value of `engine`.
     pub name: String,
-    /// The product.
     pub product: Product,
     /// The first version; `next` is the development branch.
     pub from: String,
@@ -98,11 +97,9 @@ pub struct Engine {
     pub wraps: bool,
     /// Whether an entry with features other than `win32k` does not match.
     pub features: bool,
-    /// What it downloads.
     pub fetches: Fetches,
     /// Its text if nothing matches.
     pub refusal: Refusal,
-    /// The platforms that its command may name.
     pub platforms: Platforms,
     /// The repository, file and commit with the rule.
     pub source: String,
@@ -221,23 +218,13 @@ pub enum EngineError {
     Unknown,
     /// The version is older than all of the table.
     #[error("has no known rule: the oldest known version of {product} is {oldest}")]
-    TooOld {
-        /// The product.
-        product: Product,
-        /// Its oldest known version.
-        oldest: &'static str,
-    },
+    TooOld { product: Product, oldest: &'static str },
     /// The version is of a later major version than all of the table, whose rule may be another.
     #[error(
         "has no known rule: the newest known version of {product} is {newest}; leave the version \
          out for its rule"
     )]
-    TooNew {
-        /// The product.
-        product: Product,
-        /// Its newest known version.
-        newest: &'static str,
-    },
+    TooNew { product: Product, newest: &'static str },
 }
 
 /// Why it is not said what an engine does with a platform in its command.

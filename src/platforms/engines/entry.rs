@@ -14,15 +14,11 @@ pub enum Image<'a> {
 /// The platform of an entry; what the index leaves out is `None`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IndexEntry<'a> {
-    /// The operating system.
     pub operating_system: Option<&'a str>,
     /// The architecture as Go names it.
     pub architecture: Option<&'a str>,
-    /// The variant of the architecture.
     pub variant: Option<&'a str>,
-    /// `os.version`.
     pub os_version: Option<&'a str>,
-    /// `os.features`.
     pub os_features: &'a [String],
 }
 
@@ -50,17 +46,14 @@ impl IndexEntry<'_> {
     }
 }
 
-/// The host that pulls.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
     /// Its build and its os.version, with the revision where that is known; `None` for a computer
     /// without Windows, such as a Linux builder.
     pub windows: Option<(u32, &'a str)>,
-    /// Its architecture.
     pub architecture: Architecture,
     /// The level of an amd64 processor, 1 to 4 (x86-64 psABI).
     pub cpu_level: u8,
-    /// The platform that is asked for.
     pub requested: Requested,
 }
 

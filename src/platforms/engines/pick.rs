@@ -19,7 +19,6 @@ const DOCKER_PASSES_LINUX: [u32; 3] = [25, 0, 0];
 pub enum Outcome {
     /// It takes the entry at this position, from 0.
     Picked {
-        /// The position.
         position: usize,
         /// The positions of all entries that it downloads, in the order of the index.
         fetched: Vec<usize>,

@@ -17,19 +17,14 @@ words! {
         FailedToPull = "failed-to-pull",
         /// containerd from 2.1 on, in Kubernetes.
         ConfigDescriptor = "config-descriptor",
-        /// nerdctl.
         NoMatchInDigest = "no-match-in-digest",
         /// Docker's classic store up to 27.
         Classic = "classic",
         /// Docker's classic store from 28 on.
         ClassicPlatform = "classic-platform",
-        /// crane.
         Crane = "crane",
-        /// oras.
         Oras = "oras",
-        /// regctl.
         Regctl = "regctl",
-        /// skopeo.
         Skopeo = "skopeo",
         /// skopeo 1.9: the architecture without quotation marks.
         SkopeoUnquoted = "skopeo-unquoted",
@@ -39,7 +34,6 @@ words! {
 /// What a text names beside the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
-    /// The reference of the image.
     pub reference: &'a str,
     /// The digest that the text names.
     pub digest: &'a str,
