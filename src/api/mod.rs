@@ -20,6 +20,7 @@ pub mod admission;
 pub mod matrix;
 pub mod lists;
 pub mod tags;
+pub mod releases;
 pub mod renovate;
 pub mod badge;
 pub mod diagnose;

@@ -1,5 +1,8 @@
 //! The HTTP side: methods, formats, caching headers, problems, and an end without loss.
 
+use std::collections::BTreeMap;
+
+use icalendar::Component as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -482,7 +485,8 @@ async fn the_detail_alone_says_what_is_allowed() {
             "check",
         ),
         ("/identify?hots=1709", "host, host_type"),
-        ("/releases?build=1709", "takes none"),
+        ("/releases?build=1709", "must be one of format"),
+        ("/images?build=1709", "takes none"),
     ] {
         let answer = service.get(path).await;
         let detail = answer.json()["detail"].as_str().expect("a text").to_owned();
@@ -496,4 +500,47 @@ async fn it_stops_when_it_is_told_to() {
     assert_eq!(service.get("/readyz").await.text, "ok\n");
     let status = service.terminate();
     assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_last_days_of_support_are_a_calendar() {
+    let service = Service::offline();
+    let answer = service.get("/releases?format=ics").await;
+    assert_eq!(answer.header("content-type"), "text/calendar; charset=utf-8");
+    assert!(answer.text.split_terminator("\r\n").all(|line| line.len() <= 75), "{}", answer.text);
+    assert!(!answer.text.replace("\r\n", "").contains(['\r', '\n']));
+    // A parser of other people reads what /releases says.
+    let calendar: icalendar::Calendar = answer.text.parse().expect("it is iCalendar");
+    let mut days = BTreeMap::new();
+    for event in calendar.components.iter().filter_map(icalendar::CalendarComponent::as_event) {
+        let Some(icalendar::DatePerhapsTime::Date(day)) = event.get_start() else {
+            panic!("{event:?} has no whole day");
+        };
+        assert!(event.get_timestamp().is_some(), "{event:?}");
+        let uid = event.get_uid().expect("a UID").to_owned();
+        let of_event = (event.get_summary().expect("a summary").to_owned(), day.to_string());
+        assert_eq!(days.insert(uid, of_event), None, "each UID is there once");
+    }
+    let releases = service.json("/releases").await;
+    let mut expected = 0;
+    for release in releases["releases"].as_array().expect("a list") {
+        let name = release["name"].as_str().expect("a name");
+        for (field, key) in [
+            ("mainstream_end", "mainstream"),
+            ("extended_end", "extended"),
+            ("long_term_end", "long-term"),
+            ("security_updates_end", "security-updates"),
+        ] {
+            let Some(day) = release[field].as_str() else { continue };
+            let uid = name.to_lowercase().replace([' ', ','], "-");
+            let (summary, found) = &days[&format!("{uid}-{key}@wintag")];
+            assert_eq!(found, day, "{summary}");
+            assert!(summary.starts_with(&format!("{name}: last day of ")), "{summary}");
+            expected += 1;
+        }
+    }
+    // And those of the images.
+    assert!(expected > 60 && days.len() > expected, "{expected} of {}", days.len());
+    let wrong = service.get("/releases?format=ical").await;
+    assert!(wrong.text.contains("must be one of json, ics"), "{}", wrong.text);
 }
