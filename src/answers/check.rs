@@ -214,9 +214,10 @@ fn instead_of(question: &CheckQuestion) -> ResolveQuestion {
 
 /// The reference as engines write it.
 fn whole_reference(image: &NamedImage, selector: &Selector) -> String {
-    match wanted(selector) {
-        Wanted::Tag(tag) => format!("{}:{tag}", image.repository),
-        Wanted::Digest(digest) => format!("{}@{digest}", image.repository),
+    match selector {
+        Selector::Default => format!("{}:{DEFAULT_TAG}", image.repository),
+        Selector::Tag(tag) => format!("{}:{tag}", image.repository),
+        Selector::Digest { digest, .. } => format!("{}@{digest}", image.repository),
     }
 }
 
