@@ -141,6 +141,7 @@ mod tests {
             ("tag lists", catalogue::MAX_TAG_BYTES),
             ("tag lists that are not in the cache", catalogue::MAX_NEW_LIST_BYTES),
             ("manifests", catalogue::MAX_MANIFEST_BYTES as usize),
+            ("what was seen of tags", catalogue::MAX_HISTORY_BYTES),
             ("answers of registries that are being read", registry::MAX_RECEIVED_BYTES),
         ];
         let limits: Vec<_> = of_process.into_iter().chain(http::memory::limits()).collect();

@@ -140,7 +140,7 @@ mod tests {
     /// Whether what was seen of a tag of Server Core on the first day is still true on the other.
     fn holds(tag: &str, observed: &str, today: &str) -> bool {
         let tables = Tables::embedded();
-        let (observed, evidence) = (observed.to_owned(), "a test".to_owned());
+        let (observed, evidence) = (observed.to_owned(), "a test");
         let observation = Observation { observed, evidence, ..Observation::default() };
         let tag = KnownTag::new(tag.to_owned(), Some(Box::new(observation)), tables);
         still_true(&tag, Base::Servercore, date(today), tables).is_some()

@@ -75,7 +75,7 @@ impl Row {
             base: self.base.parse().ok(),
             builds: self.builds.split(';').filter_map(|build| build.parse().ok()).collect(),
             observed: self.observed.to_owned(),
-            evidence: self.evidence.to_owned(),
+            evidence: self.evidence,
         };
         KnownTag::new(self.tag.to_owned(), Some(Box::new(observation)), tables)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::history::History;
 use super::known_tag::KnownTag;
 use super::list_memory::{ListMemory, MAX_NEW_LIST_BYTES};
 use super::metrics;
@@ -24,21 +25,32 @@ pub struct Fetcher {
     pub shrinkage: ShrinkageCheck,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
+    pub history: Arc<History>,
+}
+
+/// What is known of a repository before its list is fetched.
+pub struct Before {
+    /// How many tags it should have.
+    pub expected_count: usize,
+    /// Its last list, if anybody may read it.
+    pub list: Option<Arc<RepositoryTags>>,
+    /// Whether it is of base images.
+    pub is_reserved: bool,
 }
 
 impl Fetcher {
-    /// The tags of a repository, which should have `expected_count` tags.
+    /// The tags of a repository.
     pub async fn tags(
         self,
         repository: Repository,
-        expected_count: usize,
+        before: Before,
         purpose: Purpose,
     ) -> Result<Received<RepositoryTags>, RegistryError> {
         let listed = self.registries.list_tags(&repository, purpose).await;
         self.report(&repository, Operation::Tags, &listed);
         let Received { value: TagNames { names: texts, held: _held_texts }, with_credentials } =
             listed?;
-        self.shrinkage.check(&repository, expected_count, texts.len())?;
+        self.shrinkage.check(&repository, before.expected_count, texts.len())?;
         let bytes = texts.len().saturating_mul(MAX_BYTES_PER_TAG).min(MAX_NEW_LIST_BYTES);
         let memory = ListMemory::acquire(bytes).await?;
         let tags = texts.into_iter().map(|text| KnownTag::new(text, None, self.tables));
@@ -50,19 +62,29 @@ impl Fetcher {
             });
         }
         value.memory = Some(memory.shrunk_to(weight));
+        if !with_credentials {
+            let (place, now) = ((&repository, before.is_reserved), self.clock.now().utc);
+            self.history.listed(place, &value, before.list.as_deref(), now);
+        }
         Ok(Received { value, with_credentials })
     }
 
     /// The manifest that a tag or digest selects; the index may describe its image.
     pub async fn manifest(
         self,
-        repository: Repository,
+        (repository, is_reserved): (Repository, bool),
         wanted: Wanted,
         index: impl Future<Output = Option<Arc<Manifest>>> + Send,
         purpose: Purpose,
     ) -> Result<Received<Manifest>, RegistryError> {
         let manifest = self.registries.manifest(&repository, &wanted, index, purpose).await;
         self.report(&repository, Operation::Manifest, &manifest);
+        if let (Wanted::Tag(tag), Ok(Received { value, with_credentials: false })) =
+            (&wanted, &manifest)
+        {
+            let place = (&repository, is_reserved);
+            self.history.saw(place, tag, value, self.clock.now().utc);
+        }
         manifest
     }
 

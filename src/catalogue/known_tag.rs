@@ -31,7 +31,7 @@ pub struct Observation {
     /// The date, as `2026-08-12` or `2018-03`; empty when it is not known.
     pub observed: String,
     /// The kind of evidence; the words are explained beside the data.
-    pub evidence: String,
+    pub evidence: &'static str,
 }
 
 impl Observation {

@@ -8,8 +8,9 @@ use super::cache::{Cache, EntryTtl, Lookup};
 use super::deadline::Deadline;
 use super::embedded::Embedded;
 use super::entries::CacheEntry;
-use super::fetch::Fetcher;
+use super::fetch::{Before, Fetcher};
 use super::freshness::{Found, Freshness, Provenance};
+use super::history::History;
 use super::known_tag::KnownTag;
 use super::list_memory::MAX_TAG_BYTES;
 use super::metrics;
@@ -61,6 +62,7 @@ pub struct Catalogue {
     fetcher: Fetcher,
     offline: bool,
     pub(super) snapshot: Option<Snapshot>,
+    pub(super) history: Arc<History>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -77,7 +79,9 @@ impl Catalogue {
             fresh: settings.fresh_for,
             usable: DEFAULT_USABLE_TTL.max(settings.fresh_for),
         };
+        let history = Arc::new(History::default());
         let fetcher = Fetcher {
+            history: history.clone(),
             registries: registries.clone(),
             tables,
             shrinkage: ShrinkageCheck::default(),
@@ -93,6 +97,7 @@ impl Catalogue {
             fetcher,
             offline: settings.offline,
             snapshot: settings.state_dir.clone().map(Snapshot::new),
+            history,
             metrics,
         }
     }
@@ -124,8 +129,9 @@ impl Catalogue {
         }
         let is_mirrored = self.registries.is_mirrored(repository.registry());
         let has_most = self.embedded.has_most_of(repository);
+        let last = self.tags.last(repository);
         let expected_count = shrinkage::expected_count(
-            self.tags.last(repository).map(|entry| entry.value.len()),
+            last.as_ref().map(|entry| entry.value.len()),
             embedded.as_ref().filter(|_| has_most).map(|tags| tags.len()),
             is_mirrored,
         );
@@ -135,7 +141,12 @@ impl Catalogue {
             ..self.policy(repository, has_fallback, deadline)
         };
         let purpose = self.purpose_of_list(repository, cached.is_some());
-        let fetch = || self.fetcher.clone().tags(repository.clone(), expected_count, purpose);
+        let before = Before {
+            expected_count,
+            list: last.filter(|entry| !entry.is_private).map(|entry| entry.value),
+            is_reserved: policy.is_reserved,
+        };
+        let fetch = || self.fetcher.clone().tags(repository.clone(), before, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
         match (found(lookup), embedded) {
@@ -233,7 +244,8 @@ impl Catalogue {
         };
         let index = self.index(repository, shared);
         let purpose = self.purpose_of_manifest(repository, &wanted, cached.is_some());
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);
+        let place = (repository.clone(), policy.is_reserved);
+        let fetch = || self.fetcher.clone().manifest(place, wanted, index, purpose);
         let lookup = self.manifests.get(key, policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
         found(lookup)
@@ -256,7 +268,8 @@ impl Catalogue {
         let policy = self.policy(repository, true, deadline);
         let index = self.index(repository, shared);
         let purpose = self.purpose_of_manifest(repository, &wanted, false);
-        let fetch = || self.fetcher.clone().manifest(repository.clone(), wanted, index, purpose);
+        let place = (repository.clone(), policy.is_reserved);
+        let fetch = || self.fetcher.clone().manifest(place, wanted, index, purpose);
         self.manifests.prefetch(key, policy, fetch);
     }
 

@@ -7,6 +7,7 @@
 mod lookups;
 mod known;
 mod freshness;
+mod sighting;
 mod miss;
 mod known_tag;
 mod candidates;
@@ -24,6 +25,9 @@ mod weight;
 mod shrinkage;
 mod metrics;
 mod embedded;
+mod embedded_history;
+mod history;
+mod remembered;
 mod persistence;
 mod snapshot;
 
@@ -32,6 +36,8 @@ pub use caller::Caller;
 pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
 pub use freshness::{Found, Freshness, Provenance};
+#[cfg(test)]
+pub use history::MAX_HISTORY_BYTES;
 pub use known_tag::{KnownTag, Observation};
 #[cfg(test)]
 pub use list_memory::{MAX_NEW_LIST_BYTES, MAX_TAG_BYTES};
@@ -39,6 +45,8 @@ pub use list_memory::{MAX_NEW_LIST_BYTES, MAX_TAG_BYTES};
 pub use lookups::MAX_MANIFEST_BYTES;
 pub use lookups::{Catalogue, CatalogueSettings, FoundImage};
 pub use miss::Miss;
+pub use remembered::RepositoryHistory;
+pub use sighting::{Moment, ParseMomentError, Sighting, TagHistory};
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
 pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::cache::Cache;
+use super::history::RepositoryRecord;
 use super::known_tag::KnownTag;
 use super::list_memory::ListMemory;
 use super::lookups::Catalogue;
@@ -37,6 +38,10 @@ impl Catalogue {
                 self.manifests.load(key, value, learnt, is_reserved);
             }
         }
+        for (repository, record) in snapshot.load_history() {
+            let is_reserved = self.is_reserved(&repository);
+            self.history.load(&repository, RepositoryRecord { is_reserved, ..record });
+        }
     }
 
     /// Writes the snapshot if the cache has changed since it was written or loaded. Blocks while it
@@ -45,10 +50,12 @@ impl Catalogue {
         let Some(snapshot) = &self.snapshot else { return };
         // Read before the facts are gathered: a change in between is written the next time.
         let revision = self.tags.revision().wrapping_add(self.manifests.revision());
-        if snapshot
-            .save(revision, dated(&self.tags, Texts), dated(&self.manifests, |it| it))
-            .is_err()
-        {
+        let history = self.history.revision();
+        let saved = [
+            snapshot.save(revision, dated(&self.tags, Texts), dated(&self.manifests, |it| it)),
+            snapshot.save_history(history, || self.history.all()),
+        ];
+        if saved.contains(&Err(())) {
             self.metrics.count_snapshot_write_failure();
         }
     }

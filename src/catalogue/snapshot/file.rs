@@ -7,12 +7,14 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The file. No part of the name comes from outside.
-const NAME: &str = "catalogue.snapshot";
-/// The file that is being written.
-const UNFINISHED: &str = "catalogue.snapshot.unfinished";
-/// The last file that could not be used, kept for inspection.
-const REJECTED: &str = "catalogue.snapshot.rejected";
+/// The file of lists and manifests. No part of a name comes from outside.
+pub const CATALOGUE: &str = "catalogue.snapshot";
+/// The file of what was seen of tags.
+pub const HISTORY: &str = "history.snapshot";
+/// What the name of a file ends with while it is being written.
+const UNFINISHED: &str = ".unfinished";
+/// What the name of the last file ends with that could not be used, kept for inspection.
+const REJECTED: &str = ".rejected";
 /// The file that is locked. It is empty, and stays.
 const LOCK: &str = "catalogue.lock";
 /// The largest file that is read or written. The full cache needs about a third of it.
@@ -22,6 +24,7 @@ const MAX_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct SnapshotFile {
     directory: PathBuf,
+    name: &'static str,
     max_bytes: u64,
 }
 
@@ -37,14 +40,14 @@ pub enum FileContent {
 }
 
 impl SnapshotFile {
-    /// The snapshot in this directory, which need not exist yet.
-    pub fn new(directory: PathBuf) -> Self {
-        Self { directory, max_bytes: MAX_BYTES }
+    /// The file of this name in this directory, which need not exist yet.
+    pub fn new(directory: PathBuf, name: &'static str) -> Self {
+        Self { directory, name, max_bytes: MAX_BYTES }
     }
 
     /// The path of the file, for messages.
     pub fn path(&self) -> PathBuf {
-        self.directory.join(NAME)
+        self.directory.join(self.name)
     }
 
     /// Locks the directory for this process, until the file that this returns is closed, however
@@ -102,7 +105,7 @@ impl SnapshotFile {
     /// # Errors
     /// I/O errors.
     pub fn set_aside(&self) -> io::Result<PathBuf> {
-        let aside = self.directory.join(REJECTED);
+        let aside = self.directory.join(format!("{}{REJECTED}", self.name));
         fs::rename(self.path(), &aside)?;
         Ok(aside)
     }
@@ -116,14 +119,15 @@ impl SnapshotFile {
         make_directory(&self.directory)?;
         // Left by a process that was killed. The name is fixed so that such files do not pile up. A
         // link of this name is removed, not followed.
-        match fs::remove_file(self.directory.join(UNFINISHED)) {
+        let unfinished = format!("{}{UNFINISHED}", self.name);
+        match fs::remove_file(self.directory.join(&unfinished)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         // Created anew and for the owner alone; deleted again on failure, so that what did not fit
         // does not keep a full disk full.
         let mut file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
+            .prefix(&unfinished)
             .rand_bytes(0)
             .tempfile_in(&self.directory)?;
         write(file.as_file_mut())?;
@@ -219,7 +223,7 @@ mod tests {
 
     fn in_new_directory() -> (tempfile::TempDir, SnapshotFile) {
         let directory = tempfile::TempDir::new().unwrap();
-        let file = SnapshotFile::new(directory.path().join("state"));
+        let file = SnapshotFile::new(directory.path().join("state"), CATALOGUE);
         (directory, file)
     }
 
@@ -242,7 +246,7 @@ mod tests {
         put(&file, b"one").unwrap();
         put(&file, b"two").unwrap();
         assert!(matches!(file.read(), Ok(FileContent::Bytes(bytes)) if bytes == b"two"));
-        assert_eq!(names(&file), [NAME]);
+        assert_eq!(names(&file), [CATALOGUE]);
     }
 
     #[cfg(unix)]
@@ -274,13 +278,17 @@ mod tests {
         let elsewhere = directory.path().join("elsewhere");
         fs::write(&elsewhere, "mine").unwrap();
         std::os::unix::fs::symlink(&elsewhere, file.path()).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, file.directory.join(UNFINISHED)).unwrap();
+        std::os::unix::fs::symlink(
+            &elsewhere,
+            file.directory.join(format!("{CATALOGUE}{UNFINISHED}")),
+        )
+        .unwrap();
         assert!(matches!(file.read(), Ok(FileContent::Unusable(_))));
         assert!(system::open_itself(&file.path()).is_err());
         put(&file, b"snapshot").unwrap();
         assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
         assert!(fs::symlink_metadata(file.path()).unwrap().is_file());
-        assert_eq!(names(&file), [NAME]);
+        assert_eq!(names(&file), [CATALOGUE]);
     }
 
     #[test]
@@ -289,14 +297,14 @@ mod tests {
         fs::create_dir_all(file.path()).unwrap();
         assert!(matches!(file.read(), Ok(FileContent::Unusable(_))));
         file.set_aside().unwrap();
-        assert_eq!(names(&file), [REJECTED]);
+        assert_eq!(names(&file), [format!("{CATALOGUE}{REJECTED}")]);
     }
 
     #[test]
     fn f15_a_directory_that_cannot_be_made_is_an_error() {
         let (directory, _) = in_new_directory();
-        assert!(put(&SnapshotFile::new(directory.path().join("a/b")), b"x").is_err());
+        assert!(put(&SnapshotFile::new(directory.path().join("a/b"), CATALOGUE), b"x").is_err());
         fs::write(directory.path().join("file"), "").unwrap();
-        assert!(put(&SnapshotFile::new(directory.path().join("file")), b"x").is_err());
+        assert!(put(&SnapshotFile::new(directory.path().join("file"), CATALOGUE), b"x").is_err());
     }
 }

@@ -3,8 +3,11 @@
 
 mod facts;
 mod file;
+mod history;
+mod sealed;
 mod stored;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -14,11 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 
+use super::history::RepositoryRecord;
 use crate::images::Repository;
 use crate::registry::{Manifest, Wanted};
 
 pub use facts::{DatedFact, SnapshotFacts};
-use file::{FileContent, SnapshotFile};
+use file::{CATALOGUE, FileContent, HISTORY, SnapshotFile};
+use sealed::Unreadable;
 #[cfg(fuzzing)]
 pub use stored::check_any as check_snapshot;
 
@@ -47,11 +52,16 @@ impl fmt::Display for SnapshotState {
 #[derive(Debug)]
 pub struct Snapshot {
     file: SnapshotFile,
+    /// What was seen of tags, in a file of its own: it is worth more than the rest, which a
+    /// registry can tell again.
+    history: SnapshotFile,
     /// The lock of the directory, once this process has it.
     lock: OnceLock<File>,
     state: Mutex<SnapshotState>,
     /// The revision of the cache in the file.
     saved_revision: AtomicU64,
+    /// The revision of what was seen in its file.
+    saved_history: AtomicU64,
 }
 
 impl Snapshot {
@@ -59,10 +69,12 @@ impl Snapshot {
     pub fn new(directory: PathBuf) -> Self {
         let state = Mutex::new(SnapshotState::Ok);
         Self {
-            file: SnapshotFile::new(directory),
+            file: SnapshotFile::new(directory.clone(), CATALOGUE),
+            history: SnapshotFile::new(directory, HISTORY),
             lock: OnceLock::new(),
             state,
             saved_revision: AtomicU64::new(0),
+            saved_history: AtomicU64::new(0),
         }
     }
 
@@ -75,34 +87,47 @@ impl Snapshot {
     /// process uses the directory, as in a rolling update, its file is read but not changed, until
     /// that process has ended.
     pub fn load(&self) -> SnapshotFacts {
-        let path = self.file.path();
+        self.read(&self.file, stored::decode)
+    }
+
+    /// What was seen of tags, as [`Self::load`].
+    pub fn load_history(&self) -> Vec<(Repository, RepositoryRecord)> {
+        self.read(&self.history, history::decode)
+    }
+
+    fn read<T: Default>(
+        &self,
+        file: &SnapshotFile,
+        decode: fn(&[u8]) -> Result<T, Unreadable>,
+    ) -> T {
+        let path = file.path();
         if let Err(error) = self.lock_directory()
             && error.kind() == io::ErrorKind::WouldBlock
         {
             self.note_failure(format!("cannot write the snapshot {}: {error}", path.display()));
         }
-        let reason = match self.file.read() {
-            Ok(FileContent::Absent) => return SnapshotFacts::default(),
-            Ok(FileContent::Bytes(bytes)) => match stored::decode(&bytes) {
+        let reason = match file.read() {
+            Ok(FileContent::Absent) => return T::default(),
+            Ok(FileContent::Bytes(bytes)) => match decode(&bytes) {
                 Ok(facts) => return facts,
                 Err(error) => error.to_string(),
             },
             Ok(FileContent::Unusable(reason)) => reason,
             Err(error) => {
                 self.note_failure(format!("cannot read the snapshot {}: {error}", path.display()));
-                return SnapshotFacts::default();
+                return T::default();
             }
         };
         let message = format!("the snapshot {} is not used: {reason}", path.display());
         if self.lock.get().is_none() {
             tracing::warn!("{message}");
-            return SnapshotFacts::default();
+            return T::default();
         }
-        match self.file.set_aside() {
+        match file.set_aside() {
             Ok(aside) => tracing::warn!("{message}; it was renamed to {}", aside.display()),
             Err(error) => self.note_failure(format!("{message}; it cannot be renamed: {error}")),
         }
-        SnapshotFacts::default()
+        T::default()
     }
 
     /// Writes the facts unless the file already has this revision of them. The tags of a list are
@@ -116,21 +141,47 @@ impl Snapshot {
         tags: impl Iterator<Item = DatedFact<Arc<Repository>, T>>,
         manifests: impl Iterator<Item = DatedFact<Arc<(Repository, Wanted)>, Arc<Manifest>>>,
     ) -> Result<(), ()> {
-        if self.saved_revision.load(Ordering::Relaxed) == revision {
+        self.write(&self.file, &self.saved_revision, revision, |file| {
+            stored::encode(tags, manifests, file)
+        })
+    }
+
+    /// Writes what was seen of tags, as [`Self::save`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save_history(
+        &self,
+        revision: u64,
+        records: impl FnOnce() -> BTreeMap<Repository, RepositoryRecord>,
+    ) -> Result<(), ()> {
+        self.write(&self.history, &self.saved_history, revision, |file| {
+            history::encode(&records(), file)
+        })
+    }
+
+    fn write(
+        &self,
+        file: &SnapshotFile,
+        saved: &AtomicU64,
+        revision: u64,
+        encode: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), ()> {
+        if saved.load(Ordering::Relaxed) == revision {
             return Ok(());
         }
         let write = || {
             self.lock_directory()?;
-            self.file.replace(|file| stored::encode(tags, manifests, file))
+            file.replace(encode)
         };
         match write() {
             Ok(()) => {
-                self.saved_revision.store(revision, Ordering::Relaxed);
+                saved.store(revision, Ordering::Relaxed);
                 *self.lock() = SnapshotState::Ok;
                 Ok(())
             }
             Err(error) => {
-                let path = self.file.path();
+                let path = file.path();
                 self.note_failure(format!("cannot write the snapshot {}: {error}", path.display()));
                 Err(())
             }

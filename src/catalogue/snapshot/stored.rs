@@ -6,51 +6,23 @@
 
 use std::borrow::Borrow;
 use std::cell::Cell;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
 use super::facts::{DatedFact, SnapshotFacts};
+use super::sealed::{Kind, Unreadable, open, seal};
 use crate::images::{Digest, Repository};
 use crate::registry::{Entry, Manifest, Wanted, is_tag};
 
-/// The first word of the file.
-const MAGIC: &str = "wintag-snapshot";
-/// The version of everything after the first word. It grows with any change that an older program
-/// would misread.
-const VERSION: u32 = 1;
-/// The header has a word, a number and a digest; a longer first line is not a header.
-const MAX_HEADER_BYTES: usize = 128;
+/// What the file is.
+const KIND: Kind = Kind { magic: "wintag-snapshot", version: 1 };
 /// Tag lists and manifests together. The memory of the cache has room for 80,000 manifests at most.
 const MAX_ENTRIES: usize = 100_000;
 /// The longest text of a platform; the registry room has the same bound.
 const MAX_TEXT_BYTES: usize = 128;
-
-/// Why bytes are not a usable snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// The first line is not the header of a snapshot.
-    #[error("it is not a wintag snapshot")]
-    NotASnapshot,
-    /// Another version of wintag wrote it.
-    #[error("it has format {found}, but this version of wintag reads format {VERSION}")]
-    OtherFormat {
-        /// Its version.
-        found: u32,
-    },
-    /// The checksum does not match: the file is damaged or truncated.
-    #[error("its checksum does not match: it is damaged or truncated")]
-    Checksum,
-    /// The checksum matches, but a value is invalid.
-    #[error("its content is invalid: {detail}")]
-    Content {
-        /// What is wrong.
-        detail: String,
-    },
-}
 
 #[derive(Serialize, Deserialize)]
 struct StoredSnapshot<T, M> {
@@ -103,7 +75,7 @@ struct StoredEntry {
 pub fn encode<T: Serialize>(
     tags: impl Iterator<Item = DatedFact<impl Borrow<Repository>, T>>,
     manifests: impl Iterator<Item = DatedFact<impl Borrow<(Repository, Wanted)>, Arc<Manifest>>>,
-    mut file: impl Write + Seek,
+    file: impl Write + Seek,
 ) -> io::Result<()> {
     let left = Cell::new(MAX_ENTRIES);
     let has_room = || left.replace(left.get().saturating_sub(1)) > 0;
@@ -117,18 +89,7 @@ pub fn encode<T: Serialize>(
             manifests.take_while(|_| has_room()).map(|dated| stored_manifest(&dated)),
         ),
     };
-    // The digest is known only at the end, and takes as many bytes as any other.
-    write_header(&mut file, &Digest::of(b""))?;
-    let mut hashing = Hashing { inner: BufWriter::new(file), hasher: Sha256::new() };
-    serde_json::to_writer(&mut hashing, &snapshot)?;
-    let Hashing { inner, hasher } = hashing;
-    let mut file = inner.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    write_header(&mut file, &Digest::of_hashed(hasher))
-}
-
-fn write_header(file: &mut impl Write, digest: &Digest) -> io::Result<()> {
-    file.write_all(format!("{MAGIC} {VERSION} {digest}\n").as_bytes())
+    seal(KIND, &snapshot, file)
 }
 
 /// A sequence that is made while it is written, once.
@@ -146,56 +107,13 @@ impl<I: Iterator<Item: Serialize>> Serialize for Streamed<I> {
     }
 }
 
-/// Hashes what is written.
-struct Hashing<W> {
-    inner: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.inner.write(bytes)?;
-        self.hasher.update(bytes.get(..count).unwrap_or(bytes));
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
 /// The facts in the bytes of a file.
 ///
 /// # Errors
 /// When any value is invalid; there is no partial snapshot.
 pub fn decode(bytes: &[u8]) -> Result<SnapshotFacts, Unreadable> {
-    let end = bytes
-        .iter()
-        .take(MAX_HEADER_BYTES)
-        .position(|byte| *byte == b'\n')
-        .ok_or(Unreadable::NotASnapshot)?;
-    let (header, body) = bytes.split_at(end);
-    let body = body.get(1..).unwrap_or_default();
-    let header = std::str::from_utf8(header).map_err(|_| Unreadable::NotASnapshot)?;
-    let mut words = header.split(' ');
-    if words.next() != Some(MAGIC) {
-        return Err(Unreadable::NotASnapshot);
-    }
-    let version: u32 =
-        words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
-    if version != VERSION {
-        return Err(Unreadable::OtherFormat { found: version });
-    }
-    let digest: Digest =
-        words.next().and_then(|word| word.parse().ok()).ok_or(Unreadable::NotASnapshot)?;
-    if words.next().is_some() {
-        return Err(Unreadable::NotASnapshot);
-    }
-    if Digest::of(body) != digest {
-        return Err(Unreadable::Checksum);
-    }
     let snapshot: StoredSnapshot<Vec<StoredTags<Vec<String>>>, Vec<StoredManifest>> =
-        serde_json::from_slice(body)
+        serde_json::from_slice(open(KIND, bytes)?)
             .map_err(|error| Unreadable::Content { detail: error.to_string() })?;
     if snapshot.tags.len().saturating_add(snapshot.manifests.len()) > MAX_ENTRIES {
         return Err(Unreadable::Content { detail: format!("more than {MAX_ENTRIES} entries") });
@@ -307,18 +225,18 @@ impl TryFrom<StoredEntry> for Entry {
 }
 
 fn bad(what: &str) -> Unreadable {
-    Unreadable::Content { detail: format!("{what} is invalid") }
+    Unreadable::content(what)
 }
 
-fn repository(text: &str) -> Result<Repository, Unreadable> {
+pub(super) fn repository(text: &str) -> Result<Repository, Unreadable> {
     Repository::parse(text).map_err(|_| bad("a repository"))
 }
 
-fn digest(text: &str) -> Result<Digest, Unreadable> {
+pub(super) fn digest(text: &str) -> Result<Digest, Unreadable> {
     text.parse().map_err(|_| bad("a digest"))
 }
 
-fn moment(text: &str) -> Result<Timestamp, Unreadable> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, Unreadable> {
     text.parse().map_err(|_| bad("a time"))
 }
 
@@ -341,7 +259,8 @@ fn encode_all(facts: SnapshotFacts) -> Vec<u8> {
 /// trip. The tests and the fuzz target of the snapshot call this.
 #[cfg(any(test, fuzzing))]
 pub fn check_any(bytes: &[u8]) {
-    let mut sealed = format!("{MAGIC} {VERSION} {}\n", Digest::of(bytes)).into_bytes();
+    let mut sealed =
+        format!("{} {} {}\n", KIND.magic, KIND.version, Digest::of(bytes)).into_bytes();
     sealed.extend_from_slice(bytes);
     for file in [bytes, &sealed] {
         if let Ok(facts) = decode(file) {
@@ -393,7 +312,8 @@ mod tests {
 
     /// A file whose checksum fits.
     fn sealed(body: &str) -> Vec<u8> {
-        format!("{MAGIC} {VERSION} {}\n{body}", Digest::of(body.as_bytes())).into_bytes()
+        format!("{} {} {}\n{body}", KIND.magic, KIND.version, Digest::of(body.as_bytes()))
+            .into_bytes()
     }
 
     /// Earlier releases wrote these words.
@@ -467,7 +387,7 @@ mod tests {
         let text = String::from_utf8(encode_all(facts())).unwrap();
         for found in [0, 2, 4_000_000_000] {
             let other = text.replacen(" 1 ", &format!(" {found} "), 1);
-            assert_eq!(decode(other.as_bytes()), Err(Unreadable::OtherFormat { found }));
+            assert_eq!(decode(other.as_bytes()), Err(Unreadable::OtherFormat { found, known: 1 }));
         }
         for garbage in [
             "",
