@@ -50,7 +50,7 @@
 //! | [`platforms`] | shells, build systems, Docker, clusters, updaters, badges | the same |
 //! | [`audit`] | files and the images they name | the same, but for files |
 //! | [`registry`] | how to query a registry, and what may be sent to whom | actix, moka |
-//! | [`catalogue`] | cache, single flight, snapshot | actix, reqwest, the OCI crate |
+//! | [`catalogue`] | cache, single flight, snapshot, history | actix, reqwest, the OCI crate |
 //! | [`answers`] | the use cases; the choice is a pure function | actix, reqwest |
 //! | [`api`] | parameters, bodies, problems, shapes of its own | actix, reqwest, tokio |
 //! | [`http`] | the route table, handlers of a few lines, caching headers | reqwest, moka |

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::as_of::image_as_of;
 use super::checked::{Checked, CheckedEntry, CheckedImage};
 use super::context::Context;
 use super::engines::{EngineAnswer, EngineQuestion, REPLACED_BY_ENGINES};
@@ -12,7 +13,7 @@ use super::remark::Remark;
 use super::resolve::resolve;
 use super::suggestions::{Suggestions, suggestions};
 use crate::catalogue::{
-    Deadline, Entry, EntryMismatch, Found, FoundImage, KnownTag, Manifest, Miss, Wanted,
+    Deadline, Entry, EntryMismatch, Found, FoundImage, KnownTag, Manifest, Miss, Moment, Wanted,
 };
 use crate::images::{Architecture, Core, Digest, NamedImage, Selector, Tag, TagArchitecture};
 use crate::platforms::engines::{Engine, Requested};
@@ -41,6 +42,8 @@ pub struct CheckQuestion {
     pub platform: Platform,
     /// The engine that pulls it; `None` for all of today's.
     pub engine: Option<&'static Engine>,
+    /// The former day that the question is about; `None` for now.
+    pub as_of: Option<Moment>,
 }
 
 /// Why an image could not be checked, and tags to use instead.
@@ -73,10 +76,14 @@ pub async fn check_with_platform(
     requested: Requested,
 ) -> Result<Checked, CheckRefusal> {
     let Context { catalogue, tables, .. } = context;
-    let (image, today) = (&question.image, context.now().date());
+    let (image, today) = (&question.image, context.day(question.as_of));
     let wanted = wanted(&question.selector);
     let deadline = Deadline::begin(&context.clock);
-    let found = match catalogue.image(&image.repository, wanted.clone(), &deadline).await {
+    let found = match question.as_of {
+        Some(as_of) => image_as_of(context, image, &wanted, as_of),
+        None => catalogue.image(&image.repository, wanted.clone(), &deadline).await,
+    };
+    let found = match found {
         Ok(found) => found,
         Err(miss) => return Err(refuse(context, question, miss, wanted, &deadline).await),
     };
@@ -208,6 +215,7 @@ fn instead_of(question: &CheckQuestion) -> ResolveQuestion {
     ResolveQuestion {
         platform: question.platform,
         architecture: question.architecture,
+        as_of: question.as_of,
         ..ResolveQuestion::new(Arc::new(question.image.clone()), question.host.clone())
     }
 }
@@ -241,6 +249,10 @@ async fn refuse(
     let Some(tag) = wanted.tag() else {
         return CheckRefusal { miss, looked_for: None, suggestions: Suggestions::default() };
     };
+    if question.as_of.is_some() {
+        let suggestions = Suggestions::default();
+        return CheckRefusal { miss, looked_for: Some(tag), suggestions };
+    }
     // Siblings, if the tag names its build; otherwise any tag of a base image.
     let named = Tag::parse(tag).filter(|tag| tag.core != Core::None);
     let instead = ResolveQuestion { tag: named, ..instead_of(question) };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Catalogue;
+use jiff::civil::Date;
+
+use crate::catalogue::{Catalogue, Moment};
 use crate::clock::{Clock, Now};
 use crate::images::Families;
 use crate::windows::{Fleets, Tables, WindowsVersion};
@@ -28,6 +30,11 @@ impl Context {
     /// The present moment.
     pub fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// The day that a question is about: a former one, or today.
+    pub(super) fn day(&self, as_of: Option<Moment>) -> Date {
+        as_of.map_or_else(|| self.now().date(), Moment::day)
     }
 
     /// The present moment on the monotonic clock alone.

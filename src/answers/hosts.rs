@@ -79,6 +79,7 @@ pub async fn hosts(context: &Context, asked: &HostsQuestion) -> Result<HostsOfIm
             architecture: asked.architecture,
             platform: asked.platform,
             engine: None,
+            as_of: None,
         };
         let checked = match check(context, &question).await {
             Ok(checked) => checked,

@@ -9,7 +9,9 @@
 mod context;
 mod question;
 mod resolve;
+mod then;
 mod observed;
+mod as_of;
 mod host;
 mod remark;
 mod engines;
@@ -20,6 +22,7 @@ mod suggestions;
 mod matrix;
 mod lists;
 mod tags;
+mod history;
 mod renovate;
 mod badge;
 mod clusters;
@@ -42,10 +45,12 @@ pub use diagnose::{
     Diagnosed, Diagnosis, MentionedHost, MentionedImage, Remedy, RemedyCode, diagnose,
 };
 pub use engines::{EnginePick, Engines};
+pub use history::{HistoryQuestion, TagTimeline, TimelineEntry, history};
 pub use host::HostDescription;
 pub use hosts::{HostsOfImage, HostsQuestion, HostsRefusal, hosts};
 pub use lists::{Identity, Images, Releases};
 pub use matrix::{Matrix, MatrixHost, all_hosts, all_images, matrix};
+pub use observed::update_days;
 pub use question::{AskedHost, ResolveQuestion};
 pub use remark::{Remark, RemarkCode};
 pub use renovate::{Feed, FeedLine, FeedQuestion, FeedRefusal, FeedRelease, feed};
@@ -53,4 +58,4 @@ pub use resolve::{Alternative, Resolution, ResolveRefusal, Shortfall, resolve};
 pub use suggestions::Suggestions;
 pub use tags::{ListedTag, ListedTags, TagsQuestion, tags};
 
-pub use crate::catalogue::{Caller, Freshness, Provenance};
+pub use crate::catalogue::{Caller, Freshness, Moment, Provenance};

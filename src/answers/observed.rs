@@ -2,11 +2,12 @@
 
 use jiff::civil::{Date, Weekday};
 
-use crate::catalogue::{KnownTag, Observation};
+use crate::catalogue::{KnownTag, Observation, Then};
 use crate::images::{Digest, TagKind};
 use crate::windows::{Base, HostFacts, Platform, Reason, Tables, WindowsVersion, verdict};
 
 use super::remark::Remark;
+use super::then;
 
 /// Updates come on the second Tuesday of a month, and new images with them.
 const UPDATE_DAY: Weekday = Weekday::Tuesday;
@@ -22,7 +23,8 @@ pub fn still_true<'a>(
     tables: &Tables,
 ) -> Option<&'a Observation> {
     let observation = tag.observation.as_deref()?;
-    if !may_move(tag) {
+    // What was not known then is left out of it already.
+    if observation.then.is_some() || !may_move(tag) {
         return Some(observation);
     }
     let seen = observed_on(&observation.observed)?;
@@ -56,6 +58,9 @@ pub fn recall(tag: &KnownTag, base: Base, today: Date, tables: &Tables) -> Recal
     let seen = still_true(tag, base, today, tables);
     let (digest, os_version) =
         seen.map_or((None, None), |seen| (seen.digest.clone(), seen.os_version));
+    if let Some(then) = then_of(tag) {
+        return Recalled { digest, os_version, warning: then::remark(&tag.text, then) };
+    }
     let warning = digest.is_none().then(|| match tag.observation.as_deref() {
         Some(observation) if observation.is_a_mention() => {
             Remark::embedded_tag_not_proven(&tag.text)
@@ -93,6 +98,9 @@ pub fn recall_builds<'a>(
     tables: &Tables,
 ) -> Option<(&'a [u32], Option<Remark>)> {
     let observation = tag.observation.as_deref().filter(|seen| !seen.builds.is_empty())?;
+    if let Some(then) = then_of(tag) {
+        return Some((&observation.builds, then::remark(&tag.text, then)));
+    }
     let warning = still_true(tag, base, today, tables)
         .is_none()
         .then(|| Remark::embedded_builds(&tag.text, &when_and_what(observation)));
@@ -111,7 +119,13 @@ fn when_and_what(observation: &Observation) -> String {
     format!("{when}{at}")
 }
 
-fn may_move(tag: &KnownTag) -> bool {
+/// What is known of the tag on a former day, if the question was about one.
+pub fn then_of(tag: &KnownTag) -> Option<&Then> {
+    tag.observation.as_deref()?.then.as_ref()
+}
+
+/// Whether a tag may point to another image after the next updates.
+pub(super) fn may_move(tag: &KnownTag) -> bool {
     let is_dated = tag.parsed.as_ref().is_some_and(|tag| tag.day().is_some());
     !is_dated && !matches!(tag.kind(), TagKind::Kb | TagKind::Build)
 }
@@ -122,11 +136,26 @@ fn observed_on(observed: &str) -> Option<Date> {
 }
 
 /// The first day of updates after this day.
-fn next_update_day(day: Date) -> Option<Date> {
-    let of_month = |day: Date| day.nth_weekday_of_month(UPDATE_WEEK, UPDATE_DAY).ok();
-    of_month(day)
+pub(super) fn next_update_day(day: Date) -> Option<Date> {
+    update_day_of_month(day)
         .filter(|update| *update > day)
-        .or_else(|| of_month(day.last_of_month().tomorrow().ok()?))
+        .or_else(|| update_day_of_month(day.last_of_month().tomorrow().ok()?))
+}
+
+/// Whether updates come out on this day.
+pub(super) fn is_update_day(day: Date) -> bool {
+    update_day_of_month(day) == Some(day)
+}
+
+/// The days of updates from a first to a last day.
+pub fn update_days(from: Date, to: Date) -> Vec<Date> {
+    std::iter::successors(next_update_day(from), |day| next_update_day(*day))
+        .take_while(|day| *day <= to)
+        .collect()
+}
+
+fn update_day_of_month(day: Date) -> Option<Date> {
+    day.nth_weekday_of_month(UPDATE_WEEK, UPDATE_DAY).ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::Moment;
 use crate::images::{Architecture, Core, NamedImage, Pin, Software, Tag, TagBase};
 use crate::platforms::engines::{Engine, Requested};
 use crate::windows::{
@@ -77,6 +78,8 @@ pub struct ResolveQuestion {
     pub engine: Option<&'static Engine>,
     /// The platform in the command of that engine.
     pub requested: Requested,
+    /// The former day that the question is about; `None` for now.
+    pub as_of: Option<Moment>,
 }
 
 impl ResolveQuestion {
@@ -93,6 +96,7 @@ impl ResolveQuestion {
             architecture: Architecture::default(),
             engine: None,
             requested: Requested::default(),
+            as_of: None,
         }
     }
 

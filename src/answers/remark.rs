@@ -29,6 +29,8 @@ pub struct Remark {
 words! {
     /// The codes of remarks that are no reasons of the compatibility rule.
     pub enum RemarkCode {
+        AsOfByRule = "as-of-by-rule",
+        AsOfUnknown = "as-of-unknown",
         EmbeddedDigestUnknown = "embedded-digest-unknown",
         EmbeddedTagMayHaveMoved = "embedded-tag-may-have-moved",
         EmbeddedTagNotProven = "embedded-tag-not-proven",
@@ -62,7 +64,10 @@ impl RemarkCode {
     /// The public source of every remark with this code.
     const fn source(self) -> &'static str {
         match self {
-            Self::EmbeddedTagMayHaveMoved | Self::ImageOutOfSupport => SOURCE_IMAGE_LIFECYCLE,
+            Self::AsOfByRule
+            | Self::AsOfUnknown
+            | Self::EmbeddedTagMayHaveMoved
+            | Self::ImageOutOfSupport => SOURCE_IMAGE_LIFECYCLE,
             Self::EnginePicksOther => SOURCE_MATCHER,
             Self::HostAmbiguous
             | Self::HostBuildNotListed
@@ -154,7 +159,7 @@ impl Remark {
         )
     }
 
-    fn new(code: RemarkCode, message: String) -> Self {
+    pub(super) fn new(code: RemarkCode, message: String) -> Self {
         Self { code: code.as_str(), message, source: code.source() }
     }
 

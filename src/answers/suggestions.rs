@@ -45,7 +45,7 @@ pub(super) async fn suggestions(
         Miss::Registry(error) => {
             miss.is_silence() && !matches!(error, RegistryError::Refused { .. })
         }
-        Miss::Offline | Miss::Overloaded => false,
+        Miss::Offline | Miss::NotSeen { .. } | Miss::Overloaded => false,
     };
     if is_silent && question.image.family.is_none() {
         return suggestions;

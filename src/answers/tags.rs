@@ -8,12 +8,13 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::as_of::tags_as_of;
 use super::context::Context;
 use super::host::kb_of_version;
-use super::observed::still_true;
+use super::observed::{still_true, then_of};
 use crate::catalogue::{
-    Catalogue, Deadline, Entry, Freshness, KnownTag, Manifest, Miss, Provenance, RepositoryTags,
-    Wanted,
+    Basis, Catalogue, Deadline, Entry, Freshness, KnownTag, Manifest, Miss, Moment, Provenance,
+    RepositoryTags, Then, Wanted,
 };
 use crate::images::{Architecture, Digest, NamedImage, Tag, TagArchitecture, TagKind};
 use crate::windows::{Base, HostKind, Kb, Tables, WindowsVersion};
@@ -46,6 +47,8 @@ pub struct TagsQuestion {
     pub offset: usize,
     /// The most tags in the answer.
     pub limit: usize,
+    /// The former day that the question is about; `None` for now.
+    pub as_of: Option<Moment>,
 }
 
 /// The answer of `/tags`.
@@ -98,6 +101,34 @@ pub struct ListedTag {
     pub digest: Option<Digest>,
     /// The other tags of the repository that are known to point to the same digest.
     pub same_image: Vec<String>,
+    /// With `as_of`: the observations that this rests on; absent without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub observed: Option<ObservedTag>,
+}
+
+/// What is known of a tag on a former day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ObservedTag)]
+pub struct ObservedTag {
+    /// Why the digest is known. `seen`: it was seen on that day, or before and after it with
+    /// nothing else between. `by-updates`: it was seen before, and no updates came out between,
+    /// with which tags move. `after-support`: it was seen after the end of support. `fixed`: it was
+    /// seen before, and its name is of one update or day only. `unknown`: it is not known.
+    pub basis: Basis,
+    /// The last observation by that day: a day, a month or a time; null if there is none.
+    #[schema(value_type = Option<String>, example = "2024-02-18")]
+    pub last: Option<Moment>,
+    /// The first observation of another image after that day; null if there is none.
+    #[schema(value_type = Option<String>, example = "2024-03-16")]
+    pub next: Option<Moment>,
+}
+
+impl From<&Then> for ObservedTag {
+    fn from(then: &Then) -> Self {
+        let [_, after] = then.around;
+        Self { basis: then.basis, last: then.observed, next: after.map(|(next, _)| next) }
+    }
 }
 
 /// What is known of the image behind a tag.
@@ -114,13 +145,16 @@ pub(super) struct Known {
 pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTags, Miss> {
     let Context { catalogue, tables, .. } = context;
     let deadline = Deadline::begin(&context.clock);
-    let found = catalogue.tags(&question.image.repository, &deadline).await?;
+    let found = match question.as_of {
+        Some(as_of) => tags_as_of(context, &question.image, as_of)?,
+        None => catalogue.tags(&question.image.repository, &deadline).await?,
+    };
     let all = &*found.value;
     let mut images = Images {
         catalogue,
         image: &question.image,
         tables,
-        today: context.now().date(),
+        today: context.day(question.as_of),
         known: HashMap::new(),
         fetches_left: MAX_FETCHED_MANIFESTS,
         freshness: found.freshness,
@@ -132,7 +166,7 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
     let one = question.tag.as_ref().and_then(|_| fitting.first().copied());
     let mut rows = if one.is_some() { fitting.clone() } else { page(question, &fitting) };
     let may_fetch =
-        found.freshness.provenance != Provenance::Embedded && rows.len() <= MAX_FETCHED_MANIFESTS;
+        !found.freshness.provenance.is_recorded() && rows.len() <= MAX_FETCHED_MANIFESTS;
     if may_fetch {
         images.fetch(&rows, &deadline).await;
     }
@@ -242,6 +276,9 @@ impl<'a> Images<'a> {
         for tag in tags.iter().filter(|tag| tag.observation.is_some()) {
             self.known.insert(&tag.text, self.observed(tag));
         }
+        if self.freshness.provenance == Provenance::History {
+            return;
+        }
         for (text, manifest) in self.catalogue.known_manifests(&self.image.repository) {
             if let Some(tag) = tags.find(&text) {
                 self.known.insert(&tag.text, from_manifest(&manifest, tag));
@@ -343,5 +380,6 @@ fn list(
             .map(TagArchitecture::as_str),
         digest,
         same_image,
+        observed: then_of(tag).map(ObservedTag::from),
     }
 }

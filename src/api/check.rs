@@ -5,7 +5,7 @@ use utoipa::IntoParams;
 use super::choices::PlatformChoice;
 use super::params::Params;
 use super::problem::Problem;
-use super::reading::{Pull, Reading, read_pull};
+use super::reading::{Pull, Reading, read_pull, refuse_engine_then};
 use crate::answers::CheckQuestion;
 use crate::images::Architecture;
 use crate::platforms::engines::{Requested, Store};
@@ -45,6 +45,10 @@ pub struct CheckParams {
     /// The image store of Docker, if `engine` is one; `classic` by default, as on Windows.
     #[param(inline)]
     pub store: Option<Store>,
+    /// A former day, such as `2024-03-01`, or a moment: the answer as it was then, from
+    /// observations only. What is not known of that day is null, and a warning says why.
+    #[param(min_length = 10, max_length = 35)]
+    pub as_of: Option<String>,
 }
 
 /// Reads the parameters of `/check`: the question, and the platform in the command of the engine.
@@ -60,7 +64,9 @@ pub fn read_check(
     let host = reading.host(&mut params);
     let arch = params.word_with("arch", Architecture::read);
     let Pull { platform, engine, requested, architecture } = read_pull(&mut params, arch);
+    let as_of = reading.as_of(&mut params);
+    refuse_engine_then(&mut params, engine.is_some(), as_of);
     let ((image, selector), host) = params.finish_with(reference.zip(host))?;
     let platform = platform.unwrap_or_default();
-    Ok((CheckQuestion { image, selector, host, architecture, platform, engine }, requested))
+    Ok((CheckQuestion { image, selector, host, architecture, platform, engine, as_of }, requested))
 }

@@ -21,6 +21,7 @@ pub mod matrix;
 pub mod lists;
 pub mod tags;
 pub mod releases;
+pub mod history;
 pub mod renovate;
 pub mod badge;
 pub mod diagnose;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::answers::{AskedHost, Context, ResolveQuestion};
-use crate::catalogue::{Catalogue, RegistryError};
+use crate::catalogue::{Catalogue, Moment, ParseMomentError, RegistryError};
 use crate::images::{
     Architecture, Families, FamilyError, NamedImage, ParseReferenceError, Repository, Selector, Tag,
 };
@@ -27,6 +29,8 @@ pub struct Reading<'a> {
     pub tables: &'static Tables,
     /// Knows which registries may be asked; reading asks none.
     pub catalogue: &'a Catalogue,
+    /// The present moment, after which there are no observations.
+    pub now: Timestamp,
 }
 
 /// What is wrong with one value.
@@ -104,10 +108,18 @@ pub fn read_pull(params: &mut Params, architecture: Option<Architecture>) -> Pul
     Pull { requested, architecture, ..pull }
 }
 
+/// Refuses `engine` for a former day: of the index of that day, only the digest is known.
+pub fn refuse_engine_then(params: &mut Params, has_engine: bool, as_of: Option<Moment>) {
+    if has_engine && as_of.is_some() {
+        let message = "what an engine took on a former day is not known; leave as_of out";
+        params.refuse("engine", "contradiction", message.to_owned());
+    }
+}
+
 impl<'a> From<&'a Context> for Reading<'a> {
     fn from(context: &'a Context) -> Self {
         let Context { families, fleets, catalogue, tables, .. } = context;
-        Self { families, fleets, tables, catalogue }
+        Self { families, fleets, tables, catalogue, now: context.now().utc }
     }
 }
 
@@ -147,6 +159,19 @@ impl Reading<'_> {
             );
         }
         allowed
+    }
+
+    /// The parameter `as_of`: a day or a moment that has begun.
+    pub fn as_of(&self, params: &mut Params) -> Option<Moment> {
+        let text = params.optional("as_of")?;
+        params.parse_with("as_of", &text, |text| match text.parse() {
+            Ok(Moment::Month(_)) | Err(_) => Err(ParseMomentError.to_string()),
+            // The freshness of answers is rounded to seconds.
+            Ok(as_of) if as_of.earliest().duration_since(self.now).as_secs() > 0 => {
+                Err("lies in the future, of which there are no observations".to_owned())
+            }
+            Ok(as_of) => Ok(as_of),
+        })
     }
 
     /// The parameters `host` and `host_type`, if they leave no doubt.

@@ -16,7 +16,11 @@ impl Problem {
     /// Why this image could not be looked up.
     pub fn of_miss(miss: &Miss, image: &NamedImage) -> Self {
         let kind = kind_of(miss);
-        let detail = format!("{}: {}{}", image.repository, why(miss), what_to_do(kind));
+        let what_to_do = match miss {
+            Miss::NotSeen { .. } => "",
+            _ => what_to_do(kind),
+        };
+        let detail = format!("{}: {}{what_to_do}", image.repository, why(miss));
         let mut problem = Self::new(kind, detail);
         problem.retry_after_seconds = retry_after(miss, kind);
         problem
@@ -184,6 +188,9 @@ fn older_knowledge(freshness: Freshness) -> String {
                  newer tags"
             )
         }
+        (Provenance::History, _) => {
+            format!("; this is from observations, the last of them of {as_of}")
+        }
         (_, true) => {
             format!(
                 "; this is from the registry on {as_of}, because it is unavailable now; there \
@@ -197,7 +204,7 @@ fn older_knowledge(freshness: Freshness) -> String {
 
 fn kind_of(miss: &Miss) -> ProblemKind {
     match miss {
-        Miss::Offline => ProblemKind::UnknownImage,
+        Miss::Offline | Miss::NotSeen { .. } => ProblemKind::UnknownImage,
         Miss::Overloaded => ProblemKind::TemporaryReducedCapacity,
         Miss::Registry(error) => match error {
             RegistryError::NotAllowed { .. } => ProblemKind::RegistryNotAllowed,
@@ -229,7 +236,7 @@ fn why(miss: &Miss) -> String {
 fn retry_after(miss: &Miss, kind: ProblemKind) -> Option<u64> {
     let by_registry = match miss {
         Miss::Registry(error) => error.retry_after(),
-        Miss::Offline | Miss::Overloaded => None,
+        Miss::Offline | Miss::NotSeen { .. } | Miss::Overloaded => None,
     };
     match by_registry {
         // Whole seconds, as the header needs, rounded up.

@@ -5,7 +5,7 @@ use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 use super::choices::{Format, IsolationChoice, PlatformChoice, TaggedImage};
 use super::params::Params;
 use super::problem::{Problem, ProblemKind};
-use super::reading::{Pull, Reading, read_pull};
+use super::reading::{Pull, Reading, read_pull, refuse_engine_then};
 use crate::answers::{Resolution, ResolveQuestion};
 use crate::images::{Architecture, Pin};
 use crate::platforms::engines::{Requested, Store};
@@ -57,6 +57,10 @@ pub struct ResolveParams {
     /// The image store of Docker, if `engine` is one; `classic` by default, as on Windows.
     #[param(inline)]
     pub store: Option<Store>,
+    /// A former day, such as `2024-03-01`, or a moment: the answer as it was then, from
+    /// observations only. What is not known of that day is null, and a warning says why.
+    #[param(min_length = 10, max_length = 35)]
+    pub as_of: Option<String>,
     /// The form of the answer; `json`, the whole answer, by default. All others are text.
     ///
     /// - `tag`, `reference` (repository and tag), `pinned` (with the digest; 503 if it is not
@@ -101,6 +105,8 @@ pub struct ResolveTextParams {
     /// With a text: the image store of Docker, as in GET.
     #[param(inline)]
     pub store: Option<Store>,
+    /// With a text: a former day, as in GET.
+    pub as_of: Option<String>,
     /// With a text: the form of the answer, as in GET.
     #[param(inline)]
     pub format: Option<Format>,
@@ -127,6 +133,8 @@ impl ResolveRequest {
         // The question has it too, but not whether it was given.
         let arch = params.optional("arch").and_then(|text| Architecture::read(&text).ok());
         let Pull { platform, engine, requested, architecture } = read_pull(&mut params, arch);
+        let as_of = reading.as_of(&mut params);
+        refuse_engine_then(&mut params, engine.is_some(), as_of);
         let format = Format::read(&mut params);
         let of_format = format.and_then(Format::platform);
         let is_given = platform.is_some() || requested != Requested::Default;
@@ -145,6 +153,7 @@ impl ResolveRequest {
             engine,
             requested,
             architecture,
+            as_of,
             ..params.finish_with(question)?
         };
         Ok(Self { question, format })
@@ -178,6 +187,8 @@ impl ResolveRequest {
         }
         if let Some(requested) = question.requested.written(question.architecture) {
             query.append_pair("platform", &requested);
+        if let Some(as_of) = question.as_of {
+            query.append_pair("as_of", &as_of.to_string());
         }
         query.append_pair("format", format.as_str());
         format!("/resolve?{}", query.finish())

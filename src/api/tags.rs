@@ -48,6 +48,10 @@ pub struct TagsParams {
     /// Only tags of this architecture.
     #[param(inline)]
     pub arch: Option<Architecture>,
+    /// A former day, such as `2024-03-01`, or a moment: the answer as it was then, from
+    /// observations only. What is not known of that day is null, and `observed` says why.
+    #[param(min_length = 10, max_length = 35)]
+    pub as_of: Option<String>,
     /// How many tags are skipped; 0 by default.
     #[param(example = 0, minimum = 0, maximum = 100000)]
     pub offset: Option<u32>,
@@ -74,10 +78,23 @@ pub fn read_tags(
     let stem = word(&mut params, "stem");
     let base = params.word("base");
     let architecture = params.word_with("arch", Architecture::read);
+    let as_of = reading.as_of(&mut params);
     let offset = params.number("offset", 0, MAX_OFFSET).unwrap_or(0);
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let image = params.finish_with(image)?;
-    Ok(TagsQuestion { image, build, release, kb, tag, stem, base, architecture, offset, limit })
+    Ok(TagsQuestion {
+        image,
+        build,
+        release,
+        kb,
+        tag,
+        stem,
+        base,
+        architecture,
+        offset,
+        limit,
+        as_of,
+    })
 }
 
 /// A word that could be a tag.
@@ -142,6 +159,7 @@ fn next_page(question: &TagsQuestion, offset: usize) -> String {
     append("stem", question.stem.clone());
     append("base", question.base.map(|base| base.as_str().to_owned()));
     append("arch", question.architecture.map(|architecture| architecture.as_str().to_owned()));
+    append("as_of", question.as_of.as_ref().map(ToString::to_string));
     append("offset", Some(offset.to_string()));
     append("limit", Some(question.limit.to_string()));
     format!("/tags?{}", query.finish())

@@ -76,6 +76,7 @@ impl Row {
             builds: self.builds.split(';').filter_map(|build| build.parse().ok()).collect(),
             observed: self.observed.to_owned(),
             evidence: self.evidence,
+            then: None,
         };
         KnownTag::new(self.tag.to_owned(), Some(Box::new(observation)), tables)
     }

@@ -22,6 +22,15 @@ words! {
         Snapshot = "snapshot",
         /// The catalogue inside the program.
         Embedded = "embedded",
+        /// Observations of a former day, which the question was about.
+        History = "history",
+    }
+}
+
+impl Provenance {
+    /// Whether it was recorded earlier, so that no registry is asked for what belongs to it.
+    pub fn is_recorded(self) -> bool {
+        matches!(self, Self::Embedded | Self::History)
     }
 }
 
@@ -29,7 +38,8 @@ words! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Freshness {
     /// `registry`: queried for this answer. `cache`: queried earlier. `snapshot`: queried before
-    /// the service started. `embedded`: the catalogue inside the program.
+    /// the service started. `embedded`: the catalogue inside the program. `history`: observations
+    /// of a former day (`as_of`).
     #[serde(rename = "source")]
     pub provenance: Provenance,
     /// When the source gave the information.
@@ -60,7 +70,7 @@ impl Freshness {
     /// process learnt itself. Of two fresh answers, the one that was just queried names the source.
     fn rank(self) -> u8 {
         match (self.provenance, self.stale) {
-            (Provenance::Embedded, _) => 5,
+            (Provenance::Embedded | Provenance::History, _) => 5,
             (Provenance::Snapshot, true) => 4,
             (_, true) => 3,
             (Provenance::Snapshot, false) => 2,

@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn h06_other_images_do_not_push_out_base_images_and_the_memory_is_bounded() {
+    fn other_images_do_not_push_out_base_images_and_the_memory_is_bounded() {
         let (history, servercore) = (History::default(), repository(SERVERCORE));
         history.saw((&servercore, true), "ltsc2022", &index(&["10.0.20348.1"]), at(0));
         history.listed((&repository("a.example/0"), false), &list(&["1"]), None, at(0));

@@ -1,7 +1,9 @@
 //! A tag of a list, and the meaning of its name.
 
+use super::sighting::Moment;
 use crate::images::{Core, Digest, Tag, TagKind};
 use crate::windows::{Base, Kb, Tables, WindowsVersion};
+use crate::words::words;
 
 /// A tag and the meaning of its name.
 #[derive(Clone, Debug)]
@@ -32,6 +34,37 @@ pub struct Observation {
     pub observed: String,
     /// The kind of evidence; the words are explained beside the data.
     pub evidence: &'static str,
+    /// What is known of the tag on the day of a question; `None` for what is known of it now.
+    pub then: Option<Then>,
+}
+
+words! {
+    /// Why it is known what a tag pointed to on a former day.
+    pub enum Basis {
+        /// It was seen there on that day, or before and after it with nothing else between.
+        Seen = "seen",
+        /// It was seen there before, and no updates came out between: tags move with them.
+        ByUpdates = "by-updates",
+        /// It was seen there after the end of support, since when it has not moved.
+        AfterSupport = "after-support",
+        /// It was seen there before, and its name is of one update or day only.
+        Fixed = "fixed",
+        /// It is not known.
+        Unknown = "unknown",
+    }
+}
+
+/// What is known of a tag on a former day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Then {
+    /// The day.
+    pub as_of: Moment,
+    /// Why that is known.
+    pub basis: Basis,
+    /// The observation that it rests on.
+    pub observed: Option<Moment>,
+    /// The observations of an image before and after that day, and their versions.
+    pub around: [Option<(Moment, Option<WindowsVersion>)>; 2],
 }
 
 impl Observation {

@@ -1,5 +1,6 @@
 //! Why the catalogue has no answer.
 
+use super::sighting::Moment;
 use crate::registry::RegistryError;
 
 /// Why a fact is not known.
@@ -11,6 +12,17 @@ pub enum Miss {
     /// Registries may not be queried, and the embedded catalogue has no entry.
     #[error("registries are not queried (--offline), and the embedded catalogue has no such entry")]
     Offline,
+    /// Nothing was seen of it by the day of the question.
+    #[error(
+        "nothing was seen of it by {as_of}{}",
+        first.map_or_else(String::new, |first| format!("; the first observation is of {first}"))
+    )]
+    NotSeen {
+        /// The day.
+        as_of: Moment,
+        /// The first observation after that day.
+        first: Option<Moment>,
+    },
     /// Too many requests wait for registries already, so that no query was sent.
     #[error("too many requests are waiting for registries; retry later")]
     Overloaded,
@@ -27,7 +39,8 @@ impl Miss {
     pub fn is_silence(&self) -> bool {
         !matches!(
             self,
-            Self::Registry(RegistryError::NotFound { .. } | RegistryError::NotAllowed { .. })
+            Self::NotSeen { .. }
+                | Self::Registry(RegistryError::NotFound { .. } | RegistryError::NotAllowed { .. })
         )
     }
 }

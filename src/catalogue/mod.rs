@@ -31,14 +31,16 @@ mod remembered;
 mod persistence;
 mod snapshot;
 
-pub use crate::registry::{Entry, EntryMismatch, EntryRole, Manifest, RegistryError, Wanted};
+pub use crate::registry::{
+    Entry, EntryMismatch, EntryRole, Manifest, RegistryError, Wanted, is_tag,
+};
 pub use caller::Caller;
 pub use candidates::{BuildTags, Candidates};
 pub use deadline::Deadline;
 pub use freshness::{Found, Freshness, Provenance};
 #[cfg(test)]
 pub use history::MAX_HISTORY_BYTES;
-pub use known_tag::{KnownTag, Observation};
+pub use known_tag::{Basis, KnownTag, Observation, Then};
 #[cfg(test)]
 pub use list_memory::{MAX_NEW_LIST_BYTES, MAX_TAG_BYTES};
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::embedded_history;
-use super::history::TagRecord;
 use super::lookups::Catalogue;
 use super::sighting::{Moment, Sighting, TagHistory};
 use super::tags::RepositoryTags;
@@ -50,7 +49,7 @@ impl Catalogue {
             known.entry(tag.clone()).or_default();
         }
         let tags = known.into_iter().map(|(tag, known)| {
-            let record = record.tags.remove(&tag).unwrap_or_else(TagRecord::default);
+            let record = record.tags.remove(&tag).unwrap_or_default();
             let history = record.complete(known);
             (tag, history)
         });

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, ToSpan as _, Unit};
 use serde::{Serialize, Serializer};
 
 use crate::images::Digest;
@@ -23,9 +23,10 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// This moment, to the second.
+    /// This moment, to the second that has begun.
     pub fn at(moment: Timestamp) -> Self {
-        Self::At(moment.round(Unit::Second).unwrap_or(moment))
+        let seconds = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
+        Self::At(moment.round(seconds).unwrap_or(moment))
     }
 
     /// The first second that it may be.

@@ -8,8 +8,8 @@ use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Pars
 
 use super::ending::{Ending, fail};
 use super::list_arguments::{
-    FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
-    TagsArguments, choices,
+    FleetArguments, HistoryArguments, HostsArguments, IdentifyArguments, MatrixArguments,
+    NodesArguments, TagsArguments, choices,
 };
 use crate::api::audit::{AuditFormat, FailOn};
 use crate::api::choices::{Format, IsolationChoice};
@@ -107,6 +107,12 @@ pub(super) enum Command {
         "wintag tags nanoserver --tag ltsc2022"
     ])]
     Tags(TagsArguments),
+    /// Show from when to when a tag was seen at which image
+    #[command(after_help = examples![
+        "wintag history servercore ltsc2022"
+        "wintag history servercore ltsc2022 --format svg > ltsc2022.svg"
+    ])]
+    History(HistoryArguments),
     /// Find the Windows version in a text; stdin by default
     #[command(after_help = examples![
         "wintag identify \"Windows Server 2022\""
@@ -196,6 +202,9 @@ pub(super) struct HostArguments {
     pub(super) engine: Option<String>,
     #[arg(long, help = choices("Image store of Docker", &["classic", "containerd"], "classic"))]
     pub(super) store: Option<String>,
+    /// Former day, such as 2024-03-01, or moment: the answer as it was then, from observations
+    #[arg(long, value_name = "DAY")]
+    pub(super) as_of: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

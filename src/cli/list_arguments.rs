@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::api::fleet::FleetFormat;
+use crate::api::history::HistoryFormat;
 use crate::config::SourceSettings;
 use crate::images::Architecture;
 use crate::windows::Platform;
@@ -80,12 +81,27 @@ pub(super) struct TagsArguments {
     pub(super) base: Option<String>,
     #[arg(long, help = choices("Only tags of this architecture", Architecture::WORDS, "any"))]
     pub(super) arch: Option<String>,
+    /// Former day, such as 2024-03-01, or moment: the tags as they were then, from observations
+    #[arg(long, value_name = "DAY")]
+    pub(super) as_of: Option<String>,
     /// Number of tags to skip [default: 0]
     #[arg(long)]
     pub(super) offset: Option<u32>,
     /// Maximum number of tags [default: 100]
     #[arg(long)]
     pub(super) limit: Option<u32>,
+    #[command(flatten)]
+    pub(super) source: SourceSettings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HistoryArguments {
+    /// Family (nanoserver, servercore, server, windows, iis) or repository
+    pub(super) image: String,
+    /// Tag, such as ltsc2022
+    pub(super) tag: String,
+    #[arg(long, help = choices("Output format", HistoryFormat::WORDS, "json"))]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceSettings,
 }

@@ -3,12 +3,13 @@
 use super::diagnose::{MAX_TEXT_BYTES, read_input};
 use super::ending::{Ending, explain, print, print_json};
 use super::list_arguments::{
-    FleetArguments, HostsArguments, IdentifyArguments, MatrixArguments, NodesArguments,
-    TagsArguments,
+    FleetArguments, HistoryArguments, HostsArguments, IdentifyArguments, MatrixArguments,
+    NodesArguments, TagsArguments,
 };
 use super::question::{build, parameters};
 use crate::answers::{self, Fleet, FleetImage, FleetRefusal};
 use crate::api::fleet::{fleet_text, read_fleet};
+use crate::api::history::{HistoryFormat, atom, read_history, svg};
 use crate::api::hosts::read_hosts_question;
 use crate::api::lists::read_identify;
 use crate::api::matrix::read_matrix;
@@ -138,6 +139,7 @@ pub(super) async fn tags(arguments: TagsArguments, file: ConfigFile) -> Ending {
         ("stem", arguments.stem),
         ("base", arguments.base),
         ("arch", arguments.arch),
+        ("as_of", arguments.as_of),
         ("offset", number(arguments.offset)),
         ("limit", number(arguments.limit)),
     ]);
@@ -150,6 +152,33 @@ pub(super) async fn tags(arguments: TagsArguments, file: ConfigFile) -> Ending {
         Ok(TagsObject::new(&question, listed))
     })
     .await
+}
+
+pub(super) async fn history(arguments: HistoryArguments, file: ConfigFile) -> Ending {
+    let app = match build(&arguments.source, file) {
+        Ok(app) => app,
+        Err(ending) => return ending,
+    };
+    let pairs = parameters([
+        ("image", Some(arguments.image)),
+        ("tag", Some(arguments.tag)),
+        ("format", arguments.format),
+    ]);
+    let (question, format) = match read_history(pairs, Reading::from(app.context())) {
+        Ok(read) => read,
+        Err(problem) => return explain(&problem),
+    };
+    match answers::history(app.context(), &question).await {
+        Err(miss) => {
+            let mirror = app.context().catalogue.mirror_of(&question.image.repository);
+            explain(&Problem::of_miss(&miss, &question.image).asked_of(mirror))
+        }
+        Ok(timeline) => match format.unwrap_or(HistoryFormat::Json) {
+            HistoryFormat::Json => print_json(&timeline),
+            HistoryFormat::Atom => print(atom(&timeline).trim_end()),
+            HistoryFormat::Svg => print(svg(&timeline, answers::update_days).trim_end()),
+        },
+    }
 }
 
 pub(super) async fn identify(arguments: IdentifyArguments, file: ConfigFile) -> Ending {

@@ -49,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Hosts(arguments) => answer(lists::hosts(arguments, file)),
         Command::Nodes(arguments) => answer(lists::nodes(arguments, file)),
         Command::Tags(arguments) => answer(lists::tags(arguments, file)),
+        Command::History(arguments) => answer(lists::history(arguments, file)),
         Command::Identify(arguments) => answer(lists::identify(arguments, file)),
         Command::Matrix(arguments) => answer(lists::matrix(arguments, file)),
         Command::Audit(arguments) => answer(audit::audit(arguments, file)),

@@ -87,6 +87,7 @@ fn pairs(image: String, host: HostArguments) -> Vec<(String, String)> {
         ("platform", host.platform),
         ("engine", host.engine),
         ("store", host.store),
+        ("as_of", host.as_of),
     ])
 }
 

@@ -68,7 +68,8 @@ pub struct ServiceSettings {
     )]
     pub drain_delay: Duration,
 
-    /// Directory for the snapshot of registry data; without it, no snapshot is kept
+    /// Directory for the snapshot of registry data and the history of tags; without it, neither is
+    /// kept
     #[arg(long, env = "WINTAG_STATE_DIR", value_name = "DIRECTORY")]
     pub state_dir: Option<PathBuf>,
 

@@ -137,6 +137,7 @@ impl fmt::Display for SourceInWords {
             Provenance::Registry | Provenance::Cache => "registry",
             Provenance::Snapshot => "snapshot",
             Provenance::Embedded => "embedded",
+            Provenance::History => "history",
         })?;
         if self.0.stale { f.write_str(" stale") } else { Ok(()) }
     }

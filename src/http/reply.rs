@@ -379,6 +379,7 @@ fn cache_status(freshness: Freshness) -> &'static str {
         (Provenance::Snapshot, false) => "wintag; hit; detail=snapshot",
         (Provenance::Snapshot, true) => "wintag; hit; detail=stale-snapshot",
         (Provenance::Embedded, _) => "wintag; hit; detail=embedded",
+        (Provenance::History, _) => "wintag; hit; detail=history",
     }
 }
 

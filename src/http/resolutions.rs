@@ -39,6 +39,7 @@ pub fn source(freshness: Freshness) -> AnswerSource {
         (Provenance::Snapshot, false) => AnswerSource::Snapshot,
         (Provenance::Snapshot, true) => AnswerSource::StaleSnapshot,
         (Provenance::Embedded, _) => AnswerSource::Embedded,
+        (Provenance::History, _) => AnswerSource::History,
     }
 }
 

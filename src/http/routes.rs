@@ -66,6 +66,7 @@ routes! {
     "/fleet" { get fleet::answer_for_fleet }
     "/hosts" { get hosts::list_hosts }
     "/tags" { get tags::list_tags }
+    "/history" { get history::show_history }
     "/identify" { get identify::identify, post identify::identify_text }
     "/matrix" { get matrix::compare }
     "/releases" { get releases::list_releases }

@@ -50,6 +50,8 @@ words! {
         StaleSnapshot = "stale_snapshot",
         /// The embedded catalogue.
         Embedded = "embedded",
+        /// Observations of a former day.
+        History = "history",
         /// No facts.
         Nothing = "none",
     }

@@ -15,6 +15,7 @@ mod engines;
 mod facts;
 mod faults;
 mod formats;
+mod history;
 mod hostile;
 mod http;
 mod licences;

@@ -154,6 +154,7 @@ impl Asked {
                 architecture: target.architecture,
                 platform: target.platform,
                 engine: target.engine,
+                as_of: None,
             };
             match check(context, &question).await {
                 Ok(checked) => all.push(checked),
@@ -326,6 +327,7 @@ impl Asked {
                     architecture: target.architecture,
                     platform: target.platform,
                     engine: target.engine,
+                    as_of: None,
                 };
                 after.push(check(context, &question).await.map_or(0, |checked| rank(&checked)));
             }

@@ -15,6 +15,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answers::as_of::tags_as_of;
 use crate::answers::context::Context;
 use crate::answers::engines::{EngineAnswer, EnginePick, EngineQuestion, REPLACED_BY_ENGINES};
 use crate::answers::host::{HostDescription, kb_of_version};
@@ -158,18 +159,23 @@ fn with_engine(
 
 async fn find(context: &Context, question: &ResolveQuestion) -> Result<Resolution, ResolveRefusal> {
     let Context { catalogue, tables, .. } = context;
-    let today = context.now().date();
+    let today = context.day(question.as_of);
     let deadline = Deadline::begin(&context.clock);
     let repository = &question.image.repository;
-    let named = question.tag.as_ref().map(ToString::to_string);
-    let (shared, likely) = likely_tags(context, question, today);
-    if let Some(tag) = &shared {
-        catalogue.prefetch_manifest(repository, tag.clone(), None, &deadline);
-    }
-    if let Some(tag) = likely.filter(|tag| shared.as_ref() != Some(tag)) {
-        catalogue.prefetch_manifest(repository, tag, shared.as_deref(), &deadline);
-    }
-    let tags = catalogue.tags_and(named.as_deref(), repository, &deadline).await;
+    let tags = match question.as_of {
+        Some(as_of) => tags_as_of(context, &question.image, as_of),
+        None => {
+            let named = question.tag.as_ref().map(ToString::to_string);
+            let (shared, likely) = likely_tags(context, question, today);
+            if let Some(tag) = &shared {
+                catalogue.prefetch_manifest(repository, tag.clone(), None, &deadline);
+            }
+            if let Some(tag) = likely.filter(|tag| shared.as_ref() != Some(tag)) {
+                catalogue.prefetch_manifest(repository, tag, shared.as_deref(), &deadline);
+            }
+            catalogue.tags_and(named.as_deref(), repository, &deadline).await
+        }
+    };
     let tags = tags.map_err(ResolveRefusal::Miss)?;
     let refuse = |mut shortfall: Shortfall| {
         if let Shortfall::NoneRuns { sister, .. } = &mut shortfall {

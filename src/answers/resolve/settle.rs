@@ -1,6 +1,7 @@
 //! The image behind a candidate: what the registry, or the embedded catalogue, knows of the tag.
 
 use super::selection::{Candidate, Selection};
+use crate::answers::as_of::freshness_of;
 use crate::answers::observed::{Recalled, recall};
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
@@ -36,7 +37,7 @@ impl Source<'_> {
         selection: &Selection<'_>,
         candidate: &Candidate<'_>,
     ) -> Result<Settled, String> {
-        let settled = if self.freshness.provenance == Provenance::Embedded {
+        let settled = if self.freshness.provenance.is_recorded() {
             from_catalogue(selection, candidate, self.freshness)
         } else {
             self.settle_by_registry(selection.question, candidate).await?
@@ -51,6 +52,9 @@ impl Source<'_> {
         question: &ResolveQuestion,
         tag: &KnownTag,
     ) -> Result<Found<Manifest>, Miss> {
+        if self.freshness.provenance == Provenance::History {
+            return Err(Miss::Offline);
+        }
         let wanted = Wanted::Tag(tag.text.clone());
         let shared = question.shared_tag().map(ToString::to_string);
         let shared = shared.as_deref().filter(|shared| *shared != tag.text);
@@ -163,6 +167,6 @@ fn from_catalogue(
         manifest_digest: None,
         os_version: os_version.unwrap_or(candidate.version),
         warnings: warning.into_iter().collect(),
-        freshness,
+        freshness: freshness_of(candidate.tag, freshness),
     }
 }

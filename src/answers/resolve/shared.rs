@@ -2,6 +2,7 @@
 
 use super::selection::{Candidate, Selection};
 use super::settle::{Settled, Source, from_manifest};
+use crate::answers::as_of::freshness_of;
 use crate::answers::observed::recall_builds;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
@@ -156,7 +157,7 @@ impl Index {
                     digest: None,
                     images: builds.iter().map(|build| Image::of_build(*build)).collect(),
                     warning,
-                    freshness: source.freshness,
+                    freshness: freshness_of(tag, source.freshness),
                 })
             }
         }

@@ -13,7 +13,8 @@ use crate::windows::Isolation;
 /// The reference of the first sister with a tag that runs in process isolation on the host, as far
 /// as its tags are known; no registry is queried for it.
 pub(super) fn sister(context: &Context, question: &ResolveQuestion, today: Date) -> Option<String> {
-    let family = question.image.family.as_ref()?;
+    // Which tags it had then is a question of its own.
+    let family = question.image.family.as_ref().filter(|_| question.as_of.is_none())?;
     // IIS has had no image on Nano Server since Windows Server 2016, only on Server Core.
     let base = question.tag.as_ref().and_then(|tag| tag.base?.base());
     let has_other_base = base.is_some_and(|base| base != family.base);

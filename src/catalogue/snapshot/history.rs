@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn f16_damage_is_noticed_and_content_is_checked() {
+    fn damage_is_noticed_and_content_is_checked() {
         let whole = bytes();
         for length in 0..whole.len() {
             assert!(decode(&whole[..length]).is_err(), "{length}");

@@ -14,7 +14,7 @@ use crate::http::reply::{self, Metadata};
 /// Five minutes, as is common for badges; the image proxies of code hosts allow nothing shorter.
 const CACHE_FRESH: &str = "public, max-age=300";
 /// An SVG file loads nothing and runs nothing, even when it is opened as a page.
-const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+pub const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// Badge with the tag for a host
 ///

@@ -10,6 +10,7 @@ pub mod check;
 pub mod fleet;
 pub mod hosts;
 pub mod tags;
+pub mod history;
 pub mod identify;
 pub mod matrix;
 pub mod releases;
