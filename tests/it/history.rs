@@ -219,6 +219,7 @@ async fn what_credentials_opened_is_not_remembered() {
     fs::write(&config, text).expect("the folder is writable");
     let service = Service::start(&["--config", config.to_str().expect("its name is text")]);
     assert_eq!(own(&service.json(HISTORY).await), Vec::<&Value>::new());
+    assert_eq!(service.json(TODAY).await["freshness"]["source"], "registry");
     assert!(service.terminate().success());
     assert!(!folder.path().join("state/history.snapshot").exists());
 }
