@@ -73,7 +73,7 @@ pub(super) fn image_as_of(
     as_of: Moment,
 ) -> Result<FoundImage, Miss> {
     let tag = match wanted {
-        Wanted::Tag(text) => match tags_as_of(context, image, as_of)?.value.find(text) {
+        Wanted::Tag(text) | Wanted::DigestOfTag(text) => match tags_as_of(context, image, as_of)?.value.find(text) {
             Some(tag) => tag.clone(),
             None => {
                 let history = context.catalogue.tag_history(&image.repository, text);

@@ -251,7 +251,7 @@ async fn refuse(
     };
     if question.as_of.is_some() {
         let suggestions = Suggestions::default();
-        return CheckRefusal { miss, looked_for: Some(tag), suggestions };
+        return CheckRefusal { miss, looked_for: Some(tag.to_owned()), suggestions };
     }
     // Siblings, if the tag names its build; otherwise any tag of a base image.
     let named = Tag::parse(tag).filter(|tag| tag.core != Core::None);
