@@ -73,13 +73,15 @@ pub(super) fn image_as_of(
     as_of: Moment,
 ) -> Result<FoundImage, Miss> {
     let tag = match wanted {
-        Wanted::Tag(text) | Wanted::DigestOfTag(text) => match tags_as_of(context, image, as_of)?.value.find(text) {
-            Some(tag) => tag.clone(),
-            None => {
-                let history = context.catalogue.tag_history(&image.repository, text);
-                return Err(Miss::NotSeen { as_of, first: history.existed });
+        Wanted::Tag(text) | Wanted::DigestOfTag(text) => {
+            match tags_as_of(context, image, as_of)?.value.find(text) {
+                Some(tag) => tag.clone(),
+                None => {
+                    let history = context.catalogue.tag_history(&image.repository, text);
+                    return Err(Miss::NotSeen { as_of, first: history.existed });
+                }
             }
-        },
+        }
         Wanted::Digest(digest) => {
             let history = context.catalogue.repository_history(&image.repository);
             let all = history.tags.iter().flat_map(|(tag, history)| {

@@ -187,6 +187,7 @@ impl ResolveRequest {
         }
         if let Some(requested) = question.requested.written(question.architecture) {
             query.append_pair("platform", &requested);
+        }
         if let Some(as_of) = question.as_of {
             query.append_pair("as_of", &as_of.to_string());
         }
