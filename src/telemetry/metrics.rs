@@ -437,7 +437,7 @@ mod tests {
         // All possible resolutions, and no others, are shown before they happen.
         assert_eq!(
             text.lines().filter(|line| line.starts_with("wintag_resolutions_total{")).count(),
-            3 * 6 + 3
+            3 * 7 + 3
         );
     }
 }
