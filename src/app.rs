@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::answers::Context;
+use crate::answers::{Context, Contexts};
 use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -53,7 +53,7 @@ impl App {
         let prepared = (!settings.offline).then(|| registries.clone());
         let catalogue = Catalogue::new(
             registries,
-            settings.tables,
+            settings.tables.clone(),
             clock.clone(),
             metrics.clone(),
             &catalogue_settings,
@@ -91,10 +91,11 @@ impl App {
             // Beside the first answers, which seldom need a registry.
             tokio::task::spawn_blocking(move || registries.prepare());
         }
+        let contexts = Arc::new(Contexts::new(self.context.clone()));
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
         let served =
-            http::serve(self.context, self.metrics, traces, listeners, behaviour, signals).await;
+            http::serve(contexts, self.metrics, traces, listeners, behaviour, signals).await;
         stop.cancel();
         // It ends by itself, after it has written new data.
         let _ = keeper.await;

@@ -37,7 +37,7 @@ pub(super) fn tags_as_of(
     let listed = history
         .list
         .filter(|(since, list)| since.latest() <= as_of.latest() && list.len() <= MAX_LISTED_TAGS);
-    let tables = context.tables;
+    let tables = &context.tables;
     let mut tags = Vec::new();
     for (text, history) in &history.tags {
         let is_listed = listed.as_ref().is_some_and(|(_, list)| list.find(text).is_some());
@@ -97,7 +97,7 @@ pub(super) fn image_as_of(
             let then =
                 Then { as_of, basis: Basis::Seen, observed: Some(first), around: [None, None] };
             let observation = observation(sighting, then, sighting.os_version);
-            KnownTag::new(text.clone(), Some(Box::new(observation)), context.tables)
+            KnownTag::new(text.clone(), Some(Box::new(observation)), &context.tables)
         }
     };
     let freshness = freshness_of(&tag, freshness(as_of.earliest()));

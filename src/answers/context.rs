@@ -1,7 +1,9 @@
 //! What every use case stands on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::civil::Date;
 
 use crate::catalogue::{Catalogue, Moment};
@@ -9,7 +11,7 @@ use crate::clock::{Clock, Now};
 use crate::images::Families;
 use crate::windows::{Fleets, Tables, WindowsVersion};
 
-/// What is known, and what the time is. One of it lives as long as the process.
+/// What is known, and what the time is. It never changes: newer facts are in another one.
 pub struct Context {
     /// What each repository holds.
     pub catalogue: Catalogue,
@@ -18,7 +20,7 @@ pub struct Context {
     /// The fleets of the configuration.
     pub fleets: Fleets,
     /// The Windows tables.
-    pub tables: &'static Tables,
+    pub tables: Arc<Tables>,
     /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as
     /// they were configured.
     pub kubernetes_hosts: Vec<WindowsVersion>,
@@ -35,6 +37,41 @@ impl Context {
     /// The day that a question is about: a former one, or today.
     pub(super) fn day(&self, as_of: Option<Moment>) -> Date {
         as_of.map_or_else(|| self.now().date(), Moment::day)
+    }
+
+    /// The present moment on the monotonic clock alone.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+}
+
+/// The context of new questions. A question takes it once and is answered from that one, so that no
+/// answer mixes older facts with newer ones.
+pub struct Contexts {
+    current: ArcSwap<Context>,
+    /// That of all contexts.
+    clock: Clock,
+}
+
+impl Contexts {
+    /// Begins with this context.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { clock: context.clock.clone(), current: ArcSwap::new(context) }
+    }
+
+    /// The context for a new question.
+    pub fn current(&self) -> Arc<Context> {
+        self.current.load_full()
+    }
+
+    /// Answers new questions from this context.
+    pub fn replace(&self, context: Context) {
+        self.current.store(Arc::new(context));
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// The present moment on the monotonic clock alone.

@@ -96,7 +96,7 @@ pub async fn history(context: &Context, question: &HistoryQuestion) -> Result<Ta
     Ok(TagTimeline {
         repository: repository.to_string(),
         tag: question.tag.clone(),
-        entries: entries(&history, context.tables),
+        entries: entries(&history, &context.tables),
         freshness,
     })
 }

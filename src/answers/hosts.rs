@@ -71,7 +71,7 @@ pub struct HostsRefusal {
 pub async fn hosts(context: &Context, asked: &HostsQuestion) -> Result<HostsOfImage, HostsRefusal> {
     let mut hosts = Vec::new();
     let mut of_image: Option<(CheckedImage, Freshness, Vec<Remark>)> = None;
-    for host in all_hosts(context.tables, context.now().date()) {
+    for host in all_hosts(&context.tables, context.now().date()) {
         let question = CheckQuestion {
             image: asked.image.clone(),
             selector: asked.selector.clone(),

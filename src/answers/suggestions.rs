@@ -55,8 +55,8 @@ pub(super) async fn suggestions(
     };
     suggestions.runs = resolve(context, question).await.ok().map(|resolution| resolution.tag);
     let candidates =
-        tags.value.candidates(&question.software(), question.architecture, context.tables);
-    let similar = of_the_build(wanted, candidates, context.tables)
+        tags.value.candidates(&question.software(), question.architecture, &context.tables);
+    let similar = of_the_build(wanted, candidates, &context.tables)
         .into_iter()
         .chain(spelt_like(wanted, &tags.value));
     let newest = candidates.builds().filter_map(|(_, tags)| tags.of_form(Pin::Release).next());

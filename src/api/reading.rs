@@ -26,7 +26,7 @@ pub struct Reading<'a> {
     /// The fleets of the configuration.
     pub fleets: &'a Fleets,
     /// The Windows tables.
-    pub tables: &'static Tables,
+    pub tables: &'a Tables,
     /// Knows which registries may be asked; reading asks none.
     pub catalogue: &'a Catalogue,
     /// The present moment, after which there are no observations.

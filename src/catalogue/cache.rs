@@ -84,6 +84,13 @@ where
         }
     }
 
+    /// Replaces a value by another form of the same fact, unless there is a newer one by now.
+    pub fn replace_value(&self, key: &K, old: &Arc<V>, new: Arc<V>, is_reserved: bool) {
+        if let Some(entry) = self.last(key).filter(|entry| Arc::ptr_eq(&entry.value, old)) {
+            self.store.entries.insert(key.clone(), CacheEntry { value: new, ..entry }, is_reserved);
+        }
+    }
+
     /// All entries that may still be used. They are gathered as the iterator advances.
     pub fn usable(&self) -> impl Iterator<Item = (Arc<K>, CacheEntry<V>)> {
         let now = self.clock.now();

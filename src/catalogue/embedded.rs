@@ -22,7 +22,7 @@ const BASE_IMAGES: &str = include_str!("../images/data/catalogue.csv");
 pub struct Embedded {
     repositories: BTreeMap<&'static str, LazyTags>,
     as_of: OnceLock<Timestamp>,
-    tables: &'static Tables,
+    tables: Arc<Tables>,
 }
 
 /// The lines of a repository, and its tags once they are parsed.
@@ -98,7 +98,7 @@ fn by_repository(table: &'static str) -> impl Iterator<Item = (&'static str, &'s
 
 impl Embedded {
     /// Finds the repositories of the catalogue.
-    pub fn read(tables: &'static Tables) -> Self {
+    pub fn read(tables: Arc<Tables>) -> Self {
         let lazy = |lines, is_sample| {
             let read = if is_sample { Row::of_software } else { Row::of_base_image };
             LazyTags { lines, read, is_sample, tags: OnceLock::new() }
@@ -116,7 +116,7 @@ impl Embedded {
             self.repositories.get(repository.to_string().as_str())?;
         let parse = || {
             Arc::new(RepositoryTags::new(
-                lines.lines().filter_map(read).map(|row| row.known_tag(self.tables)).collect(),
+                lines.lines().filter_map(read).map(|row| row.known_tag(&self.tables)).collect(),
             ))
         };
         Some(tags.get_or_init(parse).clone())
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_is_read_whole() {
-        let embedded = Embedded::read(Tables::embedded());
+        let embedded = Embedded::read(Tables::embedded().clone());
         let tags: usize = all_tags(&embedded).iter().map(|tags| tags.len()).sum();
         assert_eq!((tags, embedded.repositories.len()), (3141, 43));
         assert_eq!(embedded.as_of().to_string(), "2026-09-18T00:00:00Z");
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn every_tag_is_in_the_grammar_or_named_here() {
         const OUTSIDE: [&str; 1] = ["win10-21h1-preview"];
-        let embedded = Embedded::read(Tables::embedded());
+        let embedded = Embedded::read(Tables::embedded().clone());
         let all = all_tags(&embedded);
         for tag in all.iter().flat_map(|tags| tags.iter()) {
             match &tag.parsed {

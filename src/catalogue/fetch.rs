@@ -21,7 +21,7 @@ const MAX_BYTES_PER_TAG: usize = RepositoryTags::BYTES_PER_TAG + RepositoryTags:
 #[derive(Clone)]
 pub struct Fetcher {
     pub registries: Arc<Registries>,
-    pub tables: &'static Tables,
+    pub tables: Arc<Tables>,
     pub shrinkage: ShrinkageCheck,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -53,7 +53,7 @@ impl Fetcher {
         self.shrinkage.check(&repository, before.expected_count, texts.len())?;
         let bytes = texts.len().saturating_mul(MAX_BYTES_PER_TAG).min(MAX_NEW_LIST_BYTES);
         let memory = ListMemory::acquire(bytes).await?;
-        let tags = texts.into_iter().map(|text| KnownTag::new(text, None, self.tables));
+        let tags = texts.into_iter().map(|text| KnownTag::new(text, None, &self.tables));
         let mut value = RepositoryTags::new(tags.collect());
         let weight = value.weight();
         if weight > MAX_NEW_LIST_BYTES {
@@ -61,7 +61,8 @@ impl Fetcher {
                 detail: "the list of tags takes too much memory".to_owned(),
             });
         }
-        value.memory = Some(memory.shrunk_to(weight));
+        value.memory = Some(Arc::new(memory.shrunk_to(weight)));
+        value.tables = Some(self.tables);
         if !with_credentials {
             let (place, now) = ((&repository, before.is_reserved), self.clock.now().utc);
             self.history.listed(place, &value, before.list.as_deref(), now);

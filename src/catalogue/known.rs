@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::cache::noted;
+use super::embedded::Embedded;
 use super::entries::CacheEntry;
+use super::fetch::Fetcher;
 use super::freshness::Freshness;
 use super::known_tag::{KnownTag, Observation};
 use super::lookups::{Catalogue, freshness_of, provenance_in_cache};
@@ -11,7 +13,7 @@ use super::tags::RepositoryTags;
 use crate::images::{self, Repository, TagKind};
 use crate::registry::{Manifest, RegistryError, Wanted};
 use crate::telemetry::CacheLayer;
-use crate::windows::WindowsVersion;
+use crate::windows::{Tables, WindowsVersion};
 
 impl Catalogue {
     /// The repositories of the embedded catalogue, in the order of their names.
@@ -69,7 +71,8 @@ impl Catalogue {
     /// The usable tags in the cache for a repository, else the embedded ones; no registry is
     /// queried.
     pub fn known_tags(&self, repository: &Repository) -> Option<Arc<RepositoryTags>> {
-        let cached = self.tags.peek(repository).map(|entry| entry.value);
+        let cached = self.tags.peek(repository);
+        let cached = cached.map(|entry| self.with_present_tables(repository, entry.value));
         cached.or_else(|| self.embedded.tags(repository))
     }
 
@@ -80,13 +83,13 @@ impl Catalogue {
 
     /// The version that a tag stands for by its name alone.
     pub fn version_of_name(&self, tag: &str) -> Option<WindowsVersion> {
-        KnownTag::new(tag.to_owned(), None, self.tables).version
+        KnownTag::new(tag.to_owned(), None, &self.tables).version
     }
 
     /// A tag that names a Windows release, as far as its name tells. Of base images the catalogue
     /// has nearly all tags, so that only one of a newer update is believed.
     pub(super) fn known_by_name(&self, repository: &Repository, tag: &str) -> Option<KnownTag> {
-        let tag = KnownTag::new(tag.to_owned(), None, self.tables);
+        let tag = KnownTag::new(tag.to_owned(), None, &self.tables);
         let version = tag.version?;
         let is_newer = || {
             let known = self.embedded.tags(repository);
@@ -103,6 +106,37 @@ impl Catalogue {
         let is_plausible = images::is_plausible(repository)
             && (!self.embedded.has_most_of(repository) || is_newer());
         is_plausible.then_some(tag)
+    }
+
+    /// A catalogue of the same facts that reads names with these tables.
+    pub fn with_tables(&self, tables: Arc<Tables>) -> Self {
+        let embedded = Arc::new(Embedded::read(tables.clone()));
+        let fetcher = Fetcher { tables: tables.clone(), ..self.fetcher.clone() };
+        Self { tables, embedded, fetcher, ..self.clone() }
+    }
+
+    /// Reads the names of all lists in the cache with the present tables. Questions do the same
+    /// with a list that they come to first.
+    pub fn read_lists_again(&self) {
+        for (repository, entry) in self.tags.usable() {
+            self.with_present_tables(&repository, entry.value);
+        }
+    }
+
+    /// This list from the cache, or the same one read with the present tables, which then replaces
+    /// it there. A fetch that began before the tables changed brings one of the older ones.
+    pub(super) fn with_present_tables(
+        &self,
+        repository: &Repository,
+        tags: Arc<RepositoryTags>,
+    ) -> Arc<RepositoryTags> {
+        if tags.tables.as_ref().is_none_or(|tables| Arc::ptr_eq(tables, &self.tables)) {
+            return tags;
+        }
+        let read = Arc::new(tags.read_with(&self.tables));
+        let is_reserved = self.is_reserved(repository);
+        self.tags.replace_value(repository, &tags, read.clone(), is_reserved);
+        read
     }
 
     /// How fresh the known tags of a repository are now; no registry is queried.

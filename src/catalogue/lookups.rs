@@ -52,16 +52,17 @@ pub struct CatalogueSettings {
     pub state_dir: Option<PathBuf>,
 }
 
-/// The content of each repository.
+/// The content of each repository. Cheap to clone; clones share what they know.
+#[derive(Clone)]
 pub struct Catalogue {
     pub(super) registries: Arc<Registries>,
-    pub(super) tables: &'static Tables,
-    pub(super) embedded: Embedded,
-    pub(super) tags: Cache<Repository, RepositoryTags>,
-    pub(super) manifests: Cache<(Repository, Wanted), Manifest>,
-    fetcher: Fetcher,
-    offline: bool,
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) tables: Arc<Tables>,
+    pub(super) embedded: Arc<Embedded>,
+    pub(super) tags: Arc<Cache<Repository, RepositoryTags>>,
+    pub(super) manifests: Arc<Cache<(Repository, Wanted), Manifest>>,
+    pub(super) fetcher: Fetcher,
+    pub(super) offline: bool,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
     pub(super) history: Arc<History>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -70,7 +71,7 @@ impl Catalogue {
     /// A catalogue with the embedded data only.
     pub fn new(
         registries: Arc<Registries>,
-        tables: &'static Tables,
+        tables: Arc<Tables>,
         clock: Clock,
         metrics: Arc<Metrics>,
         settings: &CatalogueSettings,
@@ -83,20 +84,25 @@ impl Catalogue {
         let fetcher = Fetcher {
             history: history.clone(),
             registries: registries.clone(),
-            tables,
+            tables: tables.clone(),
             shrinkage: ShrinkageCheck::default(),
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
         Self {
             registries,
+            embedded: Arc::new(Embedded::read(tables.clone())),
             tables,
-            embedded: Embedded::read(tables),
-            tags: Cache::new(MAX_TAG_BYTES as u64, RepositoryTags::weight, clock.clone(), ttl),
-            manifests: Cache::new(MAX_MANIFEST_BYTES, manifest_weight, clock, ttl),
+            tags: Arc::new(Cache::new(
+                MAX_TAG_BYTES as u64,
+                RepositoryTags::weight,
+                clock.clone(),
+                ttl,
+            )),
+            manifests: Arc::new(Cache::new(MAX_MANIFEST_BYTES, manifest_weight, clock, ttl)),
             fetcher,
             offline: settings.offline,
-            snapshot: settings.state_dir.clone().map(Snapshot::new),
+            snapshot: settings.state_dir.clone().map(Snapshot::new).map(Arc::new),
             history,
             metrics,
         }
@@ -119,10 +125,14 @@ impl Catalogue {
     ) -> Result<Found<RepositoryTags>, Miss> {
         self.check_allowed(repository)?;
         let embedded = self.embedded.tags(repository);
+        let present = |found: Found<RepositoryTags>| Found {
+            value: self.with_present_tables(repository, found.value),
+            ..found
+        };
         let cached = self.tags.peek(repository);
         if self.offline {
             return match (cached, embedded) {
-                (Some(entry), _) => found(Lookup::Stale(entry)),
+                (Some(entry), _) => found(Lookup::Stale(entry)).map(present),
                 (None, Some(tags)) => Ok(self.as_embedded(tags, &Miss::Offline)),
                 (None, None) => Err(Miss::Offline),
             };
@@ -149,7 +159,7 @@ impl Catalogue {
         let fetch = || self.fetcher.clone().tags(repository.clone(), before, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
-        match (found(lookup), embedded) {
+        match (found(lookup).map(present), embedded) {
             // Also after a 404: a mirror says nothing about the registry, and registries have
             // answered so in an outage.
             (Err(miss), Some(tags)) => Ok(self.as_embedded(tags, &miss)),
@@ -396,7 +406,7 @@ mod tests {
         let settings = CatalogueSettings { offline: true, fresh_for, state_dir: None };
         Catalogue::new(
             registries,
-            Tables::embedded(),
+            Tables::embedded().clone(),
             clock.clone(),
             Arc::new(Metrics::new()),
             &settings,
@@ -431,6 +441,37 @@ mod tests {
         clock.advance(hours(1));
         assert!(matches!(seen(kept), (Some(Provenance::Embedded), Some(count)) if count > 0));
         assert_eq!(seen(unknown), (None, None));
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_again_with_newer_tables() {
+        let clock = Clock::manual("2026-11-20T00:00:00Z".parse().unwrap());
+        let older = offline(&clock, hours(1));
+        let repository = Repository::parse("mcr.microsoft.com/windows/nanoserver").unwrap();
+        let names =
+            ["ltsc2022-KB5999999".to_owned()].map(|it| KnownTag::new(it, None, &older.tables));
+        let mut tags = RepositoryTags::new(names.into());
+        tags.tables = Some(older.tables.clone());
+        older.tags.load(repository.clone(), Arc::new(tags), clock.now().utc, false);
+        let releases = include_str!("../windows/data/releases.csv");
+        let row = "build,revision,kb,released,kind_of_release,os_type,source\n\
+                   20348,5900,KB5999999,2026-11-10,Standard,server,a test\n";
+        let newer = older.with_tables(Arc::new(Tables::from_csv(releases, row).unwrap()));
+        let revision = |catalogue: &Catalogue| {
+            catalogue.known_tags(&repository).unwrap().iter().next().unwrap().revision()
+        };
+        // In this order: a question that began with the older tables ends with them.
+        assert_eq!(
+            [&older, &newer, &newer, &older].map(revision),
+            [None, Some(5900), Some(5900), None]
+        );
+        newer.read_lists_again();
+        let cached = older.tags.peek(&repository).unwrap().value;
+        assert!(cached.tables.as_ref().is_some_and(|tables| Arc::ptr_eq(tables, &newer.tables)));
+        assert_eq!(
+            older.freshness(&repository).map(|it| it.provenance),
+            Some(Provenance::Snapshot)
+        );
     }
 
     #[tokio::test]

@@ -23,10 +23,11 @@ impl Catalogue {
         let SnapshotFacts { tags, manifests } = snapshot.load();
         for DatedFact { key, value, learnt } in tags {
             if self.allows(&key) {
-                let tags = value.into_iter().map(|text| KnownTag::new(text, None, self.tables));
+                let tags = value.into_iter().map(|text| KnownTag::new(text, None, &self.tables));
                 let (is_reserved, mut tags) =
                     (self.is_reserved(&key), RepositoryTags::new(tags.collect()));
-                tags.memory = ListMemory::try_acquire(tags.weight());
+                tags.memory = ListMemory::try_acquire(tags.weight()).map(Arc::new);
+                tags.tables = Some(self.tables.clone());
                 if tags.memory.is_some() {
                     self.tags.load(key, Arc::new(tags), learnt, is_reserved);
                 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
 
@@ -22,7 +22,10 @@ pub struct RepositoryTags {
     /// Once a question needs it.
     by_software: OnceLock<SoftwareIndex>,
     /// The memory of this list; none for the embedded catalogue.
-    pub memory: Option<ListMemory>,
+    pub memory: Option<Arc<ListMemory>>,
+    /// The tables that the names were read with; none for the embedded catalogue, which is read
+    /// with those of its context.
+    pub tables: Option<Arc<Tables>>,
 }
 
 /// The position of a tag in the list, before its text decides.
@@ -65,7 +68,15 @@ impl RepositoryTags {
             // The capacity suffices, so that nothing is ever hashed again.
             by_text.insert_unique(state.hash_one(tag.text.as_str()), at, |_| 0);
         }
-        Self { tags, by_text, state, by_software: OnceLock::new(), memory: None }
+        Self { tags, by_text, state, by_software: OnceLock::new(), memory: None, tables: None }
+    }
+
+    /// The same tags, their names read with these tables. Both lists share their memory: the older
+    /// one is soon dropped.
+    pub fn read_with(&self, tables: &Arc<Tables>) -> Self {
+        let read = |tag: &KnownTag| KnownTag::new(tag.text.clone(), None, tables);
+        let tags = self.tags.iter().map(read).collect();
+        Self { memory: self.memory.clone(), tables: Some(tables.clone()), ..Self::new(tags) }
     }
 
     /// All tags: the newest build first, and of each the release tags, then the newest revision

@@ -7,6 +7,7 @@ mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::images::{Families, Family, Repository};
@@ -60,7 +61,7 @@ pub struct Settings {
     /// The fleets.
     pub fleets: Fleets,
     /// The Windows tables.
-    pub tables: &'static Tables,
+    pub tables: Arc<Tables>,
     /// What is allowed, but probably not meant.
     pub warnings: Vec<String>,
 }
@@ -93,7 +94,7 @@ impl Settings {
     pub fn of_command(source: &SourceSettings, file: ConfigFile) -> Result<Self, ConfigError> {
         let tables = match &source.tables_dir {
             Some(directory) => read_tables(directory)?,
-            None => Tables::embedded(),
+            None => Tables::embedded().clone(),
         };
         let mut registries: BTreeMap<String, RegistrySettings> = DEFAULT_REGISTRIES
             .iter()
@@ -126,7 +127,7 @@ impl Settings {
         }
         let mut fleets = Fleets::new();
         for (name, table) in file.fleets {
-            let hosts = fleet(&name, &table.hosts, tables)?;
+            let hosts = fleet(&name, &table.hosts, &tables)?;
             fleets.insert(name, hosts);
         }
         Ok(Self {
@@ -170,12 +171,11 @@ fn fleet(name: &str, texts: &[String], tables: &Tables) -> Result<Vec<Host>, Con
     texts.iter().map(read).collect()
 }
 
-/// Newer Windows tables, from files named as the embedded ones are. They are read once and live as
-/// long as the process.
-fn read_tables(directory: &Path) -> Result<&'static Tables, ConfigError> {
+/// Newer Windows tables, from files named as the embedded ones are.
+fn read_tables(directory: &Path) -> Result<Arc<Tables>, ConfigError> {
     let releases = read_text(&directory.join("releases.csv"))?;
     let kb = read_text(&directory.join("kb.csv"))?;
-    Ok(Box::leak(Box::new(Tables::replacing(&releases, &kb)?)))
+    Ok(Arc::new(Tables::replacing(&releases, &kb)?))
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {

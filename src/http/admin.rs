@@ -13,12 +13,13 @@ use actix_web::{App as ActixApp, Error, HttpResponse, HttpServer, web};
 
 use super::clients::without_port;
 use super::connection::REQUEST_TIMEOUT;
+use super::context::CurrentContext;
 use super::handlers::health;
 use super::query::Query;
 use super::reply;
 use super::routes::{self, Route};
 use super::shutdown::ShutdownState;
-use crate::answers::{Context, Freshness, Provenance};
+use crate::answers::{Context, Contexts, Freshness, Provenance};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
@@ -39,16 +40,16 @@ struct Bound(SocketAddr);
 /// # Errors
 /// When the socket cannot be used.
 pub fn server(
-    context: Arc<Context>,
+    contexts: Arc<Contexts>,
     metrics: Arc<Metrics>,
     shutdown: web::Data<ShutdownState>,
     listener: TcpListener,
 ) -> io::Result<Server> {
     let bound = Bound(listener.local_addr()?);
-    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
+    let (contexts, metrics) = (web::Data::from(contexts), web::Data::from(metrics));
     let server = HttpServer::new(move || {
         ActixApp::new()
-            .app_data(context.clone())
+            .app_data(contexts.clone())
             .app_data(metrics.clone())
             .app_data(shutdown.clone())
             .app_data(web::Data::new(bound))
@@ -68,7 +69,7 @@ pub fn server(
 }
 
 async fn show_metrics(
-    context: web::Data<Context>,
+    context: CurrentContext,
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
     let now = context.now().utc;
@@ -95,7 +96,7 @@ async fn show_metrics(
 
 async fn show_readiness(
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
     shutdown: web::Data<ShutdownState>,
 ) -> Result<HttpResponse, Problem> {
     health::refuse_when_shutting_down(&shutdown)?;

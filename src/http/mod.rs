@@ -11,6 +11,7 @@ mod middleware;
 mod routes;
 mod handlers;
 mod query;
+mod context;
 mod background;
 mod room;
 mod body;
@@ -41,7 +42,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as ActixApp, Error, web};
 
-use crate::answers::Context;
+use crate::answers::Contexts;
 use crate::config::ClientLimits;
 use crate::telemetry::{Metrics, Traces};
 
@@ -86,7 +87,7 @@ pub struct Behaviour {
 /// # Errors
 /// When a socket cannot be used.
 pub async fn serve(
-    context: Arc<Context>,
+    contexts: Arc<Contexts>,
     metrics: Arc<Metrics>,
     traces: Traces,
     listeners: Listeners,
@@ -96,7 +97,7 @@ pub async fn serve(
     let shutdown = web::Data::new(ShutdownState::default());
     let admin = match listeners.admin {
         Some(listener) => {
-            Some(admin::server(context.clone(), metrics.clone(), shutdown.clone(), listener)?)
+            Some(admin::server(contexts.clone(), metrics.clone(), shutdown.clone(), listener)?)
         }
         None => None,
     };
@@ -104,7 +105,7 @@ pub async fn serve(
     let admin = admin.map(tokio::spawn);
     let Behaviour { clients, drain_delay } = behaviour;
     let server =
-        public_server(context, metrics, traces, shutdown.clone(), clients, listeners.public)?;
+        public_server(contexts, metrics, traces, shutdown.clone(), clients, listeners.public)?;
     let handle = server.handle();
     let served = tokio::select! {
         served = server => served,
@@ -127,7 +128,7 @@ pub fn worker_count() -> usize {
 
 /// The server for clients. It handles no signals.
 fn public_server(
-    context: Arc<Context>,
+    contexts: Arc<Contexts>,
     metrics: Arc<Metrics>,
     traces: Traces,
     shutdown: web::Data<ShutdownState>,
@@ -139,7 +140,7 @@ fn public_server(
     }));
     let swagger_ui = web::Data::from(swagger_ui::config());
     let requests = Arc::new(metrics.requests(routes::LABELS));
-    let (context, metrics) = (web::Data::from(context), web::Data::from(metrics));
+    let (contexts, metrics) = (web::Data::from(contexts), web::Data::from(metrics));
     let workers = worker_count();
     // Never the first limit: with all workers at their own limit no connection would be accepted,
     // so that none of another client could be closed for it.
@@ -160,7 +161,7 @@ fn public_server(
     let server = server.listen("public", listener, move || {
         let response_cache = web::Data::new(ResponseCache::of_workers(workers));
         let middleware = Rc::new(Middleware {
-            context: context.clone().into_inner(),
+            contexts: contexts.clone().into_inner(),
             clients: clients.clone().into_inner(),
             rate_limiter: rate_limiter.clone().into_inner(),
             shutdown: shutdown.clone().into_inner(),
@@ -179,7 +180,7 @@ fn public_server(
             .app_data(background.clone())
             .app_data(clients.clone())
             .app_data(rate_limiter.clone())
-            .app_data(context.clone())
+            .app_data(contexts.clone())
             .app_data(document.clone())
             .app_data(swagger_ui.clone())
             .app_data(metrics.clone())
@@ -188,8 +189,8 @@ fn public_server(
             .into_factory()
             .map_err(|error: Error| error.error_response());
         let stopping = stopping.clone();
-        let (connections, context, metrics) =
-            (connections.clone(), context.clone().into_inner(), metrics.clone().into_inner());
+        let (connections, contexts, metrics) =
+            (connections.clone(), contexts.clone().into_inner(), metrics.clone().into_inner());
         let http = HttpService::build()
             .keep_alive(connection::KEEP_ALIVE_TIMEOUT)
             // Our layer has a better clock.
@@ -205,13 +206,13 @@ fn public_server(
             })
             .finish(map_config(app, |()| AppConfig::default()));
         let open = move |stream: TcpStream| {
-            let (connections, context, metrics) =
-                (connections.clone(), context.clone(), metrics.clone());
+            let (connections, contexts, metrics) =
+                (connections.clone(), contexts.clone(), metrics.clone());
             async move {
                 let peer = stream.peer_addr().ok();
                 let place = connections.open(peer.map(|peer| peer.ip()));
                 let place = place.ok_or(DispatchError::DisconnectTimeout)?;
-                let service = connection::Service { place, context, metrics };
+                let service = connection::Service { place, contexts, metrics };
                 let connection = Connection::new(stream).of_service(service);
                 Ok::<_, DispatchError>((connection, Protocol::Http1, peer))
             }

@@ -20,7 +20,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::clients::{Client, Clients};
 use super::reply;
-use crate::answers::Context;
+use crate::answers::Contexts;
 use crate::api::problem::Problem;
 
 /// The table takes half a mebibyte then.
@@ -70,7 +70,7 @@ impl RateLimiter {
     /// When that is over its limit.
     pub fn charge(request: &HttpRequest, requests: usize) -> Result<(), Problem> {
         let limiter = request.app_data::<Data<Self>>().filter(|_| requests > 0);
-        let now = request.app_data::<Data<Context>>().map(|context| context.elapsed());
+        let now = request.app_data::<Data<Contexts>>().map(|contexts| contexts.elapsed());
         let (Some(limiter), Some(now)) = (limiter, now) else { return Ok(()) };
         let requests = u32::try_from(requests).unwrap_or(u32::MAX);
         limiter

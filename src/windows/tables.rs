@@ -4,7 +4,7 @@
 //! why reading them is strict and says which line of which file is wrong.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 
@@ -29,11 +29,11 @@ pub struct Tables {
 
 impl Tables {
     /// The tables that are part of the program.
-    pub fn embedded() -> &'static Tables {
-        static EMBEDDED: OnceLock<Tables> = OnceLock::new();
+    pub fn embedded() -> &'static Arc<Tables> {
+        static EMBEDDED: OnceLock<Arc<Tables>> = OnceLock::new();
         EMBEDDED.get_or_init(|| {
-            Tables::from_csv(EMBEDDED_RELEASES, EMBEDDED_KB)
-                .expect("the built-in tables are read by a test")
+            let tables = Tables::from_csv(EMBEDDED_RELEASES, EMBEDDED_KB);
+            Arc::new(tables.expect("the built-in tables are read by a test"))
         })
     }
 

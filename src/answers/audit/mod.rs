@@ -79,7 +79,7 @@ pub async fn audit(
         }
     }
     let today = context.now().date();
-    let describe = |host| HostDescription::of(host, context.tables, today);
+    let describe = |host| HostDescription::of(host, &context.tables, today);
     let hosts = target.hosts.iter().map(describe).collect();
     Report { target, judgements: &judgements, uses: &uses }.of(&files, hosts)
 }

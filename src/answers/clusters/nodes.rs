@@ -86,7 +86,7 @@ pub async fn kubernetes_nodes(
     image: &FleetImage,
     list: &[u8],
 ) -> Result<Fleet, FleetRefusal> {
-    let read = kubernetes::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
+    let read = kubernetes::nodes::read(list, &context.tables).map_err(FleetRefusal::List)?;
     answer_for_nodes(context, image, Platform::Kubernetes, read).await
 }
 
@@ -99,7 +99,7 @@ pub async fn swarm_nodes(
     image: &FleetImage,
     list: &[u8],
 ) -> Result<Fleet, FleetRefusal> {
-    let read = swarm::nodes::read(list, context.tables).map_err(FleetRefusal::List)?;
+    let read = swarm::nodes::read(list, &context.tables).map_err(FleetRefusal::List)?;
     answer_for_nodes(context, image, Platform::Swarm, read).await
 }
 
@@ -136,7 +136,7 @@ pub fn versions_of_nodes(
     context: &Context,
     list: &[u8],
 ) -> Result<(Platform, BTreeSet<WindowsVersion>), ListError> {
-    let tables = context.tables;
+    let tables = &context.tables;
     let (platform, nodes) = match kubernetes::nodes::read(list, tables) {
         Ok(nodes) => (Platform::Kubernetes, nodes),
         Err(error) => (Platform::Swarm, swarm::nodes::read(list, tables).map_err(|_| error)?),
@@ -298,9 +298,9 @@ const fn name_of(isolation: Isolation) -> &'static str {
 
 fn describe(node: Node, context: &Context, platform: Platform) -> FleetNode {
     let asked = AskedHost::new(node.host.clone(), node.could_mean.clone());
-    let host = HostDescription::of(&asked, context.tables, context.now().date());
+    let host = HostDescription::of(&asked, &context.tables, context.now().date());
     let mut warnings: Vec<Remark> =
         node.contradictions.iter().map(|text| Remark::node_contradicts(text, platform)).collect();
-    warnings.extend(host.remarks(&asked, context.tables));
+    warnings.extend(host.remarks(&asked, &context.tables));
     FleetNode { node, host, warnings }
 }

@@ -53,7 +53,7 @@ pub struct Mentioned {
 
 /// The hosts and images in a text, with the tag for each.
 pub async fn mentioned(context: &Context, text: &str) -> Mentioned {
-    let found = diagnosis::mentions(text, context.tables);
+    let found = diagnosis::mentions(text, &context.tables);
     let asked = |reading: crate::windows::HostReading| {
         Some(AskedHost::new(reading.host?, reading.could_mean))
     };
@@ -66,7 +66,7 @@ pub async fn mentioned(context: &Context, text: &str) -> Mentioned {
             let question = ResolveQuestion::new(base_named(context, base), host.clone());
             references.extend(resolve(context, &question).await.ok().map(|it| it.reference));
         }
-        let host = HostDescription::of(host, context.tables, today);
+        let host = HostDescription::of(host, &context.tables, today);
         mentioned.hosts.push(MentionedHost { host, references });
     }
     let only_host = if let [only] = hosts.as_slice() { Some(only) } else { None };

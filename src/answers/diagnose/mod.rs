@@ -53,7 +53,7 @@ pub struct Diagnosis {
 /// The errors in a text, else the hosts and images in it.
 pub async fn diagnose(context: &Context, text: &str) -> Diagnosis {
     let mut findings = Vec::new();
-    for finding in diagnosis::diagnose(text, context.tables) {
+    for finding in diagnosis::diagnose(text, &context.tables) {
         findings.push(conclude(context, finding).await);
     }
     let mentioned = match findings.as_slice() {
@@ -83,7 +83,7 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
     let of_tag = || {
         let version = finding.image_version.filter(|_| finding.cause == Cause::TagNotFound)?;
         let kind = Some(HostKind::Server);
-        let reading = read_host(&version.to_string(), kind, context.tables).ok()?;
+        let reading = read_host(&version.to_string(), kind, &context.tables).ok()?;
         Some(AskedHost::new(reading.host?, reading.could_mean))
     };
     let asked =
@@ -104,10 +104,10 @@ async fn conclude(context: &Context, finding: Finding) -> Diagnosed {
         base: &base,
         compatibility,
         tags,
-        tables: context.tables,
+        tables: &context.tables,
     };
     let (message, remedies) = (case.message(), remedies(&case));
-    let host = host.map(|host| HostDescription::of(&host, context.tables, context.now().date()));
+    let host = host.map(|host| HostDescription::of(&host, &context.tables, context.now().date()));
     Diagnosed { message, image, host, remedies, finding }
 }
 

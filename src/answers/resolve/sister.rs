@@ -24,7 +24,7 @@ pub(super) fn sister(context: &Context, question: &ResolveQuestion, today: Date)
         let tags = context.catalogue.known_tags(&image.repository)?;
         let isolation = Some(Isolation::Process);
         let question = ResolveQuestion { image, isolation, tag: None, ..question.clone() };
-        let plan = Selection::new(&question, &tags, context.tables, today).plan().ok()?;
+        let plan = Selection::new(&question, &tags, &context.tables, today).plan().ok()?;
         Some(format!("{}:{}", question.image.repository, plan.first()?.tag.text))
     })
 }

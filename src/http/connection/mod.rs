@@ -48,7 +48,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::connections::OpenConnection;
-use crate::answers::Context as AnswerContext;
+use crate::answers::Contexts;
 use crate::api::problem::Problem;
 use crate::telemetry::Metrics;
 use refusal::{BareRefusal, Refusal};
@@ -103,7 +103,7 @@ pub struct Service {
     /// Its place among all connections.
     pub place: OpenConnection,
     /// For the time.
-    pub context: Arc<AnswerContext>,
+    pub contexts: Arc<Contexts>,
     /// Counts refusals.
     pub metrics: Arc<Metrics>,
 }
@@ -204,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends this problem in place of what the library writes from now on.
     fn refuse(&mut self, problem: &Problem) {
         self.count_refusal(problem.status);
-        let now = self.service.as_ref().map(|service| service.context.now().utc);
+        let now = self.service.as_ref().map(|service| service.contexts.now().utc);
         self.output = Output::Refusing(Refusal::of(problem, now.unwrap_or_default()));
     }
 

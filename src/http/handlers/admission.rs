@@ -2,11 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context};
+use crate::answers;
 use crate::api::admission::{AdmissionParams, AdmissionReviewObject, request_of};
 use crate::api::params::Params;
 use crate::api::problem::Problem;
 use crate::http::body::{self, MAX_LIST_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::BodyProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -32,7 +33,7 @@ pub async fn review_admission(
     request: HttpRequest,
     Query(query): Query,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     Params::new::<AdmissionParams>(query).finish()?;
     let asked = request_of(body::read_json(&request, payload, MAX_LIST_BYTES).await?)?;

@@ -2,12 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Audited, Context};
+use crate::answers::{self, Audited};
 use crate::api::audit::{AuditParams, AuditRequest, read_target};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::PostedHostProblems;
 use crate::http::query::Query;
 use crate::http::rate_limiter::RateLimiter;
@@ -31,7 +32,7 @@ pub async fn audit_files(
     request: HttpRequest,
     Query(query): Query,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let target = read_target(query, Reading::from(&**context))?;

@@ -1,12 +1,13 @@
 //! `GET /badge`.
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{self, Context};
+use crate::answers;
 use crate::api::badge::{BadgeFormat, BadgeObject, BadgeParams, read_badge};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -39,7 +40,7 @@ pub const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub async fn show_badge(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let (question, format) = read_badge(query, Reading::from(&**context))?;
     let answer = answers::badge(&context, &question)

@@ -13,6 +13,7 @@ use crate::api::reading::Reading;
 use crate::api::resolve::{ResolveRequest, ResolveTextParams, resolution_text};
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
 use crate::http::rate_limiter::RateLimiter;
@@ -47,7 +48,7 @@ pub async fn resolve_batch(
     request: HttpRequest,
     Query(mut query): Query,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
     metrics: web::Data<Metrics>,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {

@@ -1,11 +1,12 @@
 //! `GET /check`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{self, Checked, Context};
+use crate::answers::{self, Checked};
 use crate::api::check::{CheckParams, read_check};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -24,7 +25,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn check_image(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let (question, requested) = read_check(query, Reading::from(&**context))?;
     let checked = answers::check_with_platform(&context, &question, requested).await;

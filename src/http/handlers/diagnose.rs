@@ -2,11 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context};
+use crate::answers;
 use crate::api::diagnose::{DiagnosisObject, read_text};
 use crate::api::problem::Problem;
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::BodyProblems;
 use crate::http::query::NoQuery;
 use crate::http::reply::{self, Metadata};
@@ -32,7 +33,7 @@ pub async fn diagnose(
     request: HttpRequest,
     _: NoQuery,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;

@@ -2,12 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context, Fleet};
+use crate::answers::{self, Fleet};
 use crate::api::fleet::{FleetFormat, FleetParams, fleet_text, read_fleet};
 use crate::api::nodes::NodesObject;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::rate_limiter::RateLimiter;
@@ -33,7 +34,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn answer_for_fleet(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_fleet(query, Reading::from(&**context))?;

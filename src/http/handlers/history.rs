@@ -1,13 +1,14 @@
 //! `GET /history`.
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::badge::SVG_POLICY;
-use crate::answers::{self, Context, TagTimeline};
+use crate::answers::{self, TagTimeline};
 use crate::api::history::{HistoryFormat, HistoryParams, atom, read_history, svg};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -42,7 +43,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn show_history(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let (question, format) = read_history(query, Reading::from(&**context))?;
     let timeline = answers::history(&context, &question).await.map_err(|miss| {

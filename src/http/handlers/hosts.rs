@@ -2,11 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context, HostsOfImage};
+use crate::answers::{self, HostsOfImage};
 use crate::api::hosts::{HostsParams, read_hosts_question};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -25,7 +26,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn list_hosts(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let question = read_hosts_question(query, Reading::from(&**context))?;

@@ -2,12 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{Context, Identity};
+use crate::answers::Identity;
 use crate::api::diagnose::read_text;
 use crate::api::lists::{IdentifyParams, IdentifyTextParams, read_identify};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::body::{self, MAX_BODY_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::{HostProblems, PostedHostProblems};
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -26,7 +27,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn identify(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let identity = read_identify(query, Reading::from(&**context), context.now().date())?;
     reply::json(&request, &identity, &Metadata::default())
@@ -52,7 +53,7 @@ pub async fn identify_text(
     request: HttpRequest,
     Query(mut query): Query,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let text = read_text(&body::read(&request, payload, &[body::TEXT], MAX_BODY_BYTES).await?)?;
     query.push(("host".to_owned(), text));

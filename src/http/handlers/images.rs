@@ -1,9 +1,10 @@
 //! `GET /images`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{Context, Images};
+use crate::answers::Images;
 use crate::api::problem::Problem;
+use crate::http::context::CurrentContext;
 use crate::http::problems::TableProblems;
 use crate::http::query::NoQuery;
 use crate::http::reply::{self, Metadata};
@@ -22,7 +23,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn list_images(
     request: HttpRequest,
     _: NoQuery,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let images = Images::new(&context.families, &context.catalogue);
     reply::json(&request, &images, &Metadata::default())

@@ -1,11 +1,12 @@
 //! `GET /matrix`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{Context, Matrix};
+use crate::answers::Matrix;
 use crate::api::matrix::{MatrixParams, read_matrix};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
+use crate::http::context::CurrentContext;
 use crate::http::problems::HostProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -25,7 +26,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn compare(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let matrix = read_matrix(query, Reading::from(&**context), context.now().date())?;
     reply::json(&request, &matrix, &Metadata::default())

@@ -1,10 +1,11 @@
 //! `GET /releases`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{Context, Releases};
+use crate::answers::Releases;
 use crate::api::problem::Problem;
 use crate::api::releases::{ReleasesFormat, ReleasesParams, calendar, read_releases};
+use crate::http::context::CurrentContext;
 use crate::http::problems::TableProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -29,9 +30,9 @@ use crate::http::reply::{self, Metadata};
 pub async fn list_releases(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
-    let (tables, today) = (context.tables, context.now().date());
+    let (tables, today) = (&context.tables, context.now().date());
     Ok(match read_releases(query)? {
         ReleasesFormat::Json => {
             reply::json(&request, &Releases::new(tables, today), &Metadata::default())?

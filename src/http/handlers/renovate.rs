@@ -1,11 +1,12 @@
 //! `GET /renovate`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::answers::{self, Context};
+use crate::answers;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::renovate::{RenovateObject, RenovateParams, read_renovate, refused_feed};
+use crate::http::context::CurrentContext;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::{self, Metadata};
@@ -26,7 +27,7 @@ use crate::http::reply::{self, Metadata};
 pub async fn feed_renovate(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
     let question = read_renovate(query, Reading::from(&**context))?;
     let feed = answers::feed(&context, &question)

@@ -2,11 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{Context, Provenance, Resolution};
+use crate::answers::{Provenance, Resolution};
 use crate::api::choices::Format;
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::api::resolve::{ResolveParams, ResolveRequest, resolution_text};
+use crate::http::context::CurrentContext;
 use crate::http::middleware::ResponseCache;
 use crate::http::problems::LookupProblems;
 use crate::http::query::Query;
@@ -31,7 +32,7 @@ use crate::telemetry::Metrics;
 pub async fn resolve(
     request: HttpRequest,
     Query(query): Query,
-    context: web::Data<Context>,
+    context: CurrentContext,
     metrics: web::Data<Metrics>,
     cache: web::Data<ResponseCache>,
 ) -> Result<HttpResponse, Problem> {

@@ -2,12 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::answers::{self, Context};
+use crate::answers;
 use crate::api::nodes::{NodesObject, NodesParams, read_nodes};
 use crate::api::problem::Problem;
 use crate::api::reading::Reading;
 use crate::http::background::Background;
 use crate::http::body::{self, MAX_LIST_BYTES};
+use crate::http::context::CurrentContext;
 use crate::http::problems::PostedLookupProblems;
 use crate::http::query::Query;
 use crate::http::reply::Metadata;
@@ -41,7 +42,7 @@ pub async fn answer_for_swarm_nodes(
     request: HttpRequest,
     Query(query): Query,
     payload: web::Payload,
-    context: web::Data<Context>,
+    context: CurrentContext,
     background: web::Data<Background>,
 ) -> Result<HttpResponse, Problem> {
     let (image, format) = read_nodes(query, Reading::from(&**context))?;

@@ -25,7 +25,7 @@ use super::connection::Answering;
 use super::rate_limiter::RateLimiter;
 use super::reply;
 use super::shutdown::ShutdownState;
-use crate::answers::{Caller, Context};
+use crate::answers::{Caller, Contexts};
 use crate::telemetry::{
     CacheLayer, CacheResult, Method, Metrics, RequestMetrics, ResolutionOutcome, Route, Traces,
 };
@@ -38,7 +38,7 @@ pub use response_cache::ResponseCache;
 /// The middleware of one worker.
 pub struct Middleware {
     /// For the time.
-    pub context: Arc<Context>,
+    pub contexts: Arc<Contexts>,
     /// For the clients of requests.
     pub clients: Arc<Clients>,
     /// Shared by all workers.
@@ -65,7 +65,7 @@ impl Middleware {
         request: ServiceRequest,
         next: Next<BoxBody>,
     ) -> Result<ServiceResponse, Error> {
-        let began = self.context.elapsed();
+        let began = self.contexts.elapsed();
         let _under_way = self.requests.begin();
         let (method, version) = (Method::of(request.method().as_str()), measure::version(&request));
         let span = self.traces.span(
@@ -84,7 +84,7 @@ impl Middleware {
         if let Some(span) = &span {
             Traces::conclude(span, status.as_u16());
         }
-        let took = self.context.elapsed().saturating_sub(began);
+        let took = self.contexts.elapsed().saturating_sub(began);
         self.requests.observe(route, method, version, status.as_u16(), took);
         let mut answered = answered?;
         if self.shutdown.has_begun() {

@@ -233,7 +233,7 @@ impl Bed {
         let metrics = Arc::new(Metrics::new());
         let catalogue = Catalogue::new(
             registries.clone(),
-            Tables::embedded(),
+            Tables::embedded().clone(),
             clock.clone(),
             metrics,
             &settings,

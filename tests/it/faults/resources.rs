@@ -196,7 +196,7 @@ fn catalogue_that_waits(
         CatalogueSettings { offline: false, fresh_for: Duration::from_secs(900), state_dir: None };
     Catalogue::new(
         registries,
-        Tables::embedded(),
+        Tables::embedded().clone(),
         clock.clone(),
         Arc::new(Metrics::new()),
         &behaviour,
