@@ -30,6 +30,7 @@
 //!         │  audit   │       │         audit: the images that files name
 //!         │          │       │
 //!         ├──────────┼──▶ telemetry    telemetry: logs, traces and metrics
+//!         │          │       │         facts: updates that Microsoft publishes; app runs it
 //!         ▼          │       │
 //!     registry ◀─────┼───────┘         registry: every outgoing request
 //!         │          │
@@ -50,6 +51,7 @@
 //! | [`platforms`] | shells, build systems, Docker, clusters, updaters, badges | the same |
 //! | [`audit`] | files and the images they name | the same, but for files |
 //! | [`registry`] | how to query a registry, and what may be sent to whom | actix, moka |
+//! | [`facts`] | where updates are published, and how much to believe it | actix, moka |
 //! | [`catalogue`] | cache, single flight, snapshot, history | actix, reqwest, the OCI crate |
 //! | [`answers`] | the use cases; the choice is a pure function | actix, reqwest |
 //! | [`api`] | parameters, bodies, problems, shapes of its own | actix, reqwest, tokio |
@@ -166,6 +168,7 @@ pub mod audit;
 pub mod clock;
 pub mod telemetry;
 pub mod registry;
+pub mod facts;
 pub mod catalogue;
 pub mod answers;
 pub mod api;
@@ -179,6 +182,7 @@ pub mod cli;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::catalogue::check_snapshot as snapshot;
+    pub use crate::facts::fuzzing::*;
     pub use crate::http::fuzzing::*;
     pub use crate::registry::fuzzing::*;
 }

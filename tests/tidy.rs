@@ -76,6 +76,11 @@ const ROOMS: &[Room] = &[
         must_not_name: &["actix_web", "oci_distribution", "reqwest"],
     },
     Room {
+        name: "facts",
+        may_use: &["registry", "images", "windows", "clock", "telemetry"],
+        must_not_name: &["actix_web", "moka"],
+    },
+    Room {
         name: "registry",
         may_use: &["images", "windows", "clock"],
         must_not_name: &["actix_web", "moka", "redis"],

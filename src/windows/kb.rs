@@ -28,7 +28,7 @@ pub struct KbEntry {
 
 impl KbEntry {
     /// Whether it is a hotpatch, which only machines enrolled in hotpatching receive.
-    pub(super) fn is_hotpatch(&self) -> bool {
+    pub fn is_hotpatch(&self) -> bool {
         self.release_type.as_deref().is_some_and(|text| text.starts_with("Hotpatch"))
     }
 

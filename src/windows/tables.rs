@@ -40,10 +40,25 @@ impl Tables {
     /// Reads both tables. The rows may come in any order.
     pub fn from_csv(releases: &str, kb: &str) -> Result<Tables, TableError> {
         let mut releases = read_releases(releases)?;
-        let mut kbs = read_kbs(kb)?;
+        let kbs = read_kbs(kb)?;
         releases.sort_by(|left, right| release_order(left).cmp(&release_order(right)));
-        kbs.sort_by_key(|entry| (entry.version, entry.kb));
+        Ok(Self::indexed(releases, kbs))
+    }
 
+    /// The same tables with more updates. One for a version without a known update takes the place
+    /// of that row.
+    pub fn with(&self, more: Vec<KbEntry>) -> Tables {
+        let fills = |known: &KbEntry| {
+            known.kb.is_none() && more.iter().any(|entry| entry.version == known.version)
+        };
+        let known = self.kbs.iter().filter(|entry| !fills(entry)).cloned();
+        let kbs = known.chain(more.iter().cloned()).collect();
+        Self::indexed(self.releases.clone(), kbs)
+    }
+
+    /// Tables of these rows, of which the releases are in order.
+    fn indexed(releases: Vec<Release>, mut kbs: Vec<KbEntry>) -> Tables {
+        kbs.sort_by_key(|entry| (entry.version, entry.kb));
         let mut releases_of_build: HashMap<u32, Vec<usize>> = HashMap::new();
         let mut build_of_line = HashMap::new();
         for (index, release) in releases.iter().enumerate() {
@@ -56,7 +71,7 @@ impl Tables {
         let mut position_of_kb: Vec<(Kb, usize)> =
             kbs.iter().enumerate().filter_map(known).collect();
         position_of_kb.sort_unstable();
-        Ok(Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb })
+        Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb }
     }
 
     /// Reads tables that are to replace the built-in ones.
@@ -148,9 +163,7 @@ impl Tables {
     /// because the sources list those for clients only, although servers receive them as well.
     pub fn kind_of_revision(&self, version: WindowsVersion) -> Option<HostKind> {
         version.revision?;
-        let (from, to) =
-            (version.without_revision(), WindowsVersion::of_build(version.build.saturating_add(1)));
-        let of_build = self.kbs_between(from, to);
+        let of_build = self.kbs_of_build(version.build);
         let is_shared = |entry: &&KbEntry| entry.kinds.len() > 1;
         let first_shared = of_build.iter().find(is_shared)?.version;
         let last_shared = of_build.iter().rfind(is_shared)?.version;
@@ -168,6 +181,12 @@ impl Tables {
             parted.filter_map(|entry| Some((entry.version, entry.only_kind()?))).collect();
         let below = series.iter().rfind(|(first, _)| *first <= version);
         below.or(series.first()).map(|(_, kind)| *kind)
+    }
+
+    /// Every pair of a version of this build and an update, by version.
+    pub fn kbs_of_build(&self, build: u32) -> &[KbEntry] {
+        let next = WindowsVersion::of_build(build.saturating_add(1));
+        self.kbs_between(WindowsVersion::of_build(build), next)
     }
 
     /// The rows from one version up to another, without it.

@@ -1,0 +1,35 @@
+//! Facts about Windows that renew themselves: where new updates are published, and how much to
+//! believe it.
+//!
+//! The readers are pure functions over bytes, each with its limits. They are strict: what is not of
+//! the form that is known is refused whole, and what was known before stays.
+
+// In reading order.
+
+mod claim;
+mod release_information;
+mod updates_list;
+mod cvrf;
+mod cve;
+mod ledger;
+
+pub use claim::{Claim, Read, Refused, Source};
+pub use ledger::{Conclusions, Confidence, Contradiction, LearntUpdate, Ledger, Testimony};
+
+#[cfg(test)]
+mod tests;
+
+/// The readers, for the fuzz targets.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::cve::{path_of as cve_path, read as cve_record};
+    pub use super::cvrf::read as cvrf_document;
+    pub use super::release_information::read as release_information;
+    pub use super::updates_list::read as updates_list;
+}
+
+use crate::windows::WindowsVersion;
+
+fn has_revision(version: &WindowsVersion) -> bool {
+    version.revision.is_some()
+}

@@ -1,0 +1,4 @@
+//! See `parsers::cve`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wintag_fuzz::cve(bytes));
