@@ -1,18 +1,23 @@
 //! Builds the parts of the application, and starts and stops them in order.
 
+mod renewal;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::answers::{Context, Contexts};
+use crate::answers::{Context, Contexts, Renewed};
 use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::facts::Facts;
 use crate::http;
 use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
+
+pub use renewal::Renewal;
 
 pub use crate::http::{Behaviour, Listeners, Signals, document_text, worker_count};
 
@@ -25,6 +30,7 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
 pub struct App {
     context: Arc<Context>,
     registries: Option<Arc<Registries>>,
+    facts: Facts,
     metrics: Arc<Metrics>,
 }
 
@@ -45,6 +51,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let registries =
             Arc::new(Registries::observed(settings.registries, counted_by(metrics.clone()))?);
+        let facts = Facts::new(settings.facts, Some(counted_by(metrics.clone())));
         let catalogue_settings = CatalogueSettings {
             offline: settings.offline,
             fresh_for: settings.fresh_for,
@@ -63,15 +70,21 @@ impl App {
             families: settings.families,
             fleets: settings.fleets,
             tables: settings.tables,
+            renewed: Arc::new(Renewed::default()),
             kubernetes_hosts: settings.kubernetes_hosts,
             clock,
         };
-        Ok(Self { context: Arc::new(context), registries: prepared, metrics })
+        Ok(Self { context: Arc::new(context), registries: prepared, facts, metrics })
     }
 
     /// The context of answers.
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Renews the facts about Windows. Needs a tokio runtime.
+    pub fn renewal(self) -> Renewal {
+        Renewal::begin(Arc::new(Contexts::new(self.context)), self.facts, self.metrics)
     }
 
     /// Serves HTTP on these sockets until a signal; requests in progress are answered first.
@@ -93,12 +106,14 @@ impl App {
         }
         let contexts = Arc::new(Contexts::new(self.context.clone()));
         let stop = CancellationToken::new();
-        let keeper = tokio::spawn(keep_snapshot(self.context.clone(), stop.clone()));
+        let keeper = tokio::spawn(keep_snapshot(self.context, stop.clone()));
+        let renewal = Renewal::begin(contexts.clone(), self.facts, self.metrics.clone());
+        let renewal = tokio::spawn(Arc::new(renewal).run(stop.clone()));
         let served =
             http::serve(contexts, self.metrics, traces, listeners, behaviour, signals).await;
         stop.cancel();
         // It ends by itself, after it has written new data.
-        let _ = keeper.await;
+        let _ = tokio::join!(keeper, renewal);
         served
     }
 }

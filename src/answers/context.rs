@@ -1,15 +1,29 @@
 //! What every use case stands on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::catalogue::{Catalogue, Moment};
 use crate::clock::{Clock, Now};
+use crate::facts::{Conclusions, Source};
 use crate::images::Families;
 use crate::windows::{Fleets, Tables, WindowsVersion};
+
+/// What was learnt since the tables were made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// The updates, which the tables in use have, and what contradicts them.
+    pub conclusions: Conclusions,
+    /// Builds that need a row in `releases.csv`.
+    pub unknown_builds: BTreeSet<u32>,
+    /// When each source was last read.
+    pub last_read: BTreeMap<Source, Timestamp>,
+}
 
 /// What is known, and what the time is. It never changes: newer facts are in another one.
 pub struct Context {
@@ -19,8 +33,10 @@ pub struct Context {
     pub families: Families,
     /// The fleets of the configuration.
     pub fleets: Fleets,
-    /// The Windows tables.
+    /// The Windows tables, with everything that was learnt.
     pub tables: Arc<Tables>,
+    /// What was learnt since the tables were made.
+    pub renewed: Arc<Renewed>,
     /// The versions of the Windows nodes of the Kubernetes cluster that asks for admission, as
     /// they were configured.
     pub kubernetes_hosts: Vec<WindowsVersion>,
@@ -29,6 +45,22 @@ pub struct Context {
 }
 
 impl Context {
+    /// The same context with these tables.
+    pub fn with_tables(&self, tables: Arc<Tables>, renewed: Arc<Renewed>) -> Self {
+        Self {
+            catalogue: match Arc::ptr_eq(&tables, &self.tables) {
+                true => self.catalogue.clone(),
+                false => self.catalogue.with_tables(tables.clone()),
+            },
+            families: self.families.clone(),
+            fleets: self.fleets.clone(),
+            kubernetes_hosts: self.kubernetes_hosts.clone(),
+            clock: self.clock.clone(),
+            tables,
+            renewed,
+        }
+    }
+
     /// The present moment.
     pub fn now(&self) -> Now {
         self.clock.now()

@@ -40,7 +40,7 @@ pub use clusters::{
     Fleet, FleetImage, FleetNode, FleetRefusal, Group, MAX_GROUPS, admit, fleet, kubernetes_nodes,
     swarm_nodes, versions_of_nodes,
 };
-pub use context::{Context, Contexts};
+pub use context::{Context, Contexts, Renewed};
 pub use diagnose::{
     Diagnosed, Diagnosis, MentionedHost, MentionedImage, Remedy, RemedyCode, diagnose,
 };

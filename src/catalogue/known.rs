@@ -15,6 +15,9 @@ use crate::registry::{Manifest, RegistryError, Wanted};
 use crate::telemetry::CacheLayer;
 use crate::windows::{Tables, WindowsVersion};
 
+/// The registry of the base images.
+const MCR: &str = "mcr.microsoft.com";
+
 impl Catalogue {
     /// The repositories of the embedded catalogue, in the order of their names.
     pub fn embedded_repositories(&self) -> impl Iterator<Item = Repository> {
@@ -55,6 +58,23 @@ impl Catalogue {
             Wanted::DigestOfTag(_) | Wanted::Digest(_) => None,
         });
         tags.collect()
+    }
+
+    /// Each tag of a base image whose manifest is in the cache and which anybody may read; no
+    /// registry is queried.
+    pub fn known_base_images(&self) -> impl Iterator<Item = (Repository, String, Arc<Manifest>)> {
+        let all = self.manifests.usable().filter(|(key, entry)| {
+            !entry.is_private && key.0.registry() == MCR && self.is_reserved(&key.0)
+        });
+        all.filter_map(|(key, entry)| match &key.1 {
+            Wanted::Tag(tag) => Some((key.0.clone(), tag.clone(), entry.value)),
+            _ => None,
+        })
+    }
+
+    /// Grows whenever a registry gives another manifest.
+    pub fn manifests_revision(&self) -> u64 {
+        self.manifests.revision()
     }
 
     /// As [`Self::known_manifest`], for a question of a cluster: from now on, questions of other

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
 use super::cache::Cache;
@@ -57,6 +58,19 @@ impl Catalogue {
             snapshot.save_history(history, || self.history.all()),
         ];
         if saved.contains(&Err(())) {
+            self.metrics.count_snapshot_write_failure();
+        }
+    }
+
+    /// What was learnt about Windows, from the state directory. Blocks while it reads the file.
+    pub fn load_facts<T: DeserializeOwned + Default>(&self) -> T {
+        self.snapshot.as_ref().map(|snapshot| snapshot.load_facts()).unwrap_or_default()
+    }
+
+    /// Writes what was learnt about Windows. Blocks while it writes.
+    pub fn save_facts(&self, facts: &impl Serialize) {
+        let saved = self.snapshot.as_ref().map(|snapshot| snapshot.save_facts(facts));
+        if saved.is_some_and(|saved| saved.is_err()) {
             self.metrics.count_snapshot_write_failure();
         }
     }

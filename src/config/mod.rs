@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::facts::FactsSettings;
 use crate::images::{Families, Family, Repository};
 use crate::registry::{Credentials, RegistriesSettings, RegistrySettings, Secret};
 use crate::windows::{Base, Fleets, Host, MAX_FLEET_HOSTS, Tables, WindowsVersion, read_host};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub fleets: Fleets,
     /// The Windows tables.
     pub tables: Arc<Tables>,
+    /// The sources about new updates; without, none is read.
+    pub facts: Option<FactsSettings>,
     /// What is allowed, but probably not meant.
     pub warnings: Vec<String>,
 }
@@ -96,6 +99,8 @@ impl Settings {
             Some(directory) => read_tables(directory)?,
             None => Tables::embedded().clone(),
         };
+        let bad = |detail| ConfigError::Value { setting: "facts_from".to_owned(), detail };
+        let facts = FactsSettings::of(&source.facts_from).map_err(bad)?;
         let mut registries: BTreeMap<String, RegistrySettings> = DEFAULT_REGISTRIES
             .iter()
             .map(|name| ((*name).to_owned(), RegistrySettings::default()))
@@ -142,6 +147,7 @@ impl Settings {
             families,
             fleets,
             tables,
+            facts: facts.filter(|_| !source.offline),
             warnings,
         })
     }

@@ -14,6 +14,7 @@ use clap::builder::BoolishValueParser;
 use ipnet::IpNet;
 
 use super::values::{AdminListen, LogFormat, Mirror, RateLimit, duration, network};
+use crate::facts::FactsFrom;
 use crate::windows::WindowsVersion;
 
 /// Only this machine by default.
@@ -203,6 +204,12 @@ pub struct SourceSettings {
     #[arg(long, env = "WINTAG_TABLES_DIR", value_name = "DIRECTORY")]
     pub tables_dir: Option<PathBuf>,
 
+    /// Where to read about new Windows updates: registry, release-information, msrc, cve, each
+    /// perhaps with another place as in msrc=URL, or none; repeat the option, or separate with
+    /// commas [default: all, none with --offline]
+    #[arg(long, env = "WINTAG_FACTS_FROM", value_name = "SOURCE[=URL]", value_delimiter = ',')]
+    pub facts_from: Vec<FactsFrom>,
+
     /// Docker configuration file with credentials for registries [default:
     /// $DOCKER_CONFIG/config.json, otherwise ~/.docker/config.json]
     #[arg(long, env = "WINTAG_DOCKER_CONFIG", value_name = "FILE")]
@@ -217,6 +224,7 @@ impl Default for SourceSettings {
             config: None,
             fresh_for: duration(DEFAULT_FRESH_FOR).expect("the default is a duration"),
             tables_dir: None,
+            facts_from: Vec::new(),
             docker_config: None,
         }
     }

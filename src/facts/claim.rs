@@ -21,6 +21,20 @@ words! {
     }
 }
 
+words! {
+    /// What became of a document.
+    pub enum DocumentOutcome {
+        /// It was read.
+        Ok = "ok",
+        /// It is the one that was read before.
+        Unchanged = "unchanged",
+        /// It, or a table in it, is not of the form that is known.
+        Refused = "refused",
+        /// It could not be got within the limits.
+        Unavailable = "unavailable",
+    }
+}
+
 impl Source {
     /// The voice that a source has when sources are counted. Microsoft's security response writes
     /// both the CVRF documents and the CVE records: together they are one.

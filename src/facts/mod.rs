@@ -12,9 +12,19 @@ mod updates_list;
 mod cvrf;
 mod cve;
 mod ledger;
+mod observed;
+mod state;
+mod settings;
+mod schedule;
+mod updater;
 
-pub use claim::{Claim, Read, Refused, Source};
+pub use claim::{Claim, DocumentOutcome, Read, Refused, Source};
 pub use ledger::{Conclusions, Confidence, Contradiction, LearntUpdate, Ledger, Testimony};
+pub use observed::ObservedTag;
+pub use schedule::next as next_reading;
+pub use settings::{FactsFrom, FactsSettings};
+pub use state::{State, StoredState};
+pub use updater::{DocumentReport, Facts};
 
 #[cfg(test)]
 mod tests;

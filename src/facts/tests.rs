@@ -204,7 +204,7 @@ fn from_august_to_november_in_one_step() {
     assert_eq!(apart, [5_999_112, 5_999_312]);
     // A build without a release is reported and never enters.
     assert_eq!(ledger.unknown_builds.iter().copied().collect::<Vec<_>>(), [29600]);
-    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect());
+    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect(), None);
     assert_eq!(renewed.versions_of(Kb(5_999_113))[0].version, WindowsVersion::new(20348, 5870));
     assert!(renewed.kbs_of_build(29600).is_empty());
     assert_eq!(renewed.kind_of_revision(WindowsVersion::new(26100, 9902)), Some(HostKind::Client));
@@ -222,7 +222,7 @@ fn the_tables_of_this_version_get_the_updates_that_they_lack() {
     let mut ledger = Ledger::default();
     ledger.consider(server(SERVER_NOVEMBER), tables, TODAY);
     let learnt = ledger.conclude(tables).learnt;
-    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect());
+    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect(), None);
     // The version was known from a CVE record, without its update.
     let known = |tables: &Tables| -> Vec<Option<Kb>> {
         let of = tables.kbs_of(WindowsVersion::new(20348, 5870));

@@ -25,6 +25,7 @@ mod failures;
 mod rate_limit;
 mod auth;
 mod egress;
+mod documents;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -33,7 +34,8 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
-pub use egress::{EndedRequest, Observer};
+pub use documents::{DocumentAnswer, DocumentRequest, Documents, MAX_DOCUMENT_BYTES};
+pub use egress::{Body, EndedRequest, Observer, Validators};
 pub use error::{Missing, RegistryError, SetupError};
 pub use manifest::{Entry, EntryMismatch, EntryRole, Manifest, Wanted};
 #[cfg(test)]

@@ -12,7 +12,7 @@ use url::Url;
 use super::auth::Authenticator;
 use super::circuit::{CircuitBreaker, Question};
 use super::egress::{
-    Authorization, Body, EgressClient, EgressRequest, EgressResponse, Reach, redirect,
+    Authorization, Body, EgressClient, EgressRequest, EgressResponse, Reach, Validators, redirect,
 };
 use super::error::{Missing, RegistryError};
 use super::place::Place;
@@ -257,6 +257,8 @@ impl Upstream {
             authorization: self.authenticator.known(&self.path(exchange.repository_path)),
             form: Vec::new(),
             max_body_bytes: exchange.max_body_bytes,
+            has_own_memory: false,
+            known: Validators::default(),
             image: Some(format!("{}/{}", self.name, exchange.repository_path)),
             resends,
         };

@@ -13,6 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::facts::FactsMetrics;
 use super::labels::{
     AnswerSource, CacheLayer, CacheResult, Operation, ResolutionOutcome, UpstreamOutcome,
 };
@@ -56,6 +57,8 @@ pub struct Metrics {
     last_refresh: GaugeVec,
     data_age: GaugeVec,
     snapshot_write_failures: IntCounter,
+    /// The facts that renew themselves.
+    pub facts: FactsMetrics,
 }
 
 impl Metrics {
@@ -163,6 +166,7 @@ impl Metrics {
                 &["registry", "repository"],
             ),
             snapshot_write_failures: registered(&registry, snapshot_write_failures.expect(VALID)),
+            facts: FactsMetrics::new(&registry).expect(VALID),
             registry,
         };
         registered(&metrics.registry, LOG_LINES_DROPPED.clone());

@@ -1,5 +1,6 @@
 //! Metrics, logs and traces for the operators of the service.
 
+mod facts;
 mod labels;
 mod lines;
 mod logs;

@@ -23,6 +23,8 @@ pub struct Tables {
     kbs: Vec<KbEntry>,
     releases_of_build: HashMap<u32, Vec<usize>>,
     build_of_line: HashMap<String, u32>,
+    /// The last day up to which updates are known.
+    as_of: Date,
     /// The position of each row of `kbs`, by KB.
     position_of_kb: Vec<(Kb, usize)>,
 }
@@ -45,15 +47,16 @@ impl Tables {
         Ok(Self::indexed(releases, kbs))
     }
 
-    /// The same tables with more updates. One for a version without a known update takes the place
-    /// of that row.
-    pub fn with(&self, more: Vec<KbEntry>) -> Tables {
+    /// The same tables with more updates, known up to this day at least. One for a version without
+    /// a known update takes the place of that row.
+    pub fn with(&self, more: Vec<KbEntry>, checked: Option<Date>) -> Tables {
         let fills = |known: &KbEntry| {
             known.kb.is_none() && more.iter().any(|entry| entry.version == known.version)
         };
         let known = self.kbs.iter().filter(|entry| !fills(entry)).cloned();
         let kbs = known.chain(more.iter().cloned()).collect();
-        Self::indexed(self.releases.clone(), kbs)
+        let tables = Self::indexed(self.releases.clone(), kbs);
+        Self { as_of: tables.as_of.max(checked.unwrap_or(tables.as_of)), ..tables }
     }
 
     /// Tables of these rows, of which the releases are in order.
@@ -71,7 +74,8 @@ impl Tables {
         let mut position_of_kb: Vec<(Kb, usize)> =
             kbs.iter().enumerate().filter_map(known).collect();
         position_of_kb.sort_unstable();
-        Tables { releases, kbs, releases_of_build, build_of_line, position_of_kb }
+        let as_of = kbs.iter().filter_map(|entry| entry.released).max().unwrap_or(Date::MIN);
+        Tables { releases, kbs, releases_of_build, build_of_line, as_of, position_of_kb }
     }
 
     /// Reads tables that are to replace the built-in ones.
@@ -87,6 +91,12 @@ impl Tables {
         refuse_behind("releases.csv", releases(&given), releases(built_in))?;
         refuse_behind("kb.csv", kbs(&given), kbs(built_in))?;
         Ok(given)
+    }
+
+    /// The last day up to which updates are known: that of the newest one, or that on which
+    /// Microsoft's release information was last read.
+    pub fn as_of(&self) -> Date {
+        self.as_of
     }
 
     /// Every release: servers first, then by build.

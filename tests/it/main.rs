@@ -22,6 +22,7 @@ mod licences;
 mod mirrors;
 mod openapi;
 mod registry_fixture;
+mod renewal;
 mod renovate;
 mod reports;
 mod resolve;

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub const CATALOGUE: &str = "catalogue.snapshot";
 /// The file of what was seen of tags.
 pub const HISTORY: &str = "history.snapshot";
+/// The file of what was learnt about Windows.
+pub const FACTS: &str = "facts.snapshot";
 /// What the name of a file ends with while it is being written.
 const UNFINISHED: &str = ".unfinished";
 /// What the name of the last file ends with that could not be used, kept for inspection.

@@ -16,16 +16,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::history::RepositoryRecord;
 use crate::images::Repository;
 use crate::registry::{Manifest, Wanted};
 
 pub use facts::{DatedFact, SnapshotFacts};
-use file::{CATALOGUE, FileContent, HISTORY, SnapshotFile};
-use sealed::Unreadable;
+use file::{CATALOGUE, FACTS, FileContent, HISTORY, SnapshotFile};
+use sealed::{Kind, Unreadable};
 #[cfg(fuzzing)]
 pub use stored::check_any as check_snapshot;
+
+/// The header of the file of what was learnt about Windows.
+const FACTS_KIND: Kind = Kind { magic: "wintag-facts", version: 1 };
 
 /// The state of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Snapshot {
     /// What was seen of tags, in a file of its own: it is worth more than the rest, which a
     /// registry can tell again.
     history: SnapshotFile,
+    /// What was learnt about Windows, in a file of its own.
+    facts: SnapshotFile,
     /// The lock of the directory, once this process has it.
     lock: OnceLock<File>,
     state: Mutex<SnapshotState>,
@@ -70,7 +76,8 @@ impl Snapshot {
         let state = Mutex::new(SnapshotState::Ok);
         Self {
             file: SnapshotFile::new(directory.clone(), CATALOGUE),
-            history: SnapshotFile::new(directory, HISTORY),
+            history: SnapshotFile::new(directory.clone(), HISTORY),
+            facts: SnapshotFile::new(directory, FACTS),
             lock: OnceLock::new(),
             state,
             saved_revision: AtomicU64::new(0),
@@ -93,6 +100,16 @@ impl Snapshot {
     /// What was seen of tags, as [`Self::load`].
     pub fn load_history(&self) -> Vec<(Repository, RepositoryRecord)> {
         self.read(&self.history, history::decode)
+    }
+
+    /// What was learnt about Windows, as [`Self::load`].
+    pub fn load_facts<T: DeserializeOwned + Default>(&self) -> T {
+        self.read(&self.facts, |bytes| {
+            let body = sealed::open(FACTS_KIND, bytes)?;
+            let content =
+                |error: serde_json::Error| Unreadable::Content { detail: error.to_string() };
+            serde_json::from_slice(body).map_err(content)
+        })
     }
 
     fn read<T: Default>(
@@ -141,7 +158,7 @@ impl Snapshot {
         tags: impl Iterator<Item = DatedFact<Arc<Repository>, T>>,
         manifests: impl Iterator<Item = DatedFact<Arc<(Repository, Wanted)>, Arc<Manifest>>>,
     ) -> Result<(), ()> {
-        self.write(&self.file, &self.saved_revision, revision, |file| {
+        self.write_new(&self.file, &self.saved_revision, revision, |file| {
             stored::encode(tags, manifests, file)
         })
     }
@@ -155,12 +172,13 @@ impl Snapshot {
         revision: u64,
         records: impl FnOnce() -> BTreeMap<Repository, RepositoryRecord>,
     ) -> Result<(), ()> {
-        self.write(&self.history, &self.saved_history, revision, |file| {
+        self.write_new(&self.history, &self.saved_history, revision, |file| {
             history::encode(&records(), file)
         })
     }
 
-    fn write(
+    /// Writes a file unless it already has this revision.
+    fn write_new(
         &self,
         file: &SnapshotFile,
         saved: &AtomicU64,
@@ -170,13 +188,30 @@ impl Snapshot {
         if saved.load(Ordering::Relaxed) == revision {
             return Ok(());
         }
+        self.write(file, encode)?;
+        saved.store(revision, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes what was learnt about Windows.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_facts(&self, facts: &impl Serialize) -> Result<(), ()> {
+        self.write(&self.facts, |file| sealed::seal(FACTS_KIND, facts, file))
+    }
+
+    fn write(
+        &self,
+        file: &SnapshotFile,
+        encode: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), ()> {
         let write = || {
             self.lock_directory()?;
             file.replace(encode)
         };
         match write() {
             Ok(()) => {
-                saved.store(revision, Ordering::Relaxed);
                 *self.lock() = SnapshotState::Ok;
                 Ok(())
             }

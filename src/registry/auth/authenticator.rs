@@ -13,7 +13,7 @@ use super::credentials::{self, DockerLogin, Login};
 use super::helper::KeptAnswer;
 use super::realm;
 use super::token::{self, Token, TokenStore};
-use crate::registry::egress::{Authorization, EgressClient, EgressRequest, Reach};
+use crate::registry::egress::{Authorization, EgressClient, EgressRequest, Reach, Validators};
 use crate::registry::error::RegistryError;
 use crate::registry::settings::{Credentials, RegistrySettings, Secret};
 
@@ -179,6 +179,8 @@ impl Authenticator {
             accept: None,
             authorization,
             max_body_bytes: MAX_TOKEN_RESPONSE_BYTES,
+            has_own_memory: false,
+            known: Validators::default(),
             image: None,
             resends: 0,
         };

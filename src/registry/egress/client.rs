@@ -9,7 +9,9 @@ use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+};
 use reqwest::{Certificate, Client, Response, StatusCode};
 use tracing::{Instrument as _, Span};
 
@@ -181,6 +183,13 @@ async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressRespo
     if let Some(accept) = request.accept {
         builder = builder.header(ACCEPT, accept);
     }
+    for (name, value) in
+        [(IF_NONE_MATCH, &request.known.etag), (IF_MODIFIED_SINCE, &request.known.last_modified)]
+    {
+        if let Some(value) = value {
+            builder = builder.header(name, value);
+        }
+    }
     builder = match &request.authorization {
         Some(Authorization::Bearer { token, .. }) => builder.bearer_auth(token.expose()),
         Some(Authorization::Basic(credentials)) => {
@@ -192,13 +201,14 @@ async fn attempt(client: &Client, request: &EgressRequest) -> Result<EgressRespo
     let status = response.status();
     let headers = response.headers().clone();
     let body = match status {
-        StatusCode::OK => read_body(response, request.max_body_bytes).await?,
+        StatusCode::OK => read_body(response, request).await?,
         _ => Body::default(),
     };
     Ok(EgressResponse { status, headers, body, span: Span::none() })
 }
 
-async fn read_body(mut response: Response, max_bytes: usize) -> Result<Body, Failure> {
+async fn read_body(mut response: Response, request: &EgressRequest) -> Result<Body, Failure> {
+    let max_bytes = request.max_body_bytes;
     let too_large = || Failure::Unusable(RegistryError::invalid("the response is too large"));
     let encoded =
         response.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
@@ -216,7 +226,10 @@ async fn read_body(mut response: Response, max_bytes: usize) -> Result<Body, Fai
         if chunk.len() > max_bytes - body.len() {
             return Err(too_large());
         }
-        body.add(&chunk).map_err(Failure::Unusable)?;
+        match request.has_own_memory {
+            true => body.add_apart(&chunk),
+            false => body.add(&chunk).map_err(Failure::Unusable)?,
+        }
     }
     Ok(body)
 }

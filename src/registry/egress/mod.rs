@@ -10,5 +10,6 @@ pub(super) mod retry_after;
 mod spans;
 
 pub(super) use client::EgressClient;
-pub(super) use request::{Authorization, Body, EgressRequest, EgressResponse, Reach};
+pub(super) use request::{Authorization, EgressRequest, EgressResponse, Reach};
+pub use request::{Body, Validators};
 pub use spans::{EndedRequest, Observer};

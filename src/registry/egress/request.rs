@@ -26,10 +26,23 @@ pub struct EgressRequest {
     pub form: Vec<(&'static str, Secret)>,
     /// The largest body that is read.
     pub max_body_bytes: usize,
+    /// Whether the body has memory of its own, apart from that of registries.
+    pub has_own_memory: bool,
+    /// What is known of the document; if it has not changed, the answer is 304.
+    pub known: Validators,
     /// The image that the request is about, for traces.
     pub image: Option<String>,
     /// How often the request was sent before in this exchange, for traces.
     pub resends: u32,
+}
+
+/// How a server tells one form of a document from another (RFC 9110, section 8.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
 }
 
 /// Which addresses a request may dial.
@@ -88,8 +101,13 @@ impl Body {
     /// When there is no memory for it.
     pub fn add(&mut self, piece: &[u8]) -> Result<(), RegistryError> {
         self.held.grow_to(self.bytes.len() + piece.len())?;
-        self.bytes.extend_from_slice(piece);
+        self.add_apart(piece);
         Ok(())
+    }
+
+    /// Adds a piece, for which its reader has memory.
+    pub fn add_apart(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
     }
 }
 
