@@ -149,7 +149,7 @@ class Side:
 
 def wintag(*options, before=(), core=SERVER_CORE, **variables):
     listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-    return Side([*before, PROGRAMS / "wintag", "serve", *listen, *options], core=core, **variables)
+    return Side([*before, PROGRAMS / "wintag", "serve", "--facts-from", "none", *listen, *options], core=core, **variables)
 
 
 def mirror(address):

@@ -58,7 +58,7 @@ pub(super) fn tags_as_of(
     let named = |tag: &KnownTag| Some(tag.observation.as_deref()?.then.as_ref()?.observed?.as_of());
     let newest = tags.iter().filter_map(named).max();
     let listed = listed.map(|(since, _)| since.as_of());
-    let freshness = freshness(newest.max(listed).unwrap_or(as_of.earliest()));
+    let freshness = freshness(context, newest.max(listed).unwrap_or(as_of.earliest()));
     Ok(Found { value: Arc::new(RepositoryTags::new(tags)), freshness, instead_of: None })
 }
 
@@ -100,7 +100,7 @@ pub(super) fn image_as_of(
             KnownTag::new(text.clone(), Some(Box::new(observation)), &context.tables)
         }
     };
-    let freshness = freshness_of(&tag, freshness(as_of.earliest()));
+    let freshness = freshness_of(&tag, freshness(context, as_of.earliest()));
     Ok(FoundImage::Observation(Found { value: Arc::new(tag), freshness, instead_of: None }))
 }
 
@@ -108,11 +108,17 @@ pub(super) fn image_as_of(
 pub(super) fn freshness_of(tag: &KnownTag, of_the_list: Freshness) -> Freshness {
     let then = tag.observation.as_deref().and_then(|seen| seen.then.as_ref());
     let observed = then.and_then(|then| then.observed);
-    observed.map_or(of_the_list, |observed| freshness(observed.as_of()))
+    observed.map_or(of_the_list, |observed| Freshness { as_of: observed.as_of(), ..of_the_list })
 }
 
-fn freshness(as_of: jiff::Timestamp) -> Freshness {
-    Freshness { provenance: Provenance::History, as_of, stale: false, is_private: false }
+fn freshness(context: &Context, as_of: jiff::Timestamp) -> Freshness {
+    Freshness {
+        provenance: Provenance::History,
+        as_of,
+        stale: false,
+        facts_as_of: context.tables.as_of(),
+        is_private: false,
+    }
 }
 
 /// Whether a tag is known to have existed.

@@ -171,6 +171,7 @@ pub async fn check_with_platform(
     let EngineAnswer { asked, others, warning } = engines.answer(question.engine);
     warnings.extend(warning);
     warnings.extend(of_the_tag);
+    warnings.extend(Remark::tables_old(tables, today));
     let is_unknown =
         isolation.is_none() && entries.iter().any(|entry| entry.process == Verdict::Unknown);
     let image = CheckedImage {

@@ -89,8 +89,13 @@ pub async fn history(context: &Context, question: &HistoryQuestion) -> Result<Ta
             let last = history.sightings.last().and_then(|last| last.seen);
             let last = last.map(|(_, last)| last).or(history.existed);
             let as_of = last.map_or(jiff::Timestamp::UNIX_EPOCH, Moment::as_of);
-            let (provenance, is_private) = (Provenance::History, false);
-            Freshness { provenance, as_of, stale: true, is_private }
+            Freshness {
+                provenance: Provenance::History,
+                as_of,
+                stale: true,
+                facts_as_of: context.tables.as_of(),
+                is_private: false,
+            }
         }
     };
     Ok(TagTimeline {

@@ -1,12 +1,17 @@
 //! The use cases behind `/identify`, `/releases` and `/images`: the tables, as lists.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::context::{Context, Renewed};
 use super::host::{HostDescription, as_text, kb_of_version, released};
 use super::question::AskedHost;
 use crate::catalogue::{Catalogue, Freshness};
+use crate::facts::{Conclusions, Contradiction, LearntUpdate, Source};
 use crate::images::{Families, Repository};
 use crate::windows::{
     Channel, HostCandidate, HostKind, HostReading, Kb, Release, Support, Tables, WindowsVersion,
@@ -92,6 +97,37 @@ pub struct Releases {
     pub releases: Vec<ReleaseToday>,
     /// How many there are.
     pub total: usize,
+    /// Up to when updates are known, and what was learnt since the tables were made.
+    pub facts: KnownFacts,
+}
+
+/// What is known of updates beyond the tables that the program was built with, or was given.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct KnownFacts {
+    /// The day up to which updates are known: that of the newest one, or that on which Microsoft's
+    /// release information was last read.
+    #[schema(value_type = String, example = "2026-11-10", format = Date)]
+    pub as_of: Date,
+    /// The updates that were learnt. KBs and revisions of all answers include them.
+    pub learnt: Vec<LearntUpdate>,
+    /// Statements of sources that differ from others or from the tables. They are not used.
+    pub contradictions: Vec<Contradiction>,
+    /// Builds that a source names and that have no release here. Nothing is derived from them.
+    #[schema(example = json!([]))]
+    pub unknown_builds: BTreeSet<u32>,
+    /// When each source was last read; without those that were not.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({}))]
+    pub last_read: BTreeMap<Source, Timestamp>,
+}
+
+impl KnownFacts {
+    /// Those of this context.
+    pub fn of(context: &Context) -> Self {
+        let Renewed { conclusions, unknown_builds, last_read } = (*context.renewed).clone();
+        let Conclusions { learnt, contradictions } = conclusions;
+        let as_of = context.tables.as_of();
+        Self { as_of, learnt, contradictions, unknown_builds, last_read }
+    }
 }
 
 /// A release of Windows.
@@ -173,9 +209,11 @@ impl ReleaseToday {
 
 impl Releases {
     /// Every release in the tables.
-    pub fn new(tables: &Tables, today: Date) -> Self {
+    pub fn new(context: &Context, today: Date) -> Self {
+        let tables = &context.tables;
         let releases = tables.releases().iter().map(|release| ReleaseToday::new(release, today));
-        Self { total: releases.len(), releases: releases.collect() }
+        let facts = KnownFacts::of(context);
+        Self { total: releases.len(), releases: releases.collect(), facts }
     }
 }
 

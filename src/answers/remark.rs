@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::images::NamedImage;
 use crate::platforms::swarm;
 use crate::windows::{
-    HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, WindowsVersion,
+    HostFacts, HostKind, Platform, Reason, Release, SOURCE_COMPATIBILITY, Tables, WindowsVersion,
 };
 use crate::words::words;
 
@@ -56,6 +56,7 @@ words! {
         SharedTagUnknown = "shared-tag-unknown",
         SisterImage = "sister-image",
         SwarmIgnoresOsVersion = "swarm-ignores-os-version",
+        TablesOld = "tables-old",
         TagSkipped = "tag-skipped",
     }
 }
@@ -74,6 +75,7 @@ impl RemarkCode {
             | Self::HostContradictsKind
             | Self::HostOutOfSupport
             | Self::HostSupportLimited => SOURCE_LIFECYCLE,
+            Self::TablesOld => SOURCE_RELEASE_INFORMATION,
             Self::HyperVByDefault => swarm::SOURCE_STEPS,
             Self::LegacyName => SOURCE_MAPPING,
             Self::NodeContradictsItself => SOURCE_COMPATIBILITY,
@@ -107,6 +109,9 @@ const SOURCE_IMAGE_LIFECYCLE: &str = concat!(
 /// How containerd's library, which most engines use, compares Windows versions.
 const SOURCE_MATCHER: &str =
     "https://github.com/containerd/platforms/blob/main/platform_windows_compat.go";
+/// Microsoft's list of updates.
+const SOURCE_RELEASE_INFORMATION: &str =
+    "https://learn.microsoft.com/en-us/windows/release-health/windows-server-release-info";
 /// Microsoft's product lifecycle pages.
 const SOURCE_LIFECYCLE: &str = "https://learn.microsoft.com/en-us/lifecycle/products/";
 /// The successors of the repositories on Docker Hub.
@@ -135,6 +140,24 @@ impl Remark {
             message: reason.message(host, image),
             source: reason.source(),
         }
+    }
+
+    /// The warning that newer updates are probably missing. Two Patch Tuesdays are at most 35 days
+    /// apart.
+    pub(super) fn tables_old(tables: &Tables, today: Date) -> Option<Self> {
+        const OLD_DAYS: i32 = 40;
+        let as_of = tables.as_of();
+        let age = as_of.until(today).map_or(0, |age| age.get_days());
+        (age > OLD_DAYS).then(|| {
+            Self::new(
+                RemarkCode::TablesOld,
+                format!(
+                    "updates of Windows are known up to {as_of}, {age} days ago, so that KBs and \
+                     revisions since then are missing; let the service read --facts-from, run \
+                     wintag facts update, or use a newer version"
+                ),
+            )
+        })
     }
 
     /// The warning of every answer about a swarm.

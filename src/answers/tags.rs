@@ -12,6 +12,7 @@ use super::as_of::tags_as_of;
 use super::context::Context;
 use super::host::kb_of_version;
 use super::observed::{still_true, then_of};
+use super::patch::Patch;
 use crate::catalogue::{
     Basis, Catalogue, Deadline, Entry, Freshness, KnownTag, Manifest, Miss, Moment, Provenance,
     RepositoryTags, Then, Wanted,
@@ -58,6 +59,8 @@ pub struct ListedTags {
     pub image: NamedImage,
     /// The tags, the newest first.
     pub tags: Vec<ListedTag>,
+    /// How far the tag of the question is behind the updates of its build.
+    pub patch: Option<Patch>,
     /// How many tags fit the question.
     pub total: usize,
     /// Where the answer comes from.
@@ -187,7 +190,10 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         total = tags.len();
         tags = page(question, &tags);
     }
-    Ok(ListedTags { image: question.image.clone(), tags, total, freshness: images.freshness })
+    let version = one.and_then(|one| images.version_of(one));
+    let patch = version.and_then(|version| Patch::of(version, tables));
+    let freshness = images.freshness;
+    Ok(ListedTags { image: question.image.clone(), tags, patch, total, freshness })
 }
 
 /// The page that the question is about.

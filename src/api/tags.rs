@@ -7,7 +7,7 @@ use super::choices::ImageName;
 use super::params::Params;
 use super::problem::Problem;
 use super::reading::Reading;
-use crate::answers::{Freshness, ListedTag, ListedTags, TagsQuestion};
+use crate::answers::{Freshness, ListedTag, ListedTags, Patch, TagsQuestion};
 use crate::images::Architecture;
 use crate::images::MAX_TAG_BYTES;
 use crate::windows::Base;
@@ -120,6 +120,9 @@ pub struct TagsObject {
     pub repository: String,
     /// The tags.
     pub tags: Vec<ListedTag>,
+    /// With `tag`, how far that tag is behind the updates of its build; null without, and if its
+    /// revision is not known.
+    pub patch: Option<Patch>,
     /// How many tags fit in total.
     pub total: usize,
     /// The path of the next page; null on the last page.
@@ -136,6 +139,7 @@ impl TagsObject {
         Self {
             repository: listed.image.repository.to_string(),
             tags: listed.tags,
+            patch: listed.patch,
             total: listed.total,
             next,
             freshness: listed.freshness,

@@ -9,11 +9,13 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers::{Context, Contexts, Renewed};
-use crate::catalogue::{Deadline, Wanted};
+use crate::catalogue::{Deadline, ListMemory, Wanted};
 use crate::facts::{
-    Confidence, DocumentReport, Facts, ObservedTag, Source, State, StoredState, next_reading,
+    Confidence, DocumentOutcome, DocumentReport, Facts, ObservedTag, Source, State, StoredState,
+    next_reading,
 };
 use crate::images::{Core, Repository};
+use crate::registry::MAX_DOCUMENT_BYTES;
 use crate::telemetry::Metrics;
 use crate::windows::Tables;
 
@@ -40,6 +42,9 @@ pub struct Renewal {
 impl Renewal {
     /// Begins with the facts that the state directory has.
     pub fn begin(contexts: Arc<Contexts>, facts: Facts, metrics: Arc<Metrics>) -> Self {
+        // Registries have metrics of their own.
+        let sources = Source::WORDS.get(1..).unwrap_or_default();
+        metrics.facts.begin(sources, DocumentOutcome::WORDS);
         let context = contexts.current();
         let tables = context.tables.clone();
         facts.load(State::from(context.catalogue.load_facts::<StoredState>()), &tables);
@@ -100,6 +105,8 @@ impl Renewal {
             }
             self.learn_from_registries();
         }
+        // Documents have a part of the memory for lists of tags, which they use for seconds a day.
+        let Ok(_memory) = ListMemory::acquire(MAX_DOCUMENT_BYTES).await else { return Vec::new() };
         let tables = self.tables();
         let reports = self.facts.read_all(&tables, self.contexts.now()).await;
         for report in &reports {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -48,6 +49,10 @@ pub struct Freshness {
     pub as_of: Timestamp,
     /// Whether the information is past its TTL and could not be refreshed.
     pub stale: bool,
+    /// The day up to which updates of Windows are known: what the answer says of KBs, and of how
+    /// far an image is behind, is as of then.
+    #[schema(value_type = String, format = Date, example = "2026-11-10")]
+    pub facts_as_of: Date,
     /// Whether it rests on a fact that was got with credentials, so that it is not for everybody
     /// who can reach a cache. Not part of answers.
     #[serde(skip)]
@@ -62,6 +67,7 @@ impl Freshness {
             provenance: weaker.provenance,
             as_of: self.as_of.min(other.as_of),
             stale: self.stale || other.stale,
+            facts_as_of: self.facts_as_of.min(other.facts_as_of),
             is_private: self.is_private || other.is_private,
         }
     }
@@ -104,18 +110,26 @@ mod tests {
     #[test]
     fn the_wire_has_whole_seconds_and_nothing_about_privacy() {
         let as_of = "2026-08-12T00:00:01.6Z".parse().unwrap();
-        let freshness =
-            Freshness { provenance: Provenance::Cache, as_of, stale: true, is_private: true };
-        assert_eq!(
-            serde_json::json!(freshness),
-            serde_json::json!({"source": "cache", "as_of": "2026-08-12T00:00:02Z", "stale": true})
-        );
+        let (provenance, facts_as_of) = (Provenance::Cache, "2026-08-11".parse().unwrap());
+        let freshness = Freshness { provenance, as_of, stale: true, facts_as_of, is_private: true };
+        let expected = serde_json::json!({
+            "source": "cache", "as_of": "2026-08-12T00:00:02Z", "stale": true,
+            "facts_as_of": "2026-08-11",
+        });
+        assert_eq!(serde_json::json!(freshness), expected);
     }
 
     #[test]
     fn h10_an_answer_is_private_if_any_of_its_facts_is() {
         let as_of = "2026-08-12T00:00:00Z".parse().unwrap();
-        let of = |provenance, is_private| Freshness { provenance, as_of, stale: true, is_private };
+        let facts_as_of = "2026-08-11".parse().unwrap();
+        let of = |provenance, is_private| Freshness {
+            provenance,
+            as_of,
+            stale: true,
+            facts_as_of,
+            is_private,
+        };
         let (weak, strong) = (Provenance::Embedded, Provenance::Cache);
         for (one, other, expected) in [
             (of(weak, false), of(strong, false), false),

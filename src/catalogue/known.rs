@@ -192,6 +192,7 @@ impl Catalogue {
     }
 
     fn freshness_in_cache(&self, entry: &CacheEntry<RepositoryTags>) -> Freshness {
-        freshness_of(provenance_in_cache(entry), entry, !self.tags.is_fresh(entry))
+        let is_stale = !self.tags.is_fresh(entry);
+        freshness_of(provenance_in_cache(entry), entry, is_stale, self.tables.as_of())
     }
 }

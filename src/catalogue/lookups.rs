@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use super::cache::{Cache, EntryTtl, Lookup};
 use super::deadline::Deadline;
 use super::embedded::Embedded;
@@ -124,6 +126,7 @@ impl Catalogue {
         deadline: &Deadline,
     ) -> Result<Found<RepositoryTags>, Miss> {
         self.check_allowed(repository)?;
+        let facts_as_of = self.tables.as_of();
         let embedded = self.embedded.tags(repository);
         let present = |found: Found<RepositoryTags>| Found {
             value: self.with_present_tables(repository, found.value),
@@ -132,7 +135,7 @@ impl Catalogue {
         let cached = self.tags.peek(repository);
         if self.offline {
             return match (cached, embedded) {
-                (Some(entry), _) => found(Lookup::Stale(entry)).map(present),
+                (Some(entry), _) => found(Lookup::Stale(entry), facts_as_of).map(present),
                 (None, Some(tags)) => Ok(self.as_embedded(tags, &Miss::Offline)),
                 (None, None) => Err(Miss::Offline),
             };
@@ -159,7 +162,7 @@ impl Catalogue {
         let fetch = || self.fetcher.clone().tags(repository.clone(), before, purpose);
         let lookup = self.tags.get(repository.clone(), policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Tags, &lookup);
-        match (found(lookup).map(present), embedded) {
+        match (found(lookup, facts_as_of).map(present), embedded) {
             // Also after a 404: a mirror says nothing about the registry, and registries have
             // answered so in an outage.
             (Err(miss), Some(tags)) => Ok(self.as_embedded(tags, &miss)),
@@ -234,11 +237,13 @@ impl Catalogue {
         deadline: &Deadline,
     ) -> Result<Found<Manifest>, Miss> {
         self.check_allowed(repository)?;
+        let facts_as_of = self.tables.as_of();
         let key = self.key(repository, wanted, shared);
         let wanted = key.1.clone();
         let cached = self.manifests.peek(&key);
         if self.offline {
-            return cached.map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry)));
+            return cached
+                .map_or(Err(Miss::Offline), |entry| found(Lookup::Stale(entry), facts_as_of));
         }
         if cached.is_none()
             && let Some(error) = self.unlisted(repository, &wanted)
@@ -258,7 +263,7 @@ impl Catalogue {
         let fetch = || self.fetcher.clone().manifest(place, wanted, index, purpose);
         let lookup = self.manifests.get(key, policy, fetch).await;
         metrics::count_lookup(&self.metrics, CacheLayer::Manifests, &lookup);
-        found(lookup)
+        found(lookup, facts_as_of)
     }
 
     /// Starts to fetch the manifest of a tag that is likely to be needed, and waits for nothing.
@@ -358,6 +363,7 @@ impl Catalogue {
             provenance: Provenance::Embedded,
             as_of: self.embedded.as_of(),
             stale: true,
+            facts_as_of: self.tables.as_of(),
             is_private: false,
         }
     }
@@ -379,11 +385,13 @@ pub(super) fn freshness_of<V>(
     provenance: Provenance,
     entry: &CacheEntry<V>,
     stale: bool,
+    facts_as_of: Date,
 ) -> Freshness {
-    Freshness { provenance, as_of: entry.learnt.utc, stale, is_private: entry.is_private }
+    let (as_of, is_private) = (entry.learnt.utc, entry.is_private);
+    Freshness { provenance, as_of, stale, facts_as_of, is_private }
 }
 
-fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {
+fn found<V>(lookup: Lookup<V>, facts_as_of: Date) -> Result<Found<V>, Miss> {
     let (provenance, entry, stale) = match lookup {
         Lookup::Fetched(entry) => (Provenance::Registry, entry, false),
         Lookup::Fresh(entry) => (provenance_in_cache(&entry), entry, false),
@@ -391,7 +399,7 @@ fn found<V>(lookup: Lookup<V>) -> Result<Found<V>, Miss> {
         Lookup::Failed(error) => return Err(error.into()),
         Lookup::Overloaded => return Err(Miss::Overloaded),
     };
-    let freshness = freshness_of(provenance, &entry, stale);
+    let freshness = freshness_of(provenance, &entry, stale, facts_as_of);
     Ok(Found { value: entry.value, freshness, instead_of: None })
 }
 

@@ -41,6 +41,7 @@ pub use freshness::{Found, Freshness, Provenance};
 #[cfg(test)]
 pub use history::MAX_HISTORY_BYTES;
 pub use known_tag::{Basis, KnownTag, Observation, Then};
+pub use list_memory::ListMemory;
 #[cfg(test)]
 pub use list_memory::{MAX_NEW_LIST_BYTES, MAX_TAG_BYTES};
 #[cfg(test)]

@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::ending::{Ending, fail};
+use super::facts::FactsCommand;
 use super::list_arguments::{
     FleetArguments, HistoryArguments, HostsArguments, IdentifyArguments, MatrixArguments,
     NodesArguments, TagsArguments, choices,
@@ -125,6 +126,12 @@ pub(super) enum Command {
         "wintag matrix --platform kubernetes"
     ])]
     Matrix(MatrixArguments),
+    /// Read about new updates of Windows, or show what was learnt
+    #[command(subcommand, after_help = examples![
+        "wintag facts update --tables-dir /etc/wintag/tables"
+        "wintag facts show --state-dir /var/lib/wintag"
+    ])]
+    Facts(FactsCommand),
     /// Explain an error text from a file or from stdin, and suggest remedies
     #[command(after_help = examples![
         "wintag diagnose error.txt"

@@ -10,6 +10,7 @@ mod arguments;
 mod question;
 mod audit;
 mod diagnose;
+mod facts;
 mod lists;
 mod healthcheck;
 mod open_files;
@@ -27,6 +28,7 @@ use crate::telemetry;
 pub use arguments::Arguments;
 use arguments::Command;
 use ending::{Ending, fail, print};
+use facts::FactsCommand;
 
 /// How long to wait at the end for work that is still running, such as a credential helper that
 /// hangs. No answer depends on it.
@@ -52,6 +54,8 @@ pub fn run() -> ExitCode {
         Command::History(arguments) => answer(lists::history(arguments, file)),
         Command::Identify(arguments) => answer(lists::identify(arguments, file)),
         Command::Matrix(arguments) => answer(lists::matrix(arguments, file)),
+        Command::Facts(FactsCommand::Update(arguments)) => answer(facts::update(arguments, file)),
+        Command::Facts(FactsCommand::Show(arguments)) => answer(facts::show(arguments, file)),
         Command::Audit(arguments) => answer(audit::audit(arguments, file)),
         Command::Diagnose(arguments) => answer(diagnose::diagnose(arguments, file)),
     };

@@ -100,3 +100,8 @@ impl Refused {
         Self(reason.to_string())
     }
 }
+
+/// Whether the revision of a version is known.
+pub(super) fn has_revision(version: &WindowsVersion) -> bool {
+    version.revision.is_some()
+}

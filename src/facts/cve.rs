@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::claim::{Claim, Refused, Source};
+use super::claim::{Claim, Refused, Source, has_revision};
 use super::cvrf::kind_of_product;
 
 /// The most products that a record may have; those of Microsoft have some thirty. Ours.
@@ -71,7 +71,7 @@ pub fn read(body: &[u8]) -> Result<Vec<Claim>, Refused> {
     };
     let claims = containers.cna.affected.into_iter().flat_map(of_product);
     let claims = claims.filter_map(|(kind, fixed)| {
-        let version = fixed.parse().ok().filter(super::has_revision)?;
+        let version = fixed.parse().ok().filter(has_revision)?;
         Some(Claim {
             version,
             kb: None,

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::claim::{Claim, HOTPATCH, Refused, STANDARD, Source};
+use super::claim::{Claim, HOTPATCH, Refused, STANDARD, Source, has_revision};
 use crate::windows::{HostKind, Kb, WindowsVersion};
 
 /// The deepest element that is read; these documents have seven levels. Ours.
@@ -172,7 +172,7 @@ fn pair_of(remediation: &Remediation) -> Option<(WindowsVersion, Kb, &'static st
         "Security Hotpatch Update" => HOTPATCH,
         _ => return None,
     };
-    let version = remediation.fixed_build.parse().ok().filter(super::has_revision)?;
+    let version = remediation.fixed_build.parse().ok().filter(has_revision)?;
     let kb = remediation.description.parse().ok()?;
     (remediation.is_vendor_fix && !remediation.kinds.is_empty()).then_some((
         version,

@@ -14,9 +14,9 @@ use super::claim::{Claim, Source};
 use crate::windows::{HostKind, Kb, KbEntry, Tables, WindowsVersion};
 use crate::words::words;
 
-/// A day is near if it is within so many days of today, or of the last update of its build up to
-/// it. Updates of a build are a month apart, so that a service that starts with tables of August
-/// still accepts September in November, and nothing that does not follow.
+/// A day is near if it is within this number of days of today, or of the last update of its build
+/// up to it. Updates of a build are a month apart, so that a service that starts with tables of
+/// August still accepts September in November, and nothing that does not follow.
 const NEAR_DAYS: i32 = 45;
 /// How far a day may be in the future: Microsoft's days are those of the Pacific. Ours.
 const AHEAD_DAYS: i32 = 1;

@@ -37,9 +37,3 @@ pub mod fuzzing {
     pub use super::release_information::read as release_information;
     pub use super::updates_list::read as updates_list;
 }
-
-use crate::windows::WindowsVersion;
-
-fn has_revision(version: &WindowsVersion) -> bool {
-    version.revision.is_some()
-}

@@ -1,7 +1,7 @@
 //! What tags of Microsoft's base images prove: a KB tag and a build tag of one image are a pair,
 //! and so are a KB tag and the os.version of its image. Any tag proves that its os.version exists.
 
-use super::claim::{Claim, Source};
+use super::claim::{Claim, Source, has_revision};
 use crate::images::{Core, Digest, Repository, Tag};
 use crate::windows::{Kb, WindowsVersion};
 
@@ -27,7 +27,7 @@ pub fn claims(observed: &[ObservedTag]) -> Vec<Claim> {
             _ => None,
         };
         let mut versions = of_kb.versions.clone();
-        versions.retain(super::has_revision);
+        versions.retain(has_revision);
         versions.sort_unstable();
         versions.dedup();
         match (kb, versions.as_slice()) {
@@ -39,7 +39,7 @@ pub fn claims(observed: &[ObservedTag]) -> Vec<Claim> {
                     Core::Build(version) => Some((it, version)),
                     _ => None,
                 });
-                let named = named.filter(|(_, version)| super::has_revision(version));
+                let named = named.filter(|(_, version)| has_revision(version));
                 claims.extend(
                     named.map(|(build, version)| claim(of_kb, Some(build), version, Some(kb))),
                 );

@@ -49,7 +49,7 @@ impl FromStr for FactsFrom {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactsSettings {
     pub(super) sources: Vec<(Source, Url)>,
-    /// Whether registries are asked for tags that nobody has asked about.
+    /// Whether registries are asked for tags that no question was about.
     pub asks_registries: bool,
 }
 

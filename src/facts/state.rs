@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::claim::{Claim, Source};
+use super::claim::{Claim, Source, has_revision};
 use super::ledger::{Ledger, MAX_CLAIMS};
 use crate::registry::Validators;
 use crate::windows::WindowsVersion;
@@ -19,7 +19,7 @@ const MAX_TEXT_BYTES: usize = 512;
 pub struct State {
     /// What was learnt.
     pub ledger: Ledger,
-    /// What each document was told by when it was last read, by its path. A new process, and one
+    /// The validators of each document when it was last read, by its path. A new process, and one
     /// with other tables, reads them again.
     pub validators: BTreeMap<String, Validators>,
     /// When each source was last read without an error.
@@ -72,8 +72,7 @@ impl From<StoredState> for State {
     /// A claim that this version does not understand is left out: it can be read again.
     fn from(stored: StoredState) -> Self {
         let claim = |stored: StoredClaim| {
-            let version: WindowsVersion =
-                stored.version.parse().ok().filter(super::has_revision)?;
+            let version: WindowsVersion = stored.version.parse().ok().filter(has_revision)?;
             let is_short = |text: &str| text.len() <= MAX_TEXT_BYTES;
             (is_short(&stored.evidence) && stored.release_type.as_deref().is_none_or(is_short))
                 .then_some(())?;

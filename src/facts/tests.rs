@@ -268,3 +268,58 @@ fn what_does_not_fit_is_left_out() {
     let conclusions = ledger.conclude(&tables);
     assert_eq!((conclusions.learnt.len(), conclusions.contradictions.len()), (0, 2));
 }
+
+#[test]
+fn tags_of_one_image_prove_a_pair() {
+    let repository =
+        crate::images::Repository::parse("mcr.microsoft.com/windows/servercore").unwrap();
+    let digest = |text: &str| crate::images::Digest::of(text.as_bytes());
+    let tag = |tag: &str, image: &str, version: Option<&str>| ObservedTag {
+        repository: repository.clone(),
+        tag: tag.to_owned(),
+        digest: digest(image),
+        versions: version.map(|text| text.parse().unwrap()).into_iter().collect(),
+    };
+    let observed = [
+        // The registry names the os.version.
+        tag("ltsc2022-KB5999113", "a", Some("10.0.20348.5870")),
+        // It does not, but a build tag has the same digest.
+        tag("ltsc2019-KB5999112", "b", None),
+        tag("10.0.17763.9487", "b", None),
+        // Only the image of the release tag is known, and one of no version.
+        tag("ltsc2025", "c", Some("10.0.26100.33790")),
+        tag("ltsc2016-KB5999111", "d", None),
+    ];
+    let tables = tables_of_august();
+    let mut ledger = Ledger::default();
+    assert!(ledger.consider(observed::claims(&observed), &tables, TODAY));
+    let learnt = ledger.conclude(&tables).learnt;
+    let found: Vec<_> = learnt.iter().map(|it| (it.version, it.kb, it.confidence)).collect();
+    let single = |(version, kb)| (version, kb, Confidence::Single);
+    let expected = [
+        single(pair(17763, 9487, 5_999_112)),
+        single(pair(20348, 5870, 5_999_113)),
+        single((WindowsVersion::new(26100, 33790), None)),
+    ];
+    assert_eq!(found, expected);
+    let evidence = &learnt[0].sources[0].evidence;
+    assert!(evidence.contains("servercore:ltsc2019-KB5999112 and :10.0.17763.9487 at sha256:"));
+    // The page confirms one and names the update of another; what it says of the third differs from
+    // what the registry proves, and is set apart.
+    ledger.consider(server(SERVER_NOVEMBER), &tables, TODAY);
+    ledger.consider(cvrf::read(CVRF_NOVEMBER).unwrap().claims, &tables, TODAY);
+    let Conclusions { learnt, contradictions } = ledger.conclude(&tables);
+    let of = |build, revision| {
+        let version = WindowsVersion::new(build, revision);
+        let of = learnt.iter().find(|learnt| learnt.version == version).unwrap();
+        (of.kb.map(|kb| kb.0), of.confidence)
+    };
+    assert_eq!(of(17763, 9487), (Some(5_999_112), Confidence::Confirmed));
+    assert_eq!(of(26100, 33790), (Some(5_999_114), Confidence::Confirmed));
+    let apart: Vec<_> = contradictions.iter().map(|it| it.claim.kb.unwrap().0).collect();
+    assert_eq!(apart, [5_999_312]);
+    // It outlives the process.
+    let state = State { ledger, ..State::default() };
+    let text = serde_json::to_string(&StoredState::from(&state)).unwrap();
+    assert_eq!(State::from(serde_json::from_str::<StoredState>(&text).unwrap()), state);
+}

@@ -40,7 +40,7 @@ pub struct DocumentRequest {
 pub enum DocumentAnswer {
     /// The document is the one that was read last.
     Unchanged,
-    /// A document, and how it is told from another.
+    /// A document and its validators.
     Document(Body, Validators),
 }
 

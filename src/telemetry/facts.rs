@@ -52,6 +52,15 @@ impl FactsMetrics {
         Ok(metrics)
     }
 
+    /// Begins at zero: a series that appears with its first event hides that event from `increase`.
+    pub fn begin(&self, sources: &[&str], outcomes: &[&str]) {
+        for (source, outcome) in
+            sources.iter().flat_map(|it| outcomes.iter().map(move |of| (it, of)))
+        {
+            self.documents.with_label_values(&[source, outcome]);
+        }
+    }
+
     /// Counts a document of a source. Both are words of closed sets.
     pub fn count_document(&self, source: &str, outcome: &str) {
         self.documents.with_label_values(&[source, outcome]).inc();

@@ -28,5 +28,5 @@ pub use kb::KbEntry;
 pub use reason::{Reason, SOURCE_COMPATIBILITY};
 pub use release::{Base, Channel, HostKind, Release, Support};
 pub use tables::Tables;
-pub use tables_csv::TableError;
+pub use tables_csv::{TableError, with_updates};
 pub use version::{Kb, ParseKbError, ParseVersionError, WindowsVersion};

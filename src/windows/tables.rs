@@ -78,6 +78,11 @@ impl Tables {
         Tables { releases, kbs, releases_of_build, build_of_line, as_of, position_of_kb }
     }
 
+    /// The tables that are part of the program as text: `releases.csv` and `kb.csv`.
+    pub fn embedded_csv() -> (&'static str, &'static str) {
+        (EMBEDDED_RELEASES, EMBEDDED_KB)
+    }
+
     /// Reads tables that are to replace the built-in ones.
     ///
     /// # Errors

@@ -143,6 +143,64 @@ pub(super) fn read_kbs(text: &str) -> Result<Vec<KbEntry>, TableError> {
     Ok(entries)
 }
 
+/// `kb.csv` with more rows, each with its source and a note. One for a version without a known
+/// update takes the place of that row; one that is there already is left out.
+///
+/// # Errors
+/// When the text is not such a table.
+pub fn with_updates(
+    text: &str,
+    more: impl Iterator<Item = (KbEntry, String, String)>,
+) -> Result<String, TableError> {
+    let known: HashSet<_> = read_kbs(text)?.iter().map(|entry| (entry.version, entry.kb)).collect();
+    let more: Vec<_> =
+        more.filter(|(entry, ..)| !known.contains(&(entry.version, entry.kb))).collect();
+    let filled: HashSet<_> = more
+        .iter()
+        .filter_map(|(entry, ..)| Some((entry.version.build, entry.version.revision?)))
+        .map(|(build, revision)| [build.to_string(), revision.to_string()])
+        .collect();
+    let write = || {
+        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let header = reader.headers()?.clone();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&header)?;
+        let value = |record: &StringRecord, column: &str| {
+            let at = header.iter().position(|name| name.trim() == column);
+            at.and_then(|at| record.get(at)).unwrap_or_default().trim().to_owned()
+        };
+        for record in reader.records() {
+            let record = record?;
+            let version = ["build", "revision"].map(|column| value(&record, column));
+            if !(value(&record, "kb").is_empty() && filled.contains(&version)) {
+                writer.write_record(&record)?;
+            }
+        }
+        for (entry, source, note) in &more {
+            let kinds: Vec<&str> = entry.kinds.iter().map(|kind| kind.as_str()).collect();
+            let text = |column: &str| match column.trim() {
+                "build" => entry.version.build.to_string(),
+                "revision" => entry.version.revision.map_or_else(String::new, |it| it.to_string()),
+                "kb" => entry.kb.map_or_else(String::new, |kb| kb.to_string()),
+                "released" => entry.released.map_or_else(String::new, |day| day.to_string()),
+                "kind_of_release" => entry.release_type.clone().unwrap_or_default(),
+                "os_type" => kinds.join("/"),
+                "source" => source.clone(),
+                "note" => note.clone(),
+                _ => String::new(),
+            };
+            writer.write_record(header.iter().map(text))?;
+        }
+        let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    write().map_err(|error: csv::Error| TableError::Row {
+        file: "kb.csv",
+        line: error.position().map_or(1, csv::Position::line),
+        problem: error.to_string(),
+    })
+}
+
 fn release_of(row: &Row<'_>) -> Result<Release, String> {
     let release = Release {
         kind: row.parsed("kind")?,

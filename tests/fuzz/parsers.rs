@@ -179,36 +179,6 @@ pub fn query(text: &str) {
     }
 }
 
-/// Microsoft's pages of release information.
-pub fn release_information(bytes: &[u8]) {
-    for kind in HostKind::ALL {
-        if let Ok(read) = wintag::fuzzing::release_information(bytes, kind) {
-            assert!(read.claims.iter().all(|claim| claim.version.revision.is_some()));
-        }
-    }
-}
-
-/// A monthly document of MSRC.
-pub fn cvrf(bytes: &[u8]) {
-    if let Ok(read) = wintag::fuzzing::cvrf_document(bytes) {
-        assert!(read.claims.iter().all(|claim| claim.version.revision.is_some()));
-    }
-}
-
-/// The list of MSRC's documents, whose names become parts of URLs.
-pub fn updates_list(bytes: &[u8]) {
-    for month in wintag::fuzzing::updates_list(bytes).unwrap_or_default() {
-        assert!(month.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
-    }
-}
-
-/// A CVE record, and names of records, which become parts of URLs.
-pub fn cve(bytes: &[u8]) {
-    let _ = wintag::fuzzing::cve_record(bytes);
-    let path = std::str::from_utf8(bytes).ok().and_then(fuzzing::cve_path);
-    assert!(path.is_none_or(|path| path.is_ascii() && !path.contains("..")));
-}
-
 /// The tables of releases, KBs and families, of which a file may take the place.
 pub fn tables(text: &str) {
     let _ = Families::from_csv(text);

@@ -20,6 +20,7 @@ use crate::answers::context::Context;
 use crate::answers::engines::{EngineAnswer, EnginePick, EngineQuestion, REPLACED_BY_ENGINES};
 use crate::answers::host::{HostDescription, kb_of_version};
 use crate::answers::observed::seen_above;
+use crate::answers::patch::Patch;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
 use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags, Wanted};
@@ -67,6 +68,8 @@ pub struct Resolution {
     /// The KB of that version; null if it is not known.
     #[schema(value_type = Option<String>, example = "KB4493441")]
     pub kb: Option<Kb>,
+    /// How far the image is behind the updates of its build; null if its revision is not known.
+    pub patch: Option<Patch>,
     /// The isolation mode to use.
     pub isolation: Isolation,
     /// All isolation modes that work.
@@ -335,6 +338,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         warnings.push(Remark::other_form(tag));
     }
     warnings.extend(of_the_tag);
+    warnings.extend(Remark::tables_old(tables, today));
     // Why process isolation was not possible is part of why Hyper-V isolation is the answer.
     let refused = (isolation == Isolation::HyperV && compatibility.process.verdict != Verdict::Yes)
         .then_some(&compatibility.process.reasons);
@@ -353,6 +357,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         shared_tag: question.shared_tag().map(ToString::to_string),
         os_version,
         kb: kb_of_version(os_version, tables).or_else(|| candidate.tag.kb()),
+        patch: Patch::of(os_version, tables),
         isolation,
         isolation_supported: compatibility.supported(),
         pins: selection.pins(candidate, os_version.build),

@@ -32,13 +32,13 @@ pub async fn list_releases(
     Query(query): Query,
     context: CurrentContext,
 ) -> Result<HttpResponse, Problem> {
-    let (tables, today) = (&context.tables, context.now().date());
+    let today = context.now().date();
     Ok(match read_releases(query)? {
         ReleasesFormat::Json => {
-            reply::json(&request, &Releases::new(tables, today), &Metadata::default())?
+            reply::json(&request, &Releases::new(&context, today), &Metadata::default())?
         }
         ReleasesFormat::Ics => {
-            let text = calendar(tables, today).into_bytes();
+            let text = calendar(&context.tables, today).into_bytes();
             reply::bytes(&request, "text/calendar; charset=utf-8", text, &Metadata::default())
         }
     })

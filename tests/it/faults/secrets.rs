@@ -197,6 +197,7 @@ fn o01_settings_that_are_refused_are_not_repeated_with_their_secrets() {
     ] {
         let mut command = std::process::Command::new(WINTAG);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]).args(arguments);
+        command.env("WINTAG_FACTS_FROM", "none");
         let output = command.env("WINTAG_MIRROR", variable).output().expect("wintag was built");
         assert!(!output.status.success(), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");

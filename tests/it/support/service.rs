@@ -52,6 +52,8 @@ impl Service {
     pub fn start_in(options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(WINTAG);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
+        // Tests query only the servers that they start.
+        command.env("WINTAG_FACTS_FROM", "none");
         // Nothing of the machine's own settings may decide a test.
         for (name, _) in std::env::vars()
             .filter(|(name, _)| name.starts_with("WINTAG_") || name.starts_with("OTEL_"))
