@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::answers::{Context, Contexts, Renewed};
 use crate::catalogue::{Catalogue, CatalogueSettings};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::facts::Facts;
-use crate::http;
+use crate::http::{self, Reload};
 use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
@@ -88,13 +89,14 @@ impl App {
     }
 
     /// Serves HTTP on these sockets until a signal; requests in progress are answered first.
-    /// Without signals, it never ends.
+    /// Without signals, it never ends. The settings are read again when a signal asks for it.
     ///
     /// # Errors
     /// When a socket cannot be used.
     pub async fn serve(
         self,
-        signals: Option<Signals>,
+        mut signals: Option<Signals>,
+        reread: Reread,
         listeners: Listeners,
         behaviour: Behaviour,
         traces: Traces,
@@ -108,13 +110,52 @@ impl App {
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep_snapshot(self.context, stop.clone()));
         let renewal = Renewal::begin(contexts.clone(), self.facts, self.metrics.clone());
-        let renewal = tokio::spawn(Arc::new(renewal).run(stop.clone()));
+        let renewal = Arc::new(renewal);
+        let reload = signals.as_mut().and_then(|signals| signals.reload.take());
+        let reloading = reload
+            .map(|reload| reload_on_request(reload, reread, renewal.clone(), self.metrics.clone()));
+        let reloading = reloading.map(|work| AbortOnDropHandle::new(tokio::spawn(work)));
+        let renewal = tokio::spawn(renewal.run(stop.clone()));
         let served =
             http::serve(contexts, self.metrics, traces, listeners, behaviour, signals).await;
         stop.cancel();
+        drop(reloading);
         // It ends by itself, after it has written new data.
         let _ = tokio::join!(keeper, renewal);
         served
+    }
+}
+
+/// Reads the settings again: those of the same command line and variables, and of the file as it is
+/// now. The text of an error names the setting.
+pub type Reread = fn() -> Result<Settings, String>;
+
+/// Reads the settings again whenever that is requested. Settings that cannot be used change
+/// nothing. No request notices: each is answered from the context that it began with.
+async fn reload_on_request(
+    mut reload: Reload,
+    reread: Reread,
+    renewal: Arc<Renewal>,
+    metrics: Arc<Metrics>,
+) {
+    while reload.next().await.is_some() {
+        let (renewal, metrics) = (renewal.clone(), metrics.clone());
+        let work = move || -> Result<(), String> {
+            let mut settings = reread()?;
+            let of_registries = std::mem::take(&mut settings.registries);
+            let registries = Registries::observed(of_registries, counted_by(metrics));
+            let registries = Arc::new(registries.map_err(|error| error.to_string())?);
+            renewal.reload(settings, registries);
+            Ok(())
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(())) => tracing::info!(
+                "read the tables, registries, families and fleets again; other settings need a \
+                 restart"
+            ),
+            Ok(Err(error)) => tracing::warn!("SIGHUP changed nothing: {error}"),
+            Err(_) => tracing::warn!("SIGHUP changed nothing: reading the settings failed"),
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answers::{Context, Contexts, Renewed};
 use crate::catalogue::{Deadline, ListMemory, Wanted};
+use crate::config::Settings;
 use crate::facts::{
     Confidence, DocumentOutcome, DocumentReport, Facts, ObservedTag, Source, State, StoredState,
     next_reading,
 };
 use crate::images::{Core, Repository};
-use crate::registry::MAX_DOCUMENT_BYTES;
+use crate::registry::{MAX_DOCUMENT_BYTES, Registries};
 use crate::telemetry::Metrics;
 use crate::windows::Tables;
 
@@ -64,10 +65,22 @@ impl Renewal {
         self.contexts.current()
     }
 
-    /// Takes other tables instead of those that it began with.
-    pub fn replace_tables(&self, tables: Arc<Tables>) {
-        *self.tables.lock().unwrap_or_else(PoisonError::into_inner) = tables.clone();
+    /// Answers new questions by other settings, with everything that was learnt and fetched.
+    pub fn reload(&self, settings: Settings, registries: Arc<Registries>) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.contexts.current();
+        self.contexts.replace(Context {
+            catalogue: current.catalogue.with_registries(registries),
+            families: settings.families,
+            fleets: settings.fleets,
+            kubernetes_hosts: settings.kubernetes_hosts,
+            tables: current.tables.clone(),
+            renewed: current.renewed.clone(),
+            clock: current.clock.clone(),
+        });
+        *tables = settings.tables;
         self.facts.load(self.facts.state(), &tables);
+        drop(tables);
         self.apply();
     }
 
@@ -139,7 +152,9 @@ impl Renewal {
 
     /// Answers new questions with everything that is known.
     fn apply(&self) {
-        let (tables, context) = (self.tables(), self.contexts.current());
+        // One change at a time: each is made from the context before it.
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = self.contexts.current();
         let conclusions = self.facts.conclusions(&tables);
         let renewed = Renewed {
             conclusions,
@@ -159,18 +174,17 @@ impl Renewal {
             renewed.unknown_builds.len(),
         );
         let entries: Vec<_> = learnt.iter().map(|update| update.entry()).collect();
-        let tables = match entries.is_empty() && checked.is_none_or(|day| day <= tables.as_of()) {
-            true => tables,
-            false => Arc::new(tables.with(entries, checked)),
-        };
-        if let Ok(midnight) = tables.as_of().to_zoned(TimeZone::UTC) {
+        let renewed_tables =
+            match entries.is_empty() && checked.is_none_or(|day| day <= tables.as_of()) {
+                true => tables.clone(),
+                false => Arc::new(tables.with(entries, checked)),
+            };
+        if let Ok(midnight) = renewed_tables.as_of().to_zoned(TimeZone::UTC) {
             metrics.set_as_of(midnight.timestamp().as_second() as f64);
         }
-        let is_same = context.renewed.conclusions == renewed.conclusions
-            && context.tables.as_of() == tables.as_of()
-            && context.tables.kbs() == tables.kbs();
-        let tables = if is_same { context.tables.clone() } else { tables };
-        let renewed = context.with_tables(tables, Arc::new(renewed));
+        let is_same = *context.tables == *renewed_tables;
+        let in_use = if is_same { context.tables.clone() } else { renewed_tables };
+        let renewed = context.with_tables(in_use, Arc::new(renewed));
         let catalogue = renewed.catalogue.clone();
         self.contexts.replace(renewed);
         if !is_same {

@@ -11,7 +11,7 @@ use super::known_tag::{KnownTag, Observation};
 use super::lookups::{Catalogue, freshness_of, provenance_in_cache};
 use super::tags::RepositoryTags;
 use crate::images::{self, Repository, TagKind};
-use crate::registry::{Manifest, RegistryError, Wanted};
+use crate::registry::{Manifest, Registries, RegistryError, Wanted};
 use crate::telemetry::CacheLayer;
 use crate::windows::{Tables, WindowsVersion};
 
@@ -133,6 +133,12 @@ impl Catalogue {
         let embedded = Arc::new(Embedded::read(tables.clone()));
         let fetcher = Fetcher { tables: tables.clone(), ..self.fetcher.clone() };
         Self { tables, embedded, fetcher, ..self.clone() }
+    }
+
+    /// A catalogue of the same facts that queries these registries.
+    pub fn with_registries(&self, registries: Arc<Registries>) -> Self {
+        let fetcher = Fetcher { registries: registries.clone(), ..self.fetcher.clone() };
+        Self { registries, fetcher, ..self.clone() }
     }
 
     /// Reads the names of all lists in the cache with the present tables. Questions do the same

@@ -14,7 +14,7 @@ use super::list_arguments::{
 };
 use crate::api::audit::{AuditFormat, FailOn};
 use crate::api::choices::{Format, IsolationChoice};
-use crate::config::{ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
+use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
 use crate::images::{Architecture, Pin};
 use crate::windows::Platform;
 
@@ -283,6 +283,9 @@ fn also_after_the_command(arg: clap::Arg) -> clap::Arg {
     arg.global(is_of_source)
 }
 
+/// The arguments with the configuration file that they name, or how the process ends without it.
+type ReadArguments = Result<(Arguments, ConfigFile), (Ending, ConfigError)>;
+
 impl Arguments {
     /// Reads the arguments of the process, with the configuration file that they name. If they are
     /// wrong, prints a message and ends the process, as for `--help`.
@@ -290,29 +293,35 @@ impl Arguments {
     /// # Errors
     /// When the configuration file cannot be used.
     pub(super) fn of_process() -> Result<(Self, ConfigFile), Ending> {
+        let read = Self::read_again().unwrap_or_else(|error| error.exit());
+        read.map_err(|(ending, error)| fail(ending, &error))
+    }
+
+    /// As [`Self::of_process`], without a message and without ending the process.
+    ///
+    /// # Errors
+    /// The outer one when the arguments, or the values of the file, are wrong; the inner one when
+    /// the file cannot be used.
+    pub(super) fn read_again() -> Result<ReadArguments, clap::Error> {
         let read = |mut command: clap::Command| {
             let matches = command.try_get_matches_from_mut(std::env::args_os());
             let matches = matches.and_then(|matches| refuse_misplaced(&mut command, matches));
-            matches.unwrap_or_else(|error| without_secrets(with_advice(error)).exit())
+            matches.map_err(|error| without_secrets(with_advice(error)))
         };
-        let mut matches = read(Self::command());
+        let mut matches = read(Self::command())?;
         let file = match config_of(&matches) {
-            // All that prevents an audit has one exit status.
-            Some(path) => {
-                ConfigFile::read(path).map_err(|error| match matches.subcommand_name() {
-                    Some("audit") => fail(Ending::BadArguments, &error),
-                    _ => fail(Ending::Failed, &error),
-                })?
-            }
+            Some(path) => match (ConfigFile::read(path), matches.subcommand_name()) {
+                (Ok(file), _) => file,
+                // All that prevents an audit has one exit status.
+                (Err(error), Some("audit")) => return Ok(Err((Ending::BadArguments, error))),
+                (Err(error), _) => return Ok(Err((Ending::Failed, error))),
+            },
             None => ConfigFile::default(),
         };
         if !file.is_empty() {
-            matches = read(file.set_defaults(Self::command()));
+            matches = read(file.set_defaults(Self::command()))?;
         }
-        match Self::from_arg_matches(&matches) {
-            Ok(arguments) => Ok((arguments, file)),
-            Err(error) => error.exit(),
-        }
+        Ok(Ok((Self::from_arg_matches(&matches)?, file)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use tokio::net::TcpSocket;
 
+use super::arguments::{Arguments, Command};
 use super::ending::{Ending, message_of};
 use super::open_files::limited_connections;
 use crate::app::{App, Behaviour, Listeners, Signals};
@@ -54,8 +55,20 @@ async fn try_serve(
     let max_connections = limited_connections(limits.max_connections);
     let clients = ClientLimits { max_connections, ..limits };
     let behaviour = Behaviour { clients, drain_delay: service.drain_delay };
-    let served = app.serve(Some(signals), listeners, behaviour, telemetry.traces()).await;
+    let served = app.serve(Some(signals), reread, listeners, behaviour, telemetry.traces()).await;
     served.map_err(|error| message_of(&error))
+}
+
+/// The settings as the command line, the variables and the file give them now.
+fn reread() -> Result<Settings, String> {
+    let (arguments, file) = Arguments::read_again()
+        .map_err(|error| error.to_string())?
+        .map_err(|(_, error)| message_of(&error))?;
+    let service = match arguments.command {
+        Some(Command::Serve(service)) => service,
+        _ => arguments.service,
+    };
+    Settings::of_service(&service, file).map_err(|error| message_of(&error))
 }
 
 /// A listening socket. The standard library would let 128 connections wait; if more come at once,

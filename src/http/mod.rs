@@ -57,7 +57,7 @@ use rate_limiter::RateLimiter;
 use shutdown::ShutdownState;
 
 pub use document::document_text;
-pub use shutdown::Signals;
+pub use shutdown::{Reload, Signals};
 
 /// The most connections that a worker accepts beyond its part of the limit, while others are being
 /// closed for them.

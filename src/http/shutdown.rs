@@ -67,6 +67,27 @@ enum StopSignal {
 pub struct Signals {
     terminate: Terminate,
     interrupt: Interrupt,
+    /// The request to read the settings again, until it is taken; none on Windows.
+    pub reload: Option<Reload>,
+}
+
+/// Receives the request to read the settings again, for which SIGHUP is the convention. Windows has
+/// none.
+#[cfg(unix)]
+pub struct Reload(tokio::signal::unix::Signal);
+
+/// There is none on Windows.
+#[cfg(windows)]
+pub enum Reload {}
+
+impl Reload {
+    /// Waits for the next request. Ends with `None` when there can be no more.
+    pub async fn next(&mut self) -> Option<()> {
+        #[cfg(unix)]
+        return self.0.recv().await;
+        #[cfg(windows)]
+        match *self {}
+    }
 }
 
 /// Receives the closing of the console and the shutdown of the system.
@@ -87,9 +108,8 @@ impl Terminate {
 }
 
 impl Signals {
-    /// Handles the signals from now on, so that they do not end the process. SIGHUP, which a
-    /// terminal sends when it closes, and which by convention asks to read the settings again, is
-    /// only logged.
+    /// Handles the signals from now on, so that they do not end the process. That includes SIGHUP,
+    /// which a terminal sends when it closes.
     ///
     /// # Errors
     /// When the system does not allow that.
@@ -98,18 +118,10 @@ impl Signals {
     /// Outside of a tokio runtime.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        tokio::spawn(async move {
-            while hangup.recv().await.is_some() {
-                tracing::info!(
-                    "ignored SIGHUP: settings are read at the start only; to change them, restart \
-                     the service"
-                );
-            }
-        });
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            reload: Some(Reload(signal(SignalKind::hangup())?)),
         })
     }
 
@@ -120,7 +132,7 @@ impl Signals {
     #[cfg(windows)]
     pub fn listen() -> io::Result<Self> {
         let terminate = Terminate { close: ctrl_close()?, shutdown: ctrl_shutdown()? };
-        Ok(Self { terminate, interrupt: ctrl_c()? })
+        Ok(Self { terminate, interrupt: ctrl_c()?, reload: None })
     }
 
     async fn next(&mut self) -> StopSignal {

@@ -14,7 +14,7 @@ use super::tables_csv::{TableError, extent, read_kbs, read_releases, refuse_behi
 use super::version::{Kb, WindowsVersion};
 
 /// The known Windows releases and updates.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Tables {
     /// Servers first, then by build; where two server releases share a build, the long-term one
     /// first.

@@ -132,11 +132,48 @@ async fn h15_clients_cannot_take_all_open_files() {
 }
 
 #[tokio::test]
-async fn h21_a_hangup_ends_nothing() {
-    let service = Service::offline();
-    service.signal("HUP");
-    service.line_with("ignored SIGHUP").await;
-    assert_eq!(service.get("/readyz").await.status.as_u16(), 200);
+async fn h21_a_hangup_under_load_changes_settings_and_fails_no_request() {
+    let file = tempfile::NamedTempFile::new().expect("there is a place for it");
+    let write = |text: &str| std::fs::write(file.path(), text).expect("the file can be written");
+    let fleet = |host: &str| format!("[fleets.prod]\nhosts = [\"{host}\"]\n");
+    write(&fleet("ltsc2019"));
+    let path = file.path().to_str().expect("it is text");
+    let service = Service::start(&["--offline", "--rate-limit", "off", "--config", path]);
+    let tag = async || {
+        let answer = service.get("/fleet?image=nanoserver&fleet=prod").await;
+        answer.json()["groups"][0]["tag"].as_str().map(str::to_owned)
+    };
+    assert_eq!(tag().await.as_deref(), Some("ltsc2019"));
+    let asking = async |client: usize| {
+        for number in 0..200 {
+            // Different ones, which the cache of answers does not have.
+            let revision = client * 1000 + number;
+            let path = format!("/resolve?image=servercore&host=10.0.20348.{revision}");
+            assert_eq!(service.get(&path).await.status.as_u16(), 200, "{path}");
+        }
+    };
+    let reloading = async {
+        for host in ["ltsc2022", "ltsc2025", "ltsc2022", "ltsc2025"] {
+            write(&fleet(host));
+            service.signal("HUP");
+            while tag().await.as_deref() != Some(host) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    futures_util::join!(asking(1), asking(2), asking(3), asking(4), reloading);
+    // What is wrong changes nothing.
+    for (text, problem) in [
+        ("[fleets.prod]\nhosts = [\"Windows 95\"]\n", "could not recognise"),
+        ("nonsense = 1\n", "nonsense"),
+        ("fresh_for = \"soon\"\n", "write a number and a unit"),
+    ] {
+        write(text);
+        service.signal("HUP");
+        let line = service.line_with(problem).await;
+        assert!(line.contains("SIGHUP changed nothing"), "{line}");
+        assert_eq!(tag().await.as_deref(), Some("ltsc2025"), "{text}");
+    }
     assert!(service.terminate().success());
 }
 

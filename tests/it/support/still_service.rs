@@ -43,7 +43,13 @@ impl StillService {
             let behaviour =
                 Behaviour { clients: ClientLimits::default(), drain_delay: Duration::ZERO };
             runtime
-                .block_on(app.serve(None, listeners, behaviour, Traces::default()))
+                .block_on(app.serve(
+                    None,
+                    || Err(String::new()),
+                    listeners,
+                    behaviour,
+                    Traces::default(),
+                ))
                 .expect("it serves");
         });
         Self { address }
