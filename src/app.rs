@@ -18,6 +18,7 @@ use crate::http::{self, Reload};
 use crate::registry::{Observer, Registries, SetupError};
 use crate::telemetry::{Metrics, Traces};
 
+pub use crate::catalogue::{export_state, import_state};
 pub use renewal::Renewal;
 
 pub use crate::http::{Behaviour, Listeners, Signals, document_text, worker_count};

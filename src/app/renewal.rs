@@ -173,7 +173,7 @@ impl Renewal {
             renewed.conclusions.contradictions.len(),
             renewed.unknown_builds.len(),
         );
-        let entries: Vec<_> = learnt.iter().map(|update| update.entry()).collect();
+        let entries: Vec<_> = learnt.iter().map(|update| update.entry(&tables)).collect();
         let renewed_tables =
             match entries.is_empty() && checked.is_none_or(|day| day <= tables.as_of()) {
                 true => tables.clone(),

@@ -51,7 +51,7 @@ pub use miss::Miss;
 pub use remembered::RepositoryHistory;
 pub use sighting::{Moment, ParseMomentError, Sighting, TagHistory};
 pub use single_flight::MAX_FLIGHTS_PER_REGISTRY;
-pub use snapshot::SnapshotState;
 #[cfg(fuzzing)]
 pub use snapshot::check_snapshot;
+pub use snapshot::{SnapshotState, export_state, import_state};
 pub use tags::RepositoryTags;

@@ -12,6 +12,7 @@ use super::list_arguments::{
     FleetArguments, HistoryArguments, HostsArguments, IdentifyArguments, MatrixArguments,
     NodesArguments, TagsArguments, choices,
 };
+use super::state::StateCommand;
 use crate::api::audit::{AuditFormat, FailOn};
 use crate::api::choices::{Format, IsolationChoice};
 use crate::config::{ConfigError, ConfigFile, ListenSettings, ServiceSettings, SourceSettings};
@@ -132,6 +133,12 @@ pub(super) enum Command {
         "wintag facts show --state-dir /var/lib/wintag"
     ])]
     Facts(FactsCommand),
+    /// Move what a service knows to another place, such as a site without a way out
+    #[command(subcommand, after_help = examples![
+        "wintag state export wintag.state --state-dir /var/lib/wintag"
+        "wintag state import wintag.state --state-dir /var/lib/wintag"
+    ])]
+    State(StateCommand),
     /// Explain an error text from a file or from stdin, and suggest remedies
     #[command(after_help = examples![
         "wintag diagnose error.txt"
@@ -328,7 +335,8 @@ impl Arguments {
 /// The configuration file that the arguments name, for the commands that use one.
 fn config_of(matches: &ArgMatches) -> Option<&PathBuf> {
     match matches.subcommand() {
-        Some(("openapi", _)) => None,
+        Some(("openapi" | "state", _)) => None,
+        Some(("facts", matches)) => matches.subcommand()?.1.get_one("config"),
         Some((_, matches)) => matches.get_one("config"),
         None => matches.get_one("config"),
     }

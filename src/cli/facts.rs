@@ -73,7 +73,7 @@ pub(super) async fn update(mut arguments: FactsArguments, file: ConfigFile) -> E
     let documents: Vec<_> = documents.collect();
     let facts = KnownFacts::of(&renewal.context());
     if let Some(directory) = directory {
-        if let Err(error) = write_tables(&directory, is_empty, &facts) {
+        if let Err(error) = write_tables(&directory, is_empty, &facts, &renewal.context().tables) {
             return fail(Ending::Failed, &error);
         }
         say(&format!("wintag: the tables in {} are up to date", directory.display()));
@@ -94,7 +94,12 @@ fn renewal(arguments: FactsArguments, file: ConfigFile) -> Result<Renewal, Endin
 }
 
 /// Writes the tables with everything that was learnt. Each file is replaced whole.
-fn write_tables(directory: &Path, is_empty: bool, facts: &KnownFacts) -> std::io::Result<()> {
+fn write_tables(
+    directory: &Path,
+    is_empty: bool,
+    facts: &KnownFacts,
+    tables: &Tables,
+) -> std::io::Result<()> {
     let (releases, updates) = match is_empty {
         true => {
             let (releases, updates) = Tables::embedded_csv();
@@ -108,13 +113,17 @@ fn write_tables(directory: &Path, is_empty: bool, facts: &KnownFacts) -> std::io
     let learnt = facts.learnt.iter().map(|update| {
         let sources: Vec<&str> =
             update.sources.iter().map(|source| source.evidence.as_str()).collect();
-        (update.entry(), sources.join(" | "), format!("learnt, {}", update.confidence))
+        (update.entry(tables), sources.join(" | "), format!("learnt, {}", update.confidence))
     });
     let updates = with_updates(&updates, learnt).map_err(std::io::Error::other)?;
     // What is written must be readable.
     Tables::replacing(&releases, &updates).map_err(std::io::Error::other)?;
     for (name, text) in [(RELEASES, releases), (UPDATES, updates)] {
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        let mut builder = tempfile::Builder::new();
+        // The service may run as another user.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let mut file = builder.tempfile_in(directory)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(directory.join(name))?;

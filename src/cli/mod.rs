@@ -15,6 +15,7 @@ mod lists;
 mod healthcheck;
 mod open_files;
 mod serve;
+mod state;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Matrix(arguments) => answer(lists::matrix(arguments, file)),
         Command::Facts(FactsCommand::Update(arguments)) => answer(facts::update(arguments, file)),
         Command::Facts(FactsCommand::Show(arguments)) => answer(facts::show(arguments, file)),
+        Command::State(command) => state::state(command),
         Command::Audit(arguments) => answer(audit::audit(arguments, file)),
         Command::Diagnose(arguments) => answer(diagnose::diagnose(arguments, file)),
     };

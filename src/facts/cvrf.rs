@@ -88,10 +88,8 @@ pub fn read(body: &[u8]) -> Result<Document, Refused> {
                     return Err(Refused::because("it is not a CVRF document"));
                 }
             }
-            Event::Text(piece) => {
-                if text.len() + piece.len() <= MAX_TEXT_BYTES {
-                    text.push_str(&piece);
-                }
+            Event::Text(piece) if text.len() + piece.len() <= MAX_TEXT_BYTES => {
+                text.push_str(&piece);
             }
             Event::End(_) => {
                 let Some(name) = path.pop() else { break };

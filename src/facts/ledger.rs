@@ -128,11 +128,9 @@ impl Ledger {
         before != *self
     }
 
-    /// Forgets what the tables say themselves by now.
+    /// Forgets the unknown builds that these tables have. Claims stay: the same state may be used
+    /// with older tables.
     pub fn forget_known(&mut self, tables: &Tables) {
-        let claims = std::mem::take(&mut self.claims);
-        self.claims =
-            claims.into_iter().filter(|claim| self.says_more_than(claim, tables)).collect();
         self.unknown_builds.retain(|build| tables.releases_of_build(*build).next().is_none());
     }
 
@@ -169,7 +167,8 @@ impl Ledger {
     pub fn conclude(&self, tables: &Tables) -> Conclusions {
         let mut conclusions = Conclusions::default();
         let mut of_version: BTreeMap<WindowsVersion, Vec<&Claim>> = BTreeMap::new();
-        for claim in &self.claims {
+        let more = self.claims.iter().filter(|claim| self.says_more_than(claim, tables));
+        for claim in more {
             of_version.entry(claim.version).or_default().push(claim);
         }
         for (version, claims) in &of_version {
@@ -281,14 +280,22 @@ fn learnt(
 }
 
 impl LearntUpdate {
-    /// The row that the tables get.
-    pub fn entry(&self) -> KbEntry {
+    /// The row that these tables get. A page about servers does not say that clients have no such
+    /// update: where both kinds had the same revisions so far, it stays open.
+    pub fn entry(&self, tables: &Tables) -> KbEntry {
+        let mut up_to_it = tables.kbs_of_build(self.version.build).iter();
+        let last = up_to_it.rfind(|it| !it.kinds.is_empty() && it.version <= self.version);
+        let kinds = match last {
+            Some(last) if last.version == self.version => last.kinds.clone(),
+            Some(last) if last.kinds.len() > 1 => Vec::new(),
+            _ => self.kinds.clone(),
+        };
         KbEntry {
             version: self.version,
             kb: self.kb,
             released: self.released,
             release_type: self.release_type.clone(),
-            kinds: self.kinds.clone(),
+            kinds,
             container_only: false,
         }
     }

@@ -31,6 +31,11 @@ fn tables_of_august() -> Tables {
     Tables::from_csv(include_str!("../windows/data/releases.csv"), &kept.join("\n")).unwrap()
 }
 
+/// The tables with what was learnt.
+fn with(tables: &Tables, learnt: &[LearntUpdate]) -> Tables {
+    tables.with(learnt.iter().map(|update| update.entry(tables)).collect(), None)
+}
+
 fn server(page: &[u8]) -> Vec<Claim> {
     let read = release_information::read(page, HostKind::Server).unwrap();
     assert_eq!(read.refused, Vec::<String>::new());
@@ -204,11 +209,13 @@ fn from_august_to_november_in_one_step() {
     assert_eq!(apart, [5_999_112, 5_999_312]);
     // A build without a release is reported and never enters.
     assert_eq!(ledger.unknown_builds.iter().copied().collect::<Vec<_>>(), [29600]);
-    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect(), None);
+    let renewed = with(&tables, &learnt);
     assert_eq!(renewed.versions_of(Kb(5_999_113))[0].version, WindowsVersion::new(20348, 5870));
     assert!(renewed.kbs_of_build(29600).is_empty());
     assert_eq!(renewed.kind_of_revision(WindowsVersion::new(26100, 9902)), Some(HostKind::Client));
     assert_eq!(renewed.kind_of_revision(WindowsVersion::new(26100, 33790)), Some(HostKind::Server));
+    // Clients of this build get the same updates, which the page about servers does not say.
+    assert_eq!(renewed.kind_of_revision(WindowsVersion::new(14393, 9688)), None);
     // Nothing new the second time.
     assert!(!ledger.consider(server(SERVER_NOVEMBER), &tables, TODAY));
     // Once the tables have it, it is no longer learnt.
@@ -222,7 +229,7 @@ fn the_tables_of_this_version_get_the_updates_that_they_lack() {
     let mut ledger = Ledger::default();
     ledger.consider(server(SERVER_NOVEMBER), tables, TODAY);
     let learnt = ledger.conclude(tables).learnt;
-    let renewed = tables.with(learnt.iter().map(LearntUpdate::entry).collect(), None);
+    let renewed = with(tables, &learnt);
     // The version was known from a CVE record, without its update.
     let known = |tables: &Tables| -> Vec<Option<Kb>> {
         let of = tables.kbs_of(WindowsVersion::new(20348, 5870));

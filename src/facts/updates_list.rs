@@ -3,6 +3,8 @@
 //! IDs such as `1999-Sep` are notes about Linux packages, and one month is spelt `2018-FEB`
 //! (`data/feeds` of the tests).
 
+use std::cmp::Reverse;
+
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -55,7 +57,7 @@ pub fn read(body: &[u8]) -> Result<Vec<Month>, Refused> {
             Some(Month { id: entry.id, published, revised: entry.current_release_date })
         })
         .collect();
-    months.sort_by(|one, other| other.published.cmp(&one.published));
+    months.sort_by_key(|month| Reverse(month.published));
     Ok(months)
 }
 

@@ -1,6 +1,7 @@
 //! Facts about Windows renew themselves: from the tables of August to those of November, over a
 //! site on the loopback interface whose answers are those of the real ones.
 
+use std::process::Command;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use wintag::facts::{Confidence, DocumentOutcome, next_reading};
 use wintag::windows::{Kb, Tables, WindowsVersion};
 
 use crate::support::feed_site::{Answer, FeedSite};
+use crate::support::service::WINTAG;
 
 const SERVER: &str = "/health/windows-server-release-info?accept=text/markdown";
 const CLIENT: &str = "/health/windows11-release-information?accept=text/markdown";
@@ -200,4 +202,44 @@ async fn the_requests_of_a_month() {
     assert_eq!(of("/msrc/updates", 200), readings);
     let known_at = known_at.unwrap().duration_since(published);
     assert!(known_at <= SignedDuration::from_mins(10), "{known_at}");
+}
+
+#[test]
+fn the_command_writes_tables_and_moves_the_state() {
+    let (site, place) = (site(), tempfile::TempDir::new().unwrap());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (tables, state, other, bundle) = (at("tables"), at("state"), at("other"), at("bundle"));
+    std::fs::create_dir(&tables).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(WINTAG).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let sources = format!("release-information={0}/health,msrc={0}/msrc,cve={0}/cve", site.url);
+    let update = [
+        "facts",
+        "update",
+        "--facts-from",
+        &sources,
+        "--tables-dir",
+        &tables,
+        "--state-dir",
+        &state,
+    ];
+    for _ in 0..2 {
+        let (status, text) = run(&update);
+        assert_eq!(status, Some(0), "{text}");
+        let read = |name: &str| std::fs::read_to_string(format!("{tables}/{name}")).unwrap();
+        let written = Tables::replacing(&read("releases.csv"), &read("kb.csv")).unwrap();
+        let known = written.kbs_of(WindowsVersion::new(20348, 5870));
+        assert_eq!(known.iter().map(|it| it.kb).collect::<Vec<_>>(), [Some(Kb(5_999_113))]);
+    }
+    assert_eq!(run(&["state", "export", &bundle, "--state-dir", &state]).0, Some(0));
+    assert_eq!(run(&["state", "import", &bundle, "--state-dir", &other]).0, Some(0));
+    let shown = run(&["facts", "show", "--state-dir", &other, "--offline"]).1;
+    assert!(shown.contains("\"kb\": \"KB5999113\""), "{shown}");
+    // A document that cannot be read is named, and the exit status says so.
+    site.put(SERVER, Answer::Status(500, "Content-Length: 0\r\n".to_owned()));
+    let (status, text) = run(&update);
+    assert_eq!(status, Some(4), "{text}");
+    assert!(text.contains("unavailable") && text.contains("status 500"), "{text}");
 }

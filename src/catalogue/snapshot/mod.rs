@@ -1,6 +1,7 @@
 //! The snapshot on disk: the facts of registries, so that a service that starts while they are down
 //! still has them. It is an optimisation: a failure to read or write it never fails a request.
 
+mod bundle;
 mod facts;
 mod file;
 mod history;
@@ -22,6 +23,7 @@ use super::history::RepositoryRecord;
 use crate::images::Repository;
 use crate::registry::{Manifest, Wanted};
 
+pub use bundle::{export as export_state, import as import_state};
 pub use facts::{DatedFact, SnapshotFacts};
 use file::{CATALOGUE, FACTS, FileContent, HISTORY, SnapshotFile};
 use sealed::{Kind, Unreadable};
