@@ -86,6 +86,8 @@ async fn what_happens_is_counted() {
         "wintag_cache_requests_total{layer=\"tags\",result=\"fresh\"} 1",
         "wintag_cache_requests_total{layer=\"tags\",result=\"new\"} 1",
         "wintag_cache_requests_total{layer=\"tags\",result=\"nothing\"} 1",
+        // Midnight of the newest day in the embedded tables, 2026-11-10.
+        "wintag_facts_as_of_timestamp_seconds 1794268800",
         "wintag_resolutions_total{freshness=\"cache\",outcome=\"ok\"} 1",
         "wintag_resolutions_total{freshness=\"registry\",outcome=\"ok\"} 1",
         "wintag_upstream_requests_total{operation=\"manifest\",outcome=\"ok\",registry=\"mcr.\
