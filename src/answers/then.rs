@@ -1,6 +1,7 @@
 //! What is known of a tag on a former day, in words.
 
-use super::remark::{Remark, RemarkCode};
+use super::remark::Remark;
+use super::remark_code::RemarkCode;
 use crate::catalogue::{Basis, Moment, Then};
 use crate::windows::WindowsVersion;
 

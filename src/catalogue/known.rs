@@ -60,6 +60,27 @@ impl Catalogue {
         tags.collect()
     }
 
+    /// The key of a manifest in the cache: beside a shared tag the digest is enough, unless more is
+    /// known already.
+    pub(super) fn key(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        shared: Option<&str>,
+    ) -> (Repository, Wanted) {
+        let key = (repository.clone(), wanted);
+        match (shared, &key.1) {
+            (Some(_), Wanted::Tag(tag)) if !self.has_fresh_manifest(&key) => {
+                (key.0, Wanted::DigestOfTag(tag.clone()))
+            }
+            _ => key,
+        }
+    }
+
+    fn has_fresh_manifest(&self, key: &(Repository, Wanted)) -> bool {
+        self.manifests.peek(key).is_some_and(|entry| self.manifests.is_fresh(&entry))
+    }
+
     /// Each tag of a base image whose manifest is in the cache and which anybody may read; no
     /// registry is queried.
     pub fn known_base_images(&self) -> impl Iterator<Item = (Repository, String, Arc<Manifest>)> {
