@@ -36,16 +36,21 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// That of an image; `None` if its revision, or every update of its build, is not known.
-    pub fn of(version: WindowsVersion, tables: &Tables) -> Option<Self> {
+    /// That of an image; `None` if its revision, or every update of its build, is not known. On a
+    /// former day it is measured against the updates of which it is known that they were out.
+    pub fn of(version: WindowsVersion, tables: &Tables, former: Option<Date>) -> Option<Self> {
+        let counts = |entry: &&KbEntry| {
+            let was_out =
+                former.is_none_or(|day| entry.released.is_some_and(|released| released <= day));
+            is_of_images(entry) && was_out
+        };
         let revision = version.revision?;
         let of_build = tables.kbs_of_build(version.build);
-        let newest = of_build.iter().rfind(|entry| is_of_images(entry))?.version;
+        let newest = of_build.iter().rfind(counts)?.version;
         let newest = newest.max(version);
         let above = of_build.partition_point(|entry| entry.version <= version);
         let above = of_build.get(above..).unwrap_or_default();
-        let mut above: Vec<_> =
-            above.iter().filter(|entry| is_of_images(entry)).map(|entry| entry.version).collect();
+        let mut above: Vec<_> = above.iter().filter(counts).map(|entry| entry.version).collect();
         above.dedup();
         let update = |version| {
             let of = tables.kbs_of(version);
@@ -88,7 +93,7 @@ mod tests {
             26100,34000,KB5000006,2026-08-11,Standard,client,a test\n";
         let tables = Tables::from_csv(releases, rows).unwrap();
         let of = |revision| {
-            let patch = Patch::of(WindowsVersion::new(26100, revision), &tables).unwrap();
+            let patch = Patch::of(WindowsVersion::new(26100, revision), &tables, None).unwrap();
             (patch.kb.map(|kb| kb.0), patch.newest_revision, patch.newest_kb, patch.behind)
         };
         assert_eq!(of(33000), (Some(5_000_001), 33250, None, 3));
@@ -97,7 +102,10 @@ mod tests {
         assert_eq!(of(33250), (None, 33250, None, 0));
         // An image that is newer than the tables is not behind.
         assert_eq!(of(33400), (None, 33400, None, 0));
-        assert_eq!(Patch::of(WindowsVersion::of_build(26100), &tables), None);
-        assert_eq!(Patch::of(WindowsVersion::new(20348, 1), &tables), None);
+        assert_eq!(Patch::of(WindowsVersion::of_build(26100), &tables, None), None);
+        assert_eq!(Patch::of(WindowsVersion::new(20348, 1), &tables, None), None);
+        let july = "2026-07-14".parse().ok();
+        let then = Patch::of(WindowsVersion::new(26100, 33000), &tables, july).unwrap();
+        assert_eq!((then.newest_revision, then.behind), (33200, 1));
     }
 }

@@ -191,7 +191,8 @@ pub async fn tags(context: &Context, question: &TagsQuestion) -> Result<ListedTa
         tags = page(question, &tags);
     }
     let version = one.and_then(|one| images.version_of(one));
-    let patch = version.and_then(|version| Patch::of(version, tables));
+    let former = question.as_of.map(Moment::day);
+    let patch = version.and_then(|version| Patch::of(version, tables, former));
     let freshness = images.freshness;
     Ok(ListedTags { image: question.image.clone(), tags, patch, total, freshness })
 }

@@ -23,7 +23,7 @@ use crate::answers::observed::seen_above;
 use crate::answers::patch::Patch;
 use crate::answers::question::ResolveQuestion;
 use crate::answers::remark::Remark;
-use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, RepositoryTags, Wanted};
+use crate::catalogue::{Deadline, Freshness, KnownTag, Miss, Moment, RepositoryTags, Wanted};
 use crate::images::{Core, Digest, NamedImage, Pin, Tag, TagKind};
 use crate::platforms::engines::Engine;
 use crate::windows::{
@@ -357,7 +357,7 @@ fn conclude(selection: &Selection<'_>, candidate: &Candidate<'_>, settled: Settl
         shared_tag: question.shared_tag().map(ToString::to_string),
         os_version,
         kb: kb_of_version(os_version, tables).or_else(|| candidate.tag.kb()),
-        patch: Patch::of(os_version, tables),
+        patch: Patch::of(os_version, tables, question.as_of.map(Moment::day)),
         isolation,
         isolation_supported: compatibility.supported(),
         pins: selection.pins(candidate, os_version.build),
