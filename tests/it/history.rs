@@ -182,8 +182,8 @@ async fn what_is_not_known_of_a_day_is_null_and_explained() {
         assert_eq!(of_day, code, "{day}");
         let freshness = &answer["freshness"];
         let seen = json!(["history", "2024-02-18T00:00:00Z", false]);
-        let told = json!([freshness["source"], freshness["as_of"], freshness["stale"]]);
-        assert_eq!(told, seen, "{day}");
+        let given = json!([freshness["source"], freshness["as_of"], freshness["stale"]]);
+        assert_eq!(given, seen, "{day}");
         // What came out later is not missing on that day.
         let newest = answer["patch"]["newest_released"].as_str();
         assert!(newest.is_none_or(|newest| newest <= day), "{day}: {newest:?}");

@@ -1,5 +1,5 @@
-//! The whole state in one file, to move it to a site without a way out: what registries said and
-//! what was learnt about Windows, under one checksum.
+//! The whole state in one file, to move it to a site without a way out: what registries said,
+//! what was seen of tags, and what was learnt about Windows, under one checksum.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::file::{CATALOGUE, FACTS, FileContent, SnapshotFile};
+use super::file::{CATALOGUE, FACTS, FileContent, HISTORY, SnapshotFile};
 use super::sealed::{self, Kind};
 
 const KIND: Kind = Kind { magic: "wintag-state", version: 1 };
 /// The files of the state. Each has a checksum of its own, which is checked when it is loaded.
-const FILES: [&str; 2] = [CATALOGUE, FACTS];
+const FILES: [&str; 3] = [CATALOGUE, FACTS, HISTORY];
 /// The largest bundle that is read: the largest files, whose quotes are escaped. Ours.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -93,7 +93,8 @@ mod tests {
         let (from, to, bundle) = (at("from"), at("to"), at("bundle"));
         std::fs::create_dir(&from).unwrap();
         assert_eq!(export(&from, &bundle).unwrap_err().kind(), io::ErrorKind::NotFound);
-        for (name, text) in [(CATALOGUE, "lists \"and\" manifests\n"), (FACTS, "facts")] {
+        let texts = ["lists \"and\" manifests\n", "facts", "history"];
+        for (name, text) in FILES.into_iter().zip(texts) {
             std::fs::write(from.join(name), text).unwrap();
         }
         assert_eq!(export(&from, &bundle).unwrap(), FILES);
