@@ -98,7 +98,9 @@ pub fn read_pull(params: &mut Params, architecture: Option<Architecture>) -> Pul
         // An engine that could not be read has its own message.
         (Some(_), None) if params.is_refused("engine") => None,
         (Some(_), None) => {
-            Some("needs engine: it is the --platform in the command of an engine".to_owned())
+            let message = "needs engine, such as engine=docker-29.6, whose --platform it is; \
+                           without one, write docker, kubernetes or swarm";
+            Some(message.to_owned())
         }
     };
     if let Some(message) = wrong {

@@ -4,7 +4,8 @@ use jiff::tz::TimeZone;
 
 use super::problem::{ALLOW_REGISTRY, ErrorObject, Problem, ProblemKind};
 use crate::answers::{
-    CheckQuestion, CheckRefusal, ResolveQuestion, ResolveRefusal, Shortfall, Suggestions,
+    CheckQuestion, CheckRefusal, HistoryQuestion, ResolveQuestion, ResolveRefusal, Shortfall,
+    Suggestions,
 };
 use crate::catalogue::{Freshness, Miss, Provenance, RegistryError};
 use crate::images::{NamedImage, Pin, Selector};
@@ -23,6 +24,18 @@ impl Problem {
         let detail = format!("{}: {}{what_to_do}", image.repository, why(miss));
         let mut problem = Self::new(kind, detail);
         problem.retry_after_seconds = retry_after(miss, kind);
+        problem
+    }
+
+    /// Why nothing is known of a tag.
+    pub fn of_history(miss: &Miss, question: &HistoryQuestion) -> Self {
+        let HistoryQuestion { image, tag } = question;
+        let mut problem = Self::of_miss(miss, image);
+        if problem.kind() == ProblemKind::UnknownImage {
+            let (repository, why) = (&image.repository, why(miss));
+            let known = "check the tag: /tags?image=";
+            problem.detail = format!("{repository}:{tag}: {why}; {known}{repository} lists them");
+        }
         problem
     }
 

@@ -171,7 +171,7 @@ pub(super) async fn history(arguments: HistoryArguments, file: ConfigFile) -> En
     match answers::history(app.context(), &question).await {
         Err(miss) => {
             let mirror = app.context().catalogue.mirror_of(&question.image.repository);
-            explain(&Problem::of_miss(&miss, &question.image).asked_of(mirror))
+            explain(&Problem::of_history(&miss, &question).asked_of(mirror))
         }
         Ok(timeline) => match format.unwrap_or(HistoryFormat::Json) {
             HistoryFormat::Json => print_json(&timeline),

@@ -194,6 +194,7 @@ async fn what_is_not_known_of_a_day_is_null_and_explained() {
     for (query, status, word) in [
         ("/resolve?image=servercore&host=20348&as_of=2016-01-01", 404, "by 2016-01-01; the first"),
         ("/resolve?image=servercore&host=20348&as_of=2026-12-01", 400, "future"),
+        ("/history?image=servercore&tag=ltsc2021", 404, "check the tag"),
         ("/resolve?image=servercore&host=20348&as_of=2024-03", 400, "must be a day"),
         ("/resolve?image=servercore&host=20348&as_of=2024-03-01&engine=docker", 400, "as_of"),
         ("/check?image=servercore:ltsc2025&host=26100&as_of=2022-01-01", 404, "by 2022-01-01"),

@@ -48,7 +48,7 @@ pub async fn show_history(
     let (question, format) = read_history(query, Reading::from(&**context))?;
     let timeline = answers::history(&context, &question).await.map_err(|miss| {
         let mirror = context.catalogue.mirror_of(&question.image.repository);
-        Problem::of_miss(&miss, &question.image).asked_of(mirror)
+        Problem::of_history(&miss, &question).asked_of(mirror)
     })?;
     let freshness = Some(timeline.freshness);
     let metadata = Metadata { freshness, explicit_format: format.is_some(), ..Metadata::default() };
